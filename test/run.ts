@@ -1,0 +1,18 @@
+/** Runs every compiled `*.test.js` below dist/test with Node's own runner (`node --test` of Node 20 takes no glob). */
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const filter = process.argv.slice(2);
+const files = (readdirSync(root, { recursive: true }) as string[])
+  .filter((file) => file.endsWith('.test.js') && (filter.length === 0 || filter.some((word) => file.includes(word))))
+  .sort()
+  .map((file) => join(root, file));
+if (files.length === 0) {
+  console.error(`no test file matches ${filter.join(' ')}`);
+  process.exit(1);
+}
+const result = spawnSync(process.execPath, ['--test', ...files], { stdio: 'inherit' });
+process.exit(result.status ?? 1);
