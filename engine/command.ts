@@ -1,0 +1,104 @@
+/**
+ * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
+ * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
+ */
+import type { Database, ReadableDatabase } from './database.js';
+import type { Keyspace } from './keyspace.js';
+import type { Random } from './random.js';
+import type { Reply } from './reply.js';
+import type { Request } from './request.js';
+
+export interface Facts {
+  /** Lower case; `container|subcommand` for a subcommand. */
+  readonly name: string;
+  /** Number of arguments with the name; negative: at least so many. */
+  readonly arity: number;
+  /** As COMMAND INFO prints them, but for those that follow: write, readonly, movablekeys. */
+  readonly flags?: readonly string[];
+  /** Where the keys are, in the notation of key-positions.ts. */
+  readonly keys?: string | readonly string[];
+  readonly group: string;
+  readonly since: string;
+  readonly complexity?: string;
+  /** One sentence, our own. */
+  readonly summary: string;
+  /** The arguments, in the notation of syntax.ts. */
+  readonly syntax?: string;
+  /** ACL categories, where they do not follow from group and flags. */
+  readonly categories?: readonly string[];
+  readonly tips?: readonly string[];
+  readonly history?: readonly (readonly [since: string, change: string])[];
+  readonly deprecatedSince?: string;
+  readonly replacedBy?: string;
+  readonly docFlags?: readonly string[];
+}
+
+/** What a read may know besides its request and database. */
+export interface ReadContext {
+  readonly keyspace: Pick<Keyspace, 'settings' | 'statistics' | 'slab' | 'clockSeconds'> & {
+    database(id: number): ReadableDatabase;
+  };
+  /** Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below logged time. */
+  readonly timeMs: number;
+  /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
+  readonly random: Random;
+}
+
+/** Who asked: names a client across the cluster. */
+export interface Session {
+  readonly nodeId: number;
+  readonly startId: number;
+  readonly counter: number;
+}
+
+/** What a write may know besides its request and database. */
+export interface WriteContext {
+  readonly keyspace: Keyspace;
+  /** Logged time: the entry's stamp, milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Seeded by the entry: every node draws the same. */
+  readonly random: Random;
+  readonly session: Session;
+  /** Within EXEC commands do not block. */
+  readonly inTransaction: boolean;
+}
+
+export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
+export type WriteHandler = (request: Request, database: Database, context: WriteContext) => Reply;
+
+export interface ReadCommand extends Facts {
+  readonly kind: 'read';
+  readonly handler: ReadHandler;
+}
+
+export interface WriteCommand extends Facts {
+  readonly kind: 'write';
+  readonly handler: WriteHandler;
+}
+
+/** A command of the program (connection, server, cluster): the engine never runs it. */
+export interface OtherCommand<Handler = unknown> extends Facts {
+  readonly kind: 'other';
+  readonly handler: Handler;
+}
+
+/** A name that only its subcommands give meaning to. */
+export interface Container extends Facts {
+  readonly kind: 'container';
+  readonly subcommands: readonly Command[];
+}
+
+export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
+
+export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({ ...facts, kind: 'read', handler });
+export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({ ...facts, kind: 'write', handler });
+export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
+  ...facts,
+  kind: 'other',
+  handler,
+});
+export const container = (facts: Facts, subcommands: readonly Command[]): Container => ({
+  ...facts,
+  kind: 'container',
+  subcommands,
+});
