@@ -73,10 +73,12 @@ export class CommandTable {
     if (row.kind === 'container') {
       if (request.count === 1) return errors.wrongArity(row.name);
       const subcommand = this.subcommands.get(row)!.find(request.buffer, offsets[2], offsets[3]);
-      if (subcommand === undefined) return errors.unknownSubcommand(request.latin1(1).slice(0, 128), row.name.toUpperCase());
+      if (subcommand === undefined)
+        return errors.unknownSubcommand(request.latin1(1).slice(0, 128), row.name.toUpperCase());
       row = subcommand;
     }
-    if (row.arity < 0 ? request.count < -row.arity : request.count !== row.arity) return errors.wrongArity(row.name);
+    if (row.arity < 0 ? request.count < -row.arity : request.count !== row.arity)
+      return errors.wrongArity(row.name);
     return row as Runnable;
   }
 

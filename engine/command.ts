@@ -7,6 +7,7 @@ import type { Keyspace } from './keyspace.js';
 import type { Random } from './random.js';
 import type { Reply } from './reply.js';
 import type { Request } from './request.js';
+import type { View } from './view.js';
 
 export interface Facts {
   /** Lower case; `container|subcommand` for a subcommand. */
@@ -59,8 +60,15 @@ export interface WriteContext {
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
   readonly session: Session;
-  /** Within EXEC commands do not block. */
+  /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
+  /** Set when a blocked command runs again because this key came into being: it may be served from this key only. */
+  readonly readyKey: View | undefined;
+  /**
+   * Makes the session wait for any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever); the request will run again. A
+   * handler returns its result, at once.
+   */
+  block(request: Request, keys: readonly string[], deadlineMs: number): Reply;
 }
 
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
@@ -90,8 +98,16 @@ export interface Container extends Facts {
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
-export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({ ...facts, kind: 'read', handler });
-export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({ ...facts, kind: 'write', handler });
+export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({
+  ...facts,
+  kind: 'read',
+  handler,
+});
+export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({
+  ...facts,
+  kind: 'write',
+  handler,
+});
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
   ...facts,
   kind: 'other',

@@ -134,7 +134,8 @@ export class Database extends Dictionary {
     const slot = this.find(key);
     const length = value.end - value.start;
     if (slot === ABSENT) {
-      if (length >= LARGE_STRING_BYTES) return this.createBig(key, Encoding.largeRaw, LargeString.copyOf(value));
+      if (length >= LARGE_STRING_BYTES)
+        return this.createBig(key, Encoding.largeRaw, LargeString.copyOf(value));
       return this.create(key, stringEncoding(value), value);
     }
     if (length >= LARGE_STRING_BYTES) this.replaceBig(slot, Encoding.largeRaw, LargeString.copyOf(value));
@@ -277,7 +278,9 @@ export class Database extends Dictionary {
   // ---- access times, outside the state ----
 
   touch(slot: Slot): void {
-    this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.accessClock(this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK]);
+    this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.accessClock(
+      this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK],
+    );
   }
 
   accessClock(slot: Slot): number {
@@ -376,6 +379,7 @@ export class Database extends Dictionary {
 /** The encoding that Redis gives a string stored whole. */
 function stringEncoding(value: View): Encoding {
   const length = value.end - value.start;
-  if (length <= int64TextLengthMax && parseInt64Bytes(value.buffer, value.start, length) !== undefined) return Encoding.int;
+  if (length <= int64TextLengthMax && parseInt64Bytes(value.buffer, value.start, length) !== undefined)
+    return Encoding.int;
   return length <= EMBEDDED_STRING_BYTES ? Encoding.embstr : Encoding.raw;
 }

@@ -240,7 +240,13 @@ export class Dictionary {
     const moved = this.newRecord(buffer, oldValue - keyLength, keyLength, length);
     if (keep) {
       const target = slab.buffer(moved);
-      copyBytes(buffer, oldValue, target, slab.offset(moved) + header + keyLength, Math.min(oldLength, length));
+      copyBytes(
+        buffer,
+        oldValue,
+        target,
+        slab.offset(moved) + header + keyLength,
+        Math.min(oldLength, length),
+      );
     }
     slab.free(address);
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << 1) + 1] = moved;

@@ -28,13 +28,16 @@ export const errors = {
   outOfMemory: error("OOM command not allowed when used memory > 'maxmemory'."),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
   unblocked: error('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
-  forcedUnblock: error('UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'),
+  forcedUnblock: error(
+    'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+  ),
   lcsTooLong: error('ERR String too long for LCS'),
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
 
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
-  wrongArity: (command: string): ErrorReply => error(`ERR wrong number of arguments for '${command}' command`),
+  wrongArity: (command: string): ErrorReply =>
+    error(`ERR wrong number of arguments for '${command}' command`),
   unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${option}`),
   unknownSubcommand: (subcommand: string, container: string): ErrorReply =>
     error(`ERR unknown subcommand '${subcommand}'. Try ${container} HELP.`),

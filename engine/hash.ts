@@ -15,7 +15,11 @@ export function keyedHash(buffer: Buffer, start: number, end: number, seed0: num
   // One loop for words, tail and the three final rounds keeps the round itself written once.
   for (;;) {
     if (position < wordsEnd) {
-      word = buffer[position] | (buffer[position + 1] << 8) | (buffer[position + 2] << 16) | (buffer[position + 3] << 24);
+      word =
+        buffer[position] |
+        (buffer[position + 1] << 8) |
+        (buffer[position + 2] << 16) |
+        (buffer[position + 3] << 24);
       position += 4;
     } else if (rounds === 0) {
       word = length << 24;

@@ -3,12 +3,12 @@
  */
 import { Database } from './database.js';
 import type { HashSeed } from './dictionary.js';
-import { Encoding, type TypeName, typeOf } from './encoding.js';
+import { type Encoding, type TypeName, typeOf } from './encoding.js';
 import { stableHash } from './hash.js';
 import type { Settings } from './settings.js';
 import { Slab } from './slab.js';
 import type { BigValue } from './values/big-value.js';
-import { View } from './view.js';
+import type { View } from './view.js';
 
 /** Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC, never a missed change. */
 const MARK_BUCKETS = 1 << 16;

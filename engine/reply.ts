@@ -96,6 +96,9 @@ export const OK = new Status('OK');
 export const QUEUED = new Status('QUEUED');
 export const NULL_ARRAY = new NullArray();
 
+/** Not an answer: the client waits, and its reply comes with a later wake. Never encoded. */
+export const BLOCKED = new Status('blocked');
+
 /** The same reply with every View replaced by its bytes, so that it may be kept while the engine goes on. */
 export function detach(reply: Reply): Reply {
   if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.copy();

@@ -164,16 +164,19 @@ export function parseTrusted(buffer: Buffer, start: number, request: Request): n
   let position = start + 1;
   let count = 0;
   if (buffer[start] !== 0x2a) throw new Error(`log entry: no RESP array at offset ${start}`);
-  for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++]) count = count * 10 + byte - 0x30;
+  for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++])
+    count = count * 10 + byte - 0x30;
   position++;
   for (let i = 0; i < count; i++) {
     if (buffer[position++] !== 0x24) throw new Error(`log entry: no bulk string at offset ${position - 1}`);
     let length = 0;
-    for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++]) length = length * 10 + byte - 0x30;
+    for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++])
+      length = length * 10 + byte - 0x30;
     position++;
     request.push(position, position + length);
     position += length + 2;
   }
-  if (position > buffer.length) throw new Error(`log entry: a request at offset ${start} ends behind the entry`);
+  if (position > buffer.length)
+    throw new Error(`log entry: a request at offset ${start} ends behind the entry`);
   return position;
 }

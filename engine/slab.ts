@@ -87,13 +87,16 @@ export class Slab {
     this.liveBytes += blockBytes;
     let address = this.pageFree[page];
     if (address !== NONE) {
-      this.pageFree[page] = this.chunks[address >>> CHUNK_SHIFT].readInt32LE((address & CHUNK_MASK) << GRANULE_BITS);
+      this.pageFree[page] = this.chunks[address >>> CHUNK_SHIFT].readInt32LE(
+        (address & CHUNK_MASK) << GRANULE_BITS,
+      );
     } else {
       const fresh = this.pageFresh[page];
       address = (page << PAGE_SHIFT) + (fresh >> GRANULE_BITS);
       this.pageFresh[page] = fresh + blockBytes;
     }
-    if (this.pageFree[page] === NONE && this.pageFresh[page] + blockBytes > PAGE_BYTES) this.unlink(page, sizeClass);
+    if (this.pageFree[page] === NONE && this.pageFresh[page] + blockBytes > PAGE_BYTES)
+      this.unlink(page, sizeClass);
     return address;
   }
 
@@ -112,7 +115,10 @@ export class Slab {
       this.emptyPages.push(page);
       return;
     }
-    this.chunks[address >>> CHUNK_SHIFT].writeInt32LE(this.pageFree[page], (address & CHUNK_MASK) << GRANULE_BITS);
+    this.chunks[address >>> CHUNK_SHIFT].writeInt32LE(
+      this.pageFree[page],
+      (address & CHUNK_MASK) << GRANULE_BITS,
+    );
     this.pageFree[page] = address;
     if (wasFull) this.link(page, sizeClass);
   }
@@ -157,7 +163,8 @@ export class Slab {
 
   private newPage(): number {
     if (this.pageCount === this.chunks.length * PAGES_PER_CHUNK) {
-      if (this.chunks.length === MAX_CHUNKS) throw new Error('the slab is full: 16 GiB of small blocks are in use');
+      if (this.chunks.length === MAX_CHUNKS)
+        throw new Error('the slab is full: 16 GiB of small blocks are in use');
       this.chunks.push(Buffer.allocUnsafeSlow(CHUNK_BYTES));
     }
     const page = this.pageCount++;

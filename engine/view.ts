@@ -39,7 +39,10 @@ export class View {
 
   equals(other: View): boolean {
     const length = this.end - this.start;
-    return other.end - other.start === length && equalBytes(this.buffer, this.start, other.buffer, other.start, length);
+    return (
+      other.end - other.start === length &&
+      equalBytes(this.buffer, this.start, other.buffer, other.start, length)
+    );
   }
 }
 
@@ -59,7 +62,13 @@ const emptyBuffer = Buffer.alloc(0);
 const LOOP_LIMIT = 96;
 
 /** Copies `length` bytes; the ranges may overlap only if `source` and `target` differ or the target lies before the source. */
-export function copyBytes(source: Buffer, sourceStart: number, target: Buffer, targetStart: number, length: number): void {
+export function copyBytes(
+  source: Buffer,
+  sourceStart: number,
+  target: Buffer,
+  targetStart: number,
+  length: number,
+): void {
   if (length > LOOP_LIMIT) {
     source.copy(target, targetStart, sourceStart, sourceStart + length);
     return;

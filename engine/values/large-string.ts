@@ -1,5 +1,5 @@
 /** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
-import { View } from '../view.js';
+import type { View } from '../view.js';
 import type { BigValue } from './big-value.js';
 
 export class LargeString implements BigValue {
