@@ -27,7 +27,7 @@ test('SET options', () => {
     ['SET k v EX 0', "!ERR invalid expire time in 'set' command"],
     ['SET k v NX XX', '!ERR syntax error'],
     ['SET k v EX 10 KEEPTTL', '!ERR syntax error'],
-    ['SET k v PX 9223372036854775807', "!ERR invalid expire time in 'set' command"],
+    ['SET k v EX 9223372036854775807', "!ERR invalid expire time in 'set' command"],
   ]);
 });
 
