@@ -74,18 +74,29 @@ export interface WriteContext {
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
 export type WriteHandler = (request: Request, database: Database, context: WriteContext) => Reply;
 
-export interface ReadCommand extends Facts {
+/** What the hot path asks of a row, looked up in its flags once. */
+interface Traits {
+  readonly blocking: boolean;
+  /** May run before AUTH. */
+  readonly noAuth: boolean;
+  /** Refused when memory is full. */
+  readonly denyOutOfMemory: boolean;
+  /** May not be queued by MULTI. */
+  readonly noMulti: boolean;
+}
+
+export interface ReadCommand extends Facts, Traits {
   readonly kind: 'read';
   readonly handler: ReadHandler;
 }
 
-export interface WriteCommand extends Facts {
+export interface WriteCommand extends Facts, Traits {
   readonly kind: 'write';
   readonly handler: WriteHandler;
 }
 
 /** A command of the program (connection, server, cluster): the engine never runs it. */
-export interface OtherCommand<Handler = unknown> extends Facts {
+export interface OtherCommand<Handler = unknown> extends Facts, Traits {
   readonly kind: 'other';
   readonly handler: Handler;
 }
@@ -98,18 +109,28 @@ export interface Container extends Facts {
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
+const traits = (flags: readonly string[] = []): Traits => ({
+  blocking: flags.includes('blocking'),
+  noAuth: flags.includes('no_auth'),
+  denyOutOfMemory: flags.includes('denyoom'),
+  noMulti: flags.includes('no_multi'),
+});
+
 export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'read',
   handler,
 });
 export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'write',
   handler,
 });
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'other',
   handler,
 });

@@ -243,7 +243,7 @@ function append(request: Request, database: Database, context: WriteContext): Re
   const oldLength = database.stringAt(slot, value).length;
   const length = oldLength + addition.length;
   checkLength(length, context.keyspace.settings);
-  const target = database.editString(slot, length, value);
+  const target = database.editString(slot, length, oldLength, length, value);
   copyBytes(addition.buffer, addition.start, target.buffer, target.start + oldLength, addition.length);
   database.changed(key);
   return length;
@@ -259,7 +259,7 @@ function setrange(request: Request, database: Database, context: WriteContext): 
   if (patch.length === 0) return oldLength;
   checkLength(offset + patch.length, context.keyspace.settings);
   if (slot === ABSENT) slot = database.setString(key, noBytes);
-  const target = database.editString(slot, offset + patch.length, value);
+  const target = database.editString(slot, offset + patch.length, offset, offset + patch.length, value);
   copyBytes(patch.buffer, patch.start, target.buffer, target.start + offset, patch.length);
   database.changed(key);
   return target.length;
