@@ -279,7 +279,7 @@ export class RecordReader {
     this.length = length;
     if (length === 0) return 'end';
     if (length < fixedBytes - bodyFrom) return 'length';
-    if (offset + bodyFrom + length > bytes.length) return 'incomplete';
+    if (offset + recordBytes(length) > bytes.length) return 'incomplete';
     const checksum = view.getUint32(offset + 4, true);
     if (crc32(bytes, offset + checksumFrom, offset + bodyFrom + length, this.salt) !== checksum)
       return 'checksum';

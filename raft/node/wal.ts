@@ -444,7 +444,8 @@ export class Wal implements LogStorage {
       const before = into.length;
       taken += reader.entries(low, stop, maxBytes - taken, into);
       if (into.length > before) low = into.at(-1)!.index + 1;
-      else if (reader.firstIndex + reader.count > low && reader.count > 0) return taken;
+      // A record that was not used up: the next of its entries is more than was asked for.
+      if (reader.count > 0 && reader.firstIndex + reader.count > low) return taken;
       at = reader.end;
     }
     return taken;

@@ -8,7 +8,15 @@
 import { dirname } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from '../../raft/node/disk.js';
 
-export type DiskOperation = 'open' | 'write' | 'sync' | 'read' | 'truncate' | 'rename' | 'unlink' | 'syncDirectory';
+export type DiskOperation =
+  | 'open'
+  | 'write'
+  | 'sync'
+  | 'read'
+  | 'truncate'
+  | 'rename'
+  | 'unlink'
+  | 'syncDirectory';
 
 export interface SimulatedDiskOptions {
   /** When the answer to an asynchronous call is given; default: in a microtask. */
