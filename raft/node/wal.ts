@@ -413,15 +413,21 @@ export class Wal implements LogStorage {
 
   /** Entries from `low` on out of one part of the files; returns their payload bytes. */
   private readEntries(low: number, high: number, maxBytes: number, into: Entry[]): number {
-    const { segment, offset, limit } = this.segments.locate(low);
+    const { segment, offset, ...place } = this.segments.locate(low);
     const want = Math.min(readChunkMaxBytes, Math.max(readChunkBytes, maxBytes + readChunkBytes));
     let bytes = this.readBytes(segment, offset, want);
     const reader = new RecordReader(bytes, this.options.salt);
-    const stop = Math.min(high, limit);
+    let { limit } = place;
     let start = offset;
     let at = 0;
     let taken = 0;
-    while (low < stop && (into.length === 0 || taken < maxBytes)) {
+    while (low < high && (into.length === 0 || taken < maxBytes)) {
+      if (low >= limit) {
+        // Go on where the next place is what comes next anyway.
+        const next = this.segments.locate(low);
+        if (next.segment !== segment || next.offset !== start + at) return taken;
+        limit = next.limit;
+      }
       const fault = reader.next(at, undefined);
       const isCut = fault === 'incomplete' || at >= bytes.length;
       if (isCut && start + bytes.length < segment.end) {
@@ -442,7 +448,7 @@ export class Wal implements LogStorage {
         );
       }
       const before = into.length;
-      taken += reader.entries(low, stop, maxBytes - taken, into);
+      taken += reader.entries(low, Math.min(high, limit), maxBytes - taken, into);
       if (into.length > before) low = into.at(-1)!.index + 1;
       // A record that was not used up: the next of its entries is more than was asked for.
       if (reader.count > 0 && reader.firstIndex + reader.count > low) return taken;
