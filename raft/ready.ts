@@ -22,8 +22,8 @@ export interface ReadState {
  * One batch of duties. Readies are numbered; the body writes them in order and may have several under way. For each:
  *
  * 1. Send `messages` at once.
- * 2. Install `snapshot` if there is one (the log becomes empty after it), then append `entries` (whatever the log holds from
- *    `entries[0].index` on is replaced), then write `hardState`, all in one stream: a crash keeps a prefix of it.
+ * 2. Write `hardState`, install `snapshot` if there is one (the log becomes empty behind it), append `entries` (whatever the log
+ *    holds from `entries[0].index` on is replaced): in this order, in one stream, so that a crash keeps a prefix of it.
  * 3. When that and everything of earlier Readies is durable, call `persisted(sequence)` and send `messagesAfterPersist`. A Ready
  *    that has only messages after persist waits for the writes of the Readies before it.
  * 4. Apply `committed` in order, then call `applied(index)`. They are durable here already.
