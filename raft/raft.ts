@@ -331,17 +331,17 @@ export class Raft {
       entries,
       snapshot,
       mustSync: entries.length > 0 || snapshot !== undefined || termOrVoteChanged,
-      messages: state.messages,
-      messagesAfterPersist: state.messagesAfterPersist,
+      messages: taken(state.messages),
+      messagesAfterPersist: taken(state.messagesAfterPersist),
       committed: state.log.takeDeliverable(state.config.maxCommittedBytes),
-      readStates: state.readStates,
-      readsDropped: state.readsDropped,
+      readStates: taken(state.readStates),
+      readsDropped: taken(state.readsDropped),
       softState,
     };
-    if (state.messages.length > 0) state.messages = [];
-    if (state.messagesAfterPersist.length > 0) state.messagesAfterPersist = [];
-    if (state.readStates.length > 0) state.readStates = [];
-    if (state.readsDropped.length > 0) state.readsDropped = [];
+    if (ready.messages.length > 0) state.messages = [];
+    if (ready.messagesAfterPersist.length > 0) state.messagesAfterPersist = [];
+    if (ready.readStates.length > 0) state.readStates = [];
+    if (ready.readsDropped.length > 0) state.readsDropped = [];
     return ready;
   }
 
@@ -396,6 +396,13 @@ export class Raft {
       peers,
     };
   }
+}
+
+const nothing: readonly never[] = [];
+
+/** Never hands out an empty list that the core goes on filling. */
+function taken<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? nothing : list;
 }
 
 function isAnswer(type: Message['type']): boolean {
