@@ -11,6 +11,8 @@ export interface Clock {
   wallMs(): number;
   /** Calls back once, after `delayMs` at the earliest. */
   setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls back after input that has already arrived was handled, so that silence is not judged before it was listened to. */
+  afterInput(callback: () => void): void;
 }
 
 /** The machine's own clock. Its timers keep the process alive until they fire or are cancelled. */
@@ -20,5 +22,8 @@ export const nodeClock: Clock = {
   setTimer(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };
+  },
+  afterInput: (callback) => {
+    setImmediate(callback);
   },
 };
