@@ -279,6 +279,8 @@ export class Raft {
   /** The state machine stands at the snapshot of a `Ready.snapshot` now; entries behind it may be applied. */
   snapshotInstalled(snapshot: SnapshotMetadata): void {
     this.#state.log.installed(snapshot.index);
+    // It may campaign again, and has not been waiting for its leader until now.
+    if (this.#state.role === 'follower') this.#state.resetElectionTimer();
   }
 
   /** The transfer that a `snapshot` message asked for has ended. */
