@@ -78,13 +78,11 @@ const categoryOfGroup = {
 export type CommandGroup = keyof typeof categoryOfGroup;
 
 /** The facts of one command or subcommand, as a row of the command table states them. */
-export interface CommandFacts {
+export interface Facts {
   /** In lower case; a subcommand is `container|subcommand`. */
   readonly name: string;
   /** Number of arguments with the name (and subcommand); negative: at least so many. */
   readonly arity: number;
-  /** Whether it reads or writes the keyspace; absent where it does neither. */
-  readonly access?: 'read' | 'write';
   readonly flags?: readonly CommandFlag[];
   /** Key specifications in the notation of key-positions.ts. */
   readonly keys?: string | readonly string[];
@@ -106,10 +104,17 @@ export interface CommandFacts {
   readonly syntax?: string;
 }
 
+/** A row of the command table, of which only the facts matter here. */
+export interface CatalogRow extends Facts {
+  /** Whether it reads the keyspace, writes it, does neither, or is a name that its subcommands give meaning to. */
+  readonly kind: 'read' | 'write' | 'other' | 'container';
+  readonly subcommands?: readonly CatalogRow[];
+}
+
 /** A command's facts with what follows from them. */
-export interface CommandDescription<Facts extends CommandFacts = CommandFacts> {
-  readonly facts: Facts;
+export interface CommandDescription {
   readonly name: string;
+  readonly facts: CatalogRow;
   /** In Redis's order. */
   readonly flags: readonly CommandFlag[];
   /** Without `@`, in Redis's order. */
@@ -117,49 +122,40 @@ export interface CommandDescription<Facts extends CommandFacts = CommandFacts> {
   readonly keySpecs: readonly KeySpec[];
   readonly keyRange: LegacyKeyRange;
   readonly arguments: readonly Argument[];
-  readonly subcommands: readonly CommandDescription<Facts>[];
+  readonly subcommands: readonly CommandDescription[];
 }
 
 /** All commands with their subcommands, by name and in the order given. */
-export class CommandCatalog<Facts extends CommandFacts = CommandFacts> {
+export class CommandCatalog {
   /** Commands that are no subcommands. */
-  readonly commands: readonly CommandDescription<Facts>[];
-  private readonly byName = new Map<string, CommandDescription<Facts>>();
+  readonly commands: readonly CommandDescription[];
+  private readonly byName = new Map<string, CommandDescription>();
 
-  /** @throws Error when a name is there twice, a subcommand has no container, or a row is not in its notation. */
-  constructor(rows: Iterable<Facts>) {
-    const list = [...rows];
-    const members = new Map<string, CommandDescription<Facts>[]>();
-    for (const { name } of list) if (name.includes('|')) members.set(containerOf(name), []);
-    for (const facts of list) {
-      const { name } = facts;
-      if (this.byName.has(name)) throw new Error(`command '${name}' is in the table twice`);
-      const subcommands = members.get(name);
-      const description = { ...describe(facts, subcommands !== undefined), subcommands: subcommands ?? [] };
-      this.byName.set(name, description);
-      if (name.includes('|')) members.get(containerOf(name))!.push(description);
+  /** @throws Error when a name is there twice or a row is not in its notation: a mistake in the command table. */
+  constructor(rows: Iterable<CatalogRow>) {
+    this.commands = Array.from(rows, describe);
+    for (const description of this.all()) {
+      if (this.byName.has(description.name))
+        throw new Error(`command '${description.name}' is in the table twice`);
+      this.byName.set(description.name, description);
     }
-    for (const container of members.keys()) {
-      if (!this.byName.has(container)) throw new Error(`container '${container}' is not in the table`);
-    }
-    this.commands = [...this.byName.values()].filter((command) => !command.name.includes('|'));
   }
 
   /** Finds `set` or `object|encoding`, in any case. */
-  get(name: string): CommandDescription<Facts> | undefined {
+  get(name: string): CommandDescription | undefined {
     return this.byName.get(name.toLowerCase());
   }
 
   /** Finds the command of a request: with a container, its subcommand; undefined when there is none. */
-  resolve(args: readonly string[]): CommandDescription<Facts> | undefined {
-    const command = this.get(args[0]!);
+  resolve(args: readonly string[]): CommandDescription | undefined {
+    const command = this.get(args[0]);
     if (command === undefined || command.name.includes('|')) return undefined;
     if (args.length === 1 || command.subcommands.length === 0) return command;
     return this.get(`${command.name}|${args[1]}`);
   }
 
   /** Commands, each followed by its subcommands. */
-  *all(): Generator<CommandDescription<Facts>> {
+  *all(): Generator<CommandDescription> {
     for (const command of this.commands) {
       yield command;
       yield* command.subcommands;
@@ -172,23 +168,16 @@ export function satisfiesArity(arity: number, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
 }
 
-function containerOf(name: string): string {
-  return name.slice(0, name.indexOf('|'));
-}
-
 /** A container's own categories are those it states: it does nothing itself. */
-function describe<Facts extends CommandFacts>(
-  facts: Facts,
-  isContainer: boolean,
-): Omit<CommandDescription<Facts>, 'subcommands'> {
+function describe(facts: CatalogRow): CommandDescription {
   const keySpecs = parseKeySpecs(facts.keys);
   const keyRange = legacyKeyRange(keySpecs);
   const stated = new Set<CommandFlag>(facts.flags);
-  if (facts.access === 'write') stated.add('write');
-  if (facts.access === 'read') stated.add('readonly');
+  if (facts.kind === 'write') stated.add('write');
+  if (facts.kind === 'read') stated.add('readonly');
   if (keyRange.movable) stated.add('movablekeys');
   const flags = flagOrder.filter((flag) => stated.has(flag));
-  const ofGroup = isContainer ? undefined : categoryOfGroup[facts.group];
+  const ofGroup = facts.kind === 'container' ? undefined : categoryOfGroup[facts.group];
   return {
     facts,
     name: facts.name,
@@ -197,6 +186,7 @@ function describe<Facts extends CommandFacts>(
     keySpecs,
     keyRange,
     arguments: parseSyntax(facts.syntax ?? ''),
+    subcommands: (facts.subcommands ?? []).map(describe),
   };
 }
 

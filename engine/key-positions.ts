@@ -98,14 +98,14 @@ export function parseKeySpecs(keys: string | readonly string[] | undefined): rea
 /** The range that covers the leading plain specifications, as Redis derives it for COMMAND INFO. */
 export function legacyKeyRange(specs: readonly KeySpec[]): LegacyKeyRange {
   const [only] = specs;
-  if (specs.length === 1 && only!.begin.type === 'index' && only!.find.type === 'range') {
-    const first = only!.begin.index;
-    const { lastKey, step } = only!.find;
+  if (specs.length === 1 && only.begin.type === 'index' && only.find.type === 'range') {
+    const first = only.begin.index;
+    const { lastKey, step } = only.find;
     return {
       first,
       last: lastKey < 0 ? lastKey : first + lastKey,
       step,
-      movable: only!.flags.includes('incomplete'),
+      movable: only.flags.includes('incomplete'),
     };
   }
   let first = 0;
@@ -182,9 +182,9 @@ function addKeys(spec: KeySpec, args: readonly string[], keys: KeyPosition[]): b
 function keywordPosition(keyword: string, startFrom: number, args: readonly string[]): number {
   const wanted = keyword.toLowerCase();
   if (startFrom > 0) {
-    for (let i = startFrom; i < args.length - 1; i++) if (args[i]!.toLowerCase() === wanted) return i;
+    for (let i = startFrom; i < args.length - 1; i++) if (args[i].toLowerCase() === wanted) return i;
   } else {
-    for (let i = args.length + startFrom; i > 1; i--) if (args[i]!.toLowerCase() === wanted) return i;
+    for (let i = args.length + startFrom; i > 1; i--) if (args[i].toLowerCase() === wanted) return i;
   }
   return -1;
 }

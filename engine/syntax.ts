@@ -141,10 +141,10 @@ class Parser {
     do {
       const items = this.sequence();
       if (items.length === 0) this.fail();
-      members.push(items.length === 1 ? items[0]! : group('block', undefined, items));
+      members.push(items.length === 1 ? items[0] : group('block', undefined, items));
     } while (this.accept('|'));
     this.expect(close);
-    return members.length === 1 ? members[0]! : group('oneof', undefined, members);
+    return members.length === 1 ? members[0] : group('oneof', undefined, members);
   }
 
   private element(): Draft {
@@ -195,7 +195,7 @@ class Parser {
       if (type !== undefined && simpleTypes.has(type)) {
         this.position++;
         const argument: Draft = { name, type: type as ArgumentType };
-        if (this.peek()?.[0] === '#') argument.keySpecIndex = Number(this.lexemes[this.position++]!.slice(1));
+        if (this.peek()?.[0] === '#') argument.keySpecIndex = Number(this.lexemes[this.position++].slice(1));
         else if (type === 'key') argument.keySpecIndex = 0;
         return argument;
       }
@@ -230,7 +230,7 @@ function group(type: 'block' | 'oneof', name: string | undefined, members: reado
 export function formatSyntax(tree: readonly Argument[]): string {
   return tree
     .map((argument, index) =>
-      formatItem(argument, tree[index + 1] !== undefined && !tree[index + 1]!.optional),
+      formatItem(argument, tree[index + 1] !== undefined && !tree[index + 1].optional),
     )
     .join(' ');
 }
@@ -291,4 +291,26 @@ function formatElement(argument: Argument, followed: boolean): string {
     body = name + type + index;
   }
   return (argument.token === undefined ? '' : `${argument.token} `) + body + since + deprecated;
+}
+
+/** Writes an argument tree for people, as the documentation of Redis displays it: `key value [NX | XX] [GET]`. */
+export function displaySyntax(tree: readonly Argument[]): string {
+  return tree.map(displayArgument).join(' ');
+}
+
+function displayArgument(argument: Argument): string {
+  const members = argument.arguments;
+  let body: string;
+  if (argument.type === 'pure-token') body = '';
+  else if (argument.type === 'block') body = displaySyntax(members!);
+  else if (argument.type === 'oneof') body = members!.map(displayArgument).join(' | ');
+  else body = argument.name;
+  const choice =
+    argument.type === 'oneof' && (!argument.optional || argument.token !== undefined || argument.multiple);
+  if (choice) body = `<${body}>`;
+  const token = argument.token === '' ? '""' : argument.token;
+  const once = token === undefined ? body : `${token}${body && ' '}${body}`;
+  const again = argument.multipleToken ? once : body;
+  const all = argument.multiple ? `${once} [${again} ...]` : once;
+  return argument.optional ? `[${all}]` : all;
 }
