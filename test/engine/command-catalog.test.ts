@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ArgumentFacts } from '../../conformance/command-facts.js';
 import { recordedCommandFacts } from '../../conformance/command-facts.js';
+import { comparedFacts, jsonOf } from '../../conformance/compare-command-facts.js';
 import { type CatalogRow, CommandCatalog } from '../../engine/command-facts.js';
 import {
   commandDocs,
@@ -10,7 +11,8 @@ import {
   commandList,
   containerHelp,
 } from '../../engine/command-replies.js';
-import { ErrorReply, MapReply, type Reply, SetReply, Status } from '../../engine/reply.js';
+import { engineCommands } from '../../engine/commands/index.js';
+import { ErrorReply, type Reply } from '../../engine/reply.js';
 import { type Argument, displaySyntax, formatSyntax, parseSyntax } from '../../engine/syntax.js';
 
 const rows: CatalogRow[] = [
@@ -81,16 +83,9 @@ const rows: CatalogRow[] = [
 ];
 const catalog = new CommandCatalog(rows);
 
-/** A reply as JSON would have it. */
-function plain(reply: Reply): unknown {
-  if (reply instanceof Status || reply instanceof ErrorReply) return reply.text;
-  if (reply instanceof SetReply) return reply.items.map(plain);
-  if (Array.isArray(reply)) return reply.map(plain);
-  if (!(reply instanceof MapReply)) return reply;
-  const entries: [string, unknown][] = [];
-  for (let i = 0; i < reply.items.length; i += 2)
-    entries.push([reply.items[i] as string, plain(reply.items[i + 1])]);
-  return Object.fromEntries(entries);
+/** A reply as JSON would have it; of an error, its text. */
+function answer(reply: Reply): unknown {
+  return reply instanceof ErrorReply ? reply.text : jsonOf(reply);
 }
 
 function treeOf(facts: readonly ArgumentFacts[]): Argument[] {
@@ -118,6 +113,12 @@ test('the notation of arguments says everything that COMMAND DOCS says, for each
   assert.ok(count > 200);
 });
 
+test('COMMAND INFO and COMMAND DOCS of every command in the table are those of Redis, the prose aside', () => {
+  const pairs = comparedFacts(new CommandCatalog(engineCommands));
+  for (const [name, ours, recorded] of pairs) assert.deepEqual(ours, recorded, name);
+  assert.ok(pairs.length >= 20);
+});
+
 test('a mistake in the notation is named with its place', () => {
   for (const wrong of ['[a', 'a ]', '<>', 'a:nosuchtype', '(', 'a & b', 'x=', '[]', 'name:<a>']) {
     assert.throws(() => parseSyntax(wrong), SyntaxError, wrong);
@@ -135,7 +136,7 @@ test('arguments are displayed as in the documentation', () => {
 });
 
 test('COMMAND INFO derives flags, categories and key range', () => {
-  assert.deepEqual(plain(commandInfo(catalog, ['SET', 'nosuch', 'object|FREQ', 'object|nosuch', 'set|x'])), [
+  assert.deepEqual(jsonOf(commandInfo(catalog, ['SET', 'nosuch', 'object|FREQ', 'object|nosuch', 'set|x'])), [
     [
       'set',
       -3,
@@ -176,7 +177,7 @@ test('COMMAND INFO derives flags, categories and key range', () => {
     null,
     null,
   ]);
-  const [, , , object, zunionstore] = [0, ...(plain(commandInfo(catalog)) as unknown[][])];
+  const [, , , object, zunionstore] = [0, ...(jsonOf(commandInfo(catalog)) as unknown[][])];
   assert.deepEqual((object as unknown[]).slice(0, 9), ['object', -2, [], 0, 0, 0, ['@slow'], [], []]);
   assert.deepEqual(
     ((object as unknown[])[9] as unknown[][]).map(([name]) => name),
@@ -186,7 +187,7 @@ test('COMMAND INFO derives flags, categories and key range', () => {
 });
 
 test('COMMAND DOCS leaves out unknown commands and nests subcommands', () => {
-  assert.deepEqual(plain(commandDocs(catalog, ['zunionstore', 'nosuch', 'object'])), {
+  assert.deepEqual(jsonOf(commandDocs(catalog, ['zunionstore', 'nosuch', 'object'])), {
     zunionstore: {
       summary: 'Stores.',
       since: '2.0.0',
@@ -228,7 +229,7 @@ test('COMMAND DOCS leaves out unknown commands and nests subcommands', () => {
 
 test('COMMAND LIST filters by module, category and pattern', () => {
   const list = (...args: string[]): unknown =>
-    plain(commandList(catalog, args, (pattern, text) => text.includes(pattern)));
+    answer(commandList(catalog, args, (pattern, text) => text.includes(pattern)));
   assert.deepEqual(list(), ['set', 'ping', 'object', 'object|help', 'object|freq', 'zunionstore']);
   assert.deepEqual(list('FILTERBY', 'aclcat', 'KEYSPACE'), ['object|help', 'object|freq']);
   assert.deepEqual(list('filterby', 'ACLCAT', 'nosuch'), []);
@@ -246,7 +247,7 @@ test('COMMAND LIST filters by module, category and pattern', () => {
 
 test('COMMAND GETKEYS finds keys or says why not', () => {
   const keys = (line: string, withFlags = false): unknown =>
-    plain(commandGetKeys(catalog, line.split(' '), withFlags));
+    answer(commandGetKeys(catalog, line.split(' '), withFlags));
   assert.deepEqual(keys('set k v'), ['k']);
   assert.deepEqual(keys('SET k v GET', true), [['k', ['RW', 'access', 'update']]]);
   assert.deepEqual(keys('set k v nx', true), [['k', ['OW', 'update']]]);
@@ -270,7 +271,7 @@ test('COMMAND GETKEYS finds keys or says why not', () => {
 });
 
 test('HELP lists the subcommands, itself last', () => {
-  assert.deepEqual(plain(containerHelp(catalog.get('object')!)), [
+  assert.deepEqual(jsonOf(containerHelp(catalog.get('object')!)), [
     'OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
     'FREQ key',
     '    Counts accesses.',
