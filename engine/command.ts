@@ -68,10 +68,12 @@ export interface OtherCommand<Handler = unknown> extends Facts {
   readonly handler: Handler;
 }
 
-/** A name that only its subcommands give meaning to. */
+/** A name that its subcommands give meaning to. */
 export interface Container extends Facts {
   readonly kind: 'container';
   readonly subcommands: readonly Command[];
+  /** What the name does alone: only COMMAND does something. */
+  readonly alone?: OtherCommand;
 }
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
@@ -91,8 +93,10 @@ export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Han
   kind: 'other',
   handler,
 });
-export const container = (facts: Facts, subcommands: readonly Command[]): Container => ({
+/** `handler` is for a name that runs without a subcommand too. */
+export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
   ...facts,
   kind: 'container',
   subcommands,
+  ...(handler === undefined ? {} : { alone: other(facts, handler) }),
 });
