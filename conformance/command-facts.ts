@@ -50,15 +50,18 @@ export interface CommandFactsRecord {
 /** Parts of Redis that Redraft does not have: their commands are not recorded. */
 const absentGroups: ReadonlySet<string> = new Set(['stream', 'scripting', 'pubsub', 'cluster']);
 
-function recordFile(): string {
+/** The folder of package.json. */
+export function projectDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
-  return join(directory, 'conformance', 'command-facts.jsonl');
+  return directory;
 }
+
+const recordFile = join(projectDirectory(), 'conformance', 'command-facts.jsonl');
 
 /** The recorded facts by full name. */
 export function recordedCommandFacts(): ReadonlyMap<string, CommandFactsRecord> {
-  const lines = readFileSync(recordFile(), 'utf8').trimEnd().split('\n');
+  const lines = readFileSync(recordFile, 'utf8').trimEnd().split('\n');
   return new Map(lines.map((line) => JSON.parse(line) as [string, CommandFactsRecord]));
 }
 
@@ -118,7 +121,7 @@ function record(port: string): void {
     ask('COMMAND', 'INFO') as Info[],
     ask('COMMAND', 'DOCS') as Record<string, Docs>,
   );
-  writeFileSync(recordFile(), facts.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+  writeFileSync(recordFile, facts.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   console.log(`recorded ${facts.length} commands`);
 }
 
