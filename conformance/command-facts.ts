@@ -9,8 +9,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A key specification as COMMAND INFO replies it, without its notes. */
+/** A key specification as COMMAND INFO replies it. Of its notes, which are prose, only that they are there. */
 export interface KeySpecFacts {
+  readonly notes?: string;
   readonly flags: readonly string[];
   readonly begin_search: { readonly type: string; readonly spec: Record<string, unknown> };
   readonly find_keys: { readonly type: string; readonly spec: Record<string, unknown> };
@@ -93,7 +94,7 @@ export function commandFactsOf(
       keyRange: [first, last, step],
       categories,
       tips,
-      keySpecs: keySpecs.map(({ flags, begin_search, find_keys }) => ({ flags, begin_search, find_keys })),
+      keySpecs: keySpecs.map((spec) => (spec.notes === undefined ? spec : { ...spec, notes: '' })),
       group: doc.group,
       since: doc.since,
       docFlags: doc.doc_flags ?? [],

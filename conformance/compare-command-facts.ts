@@ -2,7 +2,7 @@
 import type { CommandCatalog } from '../engine/command-facts.js';
 import { commandDocs, commandInfo } from '../engine/command-replies.js';
 import { MapReply, type Reply, SetReply, Status } from '../engine/reply.js';
-import { recordedCommandFacts } from './command-facts.js';
+import { type KeySpecFacts, recordedCommandFacts } from './command-facts.js';
 
 /** A reply of COMMAND as JSON would have it: maps as objects, sets as arrays, statuses as strings. */
 export function jsonOf(reply: Reply): unknown {
@@ -32,7 +32,9 @@ function factsOf(catalog: CommandCatalog, name: string): Record<string, unknown>
     keyRange: [first, last, step],
     categories,
     tips,
-    keySpecs,
+    keySpecs: (keySpecs as KeySpecFacts[]).map((spec) =>
+      spec.notes === undefined ? spec : { ...spec, notes: '' },
+    ),
     group: docs.group,
     since: docs.since,
     docFlags: docs.doc_flags ?? [],

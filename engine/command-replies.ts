@@ -117,8 +117,9 @@ function infoOf(command: CommandDescription): Reply {
   ];
 }
 
-function keySpecOf({ flags, begin, find }: KeySpec): Reply {
+function keySpecOf({ notes, flags, begin, find }: KeySpec): Reply {
   return new MapReply([
+    ...(notes === undefined ? [] : ['notes', notes]),
     'flags',
     statuses(flags),
     'begin_search',

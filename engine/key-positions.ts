@@ -10,6 +10,7 @@
  *     #2 RO access             argument 2 is the count of keys, which follow it
  *     STORE@6 OW update        behind the word STORE, searched from argument 6 on (a negative start searches backwards)
  *     ? RO access              only code can tell: see {@link findKeys}
+ *     1 RW update; a note      what COMMAND INFO is to add for people
  *
  * Argument 0 is the command's name (of a subcommand: its container's).
  */
@@ -35,6 +36,7 @@ const keyFlags = [
 export type KeyFlag = (typeof keyFlags)[number];
 
 export interface KeySpec {
+  readonly notes?: string;
   readonly flags: readonly KeyFlag[];
   /** Where the search begins: at an argument, behind a keyword, or unknown to the specification. */
   readonly begin:
@@ -70,14 +72,18 @@ const place = /^(?:\?|(#?)(?:([A-Z]+)@(-?\d+)|(\d+))(?:\.\.([+-]\d+))?(?:\/(\d+)
  * @throws SyntaxError when the text is not in the notation.
  */
 export function parseKeySpec(text: string): KeySpec {
-  const [where, ...flags] = text.split(' ');
+  const semicolon = text.indexOf('; ');
+  const notes = semicolon < 0 ? {} : { notes: text.slice(semicolon + 2) };
+  const [where, ...flags] = (semicolon < 0 ? text : text.slice(0, semicolon)).split(' ');
   const match = place.exec(where!);
   const unknown = flags.find((flag) => !(keyFlags as readonly string[]).includes(flag));
   if (match === null || unknown !== undefined) throw new SyntaxError(`key specification '${text}'`);
   const [, count, keyword, startFrom, index, last, step, limit] = match;
   const parsed = flags as KeyFlag[];
-  if (where === '?') return { flags: parsed, begin: { type: 'unknown' }, find: { type: 'unknown' } };
+  if (where === '?')
+    return { ...notes, flags: parsed, begin: { type: 'unknown' }, find: { type: 'unknown' } };
   return {
+    ...notes,
     flags: parsed,
     begin:
       keyword === undefined
