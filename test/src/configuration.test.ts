@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorReply, type Reply } from '../../engine/reply.js';
+import { defaultSettings } from '../../engine/settings.js';
 import { configParameters } from '../../src/config-parameters.js';
 import { readBufferLimits } from '../../src/config-types.js';
 import { Configuration } from '../../src/configuration.js';
@@ -33,6 +34,15 @@ test('every default is canonical, and every name is there once', () => {
       names.add(each);
     }
   }
+});
+
+test('the replicated parameters are the settings that apply reads, with the same defaults', () => {
+  const replicated = configParameters
+    .filter(({ effect }) => effect === 'replicated')
+    .map(({ name, defaultValue }) => [name, Number(defaultValue)]);
+  // DEBUG SET-ACTIVE-EXPIRE sets this one; Redis has no parameter for it.
+  const { 'active-expire': _, ...settings } = defaultSettings;
+  assert.deepEqual(Object.fromEntries(replicated), settings);
 });
 
 test('CONFIG GET finds by pattern, by name as it was written, by the names of older versions', () => {
