@@ -2,6 +2,7 @@
  * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
  * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
  */
+import type { Facts } from './command-facts.js';
 import type { Database, ReadableDatabase } from './database.js';
 import type { Keyspace } from './keyspace.js';
 import type { Random } from './random.js';
@@ -9,30 +10,7 @@ import type { Reply } from './reply.js';
 import type { Request } from './request.js';
 import type { View } from './view.js';
 
-export interface Facts {
-  /** Lower case; `container|subcommand` for a subcommand. */
-  readonly name: string;
-  /** Number of arguments with the name; negative: at least so many. */
-  readonly arity: number;
-  /** As COMMAND INFO prints them, but for those that follow: write, readonly, movablekeys. */
-  readonly flags?: readonly string[];
-  /** Where the keys are, in the notation of key-positions.ts. */
-  readonly keys?: string | readonly string[];
-  readonly group: string;
-  readonly since: string;
-  readonly complexity?: string;
-  /** One sentence, our own. */
-  readonly summary: string;
-  /** The arguments, in the notation of syntax.ts. */
-  readonly syntax?: string;
-  /** ACL categories, where they do not follow from group and flags. */
-  readonly categories?: readonly string[];
-  readonly tips?: readonly string[];
-  readonly history?: readonly (readonly [since: string, change: string])[];
-  readonly deprecatedSince?: string;
-  readonly replacedBy?: string;
-  readonly docFlags?: readonly string[];
-}
+export type { Facts } from './command-facts.js';
 
 /** What a read may know besides its request and database. */
 export interface ReadContext {
@@ -101,10 +79,12 @@ export interface OtherCommand<Handler = unknown> extends Facts, Traits {
   readonly handler: Handler;
 }
 
-/** A name that only its subcommands give meaning to. */
+/** A name that its subcommands give meaning to. */
 export interface Container extends Facts {
   readonly kind: 'container';
   readonly subcommands: readonly Command[];
+  /** What the name does alone: only COMMAND does something. */
+  readonly alone?: OtherCommand;
 }
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
@@ -134,8 +114,10 @@ export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Han
   kind: 'other',
   handler,
 });
-export const container = (facts: Facts, subcommands: readonly Command[]): Container => ({
+/** `handler` is for a name that runs without a subcommand too. */
+export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
   ...facts,
   kind: 'container',
   subcommands,
+  ...(handler === undefined ? {} : { alone: other(facts, handler) }),
 });

@@ -388,7 +388,7 @@ export const strings = [
       name: 'getex',
       arity: -2,
       flags: ['fast'],
-      keys: '1 RW access update',
+      keys: '1 RW access update; It changes the expiry.',
       group: 'string',
       since: '6.2.0',
       complexity: 'O(1)',
@@ -533,7 +533,7 @@ export const strings = [
       name: 'set',
       arity: -3,
       flags: ['denyoom'],
-      keys: '1 RW access update variable_flags',
+      keys: '1 RW access update variable_flags; It reads with GET only.',
       group: 'string',
       since: '1.0.0',
       history: [
