@@ -243,8 +243,12 @@ class SectionRun {
   }
 
   private async perform(step: Step): Promise<Outcome> {
+    if (step.command === undefined) {
+      const waiter = this.clients.get(step.client);
+      if (!waiter) throw new Error('this client has sent nothing yet');
+      return this.awaitReply(step, waiter);
+    }
     const client = await this.client(step.client);
-    if (step.command === undefined) return this.awaitReply(step, client);
     if (step.raw) return this.performRaw(step, client);
     const words = splitArguments(step.command);
     for (let i = 1; i <= step.times; i++) {
