@@ -93,8 +93,11 @@ async function shrink(
     return difference.unit + 1;
   };
   const prefix = units.slice(0, first.unit + 1);
-  // Seen once need not be seen again: chance, or state from before the episode.
-  if ((await fails(prefix)) === false) return [prefix, first];
+  // Not seen again: it depended on chance, or on what the servers did before. Only the end of the way to it is worth reading.
+  if ((await fails(prefix)) === false) {
+    console.log('# a replay did not show it again; these were the last commands before it');
+    return [prefix.slice(-20), first];
+  }
   const shrunk = await shrinkList(prefix, fails);
   await fails(shrunk);
   return [shrunk, last];
