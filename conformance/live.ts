@@ -12,6 +12,7 @@ import { Random } from './live/random.js';
 import { shrinkList } from './live/shrink.js';
 import { command, type Family, type Unit } from './live/unit.js';
 import { printCommand } from './notation.js';
+import { printLineDifference } from './run-transcript.js';
 import { openTarget, type RunningServer, startRedis } from './servers.js';
 import type { Protocol } from './transcript.js';
 
@@ -67,16 +68,10 @@ function printUnit(unit: Unit): string[] {
 }
 
 function printDifference(units: readonly Unit[], difference: Difference): string {
-  const mark = (text: string, sign: string): string =>
-    text
-      .split('\n')
-      .map((line) => `${sign} ${line}`)
-      .join('\n');
   return [
     ...units.flatMap(printUnit),
     `# differs: ${difference.what}`,
-    mark(difference.reference, '-'),
-    mark(difference.target, '+'),
+    ...printLineDifference(difference.reference.split('\n'), difference.target.split('\n')),
   ].join('\n');
 }
 

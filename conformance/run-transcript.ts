@@ -347,19 +347,25 @@ function sameOutcome(step: Step, recorded: Outcome, actual: Outcome): boolean {
 
 /** A failure as a person reads it: where, what was sent, and what differs. */
 export function printFailure(failure: Failure): string {
-  const { expected, actual } = failure;
+  return [
+    `${failure.file}:${failure.lineNumber} [${failure.section}, RESP${failure.protocol}]`,
+    `    ${failure.line}`,
+    ...printLineDifference(failure.expected, failure.actual),
+  ].join('\n');
+}
+
+/** Two replies from where they part, with a few lines before; long ones are cut, which is said. */
+export function printLineDifference(expected: readonly string[], actual: readonly string[]): string[] {
   let same = 0;
   while (same < expected.length && same < actual.length && expected[same] === actual[same]) same++;
-  const shown = (lines: string[], sign: string): string[] => {
+  const shown = (lines: readonly string[], sign: string): string[] => {
     const rest = lines.slice(same);
     const cut = rest.length > 24 ? [...rest.slice(0, 24), `… ${rest.length - 24} more lines`] : rest;
     return (cut.length > 0 ? cut : ['(nothing more)']).map((line) => `  ${sign} ${line}`);
   };
   return [
-    `${failure.file}:${failure.lineNumber} [${failure.section}, RESP${failure.protocol}]`,
-    `    ${failure.line}`,
     ...expected.slice(Math.max(0, same - 3), same).map((line) => `    ${line}`),
     ...shown(expected, '-'),
     ...shown(actual, '+'),
-  ].join('\n');
+  ];
 }

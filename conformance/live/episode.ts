@@ -73,7 +73,12 @@ class Side {
    * Sends commands on one connection and gathers what they cause, on it and on connections that waited.
    * @returns for each connection the replies that came
    */
-  async exchange(connection: number, commands: readonly string[][], mayBlock: boolean): Promise<Reply[][]> {
+  async exchange(
+    connection: number,
+    commands: readonly string[][],
+    mayBlock: boolean,
+    timesOut: boolean,
+  ): Promise<Reply[][]> {
     const replies: Reply[][] = this.clients.map(() => []);
     const client = this.clients[connection]!;
     if (!mayBlock) replies[connection] = await client.pipeline(commands);
@@ -81,12 +86,12 @@ class Side {
       for (const words of commands) client.send(words);
       this.outstanding[connection]! += commands.length;
     }
-    if (this.outstanding.some((count) => count > 0)) await this.settle(replies);
+    if (this.outstanding.some((count) => count > 0)) await this.settle(replies, timesOut ? connection : undefined);
     return replies;
   }
 
   /** Waits until the server holds as many blocked clients as replies are missing. */
-  private async settle(replies: Reply[][]): Promise<void> {
+  private async settle(replies: Reply[][], mustAnswer: number | undefined): Promise<void> {
     const deadline = performance.now() + 5_000;
     for (;;) {
       let missing = 0;
@@ -97,7 +102,8 @@ class Side {
         }
         if (this.outstanding[index]! > 0) missing++;
       }
-      if (missing === 0 || missing === (await this.blockedCount())) {
+      const answered = mustAnswer === undefined || this.outstanding[mustAnswer] === 0;
+      if (missing === 0 || (missing === (await this.blockedCount()) && answered)) {
         // Replies written before INFO's may still lie in another socket.
         await new Promise((resolve) => setImmediate(resolve));
         if (this.clients.every((client) => client.pendingCount === 0)) return;
@@ -155,13 +161,18 @@ export class EpisodePlayer {
     await this.reset();
     const result: EpisodeResult = { commandCount: 0, knownCount: 0, difference: undefined };
     let at = 0;
+    let comparedAt = 0;
     while (at < units.length && !result.difference) {
       const end = this.batchEnd(units, at);
       const unit = units[at]!;
       if (unit.commands) await this.playBatch(units, at, end, result);
       else await this.playScript(unit, at, result);
       at = end;
-      if (!result.difference && (at >= units.length || unit.commands)) await this.compareState(at - 1, result);
+      if (result.difference) break;
+      if (at >= units.length || result.commandCount - comparedAt >= batchSize) {
+        comparedAt = result.commandCount;
+        await this.compareState(at - 1, result);
+      }
     }
     return result;
   }
@@ -228,9 +239,10 @@ export class EpisodePlayer {
       if (this.reference.outstanding[connection]! > 0) continue;
       result.commandCount += run.length;
       const words = run.map(({ command }) => command.words);
+      const timesOut = run[0]!.command.timesOut === true;
       const [reference, target] = await Promise.all([
-        this.reference.exchange(connection, words, blocking),
-        this.target.exchange(connection, words, blocking),
+        this.reference.exchange(connection, words, blocking, timesOut),
+        this.target.exchange(connection, words, blocking, timesOut),
       ]);
       this.compareRun(run, connection, reference, target, result);
     }

@@ -18,6 +18,8 @@ export interface Command {
   connection?: number;
   normalise?: Normalise;
   compare?: Compare;
+  /** May wait, but only for a moment: the next step comes when it has answered. */
+  timesOut?: boolean;
 }
 
 /** A few round trips that are their own program, such as a whole SCAN iteration; what it returns is compared as JSON. */
