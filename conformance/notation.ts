@@ -36,9 +36,9 @@ export function quoteWord(bytes: string): string {
   return /^[\x21-\x7e]+$/.test(bytes) && !/["'\\]/.test(bytes) ? bytes : quote(bytes);
 }
 
-/** A status or error line: bare, with escapes for what is not printable. */
+/** A status or error line: bare, with escapes for what is not printable or not seen (a blank at the end). */
 function escapeLine(text: string): string {
-  return text.replace(/[^\x20-\x7e]|\\/g, (char) => named[char] ?? hexadecimal(char));
+  return text.replace(/[^\x20-\x7e]|\\| $/g, (char) => named[char] ?? hexadecimal(char));
 }
 
 function unescapeAt(text: string, index: number): [char: string, next: number] {
