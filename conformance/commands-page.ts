@@ -10,8 +10,8 @@ import { CommandCatalog, type CommandDescription } from '../engine/command-facts
 import { engineCommands } from '../engine/commands/index.js';
 import { displaySyntax } from '../engine/syntax.js';
 import { programCommands } from '../src/commands/index.js';
-import { loadExceptions } from './exceptions.js';
 import { projectDirectory, recordedCommandFacts } from './command-facts.js';
+import { loadExceptions } from './exceptions.js';
 
 /** A way in which a command answers otherwise than Redis. */
 interface Difference {
@@ -50,9 +50,15 @@ function typedName(name: string): string {
 }
 
 /** Whether a known difference speaks of this command, perhaps with certain arguments only. */
-function speaksOf({ command }: Difference, { name, subcommands }: CommandDescription, typed: string): boolean {
+function speaksOf(
+  { command }: Difference,
+  { name, subcommands }: CommandDescription,
+  typed: string,
+): boolean {
   if (command.test(typed)) return true;
-  return subcommands.length === 0 && new RegExp(`^\\^${typedName(name)}(?![A-Za-z_])`, 'i').test(command.source);
+  return (
+    subcommands.length === 0 && new RegExp(`^\\^${typedName(name)}(?![A-Za-z_])`, 'i').test(command.source)
+  );
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
