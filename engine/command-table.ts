@@ -71,7 +71,7 @@ export class CommandTable {
     let row = this.index.find(request.buffer, offsets[0], offsets[1]);
     if (row === undefined) return this.unknown(request);
     if (row.kind === 'container') {
-      if (request.count === 1) return errors.wrongArity(row.name);
+      if (request.count === 1) return row.alone ?? errors.wrongArity(row.name);
       const subcommand = this.subcommands.get(row)!.find(request.buffer, offsets[2], offsets[3]);
       if (subcommand === undefined)
         return errors.unknownSubcommand(request.latin1(1).slice(0, 128), row.name.toUpperCase());

@@ -2,6 +2,7 @@
  * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
  * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
  */
+import type { Facts } from './command-facts.js';
 import type { Database, ReadableDatabase } from './database.js';
 import type { Keyspace } from './keyspace.js';
 import type { Random } from './random.js';
@@ -9,30 +10,7 @@ import type { Reply } from './reply.js';
 import type { Request } from './request.js';
 import type { View } from './view.js';
 
-export interface Facts {
-  /** Lower case; `container|subcommand` for a subcommand. */
-  readonly name: string;
-  /** Number of arguments with the name; negative: at least so many. */
-  readonly arity: number;
-  /** As COMMAND INFO prints them, but for those that follow: write, readonly, movablekeys. */
-  readonly flags?: readonly string[];
-  /** Where the keys are, in the notation of key-positions.ts. */
-  readonly keys?: string | readonly string[];
-  readonly group: string;
-  readonly since: string;
-  readonly complexity?: string;
-  /** One sentence, our own. */
-  readonly summary: string;
-  /** The arguments, in the notation of syntax.ts. */
-  readonly syntax?: string;
-  /** ACL categories, where they do not follow from group and flags. */
-  readonly categories?: readonly string[];
-  readonly tips?: readonly string[];
-  readonly history?: readonly (readonly [since: string, change: string])[];
-  readonly deprecatedSince?: string;
-  readonly replacedBy?: string;
-  readonly docFlags?: readonly string[];
-}
+export type { Facts } from './command-facts.js';
 
 /** What a read may know besides its request and database. */
 export interface ReadContext {
@@ -74,47 +52,72 @@ export interface WriteContext {
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
 export type WriteHandler = (request: Request, database: Database, context: WriteContext) => Reply;
 
-export interface ReadCommand extends Facts {
+/** What the hot path asks of a row, looked up in its flags once. */
+interface Traits {
+  readonly blocking: boolean;
+  /** May run before AUTH. */
+  readonly noAuth: boolean;
+  /** Refused when memory is full. */
+  readonly denyOutOfMemory: boolean;
+  /** May not be queued by MULTI. */
+  readonly noMulti: boolean;
+}
+
+export interface ReadCommand extends Facts, Traits {
   readonly kind: 'read';
   readonly handler: ReadHandler;
 }
 
-export interface WriteCommand extends Facts {
+export interface WriteCommand extends Facts, Traits {
   readonly kind: 'write';
   readonly handler: WriteHandler;
 }
 
 /** A command of the program (connection, server, cluster): the engine never runs it. */
-export interface OtherCommand<Handler = unknown> extends Facts {
+export interface OtherCommand<Handler = unknown> extends Facts, Traits {
   readonly kind: 'other';
   readonly handler: Handler;
 }
 
-/** A name that only its subcommands give meaning to. */
+/** A name that its subcommands give meaning to. */
 export interface Container extends Facts {
   readonly kind: 'container';
   readonly subcommands: readonly Command[];
+  /** What the name does alone: only COMMAND does something. */
+  readonly alone?: OtherCommand;
 }
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
+const traits = (flags: readonly string[] = []): Traits => ({
+  blocking: flags.includes('blocking'),
+  noAuth: flags.includes('no_auth'),
+  denyOutOfMemory: flags.includes('denyoom'),
+  noMulti: flags.includes('no_multi'),
+});
+
 export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'read',
   handler,
 });
 export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'write',
   handler,
 });
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
   ...facts,
+  ...traits(facts.flags),
   kind: 'other',
   handler,
 });
-export const container = (facts: Facts, subcommands: readonly Command[]): Container => ({
+/** `handler` is for a name that runs without a subcommand too. */
+export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
   ...facts,
   kind: 'container',
   subcommands,
+  ...(handler === undefined ? {} : { alone: other(facts, handler) }),
 });

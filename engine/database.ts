@@ -145,15 +145,15 @@ export class Database extends Dictionary {
   }
 
   /**
-   * The bytes of the string in `slot`, lengthened with zeros to at least `length`, to be changed in place; the encoding becomes
-   * raw. The caller has checked the type.
+   * The bytes of the string in `slot`, lengthened with zeros to at least `length`, of which those from `from` up to `to` are
+   * about to be changed in place; the encoding becomes raw. The caller has checked the type.
    */
-  editString(slot: Slot, length: number, into: View): View {
+  editString(slot: Slot, length: number, from: number, to: number, into: View): View {
     const encoding = this.encoding(slot);
     if (encoding === Encoding.largeRaw) {
       const large = this.objectForWrite(slot) as LargeString;
       if (length > large.length) large.grow(length);
-      return large.view(into);
+      return large.viewForWrite(into, from, to);
     }
     const oldLength = this.valueLength(slot);
     if (length >= LARGE_STRING_BYTES) {

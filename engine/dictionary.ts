@@ -66,6 +66,10 @@ export class Dictionary {
     this.directory = [{ entries: new Int32Array(FIRST_ENTRIES), used: 0, depth: 0 }];
   }
 
+  get isWalked(): boolean {
+    return this.observer !== undefined;
+  }
+
   /** Bytes of the index and the slot pages, without the records in the slab. */
   get overheadBytes(): number {
     let bytes = 0;

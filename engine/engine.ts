@@ -15,6 +15,7 @@ import { Random } from './random.js';
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.js';
 import { parseTrusted, Request, RequestBuilder } from './request.js';
 import { defaultSettings, type Settings } from './settings.js';
+import { Cut } from './snapshot/cut.js';
 import { View } from './view.js';
 import { type Waiter, Waiters } from './waiters.js';
 
@@ -238,6 +239,25 @@ export class Engine {
     const id = request.int64OrUndefined(1);
     if (typeof id !== 'number' || Math.abs(id) > 0x7fffffff) return errors.notInteger;
     return id >= 0 && id < this.keyspace.settings.databases ? id : errors.databaseOutOfRange;
+  }
+
+  // ---- snapshots ----
+
+  /** Starts a snapshot of the state as it is now; it is written while the engine goes on. One at a time. */
+  cut(): Cut {
+    return new Cut(this);
+  }
+
+  /** The digest of the whole state, its order included, in one step: equal on all nodes at an equal index. */
+  digest(): string {
+    const cut = new Cut(this, false);
+    while (cut.next(() => true) !== undefined);
+    return cut.digest;
+  }
+
+  /** Called once the state was filled in from a snapshot. */
+  restored(): void {
+    if (this.waiters.size > 0) this.keyspace.onCreated = this.noteReady;
   }
 
   // ---- calling in process ----

@@ -14,4 +14,7 @@ export * from './reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './request.js';
 export { defaultSettings, type Settings } from './settings.js';
+// Snapshots: write with `engine.cut()`, read with `Restore`.
+export type { Cut } from './snapshot/cut.js';
+export { Restore, SnapshotError } from './snapshot/restore.js';
 export { View, viewOf } from './view.js';

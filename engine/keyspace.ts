@@ -85,7 +85,8 @@ export class Keyspace {
   /** Empties one database in O(1). Returns how many keys it held. */
   flush(id: number): number {
     const old = this.databases[id];
-    if (old === undefined) return 0;
+    // A database without keys may exist on one node only, where somebody looked: nothing may follow from it.
+    if (old === undefined || old.size === 0) return 0;
     this.databases[id] = old.clear();
     this.discard(old);
     return old.size;
@@ -107,13 +108,14 @@ export class Keyspace {
     this.graveyard.push(value);
   }
 
+  /** Whether there is anything that may be freed now: what a snapshot still walks has to wait. */
   get hasDiscarded(): boolean {
-    return this.graveyard.length > 0;
+    return this.graveyard.some((discarded) => !discarded.isWalked);
   }
 
   /** Frees some `limit` elements of what was discarded. Memory is no part of the state: each node does this when it has time. */
   freeDiscarded(limit: number): void {
-    const value = this.graveyard.at(-1);
+    const value = this.graveyard.findLast((discarded) => !discarded.isWalked);
     if (value === undefined) return;
     // Whatever a database's keys held joins the graveyard, hence the removal of exactly this one.
     const gone = value instanceof Database ? value.disposeKeys(limit) : value.dispose(limit);

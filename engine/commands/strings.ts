@@ -243,7 +243,7 @@ function append(request: Request, database: Database, context: WriteContext): Re
   const oldLength = database.stringAt(slot, value).length;
   const length = oldLength + addition.length;
   checkLength(length, context.keyspace.settings);
-  const target = database.editString(slot, length, value);
+  const target = database.editString(slot, length, oldLength, length, value);
   copyBytes(addition.buffer, addition.start, target.buffer, target.start + oldLength, addition.length);
   database.changed(key);
   return length;
@@ -259,7 +259,7 @@ function setrange(request: Request, database: Database, context: WriteContext): 
   if (patch.length === 0) return oldLength;
   checkLength(offset + patch.length, context.keyspace.settings);
   if (slot === ABSENT) slot = database.setString(key, noBytes);
-  const target = database.editString(slot, offset + patch.length, value);
+  const target = database.editString(slot, offset + patch.length, offset, offset + patch.length, value);
   copyBytes(patch.buffer, patch.start, target.buffer, target.start + offset, patch.length);
   database.changed(key);
   return target.length;
@@ -388,7 +388,7 @@ export const strings = [
       name: 'getex',
       arity: -2,
       flags: ['fast'],
-      keys: '1 RW access update',
+      keys: '1 RW access update; It changes the expiry.',
       group: 'string',
       since: '6.2.0',
       complexity: 'O(1)',
@@ -533,7 +533,7 @@ export const strings = [
       name: 'set',
       arity: -3,
       flags: ['denyoom'],
-      keys: '1 RW access update variable_flags',
+      keys: '1 RW access update variable_flags; It reads with GET only.',
       group: 'string',
       since: '1.0.0',
       history: [

@@ -7,6 +7,7 @@
  */
 import { hexadecimalDigits, roundBinary } from './binary-rounding.js';
 import { exponentOf, FloatKind, type FloatSyntax, isSpaceCode, scanFloat } from './float-syntax.js';
+import type { Int64 } from './int64.js';
 
 function hexadecimalValue(text: string, scanned: FloatSyntax): number {
   const digits = hexadecimalDigits(text.slice(scanned.from, scanned.digitsEnd));
@@ -189,11 +190,18 @@ function roundHalfEven17(magnitude: number): string {
 }
 
 /**
- * Prints a score as a listpack-encoded sorted set stores it: as {@link formatDouble}, except that -0 is stored as
- * the integer 0 and so loses its sign (a skiplist-encoded set keeps it).
+ * The integer as which a listpack-encoded sorted set stores a score, or undefined for one that it stores as the text
+ * {@link formatDouble} gives. So -0 becomes 0 and loses its sign (a skiplist-encoded set keeps it).
  */
+export function packedScoreInteger(value: number): Int64 | undefined {
+  if (!Number.isInteger(value) || Math.abs(value) > 2 ** 62) return undefined;
+  return Number.isSafeInteger(value) ? value + 0 : BigInt(value);
+}
+
+/** A score as the text of the listpack element that {@link packedScoreInteger} or {@link formatDouble} gives. */
 export function formatPackedScore(value: number): string {
-  return value === 0 ? '0' : formatDouble(value);
+  const integer = packedScoreInteger(value);
+  return integer === undefined ? formatDouble(value) : `${integer}`;
 }
 
 /**

@@ -17,7 +17,13 @@ import { fixed, scores } from './redis-vectors.js';
 test('scores are read and printed as redis-server does', () => {
   for (const [literal, printed] of scores) {
     const value = parseDouble(literal);
-    assert.equal(value === undefined ? null : formatPackedScore(value), printed, JSON.stringify(literal));
+    if (value === undefined) assert.equal(printed, null, JSON.stringify(literal));
+    else
+      assert.equal(
+        formatDouble(Number(formatPackedScore(value).replace('inf', 'Infinity'))),
+        printed,
+        literal,
+      );
   }
 });
 
@@ -25,6 +31,10 @@ test('minus zero keeps its sign outside a listpack', () => {
   assert.ok(Object.is(parseDouble('-0'), -0));
   assert.equal(formatDouble(-0), '-0');
   assert.equal(formatPackedScore(-0), '0');
+  // Stored as integers up to 2^62, though printed with an exponent from 1e17 on.
+  assert.equal(formatPackedScore(155401018215343360), '155401018215343360');
+  assert.equal(formatPackedScore(-(2 ** 62)), `${-(2n ** 62n)}`);
+  assert.equal(formatPackedScore(2 ** 63), '9.2233720368547758e+18');
   assert.equal(formatDouble(Infinity), 'inf');
   assert.equal(formatDouble(-Infinity), '-inf');
   assert.equal(formatDouble(NaN), 'nan');

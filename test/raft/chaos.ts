@@ -1,0 +1,401 @@
+/**
+ * Cores under a network that loses, doubles and reorders, on disks that lag, with crashes, partitions, membership changes,
+ * transfers and snapshots, all drawn from one seed. After each step the properties of the Raft paper's figure 3 must hold.
+ */
+import assert from 'node:assert/strict';
+import {
+  type Entry,
+  EntryKind,
+  emptyMembership,
+  type Membership,
+  type Message,
+  majority,
+  type NodeId,
+  type Raft,
+} from '../../raft/index.js';
+import { Host } from './host.js';
+import { MemoryStorage } from './memory-storage.js';
+
+/** mulberry32: small, and the same everywhere. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+interface ChaosOptions {
+  readonly founders: number;
+  /** Nodes that may ever exist. */
+  readonly mostNodes: number;
+  readonly steps: number;
+}
+
+interface AskedRead {
+  readonly node: NodeId;
+  /** What anybody knew to be committed when the read was asked. */
+  readonly committed: number;
+}
+
+const encoder = new TextEncoder();
+
+export class Chaos {
+  readonly #random: () => number;
+  readonly #hosts = new Map<NodeId, Host>();
+  #network: Message[] = [];
+  #groups: Map<NodeId, number> | undefined;
+  /** Share of messages that are lost, between 0 and 1. */
+  #loss = 0;
+  #proposals = 0;
+  #contexts = 0;
+  #calm = false;
+
+  readonly #leaderOfTerm = new Map<number, NodeId>();
+  /** Every entry ever seen, by index and term, with the term of its predecessor: log matching by induction. */
+  readonly #seen = new Map<string, { previousTerm: number | undefined; content: string }>();
+  /** `index/term` and content of all that was ever committed, by index. */
+  readonly #committed: string[] = [];
+  /** The commit index that each core had when it was last looked at. */
+  readonly #commits = new WeakMap<Raft, number>();
+  readonly #reads = new Map<number, AskedRead>();
+  /** How often each kind of event happened: a run in which nothing happens proves nothing. */
+  readonly counts = new Map<string, number>();
+
+  constructor(
+    seed: number,
+    readonly options: ChaosOptions,
+  ) {
+    this.#random = seededRandom(seed);
+    const members = [];
+    for (let id = 1; id <= options.founders; id++) members.push({ id, address: `node${id}`, learner: false });
+    for (let id = 1; id <= options.founders; id++) this.#addHost(id, { members, removed: [] });
+  }
+
+  #addHost(id: NodeId, membership: Membership): void {
+    const storage = new MemoryStorage({ index: 0, term: 0, membership });
+    const config = {
+      id,
+      electionTicks: 10,
+      heartbeatTicks: 2,
+      random: this.#random,
+      maxAppendBytes: 60,
+      maxInflightAppends: 4,
+      maxInflightBytes: 200,
+      maxCommittedBytes: 100,
+    };
+    this.#hosts.set(
+      id,
+      new Host(
+        config,
+        storage,
+        (message) => this.#send(message),
+        (entry, previousTerm) => this.#checkEntry(entry, previousTerm),
+      ),
+    );
+  }
+
+  run(): void {
+    for (let step = 0; step < this.options.steps; step++) this.#act();
+    this.#recover();
+  }
+
+  #count(event: string): void {
+    this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit);
+  }
+
+  #anyHost(): Host {
+    return [...this.#hosts.values()][this.#below(this.#hosts.size)]!;
+  }
+
+  #leader(): Host | undefined {
+    let best: Host | undefined;
+    for (const host of this.#hosts.values()) {
+      const { role, term } = host.raft.status();
+      if (role === 'leader' && (best === undefined || term > best.raft.status().term)) best = host;
+    }
+    return best;
+  }
+
+  #send(message: Message): void {
+    if (message.type === 'append') {
+      let { previousTerm } = message;
+      for (const entry of message.entries) {
+        this.#checkEntry(entry, previousTerm);
+        previousTerm = entry.term;
+      }
+    }
+    const apart =
+      this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to);
+    if (apart || (this.#random() < this.#loss && !this.#calm)) this.#lost(message);
+    else this.#network.push(message);
+  }
+
+  #lost(message: Message): void {
+    this.#count('lost');
+    if (message.type === 'snapshot') this.#hosts.get(message.from)!.raft.reportSnapshot(message.to, false);
+  }
+
+  #act(): void {
+    const dice = this.#random();
+    if (dice < 0.45) this.#deliver(this.#below(this.#network.length), this.#random() < 0.03);
+    else if (dice < 0.65) this.#process(this.#anyHost());
+    else if (dice < 0.78) this.#persist(this.#anyHost());
+    else if (dice < 0.88) this.#anyHost().raft.tick();
+    else if (dice < 0.94) this.#propose(this.#random() < 0.8 ? this.#leader() : this.#anyHost());
+    else if (dice < 0.96) this.#read(this.#anyHost());
+    else if (dice < 0.975) this.#administer();
+    else if (dice < 0.985) this.#cutSnapshot(this.#anyHost());
+    else if (dice < 0.99) this.#crash(this.#anyHost());
+    else if (dice < 0.992) this.#changeWeather();
+    else if (dice < 0.994) {
+      const host = this.#anyHost();
+      host.slowInstall = !host.slowInstall;
+      if (!host.slowInstall) host.finishInstall();
+    } else if (dice < 0.997) this.#anyHost().raft.stalled(this.#below(30));
+    else {
+      const host = this.#anyHost();
+      host.raft.reportUnreachable(this.#anyHost().raft.id);
+    }
+  }
+
+  #deliver(place: number, twice: boolean): void {
+    const message = this.#network[place];
+    if (message === undefined) return;
+    if (!twice) {
+      this.#network[place] = this.#network[this.#network.length - 1]!;
+      this.#network.pop();
+    }
+    const host = this.#hosts.get(message.to);
+    if (host === undefined) return;
+    this.#count(message.type);
+    host.raft.step(message);
+    if (message.type === 'snapshot') {
+      this.#hosts.get(message.from)!.raft.reportSnapshot(message.to, this.#random() < 0.8);
+    }
+    this.#check(host);
+  }
+
+  #process(host: Host): void {
+    if (!host.raft.hasReady()) return;
+    const ready = host.take();
+    if (ready.snapshot !== undefined) this.#count('snapshot installed');
+    for (const entry of ready.committed) this.#checkCommitted(entry);
+    for (const { context, index } of ready.readStates) {
+      const read = this.#reads.get(context);
+      assert(read !== undefined && read.node === host.raft.id, `read ${context} answered twice or elsewhere`);
+      assert(index >= read.committed, `read ${context} at ${index} misses entry ${read.committed}`);
+      this.#reads.delete(context);
+      this.#count('read answered');
+    }
+    for (const context of ready.readsDropped) {
+      assert(this.#reads.delete(context), `read ${context} dropped twice`);
+      this.#count('read dropped');
+    }
+    this.#check(host);
+  }
+
+  #persist(host: Host): void {
+    if (host.writes.length === 0) return;
+    host.persist(1 + this.#below(host.writes.length));
+    this.#check(host);
+  }
+
+  #propose(host: Host | undefined): void {
+    if (host?.raft.propose(encoder.encode(`value ${++this.#proposals}`)) !== undefined)
+      this.#count('proposed');
+  }
+
+  #read(host: Host): void {
+    const context = ++this.#contexts;
+    if (!host.raft.readIndex(context)) return;
+    this.#reads.set(context, { node: host.raft.id, committed: this.#committed.length - 1 });
+  }
+
+  #crash(host: Host): void {
+    for (const [context, read] of this.#reads) {
+      if (read.node === host.raft.id) this.#reads.delete(context);
+    }
+    this.#count('crash');
+    const kept = this.#below(host.writes.length + 1);
+    host.crash(kept, this.#below((host.writes[kept]?.entries.length ?? 0) + 1));
+    this.#check(host);
+  }
+
+  #cutSnapshot(host: Host): void {
+    // While a snapshot is on its way to the disk or the state machine, there is nothing to cut.
+    if (host.installing !== undefined || host.raft.status().firstIndex !== host.storage.firstIndex()) return;
+    host.cutSnapshot();
+    const { index } = host.storage.snapshot();
+    const tail = this.#below(6);
+    const compactTo = Math.max(index - tail, host.storage.firstIndex() - 1);
+    host.storage.compact(compactTo);
+    this.#count('snapshot cut');
+  }
+
+  #administer(): void {
+    const host = this.#leader() ?? this.#anyHost();
+    const target = 1 + this.#below(this.options.mostNodes);
+    const dice = this.#below(5);
+    if (dice === 0) {
+      if (host.raft.transferLeadership(target)) this.#count('transfer');
+      return;
+    }
+    const kinds = ['add-learner', 'promote', 'promote', 'remove'] as const;
+    const kind = kinds[dice - 1]!;
+    const { members } = host.raft.status().membership;
+    // Below three voters, chaos could only stop the cluster.
+    if (kind === 'remove' && members.filter((member) => !member.learner).length <= 3) return;
+    if (kind === 'add-learner' && !this.#hosts.has(target)) this.#addHost(target, emptyMembership);
+    const result = host.raft.proposeMembership({ kind, id: target, address: `node${target}` });
+    if (!('refused' in result)) this.#count(kind);
+    this.#check(host);
+  }
+
+  #changeWeather(): void {
+    this.#loss = this.#random() < 0.5 ? 0 : this.#random() * 0.4;
+    this.#groups = undefined;
+    if (this.#random() < 0.5) return;
+    this.#groups = new Map();
+    for (let id = 1; id <= this.options.mostNodes; id++) this.#groups.set(id, this.#below(2));
+    this.#count('partition');
+  }
+
+  /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */
+  #recover(): void {
+    this.#calm = true;
+    this.#groups = undefined;
+    for (const host of this.#hosts.values()) {
+      host.slowInstall = false;
+      host.finishInstall();
+    }
+    const proposed = encoder.encode('after the storm');
+    let accepted = false;
+    for (let tick = 0; tick < 400; tick++) {
+      for (const host of this.#hosts.values()) host.raft.tick();
+      this.#settle();
+      const leader = this.#leader();
+      if (!accepted && tick >= 200 && leader !== undefined) {
+        accepted = leader.raft.propose(proposed) !== undefined;
+        if (accepted) this.#settle();
+      }
+    }
+    assert(accepted, 'no leader accepts a proposal after the faults ended');
+    const leader = this.#leader()!;
+    const { commit, lastIndex, membership } = leader.raft.status();
+    assert.equal(commit, lastIndex, 'the leader commits all it has');
+    assert.match(this.#committed[commit]!, /after the storm|voters|noop/);
+    assert(
+      this.#committed.some((entry) => entry?.endsWith('after the storm')),
+      'the last proposal is committed',
+    );
+    for (const { id } of membership.members) {
+      const host = this.#hosts.get(id)!;
+      assert.equal(host.raft.status().applied, commit, `node ${id} has applied everything`);
+      assert.equal(host.raft.status().leader, leader.raft.id, `node ${id} knows the leader`);
+    }
+    for (const [context, read] of this.#reads) {
+      const isMember = membership.members.some((member) => member.id === read.node);
+      assert(!isMember, `read ${context} of node ${read.node} was neither answered nor dropped`);
+    }
+  }
+
+  #settle(): void {
+    for (let round = 0; round < 200; round++) {
+      let busy = false;
+      for (const host of this.#hosts.values()) {
+        if (host.raft.hasReady()) {
+          busy = true;
+          this.#process(host);
+        }
+        if (host.writes.length > 0) this.#persist(host);
+      }
+      if (this.#network.length > 0) {
+        busy = true;
+        for (let count = this.#network.length; count > 0; count--) {
+          this.#deliver(this.#below(this.#network.length), false);
+        }
+      }
+      if (!busy) return;
+    }
+  }
+
+  #check(host: Host): void {
+    const { role, term, commit, lastIndex, membership, logLost, peers } = host.raft.status();
+    assert(!logLost && !peers.some((peer) => peer.logLost), 'a log is taken for lost that is not');
+    if (role === 'leader' && this.#leaderOfTerm.get(term) !== host.raft.id) {
+      // Election safety.
+      assert(!this.#leaderOfTerm.has(term), `two leaders in term ${term}`);
+      this.#leaderOfTerm.set(term, host.raft.id);
+      this.#count('elected');
+      this.#checkComplete(host, lastIndex);
+    }
+    const news = commit > (this.#commits.get(host.raft) ?? 0);
+    this.#commits.set(host.raft, commit);
+    if (role === 'leader' && news) this.#checkDurable(host, commit, membership);
+  }
+
+  /** Term of an entry as the node sees it: its disk, and what is on the way there. */
+  #termAt(host: Host, index: number): number | undefined {
+    for (let write = host.writes.length - 1; write >= 0; write--) {
+      const { entries, snapshot } = host.writes[write]!;
+      if (entries.length > 0 && index >= entries[0]!.index) return entries[index - entries[0]!.index]?.term;
+      if (snapshot !== undefined) return index === snapshot.index ? snapshot.term : undefined;
+    }
+    return host.storage.term(index);
+  }
+
+  /** Leader completeness: a new leader's log holds every committed entry. */
+  #checkComplete(host: Host, lastIndex: number): void {
+    assert(lastIndex >= this.#committed.length - 1, `leader ${host.raft.id} ends at ${lastIndex}`);
+    for (let index = host.raft.status().firstIndex; index < this.#committed.length; index++) {
+      const known = this.#committed[index];
+      if (known === undefined) continue;
+      const term = Number(/^\d+\/(\d+)/.exec(known)![1]);
+      assert.equal(this.#termAt(host, index), term, `leader ${host.raft.id} lacks committed entry ${known}`);
+    }
+  }
+
+  /** What a leader calls committed is on the disks of a majority of its voters. */
+  #checkDurable(host: Host, commit: number, membership: Membership): void {
+    const term = this.#termAt(host, commit);
+    const voters = membership.members.filter((member) => !member.learner);
+    const holders = voters.filter(({ id }) => {
+      const { storage } = this.#hosts.get(id)!;
+      return storage.snapshot().index >= commit || storage.term(commit) === term;
+    });
+    assert(
+      holders.length >= majority(voters.length),
+      `entry ${commit} committed with ${holders.length} of ${voters.length} disks`,
+    );
+  }
+
+  /** What is on a disk or on the wire; what a crash took before that never was. */
+  #checkEntry(entry: Entry, previousTerm: number | undefined): void {
+    const key = `${entry.index}/${entry.term}`;
+    const content = Buffer.from(entry.payload).toString('latin1');
+    const seen = this.#seen.get(key);
+    if (seen === undefined) {
+      this.#seen.set(key, { previousTerm, content });
+      return;
+    }
+    // Log matching.
+    assert.equal(content, seen.content, `entry ${key} differs`);
+    assert.equal(previousTerm, seen.previousTerm, `predecessor of entry ${key} differs`);
+  }
+
+  /** State machine safety: nobody applies anything else at an index. */
+  #checkCommitted(entry: Entry): void {
+    const kind = entry.kind === EntryKind.noop ? 'noop' : Buffer.from(entry.payload).toString('latin1');
+    const text = `${entry.index}/${entry.term} ${kind}`;
+    const known = this.#committed[entry.index];
+    if (known === undefined) this.#committed[entry.index] = text;
+    else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
+  }
+}
