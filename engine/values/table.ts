@@ -1,16 +1,15 @@
 /** A big hash or set: a dictionary of its own, fields to values or members to nothing. */
 import { ABSENT, Dictionary, type HashSeed, type Slot } from '../dictionary.js';
 import type { Slab } from '../slab.js';
+import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
 import { View } from '../view.js';
-import type { BigValue } from './big-value.js';
+import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
 /** What a table needs of the keyspace it lives in. */
 export interface TableHome {
   readonly slab: Slab;
   readonly hashSeed: HashSeed;
 }
-
-const noBytes = new View();
 
 export class Table implements BigValue {
   /** Its slot order is the order of HGETALL, SMEMBERS and their like, and part of the state. Change it through this class only. */
@@ -66,18 +65,43 @@ export class Table implements BigValue {
     this.entries.remove(slot);
   }
 
-  /** Puts an entry where it was in the table that is being restored. Slots may come in any order; {@link restored} ends it. */
-  restore(slot: Slot, key: View, value: View = noBytes): void {
-    this.entries.restore(slot, key, value);
-    this.recordBytes += this.entries.recordBytes(slot);
-  }
-
-  /** Declares that slots 0 .. size - 1 have all been restored. */
-  restored(size: number): void {
-    this.entries.size = size;
+  get isWalked(): boolean {
+    return this.entries.isWalked;
   }
 
   dispose(limit: number): boolean {
     return this.entries.dispose(limit) === 0;
+  }
+
+  /** Pieces are a slot, its key and its value. */
+  walk(sink: PieceSink): ValueWalk {
+    const key = new View();
+    const value = new View();
+    return new DictionaryWalk(this.entries, (slot) => {
+      this.entries.key(slot, key);
+      this.entries.value(slot, value);
+      sink(slot, key.buffer.subarray(key.start, key.end), value.buffer.subarray(value.start, value.end));
+    });
+  }
+
+  /** Takes a table of `size` entries over from its pieces, each into the slot that it had. */
+  static restorer(home: TableHome, size: number): ValueRestorer {
+    const table = new Table(home);
+    const key = new View();
+    const value = new View();
+    let missing = size;
+    return {
+      piece(at, first, second) {
+        if (!(Number.isInteger(at) && at >= 0 && at < size)) throw new Error(`slot ${at} of ${size}`);
+        table.entries.restore(at, key.on(first, 0, first.length), value.on(second, 0, second.length));
+        table.recordBytes += table.entries.recordBytes(at);
+        missing--;
+      },
+      finish() {
+        if (missing !== 0) throw new Error(`${missing} of ${size} entries are missing`);
+        table.entries.size = size;
+        return table;
+      },
+    };
   }
 }
