@@ -29,6 +29,7 @@ export function becomeFollower(state: RaftState, term: number, leader: NodeId): 
   if (term > state.term) {
     state.term = term;
     state.vote = 0;
+    dropForwardedReads(state);
   }
   // A mere rumour of a higher term does not put off an election; a leader, or the end of one's own attempt, does.
   if (state.role !== 'follower' || leader !== 0) state.resetElectionTimer();

@@ -123,11 +123,14 @@ export class Log {
       stored.length > 0 && stored[0]!.index === low,
       `storage returned ${stored.length} entries from ${stored[0]?.index} instead of ${low}`,
     );
-    if (high <= this.#offset || low + stored.length < this.#offset) return stored;
+    // The storage counts payloads only.
     let bytes = 0;
-    for (const entry of stored) bytes += entryBytes(entry);
-    const first = this.#tail[0]!;
-    if (bytes + entryBytes(first) > maxBytes) return stored;
+    for (let count = 0; count < stored.length; count++) {
+      bytes += entryBytes(stored[count]!);
+      if (bytes > maxBytes && count > 0) return stored.slice(0, count);
+    }
+    if (high <= this.#offset || low + stored.length < this.#offset) return stored;
+    if (bytes + entryBytes(this.#tail[0]!) > maxBytes) return stored;
     return [...stored, ...this.#tailEntries(this.#offset, high, maxBytes - bytes)];
   }
 

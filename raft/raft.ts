@@ -107,15 +107,18 @@ export class Raft {
     const state = this.#state;
     const { type, from, term } = message;
     invariant(message.to === state.id, `message for node ${message.to} at node ${state.id}`);
-    if (from === state.id || state.isRemoved(from)) return;
-    // Only members are asked anything; and who is not asked cannot unseat anybody by answering.
-    if (isAnswer(type) && !state.memberships.isMember(from)) return;
+    if (from === state.id || !mayHear(state, message)) return;
     if (term > state.term) {
       if (type === 'vote') {
-        if (!message.transfer && inLease(state)) return;
+        if (inLease(state) && !(message.transfer && state.memberships.isVoter(from))) return;
         becomeFollower(state, term, 0);
-      } else if (type !== 'preVote' && !(type === 'preVoteResponse' && message.granted)) {
-        becomeFollower(state, term, isFromLeader(type) ? from : 0);
+      } else if (isFromLeader(type)) {
+        becomeFollower(state, term, from);
+      } else if (isAnswer(type)) {
+        // A granted pre-vote speaks of the term that would be campaigned in.
+        if (!(type === 'preVoteResponse' && message.granted)) becomeFollower(state, term, 0);
+      } else if (type !== 'preVote') {
+        return;
       }
     } else if (term < state.term) {
       if (type === 'append' || type === 'heartbeat') answerDeposedLeader(state, from);
@@ -234,6 +237,14 @@ export class Raft {
     return startTransfer(this.#state, to);
   }
 
+  /**
+   * Whether this node may stand for election, such as while its clock is sound. Does not end a leadership: transfer it. The only
+   * voter leads in any case.
+   */
+  setMayLead(mayLead: boolean): void {
+    this.#state.mayLead = mayLead;
+  }
+
   /** Whether this leader reached a majority within the last election timeout, and is not handing over. */
   leaseValid(): boolean {
     const state = this.#state;
@@ -268,6 +279,8 @@ export class Raft {
   /** The state machine stands at the snapshot of a `Ready.snapshot` now; entries behind it may be applied. */
   snapshotInstalled(snapshot: SnapshotMetadata): void {
     this.#state.log.installed(snapshot.index);
+    // It may campaign again, and has not been waiting for its leader until now.
+    if (this.#state.role === 'follower') this.#state.resetElectionTimer();
   }
 
   /** The transfer that a `snapshot` message asked for has ended. */
@@ -403,6 +416,14 @@ const nothing: readonly never[] = [];
 /** Never hands out an empty list that the core goes on filling. */
 function taken<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? nothing : list;
+}
+
+/** Whether the sender may have a say: nobody outside the cluster can raise a term or keep a node busy. */
+function mayHear(state: RaftState, { type, from, term }: Message): boolean {
+  // A leader that removed itself is heard to the end of its term: its last word hands over.
+  if (state.isRemoved(from)) return from === state.leader && term === state.term;
+  // Only members are asked anything, and may ask for reads. The others may know of a membership that this node has yet to learn.
+  return state.memberships.isMember(from) || !(isAnswer(type) || type === 'readIndex');
 }
 
 function isAnswer(type: Message['type']): boolean {

@@ -117,6 +117,8 @@ export class RaftState {
   readStates: ReadState[] = [];
   readsDropped: number[] = [];
 
+  /** Whether the owner lets this node stand for election. */
+  mayLead = true;
   /** This node's log is shorter than what its leader saw it acknowledge. */
   logLost = false;
 
@@ -165,7 +167,11 @@ export class RaftState {
 
   /** Whether this node may stand for election. */
   get promotable(): boolean {
-    return this.memberships.isVoter(this.id) && this.log.installing === undefined;
+    return (
+      this.memberships.isVoter(this.id) &&
+      this.log.installing === undefined &&
+      (this.mayLead || this.soleVoter)
+    );
   }
 
   get soleVoter(): boolean {

@@ -86,7 +86,15 @@ export class Chaos {
       maxInflightBytes: 200,
       maxCommittedBytes: 100,
     };
-    this.#hosts.set(id, new Host(config, storage, (message) => this.#send(message)));
+    this.#hosts.set(
+      id,
+      new Host(
+        config,
+        storage,
+        (message) => this.#send(message),
+        (entry, previousTerm) => this.#checkEntry(entry, previousTerm),
+      ),
+    );
   }
 
   run(): void {
@@ -116,6 +124,13 @@ export class Chaos {
   }
 
   #send(message: Message): void {
+    if (message.type === 'append') {
+      let { previousTerm } = message;
+      for (const entry of message.entries) {
+        this.#checkEntry(entry, previousTerm);
+        previousTerm = entry.term;
+      }
+    }
     const apart =
       this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to);
     if (apart || (this.#random() < this.#loss && !this.#calm)) this.#lost(message);
@@ -138,8 +153,12 @@ export class Chaos {
     else if (dice < 0.975) this.#administer();
     else if (dice < 0.985) this.#cutSnapshot(this.#anyHost());
     else if (dice < 0.99) this.#crash(this.#anyHost());
-    else if (dice < 0.994) this.#changeWeather();
-    else if (dice < 0.997) this.#anyHost().raft.stalled(this.#below(30));
+    else if (dice < 0.992) this.#changeWeather();
+    else if (dice < 0.994) {
+      const host = this.#anyHost();
+      host.slowInstall = !host.slowInstall;
+      if (!host.slowInstall) host.finishInstall();
+    } else if (dice < 0.997) this.#anyHost().raft.stalled(this.#below(30));
     else {
       const host = this.#anyHost();
       host.raft.reportUnreachable(this.#anyHost().raft.id);
@@ -167,7 +186,6 @@ export class Chaos {
     if (!host.raft.hasReady()) return;
     const ready = host.take();
     if (ready.snapshot !== undefined) this.#count('snapshot installed');
-    for (const entry of ready.entries) this.#checkEntry(host, entry);
     for (const entry of ready.committed) this.#checkCommitted(entry);
     for (const { context, index } of ready.readStates) {
       const read = this.#reads.get(context);
@@ -211,8 +229,8 @@ export class Chaos {
   }
 
   #cutSnapshot(host: Host): void {
-    // While a snapshot is on its way to the disk, the log behind it is not there yet.
-    if (host.raft.status().firstIndex !== host.storage.firstIndex()) return;
+    // While a snapshot is on its way to the disk or the state machine, there is nothing to cut.
+    if (host.installing !== undefined || host.raft.status().firstIndex !== host.storage.firstIndex()) return;
     host.cutSnapshot();
     const { index } = host.storage.snapshot();
     const tail = this.#below(6);
@@ -253,6 +271,10 @@ export class Chaos {
   #recover(): void {
     this.#calm = true;
     this.#groups = undefined;
+    for (const host of this.#hosts.values()) {
+      host.slowInstall = false;
+      host.finishInstall();
+    }
     const proposed = encoder.encode('after the storm');
     let accepted = false;
     for (let tick = 0; tick < 400; tick++) {
@@ -305,7 +327,8 @@ export class Chaos {
   }
 
   #check(host: Host): void {
-    const { role, term, commit, lastIndex, membership } = host.raft.status();
+    const { role, term, commit, lastIndex, membership, logLost, peers } = host.raft.status();
+    assert(!logLost && !peers.some((peer) => peer.logLost), 'a log is taken for lost that is not');
     if (role === 'leader' && this.#leaderOfTerm.get(term) !== host.raft.id) {
       // Election safety.
       assert(!this.#leaderOfTerm.has(term), `two leaders in term ${term}`);
@@ -353,10 +376,10 @@ export class Chaos {
     );
   }
 
-  #checkEntry(host: Host, entry: Entry): void {
+  /** What is on a disk or on the wire; what a crash took before that never was. */
+  #checkEntry(entry: Entry, previousTerm: number | undefined): void {
     const key = `${entry.index}/${entry.term}`;
     const content = Buffer.from(entry.payload).toString('latin1');
-    const previousTerm = this.#termAt(host, entry.index - 1);
     const seen = this.#seen.get(key);
     if (seen === undefined) {
       this.#seen.set(key, { previousTerm, content });

@@ -1,6 +1,13 @@
 /** A body for one core: a disk that may lag and lose what was not synced, and a state machine that remembers what it applied. */
 import assert from 'node:assert/strict';
-import { type Entry, type Message, Raft, type RaftConfig, type Ready } from '../../raft/index.js';
+import {
+  type Entry,
+  type Message,
+  Raft,
+  type RaftConfig,
+  type Ready,
+  type SnapshotMetadata,
+} from '../../raft/index.js';
 import type { MemoryStorage } from './memory-storage.js';
 
 export class Host {
@@ -8,12 +15,16 @@ export class Host {
   /** Readies whose writes and late messages are not done yet, oldest first. */
   writes: Ready[] = [];
   applied: Entry[] = [];
+  /** Whether snapshots wait for {@link finishInstall} before the state machine stands at them. */
+  slowInstall = false;
+  installing: SnapshotMetadata | undefined;
   appliedIndex: number;
 
   constructor(
     readonly config: RaftConfig,
     readonly storage: MemoryStorage,
     readonly send: (message: Message) => void,
+    readonly written: (entry: Entry, previousTerm: number | undefined) => void = () => {},
   ) {
     this.appliedIndex = storage.snapshot().index;
     this.raft = new Raft(config, storage, storage.hardState);
@@ -42,16 +53,27 @@ export class Host {
     this.raft.persisted(last.sequence);
     for (const { snapshot } of done) {
       if (snapshot === undefined) continue;
-      this.appliedIndex = snapshot.index;
-      this.raft.snapshotInstalled(snapshot);
+      this.installing = snapshot;
+      if (!this.slowInstall) this.finishInstall();
     }
     for (const ready of done) for (const message of ready.messagesAfterPersist) this.send(message);
+  }
+
+  /** The state machine has taken the snapshot in. */
+  finishInstall(): void {
+    if (this.installing === undefined) return;
+    this.appliedIndex = this.installing.index;
+    this.raft.snapshotInstalled(this.installing);
+    this.installing = undefined;
   }
 
   #write({ hardState, snapshot, entries }: Ready, entryCount = entries.length): void {
     if (hardState !== undefined) this.storage.hardState = hardState;
     if (snapshot !== undefined) this.storage.install(snapshot);
-    this.storage.append(entries.slice(0, entryCount));
+    for (const entry of entries.slice(0, entryCount)) {
+      this.storage.append([entry]);
+      this.written(entry, this.storage.term(entry.index - 1));
+    }
   }
 
   /**
@@ -64,6 +86,7 @@ export class Host {
     const torn = this.writes[keptWrites];
     if (torn !== undefined && keptEntries > 0) this.#write(torn, keptEntries);
     this.writes = [];
+    this.installing = undefined;
     this.appliedIndex = this.storage.snapshot().index;
     this.applied = this.applied.filter((entry) => entry.index <= this.appliedIndex);
     this.raft = new Raft(this.config, this.storage, this.storage.hardState);

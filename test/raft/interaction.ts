@@ -69,6 +69,14 @@ function parseNumber(text: string): number {
 
 const encoder = new TextEncoder();
 
+/** Which messages `type=... from=(...)` of a command means. */
+function filterOf(command: Command): (message: Message) => boolean {
+  const type = command.option('type');
+  const from = command.list('from');
+  return (message) =>
+    (type === undefined || message.type === type) && (from.length === 0 || from.includes(message.from));
+}
+
 export class Interaction {
   readonly #nodes = new Map<NodeId, Host>();
   #network: Message[] = [];
@@ -158,20 +166,32 @@ export class Interaction {
       case 'slow-disk':
         for (const id of command.numbers()) this.#slowDisks.add(id);
         break;
+      case 'slow-install':
+        this.#node(command.number(0)).slowInstall = true;
+        break;
+      case 'finish-install':
+        this.#node(command.number(0)).finishInstall();
+        break;
+      case 'may-lead':
+        this.#node(command.number(0)).raft.setMayLead(command.word(1) === 'yes');
+        break;
       case 'persist': {
         const count = command.words.length > 1 ? command.number(1) : undefined;
         this.#node(command.number(0)).persist(count);
         break;
       }
       case 'deliver-msgs':
-        this.#deliver(this.#idsOr(command.numbers()), command.list('drop'), command.option('type'));
+        this.#deliver(this.#idsOr(command.numbers()), command.list('drop'), filterOf(command));
         break;
       case 'drop-msgs':
-        this.#drop(command.numbers(), command.option('type'));
+        this.#deliver([], this.#idsOr(command.numbers()), filterOf(command));
         break;
-      case 'repeat-msgs':
-        this.#network.push(...this.#network.filter((message) => command.numbers().includes(message.to)));
+      case 'repeat-msgs': {
+        const filter = filterOf(command);
+        const ids = this.#idsOr(command.numbers());
+        this.#network.push(...this.#network.filter((message) => ids.includes(message.to) && filter(message)));
         break;
+      }
       case 'reverse-msgs':
         this.#network.reverse();
         break;
@@ -305,9 +325,10 @@ export class Interaction {
     return true;
   }
 
-  #deliver(to: readonly NodeId[], drop: readonly NodeId[], type?: string): boolean {
-    const concerned = ({ to: id, type: kind }: Message) =>
-      (to.includes(id) || drop.includes(id)) && (type === undefined || type === kind);
+  /** Delivers what is on the way to `to` and loses what is on the way to `drop`. @returns whether there was any */
+  #deliver(to: readonly NodeId[], drop: readonly NodeId[], filter: (message: Message) => boolean): boolean {
+    const concerned = (message: Message) =>
+      (to.includes(message.to) || drop.includes(message.to)) && filter(message);
     const due = this.#network.filter(concerned);
     this.#network = this.#network.filter((message) => !concerned(message));
     for (const message of due) {
@@ -323,14 +344,6 @@ export class Interaction {
     return due.length > 0;
   }
 
-  #drop(to: readonly NodeId[], type?: string): void {
-    const concerned = (message: Message) =>
-      to.includes(message.to) && (type === undefined || type === message.type);
-    const due = this.#network.filter(concerned);
-    this.#network = this.#network.filter((message) => !concerned(message));
-    for (const message of due) this.#lose(message);
-  }
-
   #lose(message: Message): void {
     this.#print(`lose ${describeMessage(message)}`);
     if (message.type === 'snapshot') this.#node(message.from).raft.reportSnapshot(message.to, false);
@@ -341,7 +354,7 @@ export class Interaction {
       if (rounds > 1000) throw new Error('does not become stable');
       let busy = false;
       for (const id of ids) if (this.#processReady(id)) busy = true;
-      if (this.#deliver(ids, [])) busy = true;
+      if (this.#deliver(ids, [], () => true)) busy = true;
       if (!busy) return;
     }
   }

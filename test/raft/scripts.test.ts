@@ -68,6 +68,7 @@ for (const name of names) {
     const written: string[] = [];
     for (const step of steps) {
       const output = interaction.run(step.commands);
+      assert.doesNotMatch(output, /^error:/m, `${name}:${step.line}: ${step.commands.join('; ')}`);
       if (rewrite) written.push(...step.preamble, ...step.commands, '----', output);
       else assert.equal(output, step.expected, `${name}:${step.line}: ${step.commands.join('; ')}`);
     }
