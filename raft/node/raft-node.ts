@@ -397,7 +397,7 @@ export class RaftNode {
   // Start
 
   private async restore(snapshots: SnapshotStore): Promise<void> {
-    const reader = await snapshots.open();
+    const reader = await snapshots.openLatest();
     if (reader === undefined) return;
     const onRecovery = this.options.onRecovery;
     try {
@@ -677,7 +677,7 @@ export class RaftNode {
   private install(snapshot: SnapshotMetadata): void {
     this.isInstalling = true;
     const run = async (): Promise<void> => {
-      const reader = await this.snapshots.open();
+      const reader = await this.snapshots.openLatest();
       try {
         if (reader === undefined || reader.metadata.index !== snapshot.index) {
           throw new Error(
@@ -703,7 +703,8 @@ export class RaftNode {
 
   private positionNow(): SnapshotMetadata {
     if (this.isInstalling) throw new Error('a snapshot is being installed');
-    const { appliedIndex: index, appliedTerm: term } = this;
+    const index = this.appliedIndex;
+    const term = this.appliedTerm;
     return { index, term, membership: this.raft.membershipAt(index) };
   }
 
