@@ -119,9 +119,13 @@ async function runFamily(
       commandCount += Math.max(1, result.commandCount);
       knownCount += result.knownCount;
       if (!result.difference) continue;
-      console.log(`${family.name} RESP${protocol}: difference in episode ${episode} of seed ${seed}, shrinking`);
+      console.log(
+        `${family.name} RESP${protocol}: difference in episode ${episode} of seed ${seed}, shrinking`,
+      );
       const [shrunk, difference] = await shrink(player, units, result.difference);
-      console.log(`\n== ${family.name} (resp${protocol}), seed ${seed}\n${printDifference(shrunk, difference)}\n`);
+      console.log(
+        `\n== ${family.name} (resp${protocol}), seed ${seed}\n${printDifference(shrunk, difference)}\n`,
+      );
       return false;
     }
   } finally {

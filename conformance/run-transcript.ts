@@ -206,8 +206,7 @@ class SectionRun {
       this.fail(step, [`(${(error as Error).message})`]);
       return;
     }
-    if (step.captureAs !== undefined)
-      this.variables.set(step.captureAs, textOf(outcome.replies[0]!) ?? '');
+    if (step.captureAs !== undefined) this.variables.set(step.captureAs, textOf(outcome.replies[0]!) ?? '');
     const recorded = step.recorded[this.protocol];
     const equal = recorded !== undefined && sameOutcome(step, recorded, outcome);
     if (this.mode === 'record') {
@@ -340,7 +339,9 @@ function sameOutcome(step: Step, recorded: Outcome, actual: Outcome): boolean {
     recorded.ending === actual.ending &&
     recorded.replies.length === actual.replies.length &&
     recorded.replies.every((reply, index) =>
-      step.exact ? equalReplies(reply, actual.replies[index]!) : step.matcher.matches(reply, actual.replies[index]!),
+      step.exact
+        ? equalReplies(reply, actual.replies[index]!)
+        : step.matcher.matches(reply, actual.replies[index]!),
     )
   );
 }

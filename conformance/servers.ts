@@ -107,7 +107,18 @@ export function startRedis(): Promise<RunningServer> {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
   }
   return startProcess('redis-server', 'redis-server', (port, dir) => [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+    ...[
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--daemonize',
+      'no',
+    ],
     ...['--dir', dir, '--enable-debug-command', 'yes', '--loglevel', 'warning'],
   ]);
 }

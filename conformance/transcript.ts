@@ -132,7 +132,8 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
       step.exact = false;
     }
   }
-  if (step.still && step.command !== undefined) throw new Error('[still] belongs to a wait, such as c2 [still]<');
+  if (step.still && step.command !== undefined)
+    throw new Error('[still] belongs to a wait, such as c2 [still]<');
   return step;
 }
 

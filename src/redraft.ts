@@ -14,8 +14,8 @@ import {
   RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
-import type { Consistency } from './connection.js';
 import { Configuration } from './configuration.js';
+import type { Consistency } from './connection.js';
 import { ConsensusNode } from './consensus.js';
 import { createLog, type Log } from './log.js';
 import { Server } from './server.js';

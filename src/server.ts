@@ -4,6 +4,7 @@
 
 import { randomBytes, randomInt } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
   type Engine,
@@ -14,11 +15,10 @@ import {
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import { CommandCatalog } from '../engine/command-facts.js';
 import type { RaftNode } from '../raft/node/index.js';
 import { programCommands } from './commands/index.js';
-import { Connection, type Consistency } from './connection.js';
 import type { ConfigChange, Configuration } from './configuration.js';
+import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
@@ -68,7 +68,12 @@ export class Server {
   maxClients: number;
   keysLoaded = 0;
   peakMemory = 0;
-  readonly snapshots = { lastSeconds: Math.floor(Date.now() / 1000), lastSucceeded: true, lastDurationSeconds: -1, count: 0 };
+  readonly snapshots = {
+    lastSeconds: Math.floor(Date.now() / 1000),
+    lastSucceeded: true,
+    lastDurationSeconds: -1,
+    count: 0,
+  };
   outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
   paused: Pause | undefined;
   readonly startedMs = Date.now();
@@ -356,7 +361,9 @@ export class Server {
     const { commit } = this.node.status();
     const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
     for (;;) {
-      const caughtUp = this.node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+      const caughtUp = this.node
+        .status()
+        .peers.filter((peer) => !peer.learner && peer.match >= commit).length;
       if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
       await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
     }

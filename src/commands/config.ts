@@ -1,10 +1,11 @@
 /** CONFIG: the parameters of the node, and of the cluster. */
-import { encodeRequest } from '../resp/encode-request.js';
-import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
+
 import { containerHelp } from '../../engine/command-replies.js';
+import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
 import { immediate, ordered, type ProgramReply } from '../command.js';
 import type { Connection } from '../connection.js';
 import { matchesIgnoringCase } from '../glob.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
 
 function get(request: Request, _connection: Connection, server: Server): Reply {
@@ -51,7 +52,8 @@ function rewrite(_request: Request, _connection: Connection, server: Server): Pr
   return server.rewriteConfiguration().then(() => OK);
 }
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply => containerHelp(server.catalog.get('config')!);
+const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+  containerHelp(server.catalog.get('config')!);
 
 /** Every row of the family. */
 export const configCommands = [

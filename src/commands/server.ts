@@ -41,7 +41,8 @@ function role(_request: Request, _connection: Connection, server: Server): Reply
 
 // ---- snapshots ----
 
-const lastsave = (_request: Request, _connection: Connection, server: Server): Reply => server.snapshots.lastSeconds;
+const lastsave = (_request: Request, _connection: Connection, server: Server): Reply =>
+  server.snapshots.lastSeconds;
 
 async function save(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
   await server.takeSnapshot();
