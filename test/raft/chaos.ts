@@ -49,6 +49,10 @@ export class Chaos {
   #groups: Map<NodeId, number> | undefined;
   /** Share of messages that are lost, between 0 and 1. */
   #loss = 0;
+  /** Nodes whose clocks run at a tenth of the others' speed. */
+  #slowClocks = new Set<NodeId>();
+  /** How often machines die in this run, between 0 and 1. */
+  readonly #severity: number;
   #proposals = 0;
   #contexts = 0;
   #calm = false;
@@ -69,6 +73,7 @@ export class Chaos {
     readonly options: ChaosOptions,
   ) {
     this.#random = seededRandom(seed);
+    this.#severity = [0.1, 0.4, 1][this.#below(3)]!;
     const members = [];
     for (let id = 1; id <= options.founders; id++) members.push({ id, address: `node${id}`, learner: false });
     for (let id = 1; id <= options.founders; id++) this.#addHost(id, { members, removed: [] });
@@ -147,13 +152,14 @@ export class Chaos {
     if (dice < 0.45) this.#deliver(this.#below(this.#network.length), this.#random() < 0.03);
     else if (dice < 0.65) this.#process(this.#anyHost());
     else if (dice < 0.78) this.#persist(this.#anyHost());
-    else if (dice < 0.88) this.#anyHost().raft.tick();
+    else if (dice < 0.88) this.#tick(this.#anyHost());
     else if (dice < 0.94) this.#propose(this.#random() < 0.8 ? this.#leader() : this.#anyHost());
-    else if (dice < 0.96) this.#read(this.#anyHost());
-    else if (dice < 0.975) this.#administer();
+    else if (dice < 0.965) this.#read(this.#anyHost());
+    else if (dice < 0.977) this.#administer();
     else if (dice < 0.985) this.#cutSnapshot(this.#anyHost());
-    else if (dice < 0.99) this.#crash(this.#anyHost());
-    else if (dice < 0.992) this.#changeWeather();
+    else if (dice < 0.99) {
+      if (this.#random() < this.#severity) this.#crash(this.#anyHost());
+    } else if (dice < 0.992) this.#changeWeather();
     else if (dice < 0.994) {
       const host = this.#anyHost();
       host.slowInstall = !host.slowInstall;
@@ -258,13 +264,26 @@ export class Chaos {
     this.#check(host);
   }
 
+  #tick(host: Host): void {
+    if (this.#slowClocks.has(host.raft.id) && this.#random() < 0.9) return;
+    host.raft.tick();
+    this.#check(host);
+  }
+
   #changeWeather(): void {
     this.#loss = this.#random() < 0.5 ? 0 : this.#random() * 0.4;
     this.#groups = undefined;
-    if (this.#random() < 0.5) return;
+    this.#slowClocks.clear();
+    const dice = this.#random();
+    if (dice < 0.4) return;
+    this.#count('partition');
     this.#groups = new Map();
     for (let id = 1; id <= this.options.mostNodes; id++) this.#groups.set(id, this.#below(2));
-    this.#count('partition');
+    const leader = this.#leader();
+    if (dice < 0.6 || leader === undefined) return;
+    // A leader with a slow clock, alone: the others replace it before it notices.
+    for (const id of this.#groups.keys()) this.#groups.set(id, id === leader.raft.id ? 0 : 1);
+    this.#slowClocks.add(leader.raft.id);
   }
 
   /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */
