@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(fileURLToPath(import.meta.url));
 const filter = process.argv.slice(2);
 const files = (readdirSync(root, { recursive: true }) as string[])
-  .filter((file) => file.endsWith('.test.js') && (filter.length === 0 || filter.some((word) => file.includes(word))))
+  .filter(
+    (file) =>
+      file.endsWith('.test.js') && (filter.length === 0 || filter.some((word) => file.includes(word))),
+  )
   .sort()
   .map((file) => join(root, file));
 if (files.length === 0) {

@@ -1,0 +1,105 @@
+/** DUMP of either server is restored by the other. */
+import type { Random } from '../live/random.js';
+import { type Reply, textOf } from '../reply.js';
+import type { Family, Unit } from '../live/unit.js';
+import { key, seconds, shape, spoil, tolerance } from '../live/words.js';
+import { command } from '../live/unit.js';
+import { makeKey } from './keys.js';
+
+/** A larger value, so that LZF strings, several quicklist nodes and big encodings occur. */
+function large(random: Random): string[] {
+  const name = key(random);
+  const count = random.pick([10, 129, 513, 600]);
+  const items = Array.from({ length: count }, () => random.below(1_000_000));
+  switch (random.below(6)) {
+    case 0:
+      return ['SET', name, random.pick(['ab', 'x', 'abcdefgh', 'The quick brown fox ']).repeat(random.between(5, 300))];
+    case 1:
+      return ['RPUSH', name, ...items.map((item) => `item:${item}`)];
+    case 2:
+      return ['SADD', name, ...items.map((item) => (random.oneIn(2) ? String(item) : `m${item}`))];
+    case 3:
+      return ['HSET', name, ...items.flatMap((item) => [`f${item}`, `value of ${item}`])];
+    case 4:
+      return ['ZADD', name, ...items.flatMap((item) => [String(item / 7), `m${item}`])];
+    default:
+      return ['SADD', name, ...items.map((item) => String(item * 1_000_003))];
+  }
+}
+
+/** Restores on each server what the other dumped; the state comparison that follows judges the contents. */
+function exchange(random: Random): Unit {
+  const name = key(random);
+  return {
+    crossScript: {
+      name: `DUMP ${name} on one server, RESTORE on the other, both ways`,
+      async run(reference, target) {
+        const here = await reference(['DUMP', name]);
+        const there = await target(['DUMP', name]);
+        if (here.type !== there.type) return `DUMP gives ${there.type}, Redis gives ${here.type}`;
+        if (here.type !== 'bulk') return undefined;
+        const restored = async (
+          call: (words: string[]) => Promise<Reply>,
+          payload: Reply,
+        ): Promise<string | undefined> => {
+          const reply = await call(['RESTORE', name, '0', textOf(payload)!, 'REPLACE']);
+          return reply.type === 'simple' ? undefined : textOf(reply);
+        };
+        const refused = await restored(target, here);
+        if (refused !== undefined) return `Redis's payload is refused: ${refused}`;
+        const refusedByRedis = await restored(reference, there);
+        return refusedByRedis === undefined ? undefined : `Redis refuses the payload: ${refusedByRedis}`;
+      },
+    },
+  };
+}
+
+/** One payload, damaged or not, is restored on both with the same options. */
+function restoreSame(random: Random): Unit {
+  const from = key(random);
+  const to = key(random);
+  const damage = random.oneIn(3) ? random.next() : undefined;
+  const options = random
+    .shuffle([
+      random.maybe(() => ['REPLACE']),
+      random.maybe(() => ['ABSTTL'], 4),
+      random.maybe(() => ['IDLETIME', random.pick(['0', '100', '-1', 'x'])], 6),
+      random.maybe(() => ['FREQ', random.pick(['0', '255', '256', '-1', 'x'])], 6),
+    ])
+    .flat();
+  const ttl = options.includes('ABSTTL') ? random.pick(['33177117420000', '0', '1', 'x']) : random.pick(['0', '90000000', '-1', 'x']);
+  return {
+    crossScript: {
+      name: `RESTORE ${to} ${ttl} <DUMP ${from}${damage === undefined ? '' : ', damaged'}> ${options.join(' ')}`,
+      async run(reference, target) {
+        const dump = await reference(['DUMP', from]);
+        if (dump.type !== 'bulk') return undefined;
+        let payload = dump.text;
+        if (damage !== undefined) {
+          const at = damage % payload.length;
+          const byte = String.fromCharCode(payload.charCodeAt(at) ^ (1 << (damage >>> 29)));
+          payload = payload.slice(0, at) + byte + payload.slice(at + 1);
+        }
+        const words = ['RESTORE', to, ttl, payload, ...options];
+        const [here, there] = [await reference(words), await target(words)];
+        const text = (reply: Reply): string => `${reply.type} ${textOf(reply)}`;
+        return text(here) === text(there) ? undefined : `Redis: ${text(here)}; here: ${text(there)}`;
+      },
+    },
+  };
+}
+
+export const family: Family = {
+  name: 'dump',
+  generators: [
+    [10, makeKey],
+    [6, large],
+    [8, exchange],
+    [6, restoreSame],
+    [2, (random) => ['DEL', key(random)]],
+    [1, (random) => ['EXPIRE', key(random), seconds(random)]],
+    [1, (random) => command(['TTL', key(random)], { compare: tolerance(60) })],
+    [1, (random) => command(spoil(random, ['DUMP', 'none']), { normalise: shape })],
+    [1, (random) => spoil(random, ['RESTORE', key(random), '0', random.pick(['', 'x', 'abcdefghijkl'])])],
+  ],
+};

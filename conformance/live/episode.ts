@@ -1,0 +1,307 @@
+/**
+ * An episode: units played on two servers, from an empty keyspace. Commands of one connection go to both servers in batches; replies are compared
+ * after each batch, the keyspaces too. With several connections every run of commands of one connection ends before the next begins.
+ */
+import type { ReplyClient } from '../client.js';
+import { explain, type KnownDifference } from '../exceptions.js';
+import { printCommand, printReply } from '../notation.js';
+import { equalReplies, type Reply, textOf } from '../reply.js';
+import type { RunningServer } from '../servers.js';
+import type { Protocol } from '../transcript.js';
+import { compareStates, readState } from './state.js';
+import type { Command, Family, Unit } from './unit.js';
+
+/** The first difference that an episode met. */
+export interface Difference {
+  /** Index of the unit after which it was seen. */
+  unit: number;
+  /** What differed: a command as typed, or the state of a key. */
+  what: string;
+  reference: string;
+  target: string;
+}
+
+/** What an episode came to. */
+export interface EpisodeResult {
+  commandCount: number;
+  /** Differences that exceptions.txt explains. */
+  knownCount: number;
+  difference: Difference | undefined;
+}
+
+const batchSize = 250;
+
+/** One server and the connections that an episode has to it. */
+class Side {
+  readonly clients: ReplyClient[] = [];
+  control!: ReplyClient;
+  /** Replies that each connection still waits for. */
+  readonly outstanding: number[] = [];
+
+  constructor(
+    readonly server: RunningServer,
+    private readonly protocol: Protocol,
+  ) {}
+
+  async open(connections: number): Promise<void> {
+    this.control ??= await this.connect(2);
+    while (this.clients.length < connections) {
+      this.clients.push(await this.connect(this.protocol));
+      this.outstanding.push(0);
+    }
+  }
+
+  private async connect(protocol: Protocol): Promise<ReplyClient> {
+    const client = await this.server.connect();
+    client.trustOwnParser();
+    if (protocol === 3) await client.call(['HELLO', '3']);
+    return client;
+  }
+
+  /** Drops the connections which may carry state from one episode to the next. */
+  dropClients(): void {
+    for (const client of this.clients.splice(0)) client.close();
+    this.outstanding.length = 0;
+  }
+
+  async blockedCount(): Promise<number> {
+    const text = textOf(await this.control.call(['INFO', 'clients'])) ?? '';
+    return Number(/blocked_clients:(\d+)/.exec(text)?.[1] ?? Number.NaN);
+  }
+
+  /**
+   * Sends commands on one connection and gathers what they cause, on it and on connections that waited.
+   * @returns for each connection the replies that came
+   */
+  async exchange(
+    connection: number,
+    commands: readonly string[][],
+    mayBlock: boolean,
+    timesOut: boolean,
+  ): Promise<Reply[][]> {
+    const replies: Reply[][] = this.clients.map(() => []);
+    const client = this.clients[connection]!;
+    if (!mayBlock) replies[connection] = await client.pipeline(commands);
+    else {
+      for (const words of commands) client.send(words);
+      this.outstanding[connection]! += commands.length;
+    }
+    if (this.outstanding.some((count) => count > 0)) await this.settle(replies, timesOut ? connection : undefined);
+    return replies;
+  }
+
+  /** Waits until the server holds as many blocked clients as replies are missing. */
+  private async settle(replies: Reply[][], mustAnswer: number | undefined): Promise<void> {
+    const deadline = performance.now() + 5_000;
+    for (;;) {
+      let missing = 0;
+      for (const [index, client] of this.clients.entries()) {
+        while (client.pendingCount > 0) {
+          replies[index]!.push((await client.nextReply(0))!);
+          this.outstanding[index]!--;
+        }
+        if (this.outstanding[index]! > 0) missing++;
+      }
+      const answered = mustAnswer === undefined || this.outstanding[mustAnswer] === 0;
+      if (missing === 0 || (missing === (await this.blockedCount()) && answered)) {
+        // Replies written before INFO's may still lie in another socket.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.clients.every((client) => client.pendingCount === 0)) return;
+      }
+      if (performance.now() > deadline) throw new Error(`${missing} replies are missing, and no client is blocked`);
+    }
+  }
+
+  close(): void {
+    this.dropClients();
+    this.control?.close();
+  }
+}
+
+/** Plays episodes on a reference and a target. */
+export class EpisodePlayer {
+  private readonly reference: Side;
+  private readonly target: Side;
+
+  constructor(
+    reference: RunningServer,
+    target: RunningServer,
+    protocol: Protocol,
+    private readonly family: Family,
+    private readonly known: readonly KnownDifference[],
+  ) {
+    this.reference = new Side(reference, protocol);
+    this.target = new Side(target, protocol);
+  }
+
+  /** Applies the family's settings to both servers. */
+  async prepare(): Promise<void> {
+    for (const side of [this.reference, this.target]) {
+      await side.open(0);
+      for (const [name, value] of Object.entries(this.family.settings ?? {})) {
+        const reply = await side.control.call(['CONFIG', 'SET', name, value]);
+        if (reply.type === 'error')
+          throw new Error(`${side.server.name}: CONFIG SET ${name}: ${reply.text}`);
+      }
+    }
+  }
+
+  private async reset(): Promise<void> {
+    const connections = this.family.connections ?? 1;
+    for (const side of [this.reference, this.target]) {
+      if (connections > 1) side.dropClients();
+      await side.open(connections);
+      await side.control.call(['FLUSHALL']);
+      if (this.family.blocking) while ((await side.blockedCount()) > 0);
+    }
+  }
+
+  /** Plays units from an empty keyspace until the first difference. Rejects when a server is gone. */
+  async play(units: readonly Unit[]): Promise<EpisodeResult> {
+    await this.reset();
+    const result: EpisodeResult = { commandCount: 0, knownCount: 0, difference: undefined };
+    let at = 0;
+    let comparedAt = 0;
+    while (at < units.length && !result.difference) {
+      const end = this.batchEnd(units, at);
+      const unit = units[at]!;
+      if (unit.commands) await this.playBatch(units, at, end, result);
+      else await this.playScript(unit, at, result);
+      at = end;
+      if (result.difference) break;
+      if (at >= units.length || result.commandCount - comparedAt >= batchSize) {
+        comparedAt = result.commandCount;
+        await this.compareState(at - 1, result);
+      }
+    }
+    return result;
+  }
+
+  private batchEnd(units: readonly Unit[], start: number): number {
+    if (!units[start]!.commands) return start + 1;
+    let end = start;
+    while (end < units.length && end - start < batchSize && units[end]!.commands) end++;
+    return end;
+  }
+
+  private async compareState(unit: number, result: EpisodeResult): Promise<void> {
+    const databases = this.family.databases ?? [0];
+    const [reference, target] = await Promise.all([
+      readState(this.reference.control, databases),
+      readState(this.target.control, databases),
+    ]);
+    const difference = compareStates(reference, target);
+    if (difference) {
+      this.note(unit, `state of ${difference.key}`, difference.reference, difference.target, result);
+    }
+  }
+
+  private note(unit: number, what: string, reference: string, target: string, result: EpisodeResult): void {
+    if (explain(this.known, what, reference, target)) result.knownCount++;
+    else result.difference = { unit, what, reference, target };
+  }
+
+  private async playScript(unit: Unit, at: number, result: EpisodeResult): Promise<void> {
+    const callReference = (words: string[]): Promise<Reply> => {
+      result.commandCount++;
+      return this.reference.clients[0]!.call(words);
+    };
+    const callTarget = (words: string[]): Promise<Reply> => this.target.clients[0]!.call(words);
+    if (unit.crossScript) {
+      const wrong = await unit.crossScript.run(callReference, callTarget);
+      if (wrong !== undefined) this.note(at, unit.crossScript.name, 'accepted both ways', wrong, result);
+      return;
+    }
+    const [reference, target] = (
+      await Promise.all([unit.script!.run(callReference), unit.script!.run(callTarget)])
+    ).map((value) => JSON.stringify(value, null, 1));
+    if (reference !== target) this.note(at, unit.script!.name, reference!, target!, result);
+  }
+
+  private async playBatch(
+    units: readonly Unit[],
+    start: number,
+    end: number,
+    result: EpisodeResult,
+  ): Promise<void> {
+    const commands: { command: Command; unit: number }[] = [];
+    for (let unit = start; unit < end; unit++) {
+      for (const command of units[unit]!.commands!) commands.push({ command, unit });
+    }
+    const blocking = this.family.blocking === true;
+    for (let at = 0; at < commands.length && !result.difference; ) {
+      const connection = commands[at]!.command.connection ?? 0;
+      let next = at + 1;
+      while (!blocking && next < commands.length && (commands[next]!.command.connection ?? 0) === connection) next++;
+      const run = commands.slice(at, next);
+      at = next;
+      // A connection that waits can't send: what it would have sent is left out, on both sides alike.
+      if (this.reference.outstanding[connection]! > 0) continue;
+      result.commandCount += run.length;
+      const words = run.map(({ command }) => command.words);
+      const timesOut = run[0]!.command.timesOut === true;
+      const [reference, target] = await Promise.all([
+        this.reference.exchange(connection, words, blocking, timesOut),
+        this.target.exchange(connection, words, blocking, timesOut),
+      ]);
+      this.compareRun(run, connection, reference, target, result);
+    }
+  }
+
+  private compareRun(
+    run: readonly { command: Command; unit: number }[],
+    connection: number,
+    reference: Reply[][],
+    target: Reply[][],
+    result: EpisodeResult,
+  ): void {
+    if (this.family.blocking !== true) {
+      run.forEach(({ command, unit }, index) => {
+        if (result.difference) return;
+        const left = reference[connection]![index]!;
+        const right = target[connection]![index]!;
+        if (equalReplies(left, right)) return;
+        this.compareReplies(command, unit, left, right, result);
+      });
+      return;
+    }
+    const { command, unit } = run[0]!;
+    for (let index = 0; index < reference.length && !result.difference; index++) {
+      const here = reference[index]!;
+      const there = target[index]!;
+      if (here.length === there.length && here.length === 1) {
+        this.compareReplies(command, unit, here[0]!, there[0]!, result, `connection ${index} after `);
+      } else if (here.length !== there.length) {
+        const print = (replies: Reply[]): string => replies.flatMap((reply) => printReply(reply)).join('\n');
+        this.note(
+          unit,
+          `connection ${index} after ${printCommand(command.words)}`,
+          print(here) || '(blocked)',
+          print(there) || '(blocked)',
+          result,
+        );
+      }
+    }
+  }
+
+  private compareReplies(
+    command: Command,
+    unit: number,
+    reference: Reply,
+    target: Reply,
+    result: EpisodeResult,
+    prefix = '',
+  ): void {
+    const normalise = command.normalise ?? ((reply: Reply) => reply);
+    const left = normalise(reference);
+    const right = normalise(target);
+    if (equalReplies(left, right) || command.compare?.(left, right)) return;
+    const what = prefix + printCommand(command.words);
+    this.note(unit, what, printReply(left).join('\n'), printReply(right).join('\n'), result);
+  }
+
+  close(): void {
+    this.reference.close();
+    this.target.close();
+  }
+}

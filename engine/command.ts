@@ -1,0 +1,123 @@
+/**
+ * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
+ * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
+ */
+import type { Facts } from './command-facts.js';
+import type { Database, ReadableDatabase } from './database.js';
+import type { Keyspace } from './keyspace.js';
+import type { Random } from './random.js';
+import type { Reply } from './reply.js';
+import type { Request } from './request.js';
+import type { View } from './view.js';
+
+export type { Facts } from './command-facts.js';
+
+/** What a read may know besides its request and database. */
+export interface ReadContext {
+  readonly keyspace: Pick<Keyspace, 'settings' | 'statistics' | 'slab' | 'clockSeconds'> & {
+    database(id: number): ReadableDatabase;
+  };
+  /** Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below logged time. */
+  readonly timeMs: number;
+  /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
+  readonly random: Random;
+}
+
+/** Who asked: names a client across the cluster. */
+export interface Session {
+  readonly nodeId: number;
+  readonly startId: number;
+  readonly counter: number;
+}
+
+/** What a write may know besides its request and database. */
+export interface WriteContext {
+  readonly keyspace: Keyspace;
+  /** Logged time: the entry's stamp, milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Seeded by the entry: every node draws the same. */
+  readonly random: Random;
+  readonly session: Session;
+  /** Within EXEC, and where nobody can wait, commands do not block. */
+  readonly inTransaction: boolean;
+  /** Set when a blocked command runs again because this key came into being: it may be served from this key only. */
+  readonly readyKey: View | undefined;
+  /**
+   * Makes the session wait for any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever); the request will run again. A
+   * handler returns its result, at once.
+   */
+  block(request: Request, keys: readonly string[], deadlineMs: number): Reply;
+}
+
+export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
+export type WriteHandler = (request: Request, database: Database, context: WriteContext) => Reply;
+
+/** What the hot path asks of a row, looked up in its flags once. */
+interface Traits {
+  readonly blocking: boolean;
+  /** May run before AUTH. */
+  readonly noAuth: boolean;
+  /** Refused when memory is full. */
+  readonly denyOutOfMemory: boolean;
+  /** May not be queued by MULTI. */
+  readonly noMulti: boolean;
+}
+
+export interface ReadCommand extends Facts, Traits {
+  readonly kind: 'read';
+  readonly handler: ReadHandler;
+}
+
+export interface WriteCommand extends Facts, Traits {
+  readonly kind: 'write';
+  readonly handler: WriteHandler;
+}
+
+/** A command of the program (connection, server, cluster): the engine never runs it. */
+export interface OtherCommand<Handler = unknown> extends Facts, Traits {
+  readonly kind: 'other';
+  readonly handler: Handler;
+}
+
+/** A name that its subcommands give meaning to. */
+export interface Container extends Facts {
+  readonly kind: 'container';
+  readonly subcommands: readonly Command[];
+  /** What the name does alone: only COMMAND does something. */
+  readonly alone?: OtherCommand;
+}
+
+export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
+
+const traits = (flags: readonly string[] = []): Traits => ({
+  blocking: flags.includes('blocking'),
+  noAuth: flags.includes('no_auth'),
+  denyOutOfMemory: flags.includes('denyoom'),
+  noMulti: flags.includes('no_multi'),
+});
+
+export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({
+  ...facts,
+  ...traits(facts.flags),
+  kind: 'read',
+  handler,
+});
+export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({
+  ...facts,
+  ...traits(facts.flags),
+  kind: 'write',
+  handler,
+});
+export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
+  ...facts,
+  ...traits(facts.flags),
+  kind: 'other',
+  handler,
+});
+/** `handler` is for a name that runs without a subcommand too. */
+export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
+  ...facts,
+  kind: 'container',
+  subcommands,
+  ...(handler === undefined ? {} : { alone: other(facts, handler) }),
+});

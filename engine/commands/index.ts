@@ -1,0 +1,5 @@
+/** Every command that the engine runs, family by family. */
+import type { Command } from '../command.js';
+import { strings } from './strings.js';
+
+export const engineCommands: readonly Command[] = [...strings];

@@ -1,0 +1,402 @@
+/**
+ * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
+ * iteration.
+ */
+import type { Session, WriteCommand, WriteContext } from './command.js';
+import { CommandTable, type Runnable } from './command-table.js';
+import { engineCommands } from './commands/index.js';
+import type { Database } from './database.js';
+import type { HashSeed } from './dictionary.js';
+import { EntryReader, ItemKind } from './entry.js';
+import { errors } from './errors.js';
+import { type JavaScriptReply, toJavaScript } from './javascript-reply.js';
+import { Keyspace } from './keyspace.js';
+import { Random } from './random.js';
+import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.js';
+import { parseTrusted, Request, RequestBuilder } from './request.js';
+import { defaultSettings, type Settings } from './settings.js';
+import { Cut } from './snapshot/cut.js';
+import { View } from './view.js';
+import { type Waiter, Waiters } from './waiters.js';
+
+/** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
+export const EXPIRED_PER_ENTRY = 200;
+
+/** Told what an entry brought about. Replies may hold views: encode or copy them before returning. */
+export interface ApplyListener {
+  /** The reply to the entry's item number `ordinal`; not called for one that blocks. */
+  reply(ordinal: number, reply: Reply): void;
+  /** A waiting session got its reply, by a push, a timeout or a drop. */
+  wake(session: Session, reply: Reply): void;
+  /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
+  runProgramCommand(ordinal: number, request: Request, database: number): Reply;
+}
+
+/** A listener for whoever only wants the state. */
+export const silentListener: ApplyListener = {
+  reply() {},
+  wake() {},
+  runProgramCommand: () => null,
+};
+
+export interface EngineOptions {
+  /** Keys the hash tables; random per process where strangers choose keys. No part of the state. */
+  readonly hashSeed?: HashSeed;
+  readonly settings?: Partial<Settings>;
+  /** Milliseconds since the epoch, for {@link Engine.call}. Without it time stands still but for setTime and fastForward. */
+  readonly clock?: () => number;
+  /** Seeds what {@link Engine.call} draws at random; 0 if not given. */
+  readonly seed?: number;
+}
+
+type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
+
+interface ReadyKey {
+  readonly database: number;
+  readonly key: string;
+}
+
+export class Engine {
+  readonly keyspace: Keyspace;
+  readonly table = new CommandTable(engineCommands);
+  readonly waiters = new Waiters();
+  /** Index of the last entry that was applied. */
+  appliedIndex = 0;
+
+  private readonly request = new Request();
+  private readonly retryRequest = new Request();
+  private readonly random = new Random();
+  private readonly readRandom = new Random();
+  private readonly context: MutableWriteContext;
+  private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random };
+  /** The entry whose item is at hand: where a request that blocks has its bytes. */
+  private item!: EntryReader;
+  private readyKeys: ReadyKey[] = [];
+  private readonly keyView = new View();
+  private readonly builder = new RequestBuilder();
+  private readonly clock: (() => number) | undefined;
+
+  constructor(options: EngineOptions = {}) {
+    const settings = { ...defaultSettings, ...options.settings };
+    this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 });
+    this.context = {
+      keyspace: this.keyspace,
+      timeMs: 0,
+      random: this.random,
+      session: { nodeId: 0, startId: 0, counter: 0 },
+      inTransaction: false,
+      readyKey: undefined,
+      block: (request, keys, deadlineMs) => this.block(request, keys, deadlineMs),
+    };
+    this.clock = options.clock;
+    this.random.seed(options.seed ?? 0, 0);
+    this.readContext = { keyspace: this.keyspace, timeMs: 0, random: this.readRandom };
+    this.readRandom.seed(options.hashSeed?.low ?? 0, options.hashSeed?.high ?? 0);
+  }
+
+  // ---- applying ----
+
+  /**
+   * Applies one committed entry. Throws only for bytes that are no entry, or when a handler breaks its promise: the node must then stop
+   * and name the index.
+   */
+  apply(index: number, payload: Buffer, listener: ApplyListener): void {
+    const entry = new EntryReader(payload);
+    this.begin(entry.nowMs, listener);
+    this.random.seed(entry.seedLow, entry.seedHigh);
+    for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
+      entry.step();
+      this.keyspace.position++;
+      const reply = this.applyItem(entry, ordinal, listener);
+      if (reply !== BLOCKED) listener.reply(ordinal, reply);
+      if (this.readyKeys.length > 0) this.serveWaiters(listener);
+    }
+    this.appliedIndex = index;
+    this.keyspace.writing = false;
+  }
+
+  /** What every entry does before its items: time moves on, waiters give up, a bounded number of due keys goes. */
+  private begin(nowMs: number, listener: ApplyListener): void {
+    const keyspace = this.keyspace;
+    keyspace.writing = true;
+    if (nowMs > keyspace.now) keyspace.now = nowMs;
+    keyspace.clockSeconds = Math.floor(keyspace.now / 1000);
+    this.context.timeMs = keyspace.now;
+    if (this.waiters.size > 0) {
+      for (const waiter of this.waiters.due(keyspace.now)) this.release(waiter, NULL_ARRAY, listener);
+    }
+    if (keyspace.settings['active-expire'] !== 0) keyspace.expireDue(EXPIRED_PER_ENTRY);
+  }
+
+  private applyItem(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
+    this.item = entry;
+    this.context.session = entry.session;
+    switch (entry.kind) {
+      case ItemKind.command: {
+        parseTrusted(entry.buffer, entry.bodyStart, this.request);
+        const row = this.table.resolve(this.request);
+        if (row instanceof ErrorReply) return row;
+        return this.runWrite(row as WriteCommand, this.request, this.keyspace.database(entry.database));
+      }
+      case ItemKind.exec:
+        return this.exec(entry, ordinal, listener);
+      case ItemKind.forget: {
+        const waiter = this.waiters.ofSession(entry.session);
+        if (waiter !== undefined) this.waiters.remove(waiter);
+        return OK;
+      }
+      case ItemKind.forgetStart:
+        for (const waiter of this.waiters.ofStart(entry.session.nodeId, entry.session.startId))
+          this.waiters.remove(waiter);
+        return OK;
+      case ItemKind.unblock: {
+        const waiter = this.waiters.ofSession(entry.session);
+        if (waiter === undefined) return 0;
+        this.release(waiter, entry.buffer[entry.bodyStart] === 1 ? errors.unblocked : NULL_ARRAY, listener);
+        return 1;
+      }
+      case ItemKind.configure:
+        parseTrusted(entry.buffer, entry.bodyStart, this.request);
+        for (let i = 0; i + 1 < this.request.count; i += 2)
+          this.configure(this.request.latin1(i), this.request.latin1(i + 1));
+        return OK;
+      case ItemKind.evict: {
+        parseTrusted(entry.buffer, entry.bodyStart, this.request);
+        const database = this.keyspace.database(entry.database);
+        for (let i = 0; i < this.request.count; i++) {
+          const key = this.request.view(i);
+          if (!database.deleteKey(key)) continue;
+          database.changed(key);
+          this.keyspace.statistics.evictedKeys++;
+        }
+        return OK;
+      }
+      default:
+        throw new Error(`log entry: unknown item kind ${entry.kind}`);
+    }
+  }
+
+  private configure(name: string, text: string): void {
+    const settings = this.keyspace.settings as unknown as Record<string, number>;
+    // Names that this release does not know belong to a later behaviour level, which it is not asked to follow.
+    if (name in settings) settings[name] = Number(text);
+  }
+
+  private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
+    try {
+      if (row.kind === 'write') return row.handler(request, database, this.context);
+      if (row.kind === 'read') return this.read(row, request, database.id, this.keyspace.now);
+      throw new Error(`'${row.name}' is no command of the engine`);
+    } catch (error) {
+      if (error instanceof ErrorReply) return error;
+      throw error;
+    }
+  }
+
+  // ---- transactions ----
+
+  private exec(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
+    let changed = false;
+    let at = entry.watchedKeys(this.keyView, (id, key, position, existed) => {
+      changed ||= this.changedSince(id, key, position, existed);
+    });
+    if (changed) return NULL_ARRAY;
+    const count = entry.buffer.readUInt32LE(at);
+    at += 4;
+    const replies: Reply[] = [];
+    let database = entry.database;
+    this.context.inTransaction = true;
+    for (let i = 0; i < count; i++) {
+      at = parseTrusted(entry.buffer, at, this.request);
+      if (this.request.is(0, 'SELECT')) {
+        const reply = this.select(this.request);
+        if (typeof reply === 'number') database = reply;
+        replies.push(typeof reply === 'number' ? OK : reply);
+        continue;
+      }
+      const row = this.table.resolve(this.request);
+      const reply =
+        row instanceof ErrorReply
+          ? listener.runProgramCommand(ordinal, this.request, database)
+          : this.runWrite(row, this.request, this.keyspace.database(database));
+      replies.push(detach(reply));
+    }
+    this.context.inTransaction = false;
+    return replies;
+  }
+
+  /** Whether EXEC must refuse because of a watched key (Redis 7.0: modified, expired, flushed or swapped since WATCH). */
+  private changedSince(databaseId: number, key: View, position: number, existed: boolean): boolean {
+    if (this.keyspace.lastWrite(databaseId, key) > position) return true;
+    const database = this.keyspace.database(databaseId);
+    if (existed && database.flushedAt > position) return true;
+    return existed !== database.has(key);
+  }
+
+  /** The database number that SELECT names, or an error. */
+  select(request: Request): number | ErrorReply {
+    if (request.count !== 2) return errors.wrongArity('select');
+    const id = request.int64OrUndefined(1);
+    if (typeof id !== 'number' || Math.abs(id) > 0x7fffffff) return errors.notInteger;
+    return id >= 0 && id < this.keyspace.settings.databases ? id : errors.databaseOutOfRange;
+  }
+
+  // ---- snapshots ----
+
+  /** Starts a snapshot of the state as it is now; it is written while the engine goes on. One at a time. */
+  cut(): Cut {
+    return new Cut(this);
+  }
+
+  /** The digest of the whole state, its order included, in one step: equal on all nodes at an equal index. */
+  digest(): string {
+    const cut = new Cut(this, false);
+    while (cut.next(() => true) !== undefined);
+    return cut.digest;
+  }
+
+  /** Called once the state was filled in from a snapshot. */
+  restored(): void {
+    if (this.waiters.size > 0) this.keyspace.onCreated = this.noteReady;
+  }
+
+  // ---- calling in process ----
+
+  /**
+   * Runs one command in this process, as an entry of its own: no log, no network. Strings are taken as UTF-8, Buffers as bytes.
+   *
+   * @returns what the command answers: strings (UTF-8), numbers, bigints past 2^53, null, arrays; maps as flat arrays, doubles as numbers.
+   * A command that would block answers as it does within a transaction.
+   * @throws ReplyError for an error reply, its message being Redis's text
+   * @example engine.call('SET', 'k', 'v', 'EX', 10)
+   */
+  call(...args: readonly (string | number | bigint | Uint8Array)[]): JavaScriptReply {
+    return toJavaScript(this.callRaw(0, args));
+  }
+
+  /** {@link call} in a given database, answering the engine's own reply: views in it are valid until the next call. */
+  callRaw(databaseId: number, args: readonly (string | number | bigint | Uint8Array)[]): Reply {
+    const builder = this.builder.start();
+    for (const arg of args) {
+      if (typeof arg === 'string') builder.utf8(arg);
+      else if (arg instanceof Uint8Array) builder.bytes(arg);
+      else builder.utf8(`${arg}`);
+    }
+    const request = builder.request;
+    const row = this.table.resolve(request);
+    if (row instanceof ErrorReply) return row;
+    if (this.clock !== undefined) this.setTime(Math.max(this.clock(), this.keyspace.now));
+    if (row.kind === 'read') return this.read(row, request, databaseId, this.keyspace.now);
+    this.begin(this.keyspace.now, silentListener);
+    this.keyspace.position++;
+    this.context.inTransaction = true;
+    const reply = this.runWrite(row, request, this.keyspace.database(databaseId));
+    this.context.inTransaction = false;
+    this.keyspace.writing = false;
+    return reply;
+  }
+
+  /** Sets logged time for {@link call}; it never goes back. */
+  setTime(nowMs: number): void {
+    if (nowMs > this.keyspace.now) this.keyspace.now = nowMs;
+  }
+
+  /** Moves logged time on, as if so long had passed. */
+  fastForward(milliseconds: number): void {
+    this.setTime(this.keyspace.now + milliseconds);
+  }
+
+  /** Starts the random sequence of {@link call} anew. */
+  seed(seed: number): void {
+    this.random.seed(seed, 0);
+  }
+
+  // ---- waiting clients ----
+
+  private block(request: Request, keys: readonly string[], deadlineMs: number): Reply {
+    // A request that runs again stays where it is in the queue.
+    if (this.context.readyKey !== undefined) return BLOCKED;
+    const { nodeId, startId, counter } = this.context.session;
+    this.waiters.add({
+      session: { nodeId, startId, counter },
+      database: this.item.database,
+      keys,
+      deadlineMs,
+      request: Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
+    });
+    this.keyspace.onCreated = this.noteReady;
+    return BLOCKED;
+  }
+
+  private readonly noteReady = (database: Database, key: View): void => {
+    const text = key.latin1();
+    if (!this.waiters.hasKey(database.id, text)) return;
+    for (const ready of this.readyKeys) if (ready.database === database.id && ready.key === text) return;
+    this.readyKeys.push({ database: database.id, key: text });
+  };
+
+  /** Serves waiters of keys that came into being, in rounds: a served BLMOVE may make another key ready. */
+  private serveWaiters(listener: ApplyListener): void {
+    while (this.readyKeys.length > 0) {
+      const round = this.readyKeys;
+      this.readyKeys = [];
+      for (const { database, key } of round) {
+        for (const waiter of this.waiters.ofKey(database, key)) this.serve(waiter, key, listener);
+      }
+    }
+    if (this.waiters.size === 0) this.keyspace.onCreated = undefined;
+  }
+
+  private serve(waiter: Waiter, key: string, listener: ApplyListener): void {
+    parseTrusted(waiter.request, 0, this.retryRequest);
+    const row = this.table.resolve(this.retryRequest);
+    if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
+    const bytes = Buffer.from(key, 'latin1');
+    this.context.session = waiter.session;
+    this.context.readyKey = new View(bytes, 0, bytes.length);
+    const reply = this.runWrite(row, this.retryRequest, this.keyspace.database(waiter.database));
+    this.context.readyKey = undefined;
+    if (reply !== BLOCKED) this.release(waiter, reply, listener);
+  }
+
+  private release(waiter: Waiter, reply: Reply, listener: ApplyListener): void {
+    this.waiters.remove(waiter);
+    listener.wake(waiter.session, reply);
+  }
+
+  /** Drops every waiter unserved: what the first entry of a term does. Their clients get `-UNBLOCKED`. */
+  dropWaiters(listener: ApplyListener): void {
+    for (const waiter of [...this.waiters.all()]) this.release(waiter, errors.forcedUnblock, listener);
+    this.keyspace.onCreated = undefined;
+  }
+
+  // ---- reading ----
+
+  /**
+   * Runs a read on the state as it is. `timeMs` is this node's clock, by which time-to-live replies are reckoned; whether a key has
+   * expired is decided by logged time alone.
+   */
+  read(row: Runnable, request: Request, databaseId: number, timeMs: number): Reply {
+    if (row.kind !== 'read') throw new Error(`'${row.name}' is no read`);
+    const keyspace = this.keyspace;
+    const writing = keyspace.writing;
+    keyspace.writing = false;
+    this.readContext.timeMs = Math.max(timeMs, keyspace.now);
+    try {
+      return row.handler(request, keyspace.database(databaseId), this.readContext);
+    } catch (error) {
+      if (error instanceof ErrorReply) return error;
+      throw error;
+    } finally {
+      keyspace.writing = writing;
+    }
+  }
+
+  /** When an entry should be proposed so that a key expires or a waiter gives up: milliseconds since the epoch, or undefined. */
+  nextDeadline(): number | undefined {
+    const key = this.keyspace.settings['active-expire'] === 0 ? undefined : this.keyspace.nextDeadline;
+    const waiter = this.waiters.nextDeadline;
+    if (key === undefined || waiter === undefined) return key ?? waiter;
+    return Math.min(key, waiter);
+  }
+}

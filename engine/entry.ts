@@ -1,0 +1,242 @@
+/**
+ * The log entry: one event-loop turn's writes of all clients, as bytes.
+ *
+ *     header   format u8 | now f64 | seed 2 x u32 | proposer's node id f64, start id u32 | item count u32
+ *     item     kind u8 | database u32 | session counter f64 | body length u32 | body
+ *              with ORIGIN set in the kind, node id f64 and start id u32 stand before the body: a session of another node
+ *
+ * A command's body is the client's own request as it came off the wire. All integers are little-endian.
+ */
+import type { Session } from './command.js';
+import { copyBytes, type View } from './view.js';
+
+export const ItemKind = {
+  /** One RESP request. */
+  command: 1,
+  /** Watched keys and their positions, then the queued RESP requests. */
+  exec: 2,
+  /** The session's client is gone: it waits no more. */
+  forget: 3,
+  /** All sessions of a node's start are gone. */
+  forgetStart: 4,
+  /** CLIENT UNBLOCK: body is one byte, 1 for an error, 0 for a timeout. */
+  unblock: 5,
+  /** Settings: name and value as a RESP array. */
+  configure: 6,
+  /** Keys that the leader chose to evict, as a RESP array. */
+  evict: 7,
+} as const;
+export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
+
+const FORMAT = 1;
+const ORIGIN = 0x80;
+const HEADER_BYTES = 33;
+const ITEM_BYTES = 17;
+const ORIGIN_BYTES = 12;
+
+/** What WATCH remembers of a key. */
+export interface WatchedKey {
+  readonly database: number;
+  readonly key: Buffer;
+  /** The engine's position when the key was watched. */
+  readonly position: number;
+  readonly existed: boolean;
+}
+
+/** Collects one turn's items. The bytes are copied here once, and go to disk and to peers as they are. */
+export class EntryBuilder {
+  private buffer: Buffer;
+  private used = HEADER_BYTES;
+  itemCount = 0;
+
+  constructor(
+    private readonly nodeId: number,
+    private readonly startId: number,
+    capacity = 4096,
+  ) {
+    this.buffer = Buffer.allocUnsafe(capacity);
+  }
+
+  get byteLength(): number {
+    return this.used;
+  }
+
+  /** Adds a RESP request that lies at `start`..`end` of `source`. Returns the item's ordinal. */
+  command(session: Session, database: number, source: Buffer, start: number, end: number): number {
+    const ordinal = this.item(ItemKind.command, session, database, end - start);
+    this.bytes(source, start, end);
+    return ordinal;
+  }
+
+  exec(
+    session: Session,
+    database: number,
+    watched: readonly WatchedKey[],
+    requests: readonly Buffer[],
+  ): number {
+    let length = 8;
+    for (const { key } of watched) length += 17 + key.length;
+    for (const request of requests) length += request.length;
+    const ordinal = this.item(ItemKind.exec, session, database, length);
+    this.uint32(watched.length);
+    for (const { database: id, key, position, existed } of watched) {
+      this.uint32(id);
+      this.float64(position);
+      this.buffer[this.used++] = existed ? 1 : 0;
+      this.uint32(key.length);
+      this.bytes(key, 0, key.length);
+    }
+    this.uint32(requests.length);
+    for (const request of requests) this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  forget(session: Session): number {
+    return this.item(ItemKind.forget, session, 0, 0);
+  }
+
+  forgetStart(nodeId: number, startId: number): number {
+    return this.item(ItemKind.forgetStart, { nodeId, startId, counter: 0 }, 0, 0);
+  }
+
+  unblock(session: Session, withError: boolean): number {
+    const ordinal = this.item(ItemKind.unblock, session, 0, 1);
+    this.buffer[this.used++] = withError ? 1 : 0;
+    return ordinal;
+  }
+
+  /** Settings as alternating names and values in one RESP array. */
+  configure(session: Session, request: Buffer): number {
+    const ordinal = this.item(ItemKind.configure, session, 0, request.length);
+    this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  /** Keys to delete in one database, as one RESP array. */
+  evict(session: Session, database: number, request: Buffer): number {
+    const ordinal = this.item(ItemKind.evict, session, database, request.length);
+    this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  /** Stamps the entry and returns its bytes; the builder is spent. */
+  finish(nowMs: number, seedLow: number, seedHigh: number): Buffer {
+    const buffer = this.buffer;
+    buffer[0] = FORMAT;
+    buffer.writeDoubleLE(nowMs, 1);
+    buffer.writeUInt32LE(seedLow >>> 0, 9);
+    buffer.writeUInt32LE(seedHigh >>> 0, 13);
+    buffer.writeDoubleLE(this.nodeId, 17);
+    buffer.writeUInt32LE(this.startId, 25);
+    buffer.writeUInt32LE(this.itemCount, 29);
+    return buffer.subarray(0, this.used);
+  }
+
+  private item(kind: ItemKind, session: Session, database: number, bodyLength: number): number {
+    const foreign = session.nodeId !== this.nodeId || session.startId !== this.startId;
+    this.reserve(ITEM_BYTES + ORIGIN_BYTES + bodyLength);
+    this.buffer[this.used++] = foreign ? kind | ORIGIN : kind;
+    this.uint32(database);
+    this.float64(session.counter);
+    this.uint32(bodyLength);
+    if (foreign) {
+      this.float64(session.nodeId);
+      this.uint32(session.startId);
+    }
+    return this.itemCount++;
+  }
+
+  private reserve(length: number): void {
+    if (this.used + length <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.used + length));
+    this.buffer.copy(grown, 0, 0, this.used);
+    this.buffer = grown;
+  }
+
+  private bytes(source: Buffer, start: number, end: number): void {
+    copyBytes(source, start, this.buffer, this.used, end - start);
+    this.used += end - start;
+  }
+
+  private uint32(value: number): void {
+    this.buffer.writeUInt32LE(value, this.used);
+    this.used += 4;
+  }
+
+  private float64(value: number): void {
+    this.buffer.writeDoubleLE(value, this.used);
+    this.used += 8;
+  }
+}
+
+/** Walks an entry's items in place. Throws when the bytes are not an entry of this format. */
+export class EntryReader {
+  readonly nowMs: number;
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  readonly itemCount: number;
+
+  // The item at hand.
+  kind: ItemKind = ItemKind.command;
+  database = 0;
+  readonly session = { nodeId: 0, startId: 0, counter: 0 };
+  bodyStart = 0;
+  bodyEnd = 0;
+
+  private next = HEADER_BYTES;
+  private readonly nodeId: number;
+  private readonly startId: number;
+
+  constructor(readonly buffer: Buffer) {
+    if (buffer.length < HEADER_BYTES || buffer[0] !== FORMAT) {
+      throw new Error(`log entry of format ${buffer[0]}, this release reads format ${FORMAT}`);
+    }
+    this.nowMs = buffer.readDoubleLE(1);
+    this.seedLow = buffer.readUInt32LE(9);
+    this.seedHigh = buffer.readUInt32LE(13);
+    this.nodeId = buffer.readDoubleLE(17);
+    this.startId = buffer.readUInt32LE(25);
+    this.itemCount = buffer.readUInt32LE(29);
+  }
+
+  /** Steps to the next item; call it `itemCount` times. */
+  step(): void {
+    const buffer = this.buffer;
+    let at = this.next;
+    const kind = buffer[at];
+    this.kind = (kind & ~ORIGIN) as ItemKind;
+    this.database = buffer.readUInt32LE(at + 1);
+    this.session.counter = buffer.readDoubleLE(at + 5);
+    const length = buffer.readUInt32LE(at + 13);
+    at += ITEM_BYTES;
+    this.session.nodeId = this.nodeId;
+    this.session.startId = this.startId;
+    if (kind & ORIGIN) {
+      this.session.nodeId = buffer.readDoubleLE(at);
+      this.session.startId = buffer.readUInt32LE(at + 8);
+      at += ORIGIN_BYTES;
+    }
+    this.bodyStart = at;
+    this.bodyEnd = at + length;
+    this.next = this.bodyEnd;
+    if (this.bodyEnd > buffer.length) throw new Error('log entry: an item ends behind the entry');
+  }
+
+  /** Reads the watched keys at the start of an exec item's body; `visit` gets a view valid during the call. Returns the offset behind. */
+  watchedKeys(
+    view: View,
+    visit: (database: number, key: View, position: number, existed: boolean) => void,
+  ): number {
+    const buffer = this.buffer;
+    let at = this.bodyStart;
+    let count = buffer.readUInt32LE(at);
+    at += 4;
+    for (; count > 0; count--) {
+      const length = buffer.readUInt32LE(at + 13);
+      view.on(buffer, at + 17, at + 17 + length);
+      visit(buffer.readUInt32LE(at), view, buffer.readDoubleLE(at + 4), buffer[at + 12] === 1);
+      at += 17 + length;
+    }
+    return at;
+  }
+}

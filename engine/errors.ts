@@ -1,0 +1,53 @@
+/** Every error text that the engine answers, in Redis 7.0.15's own words where Redis has them. */
+import { ErrorReply } from './reply.js';
+
+const error = (text: string): ErrorReply => new ErrorReply(text);
+
+export const errors = {
+  wrongType: error('WRONGTYPE Operation against a key holding the wrong kind of value'),
+  syntax: error('ERR syntax error'),
+  noSuchKey: error('ERR no such key'),
+  notInteger: error('ERR value is not an integer or out of range'),
+  outOfRange: error('ERR value is out of range'),
+  mustBePositive: error('ERR value is out of range, must be positive'),
+  notFloat: error('ERR value is not a valid float'),
+  overflow: error('ERR increment or decrement would overflow'),
+  decrementOverflow: error('ERR decrement would overflow'),
+  notANumberOrInfinity: error('ERR increment would produce NaN or Infinity'),
+  stringTooLong: error('ERR string exceeds maximum allowed size (proto-max-bulk-len)'),
+  offsetOutOfRange: error('ERR offset is out of range'),
+  sameObject: error('ERR source and destination objects are the same'),
+  databaseOutOfRange: error('ERR DB index is out of range'),
+  invalidDatabase: error('ERR invalid DB index'),
+  invalidFirstDatabase: error('ERR invalid first DB index'),
+  invalidSecondDatabase: error('ERR invalid second DB index'),
+  invalidCursor: error('ERR invalid cursor'),
+  unknownType: error('ERR unknown type name'),
+  nxAndXxGtLt: error('ERR NX and XX, GT or LT options at the same time are not compatible'),
+  gtAndLt: error('ERR GT and LT options at the same time are not compatible'),
+  outOfMemory: error("OOM command not allowed when used memory > 'maxmemory'."),
+  execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  unblocked: error('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
+  forcedUnblock: error(
+    'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+  ),
+  lcsTooLong: error('ERR String too long for LCS'),
+  lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
+  lcsNotStrings: error('ERR The specified keys must contain string values'),
+
+  invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
+  wrongArity: (command: string): ErrorReply =>
+    error(`ERR wrong number of arguments for '${command}' command`),
+  unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${option}`),
+  unknownSubcommand: (subcommand: string, container: string): ErrorReply =>
+    error(`ERR unknown subcommand '${subcommand}'. Try ${container} HELP.`),
+  /** Redis names the command and the start of its arguments, at most 128 bytes of each. */
+  unknownCommand: (name: string, args: readonly string[]): ErrorReply => {
+    let listed = '';
+    for (const arg of args) {
+      if (listed.length >= 128) break;
+      listed += `'${arg.slice(0, 128 - listed.length)}' `;
+    }
+    return error(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${listed}`);
+  },
+};

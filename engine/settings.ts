@@ -1,0 +1,33 @@
+/**
+ * Settings that apply reads: replicated state. They enter by an entry (the first one of a cluster, then CONFIG SET) and travel in snapshots; the names
+ * are Redis's configuration parameters.
+ */
+export interface Settings {
+  databases: number;
+  'hash-max-listpack-entries': number;
+  'hash-max-listpack-value': number;
+  'list-max-listpack-size': number;
+  'list-compress-depth': number;
+  'set-max-intset-entries': number;
+  'zset-max-listpack-entries': number;
+  'zset-max-listpack-value': number;
+  'hll-sparse-max-bytes': number;
+  'proto-max-bulk-len': number;
+  /** Whether entries delete keys whose deadline has passed before a command meets them (DEBUG SET-ACTIVE-EXPIRE). */
+  'active-expire': number;
+}
+
+export const defaultSettings: Readonly<Settings> = {
+  databases: 16,
+  'hash-max-listpack-entries': 512,
+  'hash-max-listpack-value': 64,
+  'list-max-listpack-size': -2,
+  'list-compress-depth': 0,
+  'set-max-intset-entries': 512,
+  'zset-max-listpack-entries': 128,
+  'zset-max-listpack-value': 64,
+  'hll-sparse-max-bytes': 3000,
+  // V8's longest string is 24 bytes short of Redis's 512 MB; one limit for all nodes.
+  'proto-max-bulk-len': 512 * 1024 * 1024 - 24,
+  'active-expire': 1,
+};

@@ -1,0 +1,22 @@
+/**
+ * A snapshot of the engine: a CBOR sequence (RFC 8742) of arrays, each beginning with its kind. Records are bounded in size, but for a single
+ * value's bytes.
+ *
+ *     [header, format, applied index, logged time, position, settings [name, value, ...], databases [id, size, flushed at, ...]]
+ *     [keys, database, (slot, key, encoding, deadline, value | [object, size]) ...]
+ *     [pieces, object, (at, first, second) ...]          behind the key that owns the object
+ *     [marks, (bucket, position) ...]                    last writes, for WATCH
+ *     [waiter, node id, start id, counter, database, deadline, request, key ...]      in order of arrival
+ *     [footer, records before it, digest]
+ *
+ * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their
+ * element.
+ */
+import { Encoder } from 'cbor-x';
+
+export const FORMAT = 1;
+
+export const RecordKind = { header: 0, keys: 1, pieces: 2, marks: 3, waiter: 4, footer: 5 } as const;
+
+/** Arrays only, byte strings untagged. */
+export const cbor = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });

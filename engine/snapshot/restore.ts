@@ -1,0 +1,282 @@
+/**
+ * An engine from a snapshot: equal to the one that was cut, to the order of iteration. Bytes may come in pieces of any size, so that whoever
+ * feeds them decides how long one slice of the work is.
+ */
+import type { Database } from '../database.js';
+import { type Encoding, isBig } from '../encoding.js';
+import { Engine, type EngineOptions } from '../engine.js';
+import type { ValueRestorer } from '../values/big-value.js';
+import { restorerFor } from '../values/restorers.js';
+import { View } from '../view.js';
+import { Fingerprint } from './fingerprint.js';
+import { cbor, FORMAT, RecordKind } from './format.js';
+
+/** A snapshot that is not whole or not one of ours: says what is wrong and at which record. */
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+}
+
+interface PendingObject {
+  readonly database: Database;
+  readonly databaseId: number;
+  readonly slot: number;
+  readonly encoding: Encoding;
+  readonly deadlineMs: number;
+  readonly size: number;
+  readonly restorer: ValueRestorer;
+}
+
+export class Restore {
+  private readonly engine: Engine;
+  private readonly fingerprint = new Fingerprint();
+  private rest: Buffer = Buffer.alloc(0);
+  private records = 0;
+  private footer: { records: number; digest: string } | undefined;
+  private readonly sizes = new Map<Database, number>();
+  private keysLeft = 0;
+  private waiterPlace = 0;
+  /** Big values of which pieces may still come, by object number. */
+  private readonly objects = new Map<number, PendingObject>();
+  private readonly key = new View();
+  private readonly value = new View();
+
+  constructor(options: EngineOptions = {}) {
+    this.engine = new Engine(options);
+  }
+
+  /** Keys restored so far. */
+  get keys(): number {
+    return this.restoredKeys;
+  }
+
+  private restoredKeys = 0;
+
+  /** Takes the next bytes. Throws {@link SnapshotError}. */
+  feed(bytes: Buffer): void {
+    let data = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
+    let consumed = 0;
+    try {
+      cbor.decodeMultiple(data, (record: unknown, _start?: number, end?: number) => {
+        this.take(record);
+        consumed = end ?? consumed;
+      });
+      consumed = data.length;
+    } catch (error) {
+      if (error instanceof SnapshotError) throw error;
+      const incomplete = error as { incomplete?: boolean; lastPosition?: number };
+      if (incomplete.incomplete !== true)
+        throw new SnapshotError(`record ${this.records}: ${(error as Error).message}`);
+      consumed = incomplete.lastPosition ?? consumed;
+    }
+    data = data.subarray(consumed);
+    // Never keep a view of the caller's bytes.
+    this.rest = Buffer.from(data);
+  }
+
+  /** The engine, once all bytes were fed. Throws {@link SnapshotError} if any are missing or the digest differs. */
+  finish(): Engine {
+    if (this.rest.length > 0) throw new SnapshotError(`the snapshot ends within record ${this.records}`);
+    if (this.footer === undefined)
+      throw new SnapshotError(`the snapshot ends without a footer, after record ${this.records}`);
+    for (const pending of this.objects.values()) this.finishObject(pending);
+    if (this.keysLeft !== 0) throw new SnapshotError(`${this.keysLeft} keys are missing`);
+    for (const [database, size] of this.sizes) database.size = size;
+    if (this.footer.records !== this.records - 1) {
+      throw new SnapshotError(`${this.records - 1} records, the footer counts ${this.footer.records}`);
+    }
+    const digest = this.fingerprint.toString();
+    if (this.footer.digest !== digest)
+      throw new SnapshotError(`digest ${digest}, the footer says ${this.footer.digest}`);
+    this.engine.restored();
+    return this.engine;
+  }
+
+  private take(record: unknown): void {
+    this.check(
+      Array.isArray(record) && typeof record[0] === 'number',
+      'is no array that begins with its kind',
+    );
+    this.check(this.footer === undefined, 'stands behind the footer');
+    const items = record as unknown[];
+    this.check((this.records === 0) === (items[0] === RecordKind.header), 'the header stands first, once');
+    switch (items[0]) {
+      case RecordKind.header:
+        this.takeHeader(items);
+        break;
+      case RecordKind.keys:
+        this.takeKeys(items);
+        break;
+      case RecordKind.pieces:
+        this.takePieces(items);
+        break;
+      case RecordKind.marks:
+        this.takeMarks(items);
+        break;
+      case RecordKind.waiter:
+        this.takeWaiter(items);
+        break;
+      case RecordKind.footer:
+        this.footer = { records: this.number(items[1]), digest: String(items[2]) };
+        break;
+      default:
+        this.check(false, `has the unknown kind ${items[0]}`);
+    }
+    this.records++;
+  }
+
+  private takeHeader(items: unknown[]): void {
+    const [, format, index, now, position, settings, databases] = items;
+    if (format !== FORMAT) throw new SnapshotError(`snapshot format ${format}, this release reads ${FORMAT}`);
+    this.check(Array.isArray(settings) && Array.isArray(databases), 'is no header');
+    const { keyspace } = this.engine;
+    this.engine.appliedIndex = this.number(index);
+    keyspace.now = this.number(now);
+    keyspace.position = this.number(position);
+    this.fingerprint
+      .begin(RecordKind.header)
+      .number(this.number(index))
+      .number(keyspace.now)
+      .number(keyspace.position);
+    const named = settings as (string | number)[];
+    for (let i = 0; i + 1 < named.length; i += 2) {
+      const name = String(named[i]);
+      (keyspace.settings as unknown as Record<string, number>)[name] = this.number(named[i + 1]);
+      this.fingerprint.text(name).number(this.number(named[i + 1]));
+    }
+    const counts = databases as unknown[];
+    for (let i = 0; i + 2 < counts.length; i += 3) {
+      const database = keyspace.database(this.place(counts[i], 1 << 30));
+      const size = this.place(counts[i + 1], 1 << 28);
+      database.flushedAt = this.number(counts[i + 2]);
+      this.fingerprint.number(database.id).number(size).number(database.flushedAt);
+      this.sizes.set(database, size);
+      this.keysLeft += size;
+    }
+    this.fingerprint.end();
+  }
+
+  private takeKeys(items: unknown[]): void {
+    const id = this.place(items[1], 1 << 30);
+    const database = this.engine.keyspace.database(id);
+    const size = this.sizes.get(database);
+    this.check(size !== undefined, `names database ${id}, which the header does not`);
+    this.check((items.length - 2) % 5 === 0, 'ends within a key');
+    for (let i = 2; i < items.length; i += 5) {
+      const slot = this.place(items[i], size!);
+      const key = this.bytes(items[i + 1]);
+      const encoding = this.place(items[i + 2], 13) as Encoding;
+      const deadline = this.number(items[i + 3]);
+      this.key.on(key, 0, key.length);
+      this.fingerprint
+        .begin(RecordKind.keys)
+        .number(id)
+        .number(slot)
+        .bytes(key, 0, key.length)
+        .number(encoding)
+        .number(deadline);
+      this.keysLeft--;
+      this.restoredKeys++;
+      if (isBig(encoding)) {
+        const owner = items[i + 4];
+        this.check(Array.isArray(owner), 'has a big value without an object');
+        const [object, count] = owner as unknown[];
+        const elements = this.number(count);
+        this.fingerprint.number(elements).end();
+        database.restore(slot, this.key, this.value.on(key, 0, 0));
+        this.objects.set(this.number(object), {
+          database,
+          databaseId: id,
+          slot,
+          encoding,
+          deadlineMs: deadline,
+          size: elements,
+          restorer: restorerFor(encoding, this.engine.keyspace, elements),
+        });
+      } else {
+        const value = this.bytes(items[i + 4]);
+        this.fingerprint.bytes(value, 0, value.length).end();
+        database.restore(slot, this.key, this.value.on(value, 0, value.length));
+        database.restoreColumns(slot, encoding, undefined, deadline);
+      }
+    }
+  }
+
+  private takePieces(items: unknown[]): void {
+    const pending = this.objects.get(this.number(items[1]));
+    this.check(pending !== undefined, `belongs to object ${items[1]}, of which no key was seen`);
+    this.check((items.length - 2) % 3 === 0, 'ends within a piece');
+    const { databaseId, slot, restorer } = pending!;
+    for (let i = 2; i < items.length; i += 3) {
+      const at = this.number(items[i]);
+      const first = this.bytes(items[i + 1]);
+      const second = this.bytes(items[i + 2]);
+      this.fingerprint
+        .begin(RecordKind.pieces)
+        .number(databaseId)
+        .number(slot)
+        .number(at)
+        .bytes(first, 0, first.length)
+        .bytes(second, 0, second.length)
+        .end();
+      restorer.piece(at, first, second);
+    }
+  }
+
+  private finishObject({ database, slot, encoding, deadlineMs, restorer }: PendingObject): void {
+    try {
+      database.restoreColumns(slot, encoding, restorer.finish(), deadlineMs);
+    } catch (error) {
+      throw new SnapshotError(`key in database ${database.id}, slot ${slot}: ${(error as Error).message}`);
+    }
+  }
+
+  private takeMarks(items: unknown[]): void {
+    const { marks } = this.engine.keyspace;
+    for (let i = 1; i + 1 < items.length; i += 2) {
+      const bucket = this.place(items[i], marks.length);
+      marks[bucket] = this.number(items[i + 1]);
+      this.fingerprint.begin(RecordKind.marks).number(bucket).number(marks[bucket]).end();
+    }
+  }
+
+  private takeWaiter(items: unknown[]): void {
+    const [, nodeId, startId, counter, database, deadlineMs, request, ...keys] = items;
+    const numbers = [nodeId, startId, counter, database, deadlineMs].map((item) => this.number(item));
+    const bytes = Buffer.from(this.bytes(request));
+    this.fingerprint.begin(RecordKind.waiter).number(this.waiterPlace++);
+    for (const number of numbers) this.fingerprint.number(number);
+    this.fingerprint.bytes(bytes, 0, bytes.length).end();
+    this.engine.waiters.add({
+      session: { nodeId: numbers[0], startId: numbers[1], counter: numbers[2] },
+      database: numbers[3],
+      deadlineMs: numbers[4],
+      request: bytes,
+      keys: keys.map((key) => this.bytes(key).latin1Slice()),
+    });
+  }
+
+  private number(item: unknown): number {
+    this.check(typeof item === 'number' || typeof item === 'bigint', 'lacks a number');
+    return Number(item);
+  }
+
+  /** A non-negative integer below `bound`. */
+  private place(item: unknown, bound: number): number {
+    const number = this.number(item);
+    this.check(
+      Number.isInteger(number) && number >= 0 && number < bound,
+      `has ${number} where 0 to ${bound - 1} may stand`,
+    );
+    return number;
+  }
+
+  private bytes(item: unknown): Buffer {
+    this.check(item instanceof Uint8Array, 'lacks bytes');
+    const bytes = item as Uint8Array;
+    return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  private check(holds: boolean, what: string): asserts holds {
+    if (!holds) throw new SnapshotError(`record ${this.records} ${what}`);
+  }
+}

@@ -1,0 +1,33 @@
+/** A value too large to be packed into its key's record: an object of its own. */
+export interface BigValue {
+  /** Bytes it takes, everything below it included, as far as is known without walking it. */
+  readonly memoryBytes: number;
+  /** Whether a snapshot still walks it: nothing of it may be freed then. */
+  readonly isWalked: boolean;
+  /** Gives back at most about `limit` elements' memory of a value that no key holds any more; true when nothing is left. */
+  dispose(limit: number): boolean;
+  /** Begins to write the value as it is now, whatever happens to it afterwards. One walk at a time. */
+  walk(sink: PieceSink): ValueWalk;
+}
+
+/**
+ * Takes a big value's pieces: elements of a dictionary with their slot, runs of bytes with their place. What `at` means is the
+ * value's own affair; pieces may come in any order.
+ */
+export type PieceSink = (at: number, first: Buffer, second: Buffer) => void;
+
+export interface ValueWalk {
+  /** What a restoring value must know before its first piece: number of elements, or bytes. */
+  readonly size: number;
+  /** Gives pieces while `goOn` says so; true when all were given. */
+  step(goOn: () => boolean): boolean;
+  /** Ends the walk early. */
+  stop(): void;
+}
+
+/** Puts a big value together from its pieces. */
+export interface ValueRestorer {
+  piece(at: number, first: Buffer, second: Buffer): void;
+  /** The value, after the last piece. Throws when pieces are missing. */
+  finish(): BigValue;
+}

@@ -1,0 +1,125 @@
+/** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
+import type { View } from '../view.js';
+import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
+
+const PIECE_BYTES = 64 * 1024;
+const noBytes = Buffer.alloc(0);
+
+export class LargeString implements BigValue {
+  private current: LargeStringWalk | undefined;
+
+  private constructor(
+    private buffer: Buffer,
+    public length: number,
+  ) {}
+
+  static copyOf(bytes: View): LargeString {
+    return new LargeString(bytes.copy(), bytes.length);
+  }
+
+  /** `length` zero bytes. */
+  static zeros(length: number): LargeString {
+    return new LargeString(Buffer.alloc(length), length);
+  }
+
+  /** Takes a string of `length` bytes over from its pieces. */
+  static restorer(length: number): ValueRestorer {
+    const buffer = Buffer.alloc(length);
+    let missing = length;
+    return {
+      piece(at, bytes) {
+        missing -= bytes.copy(buffer, at);
+      },
+      finish() {
+        if (missing !== 0) throw new Error(`${missing} bytes of a string are missing`);
+        return new LargeString(buffer, length);
+      },
+    };
+  }
+
+  get memoryBytes(): number {
+    return this.buffer.length + 64;
+  }
+
+  get isWalked(): boolean {
+    return this.current !== undefined;
+  }
+
+  /** The bytes, for reading. */
+  view(into: View): View {
+    return into.on(this.buffer, 0, this.length);
+  }
+
+  /** The bytes, of which those from `from` up to `to` are about to be changed in place. */
+  viewForWrite(into: View, from: number, to: number): View {
+    this.current?.beforeChange(from, to);
+    return this.view(into);
+  }
+
+  /**
+   * Grows to `length` with zero bytes; capacity doubles up to 1 MiB at a time, as Redis's does. The spare room is zero from the start, and
+   * lengths never shrink.
+   */
+  grow(length: number): void {
+    if (length > this.buffer.length) {
+      const grown = Buffer.alloc(length + Math.min(length, 1 << 20));
+      this.buffer.copy(grown, 0, 0, this.length);
+      this.buffer = grown;
+    }
+    this.length = length;
+  }
+
+  dispose(): boolean {
+    return true;
+  }
+
+  walk(sink: PieceSink): ValueWalk {
+    this.current = new LargeStringWalk(
+      this.length,
+      (start, end) => sink(start, this.buffer.subarray(start, end), noBytes),
+      () => {
+        this.current = undefined;
+      },
+    );
+    return this.current;
+  }
+}
+
+/** Gives a string's pieces in order, and those that are about to change before that. */
+class LargeStringWalk implements ValueWalk {
+  private next = 0;
+  private readonly given: Uint8Array;
+
+  constructor(
+    readonly size: number,
+    private readonly give: (start: number, end: number) => void,
+    private readonly ended: () => void,
+  ) {
+    this.given = new Uint8Array(Math.ceil(size / PIECE_BYTES));
+  }
+
+  beforeChange(from: number, to: number): void {
+    const last = Math.min(this.given.length - 1, Math.floor((to - 1) / PIECE_BYTES));
+    for (let piece = Math.floor(from / PIECE_BYTES); piece <= last; piece++) this.givePiece(piece);
+  }
+
+  step(goOn: () => boolean): boolean {
+    while (this.next < this.given.length) {
+      this.givePiece(this.next++);
+      if (!goOn()) break;
+    }
+    if (this.next < this.given.length) return false;
+    this.stop();
+    return true;
+  }
+
+  stop(): void {
+    this.ended();
+  }
+
+  private givePiece(piece: number): void {
+    if (this.given[piece] === 1) return;
+    this.given[piece] = 1;
+    this.give(piece * PIECE_BYTES, Math.min(this.size, (piece + 1) * PIECE_BYTES));
+  }
+}

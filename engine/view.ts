@@ -1,0 +1,118 @@
+/**
+ * Byte strings inside the engine.
+ *
+ * Two forms carry them: a {@link View} on somebody else's buffer (a request, the slab), valid until the next command runs; and a
+ * flat latin1 JavaScript string (one char code a byte) for what is returned, compared or kept by big values.
+ */
+export class View {
+  constructor(
+    public buffer: Buffer = emptyBuffer,
+    public start = 0,
+    public end = 0,
+  ) {}
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Points this view at other bytes; returns it. */
+  on(buffer: Buffer, start: number, end: number): this {
+    this.buffer = buffer;
+    this.start = start;
+    this.end = end;
+    return this;
+  }
+
+  /** The bytes as a flat latin1 string. */
+  latin1(): string {
+    return this.buffer.latin1Slice(this.start, this.end);
+  }
+
+  /** A copy of the bytes. */
+  copy(): Buffer {
+    return Buffer.from(this.buffer.subarray(this.start, this.end));
+  }
+
+  byteAt(index: number): number {
+    return this.buffer[this.start + index];
+  }
+
+  equals(other: View): boolean {
+    const length = this.end - this.start;
+    return (
+      other.end - other.start === length &&
+      equalBytes(this.buffer, this.start, other.buffer, other.start, length)
+    );
+  }
+}
+
+declare global {
+  // Node's own fast paths, which @types/node leaves out.
+  interface Buffer {
+    latin1Slice(start?: number, end?: number): string;
+    latin1Write(text: string, offset?: number, length?: number): number;
+    utf8Slice(start?: number, end?: number): string;
+    utf8Write(text: string, offset?: number, length?: number): number;
+  }
+}
+
+const emptyBuffer = Buffer.alloc(0);
+
+/** Up to here a byte loop beats the call into native code (measured: about 60 ns a call against 0.7 ns a byte). */
+const LOOP_LIMIT = 96;
+
+/** Copies `length` bytes; the ranges may overlap only if `source` and `target` differ or the target lies before the source. */
+export function copyBytes(
+  source: Buffer,
+  sourceStart: number,
+  target: Buffer,
+  targetStart: number,
+  length: number,
+): void {
+  if (length > LOOP_LIMIT) {
+    source.copy(target, targetStart, sourceStart, sourceStart + length);
+    return;
+  }
+  for (let i = 0; i < length; i++) target[targetStart + i] = source[sourceStart + i];
+}
+
+export function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
+  if (length > LOOP_LIMIT) return a.compare(b, bStart, bStart + length, aStart, aStart + length) === 0;
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  return true;
+}
+
+/** memcmp order, the shorter first when one is a prefix of the other. Negative, 0 or positive. */
+export function compareBytes(
+  a: Buffer,
+  aStart: number,
+  aEnd: number,
+  b: Buffer,
+  bStart: number,
+  bEnd: number,
+): number {
+  const shared = Math.min(aEnd - aStart, bEnd - bStart);
+  if (shared > LOOP_LIMIT) return a.compare(b, bStart, bEnd, aStart, aEnd);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aStart + i] - b[bStart + i];
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
+/** Writes a latin1 string's bytes at `offset`; the caller has made room. */
+export function writeLatin1(text: string, target: Buffer, offset: number): void {
+  const length = text.length;
+  if (length > LOOP_LIMIT) {
+    target.latin1Write(text, offset, length);
+    return;
+  }
+  for (let i = 0; i < length; i++) target[offset + i] = text.charCodeAt(i);
+}
+
+/** A view on a fresh buffer that holds a latin1 string's bytes. */
+export function viewOf(text: string): View {
+  const buffer = Buffer.allocUnsafe(text.length);
+  writeLatin1(text, buffer, 0);
+  return new View(buffer, 0, text.length);
+}

@@ -1,0 +1,108 @@
+/**
+ * Clients that wait for keys (BLPOP and its like): engine state, the same on every node.
+ *
+ * A waiter is its own request, kept as bytes. When a key that it waits for comes into being, the request runs again, restricted to that
+ * key: in the apply of the very push that created it, first come first served (Redis 7.0, blocked.c: clients are served in the
+ * order in which they blocked, keys in the order in which they became ready).
+ */
+import Denque from 'denque';
+import type { Session } from './command.js';
+
+export interface Waiter {
+  readonly session: Session;
+  readonly database: number;
+  /** Latin1; each once. */
+  readonly keys: readonly string[];
+  /** Logged time in milliseconds at which it gives up; 0: never. */
+  readonly deadlineMs: number;
+  /** The blocked request, a RESP array. */
+  readonly request: Buffer;
+}
+
+const sessionName = (session: Session): string => `${session.nodeId}:${session.startId}:${session.counter}`;
+const keyName = (database: number, key: string): string => `${database}:${key}`;
+
+/** Sized by the number of connected clients, which is bounded; hence plain Maps. */
+export class Waiters {
+  /** In order of arrival. */
+  private readonly bySession = new Map<string, Waiter>();
+  private readonly byKey = new Map<string, Denque<Waiter>>();
+  private earliest = Number.POSITIVE_INFINITY;
+
+  get size(): number {
+    return this.bySession.size;
+  }
+
+  /** In order of arrival: what a snapshot writes. */
+  all(): IterableIterator<Waiter> {
+    return this.bySession.values();
+  }
+
+  add(waiter: Waiter): void {
+    this.bySession.set(sessionName(waiter.session), waiter);
+    for (const key of waiter.keys) {
+      const name = keyName(waiter.database, key);
+      let queue = this.byKey.get(name);
+      if (queue === undefined) {
+        queue = new Denque();
+        this.byKey.set(name, queue);
+      }
+      queue.push(waiter);
+    }
+    if (waiter.deadlineMs !== 0) this.earliest = Math.min(this.earliest, waiter.deadlineMs);
+  }
+
+  remove(waiter: Waiter): void {
+    this.bySession.delete(sessionName(waiter.session));
+    for (const key of waiter.keys) {
+      const name = keyName(waiter.database, key);
+      const queue = this.byKey.get(name);
+      if (queue === undefined) continue;
+      for (let i = 0; i < queue.length; i++) {
+        if (queue.peekAt(i) !== waiter) continue;
+        queue.removeOne(i);
+        break;
+      }
+      if (queue.length === 0) this.byKey.delete(name);
+    }
+  }
+
+  ofSession(session: Session): Waiter | undefined {
+    return this.bySession.get(sessionName(session));
+  }
+
+  /** Those of a node's start, in order of arrival. */
+  ofStart(nodeId: number, startId: number): Waiter[] {
+    return [...this.bySession.values()].filter(
+      (w) => w.session.nodeId === nodeId && w.session.startId === startId,
+    );
+  }
+
+  hasKey(database: number, key: string): boolean {
+    return this.byKey.has(keyName(database, key));
+  }
+
+  /** Who waits for a key, first come first; a copy, so that serving may remove. */
+  ofKey(database: number, key: string): Waiter[] {
+    return this.byKey.get(keyName(database, key))?.toArray() ?? [];
+  }
+
+  /** The earliest deadline of any waiter, or undefined. May be earlier than the truth, never later. */
+  get nextDeadline(): number | undefined {
+    return this.earliest === Number.POSITIVE_INFINITY ? undefined : this.earliest;
+  }
+
+  /** Waiters whose time is up, by deadline, then by arrival. */
+  due(nowMs: number): Waiter[] {
+    if (this.earliest > nowMs) return [];
+    const due: Waiter[] = [];
+    this.earliest = Number.POSITIVE_INFINITY;
+    for (const waiter of this.bySession.values()) {
+      if (waiter.deadlineMs === 0) continue;
+      if (waiter.deadlineMs <= nowMs) due.push(waiter);
+      else this.earliest = Math.min(this.earliest, waiter.deadlineMs);
+    }
+    // The sort is stable: arrival decides among equals.
+    return due.sort((a, b) => a.deadlineMs - b.deadlineMs);
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { comparedFacts, jsonOf } from '../../../conformance/compare-command-facts.js';
+import { CommandCatalog } from '../../../engine/command-facts.js';
+import { CommandTable } from '../../../engine/command-table.js';
+import { engineCommands } from '../../../engine/commands/index.js';
+import { ErrorReply, type Reply } from '../../../engine/reply.js';
+import { RequestBuilder } from '../../../engine/request.js';
+import { type CommandContext, type CommandHandler, commandContainer } from '../../../src/commands/command.js';
+
+const commands = [commandContainer, ...engineCommands];
+const table = new CommandTable(commands);
+const context: CommandContext = {
+  catalog: new CommandCatalog(commands),
+  matchesIgnoringCase: (pattern, text) => text.includes(pattern.toLowerCase()),
+};
+
+/** What a client would get for the words, as JSON would have it; of an error, its text. */
+function call(line: string): unknown {
+  const builder = new RequestBuilder().start();
+  for (const word of line.split(' ')) builder.latin1(word);
+  const row = table.resolve(builder.request);
+  if (row instanceof ErrorReply) return row.text;
+  const reply: Reply = (row.handler as unknown as CommandHandler)(builder.request, context);
+  return reply instanceof ErrorReply ? reply.text : jsonOf(reply);
+}
+
+test('COMMAND alone and COMMAND INFO without names describe every command', () => {
+  assert.equal((call('command') as unknown[]).length, commands.length);
+  assert.deepEqual(call('COMMAND INFO'), call('command'));
+  assert.equal(call('command count'), commands.length);
+});
+
+test('subcommands are found in any case, their arguments counted', () => {
+  assert.deepEqual(call('command getkeys GET k'), ['k']);
+  assert.deepEqual(call('COMMAND GetKeysAndFlags mset a 1 b 2'), [
+    ['a', ['OW', 'update']],
+    ['b', ['OW', 'update']],
+  ]);
+  assert.deepEqual(call('command list filterby pattern COMMAND|I'), ['command|info']);
+  assert.deepEqual(Object.keys(call('command docs get nosuch command|docs') as object), [
+    'get',
+    'command|docs',
+  ]);
+  assert.equal(
+    (call('command help') as unknown[])[0],
+    'COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  );
+  assert.equal(call('command nosuch'), "ERR unknown subcommand 'nosuch'. Try COMMAND HELP.");
+  assert.equal(call('command getkeys get'), "ERR wrong number of arguments for 'command|getkeys' command");
+  assert.equal(call('command count 1'), "ERR wrong number of arguments for 'command|count' command");
+});
+
+test('the facts of COMMAND and its subcommands are those of Redis', () => {
+  const pairs = comparedFacts(context.catalog).filter(([name]) => name.startsWith('command'));
+  assert.equal(pairs.length, 8);
+  for (const [name, ours, recorded] of pairs) assert.deepEqual(ours, recorded, name);
+});
