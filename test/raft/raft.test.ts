@@ -10,6 +10,7 @@ import {
   type Message,
   Raft,
   type RaftConfig,
+  type Ready,
 } from '../../raft/index.js';
 import { MemoryStorage } from './memory-storage.js';
 
@@ -38,7 +39,19 @@ function start({ id = 1, voters = [1, 2, 3], learners = [], log = [], hardState,
   storage.append(log.map((term, place) => entry(place + 1, term)));
   storage.hardState = hardState ?? { term: Math.max(0, ...log), vote: 0, commit: 0 };
   const settings = { id, electionTicks: 10, heartbeatTicks: 1, random: () => 0, ...config };
-  return new Raft(settings, storage, storage.hardState);
+  const raft = new Raft(settings, storage, storage.hardState);
+  disks.set(raft, storage);
+  return raft;
+}
+
+const disks = new WeakMap<Raft, MemoryStorage>();
+
+function persist(raft: Raft, { sequence, hardState, snapshot, entries }: Ready): void {
+  const disk = disks.get(raft)!;
+  if (hardState !== undefined) disk.hardState = hardState;
+  if (snapshot !== undefined) disk.install(snapshot);
+  disk.append(entries);
+  raft.persisted(sequence);
 }
 
 /** Takes everything that is due and lets the disk have it at once. @returns the messages */
@@ -46,7 +59,7 @@ function drain(raft: Raft): Message[] {
   const messages: Message[] = [];
   while (raft.hasReady()) {
     const ready = raft.ready();
-    raft.persisted(ready.sequence);
+    persist(raft, ready);
     messages.push(...ready.messages, ...ready.messagesAfterPersist);
   }
   return messages;
@@ -229,7 +242,7 @@ test('a commit index alone does not ask for a sync', () => {
   const raft = start({ voters: [1] });
   const first = raft.ready();
   assert(first.mustSync);
-  raft.persisted(first.sequence);
+  persist(raft, first);
   const second = raft.ready();
   assert.deepEqual([second.mustSync, second.hardState, second.committed.length], [false, { term: 1, vote: 1, commit: 1 }, 1]);
   assert.throws(() => raft.persisted(99), /persisted before it was made/);
@@ -238,7 +251,7 @@ test('a commit index alone does not ask for a sync', () => {
 test('committed entries come in pieces of bounded size', () => {
   const raft = start({ voters: [1], config: { maxCommittedBytes: 50 } });
   for (let i = 0; i < 9; i++) raft.propose(payload);
-  raft.persisted(raft.ready().sequence);
+  persist(raft, raft.ready());
   const sizes: number[] = [];
   while (raft.hasReady()) sizes.push(raft.ready().committed.length);
   assert.deepEqual(sizes, [3, 2, 2, 2, 1]);
