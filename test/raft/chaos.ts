@@ -32,6 +32,8 @@ interface ChaosOptions {
   /** Nodes that may ever exist. */
   readonly mostNodes: number;
   readonly steps: number;
+  /** All clocks tick together, and nobody restarts or hands over: then at most one leader may hold a lease at any time. */
+  readonly isLockstep: boolean;
 }
 
 interface AskedRead {
@@ -103,7 +105,10 @@ export class Chaos {
   }
 
   run(): void {
-    for (let step = 0; step < this.options.steps; step++) this.#act();
+    for (let step = 0; step < this.options.steps; step++) {
+      this.#act();
+      if (this.options.isLockstep) this.#checkLeases();
+    }
     this.#recover();
   }
 
@@ -158,7 +163,7 @@ export class Chaos {
     else if (dice < 0.977) this.#administer();
     else if (dice < 0.985) this.#cutSnapshot(this.#anyHost());
     else if (dice < 0.99) {
-      if (this.#random() < this.#severity) this.#crash(this.#anyHost());
+      if (!this.options.isLockstep && this.#random() < this.#severity) this.#crash(this.#anyHost());
     } else if (dice < 0.992) this.#changeWeather();
     else if (dice < 0.994) {
       const host = this.#anyHost();
@@ -250,6 +255,7 @@ export class Chaos {
     const target = 1 + this.#below(this.options.mostNodes);
     const dice = this.#below(5);
     if (dice === 0) {
+      if (this.options.isLockstep) return;
       if (host.raft.transferLeadership(target)) this.#count('transfer');
       return;
     }
@@ -265,9 +271,29 @@ export class Chaos {
   }
 
   #tick(host: Host): void {
+    if (this.options.isLockstep) {
+      this.#tickAll();
+      return;
+    }
     if (this.#slowClocks.has(host.raft.id) && this.#random() < 0.9) return;
     host.raft.tick();
     this.#check(host);
+  }
+
+  /** A leader's tick comes first: its lease is over at the very tick at which the others may vote again. */
+  #tickAll(): void {
+    const hosts = [...this.#hosts.values()];
+    const leads = (host: Host) => (host.raft.status().role === 'leader' ? 0 : 1);
+    for (const host of hosts.sort((a, b) => leads(a) - leads(b))) {
+      host.raft.tick();
+      this.#check(host);
+    }
+  }
+
+  #checkLeases(): void {
+    const holders = [...this.#hosts.values()].filter((host) => host.raft.leaseValid());
+    assert(holders.length <= 1, `nodes ${holders.map((host) => host.raft.id).join(' and ')} hold leases`);
+    if (holders.length === 1) this.#count('lease held');
   }
 
   #changeWeather(): void {
@@ -283,7 +309,7 @@ export class Chaos {
     if (dice < 0.6 || leader === undefined) return;
     // A leader with a slow clock, alone: the others replace it before it notices.
     for (const id of this.#groups.keys()) this.#groups.set(id, id === leader.raft.id ? 0 : 1);
-    this.#slowClocks.add(leader.raft.id);
+    if (!this.options.isLockstep) this.#slowClocks.add(leader.raft.id);
   }
 
   /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */

@@ -244,7 +244,10 @@ test('a commit index alone does not ask for a sync', () => {
   assert(first.mustSync);
   persist(raft, first);
   const second = raft.ready();
-  assert.deepEqual([second.mustSync, second.hardState, second.committed.length], [false, { term: 1, vote: 1, commit: 1 }, 1]);
+  assert.deepEqual(
+    [second.mustSync, second.hardState, second.committed.length],
+    [false, { term: 1, vote: 1, commit: 1 }, 1],
+  );
   assert.throws(() => raft.persisted(99), /persisted before it was made/);
 });
 
