@@ -49,6 +49,12 @@ export class Chaos {
   readonly #hosts = new Map<NodeId, Host>();
   #network: Message[] = [];
   #groups: Map<NodeId, number> | undefined;
+  /** Nodes that stand still, with the ticks that they missed. */
+  readonly #paused = new Map<Host, number>();
+  /** Messages that arrive when the weather changes. */
+  #late: Message[] = [];
+  /** Links that are cut in one direction, as `from>to`. */
+  readonly #cutLinks = new Set<string>();
   /** Share of messages that are lost, between 0 and 1. */
   #loss = 0;
   /** Nodes whose clocks run at a tenth of the others' speed. */
@@ -120,14 +126,26 @@ export class Chaos {
     return Math.floor(this.#random() * limit);
   }
 
+  /** Any node that does not stand still. */
   #anyHost(): Host {
-    return [...this.#hosts.values()][this.#below(this.#hosts.size)]!;
+    const hosts = [...this.#hosts.values()].filter((host) => !this.#paused.has(host));
+    const host = hosts[this.#below(hosts.length)];
+    if (host !== undefined) return host;
+    const resumed = [...this.#paused.keys()][0]!;
+    this.#resume(resumed);
+    return resumed;
+  }
+
+  #stands(id: NodeId): boolean {
+    const host = this.#hosts.get(id);
+    return host !== undefined && this.#paused.has(host);
   }
 
   #leader(): Host | undefined {
     let best: Host | undefined;
     for (const host of this.#hosts.values()) {
       const { role, term } = host.raft.status();
+      if (this.#paused.has(host)) continue;
       if (role === 'leader' && (best === undefined || term > best.raft.status().term)) best = host;
     }
     return best;
@@ -142,8 +160,10 @@ export class Chaos {
       }
     }
     const apart =
-      this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to);
+      (this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to)) ||
+      this.#cutLinks.has(`${message.from}>${message.to}`);
     if (apart || (this.#random() < this.#loss && !this.#calm)) this.#lost(message);
+    else if (this.#random() < 0.03 && !this.#calm) this.#late.push(message);
     else this.#network.push(message);
   }
 
@@ -169,7 +189,7 @@ export class Chaos {
       const host = this.#anyHost();
       host.slowInstall = !host.slowInstall;
       if (!host.slowInstall) host.finishInstall();
-    } else if (dice < 0.997) this.#anyHost().raft.stalled(this.#below(30));
+    } else if (dice < 0.997) this.#stall(this.#leader() ?? this.#anyHost());
     else {
       const host = this.#anyHost();
       host.raft.reportUnreachable(this.#anyHost().raft.id);
@@ -178,7 +198,7 @@ export class Chaos {
 
   #deliver(place: number, twice: boolean): void {
     const message = this.#network[place];
-    if (message === undefined) return;
+    if (message === undefined || this.#stands(message.to)) return;
     if (!twice) {
       this.#network[place] = this.#network[this.#network.length - 1]!;
       this.#network.pop();
@@ -272,7 +292,8 @@ export class Chaos {
 
   #tick(host: Host): void {
     if (this.options.isLockstep) {
-      this.#tickAll();
+      // Time passes for all at once, so it must pass less often for messages to keep up with it.
+      if (this.#random() < 0.25) this.#tickAll();
       return;
     }
     if (this.#slowClocks.has(host.raft.id) && this.#random() < 0.9) return;
@@ -280,33 +301,65 @@ export class Chaos {
     this.#check(host);
   }
 
+  /** A node's event loop stands still; with clocks in step, for as long as the others' clocks tell. */
+  #stall(host: Host): void {
+    if (!this.options.isLockstep) host.raft.stalled(this.#below(30));
+    else if (!this.#paused.has(host)) this.#paused.set(host, 0);
+  }
+
+  #resume(host: Host): void {
+    const missed = this.#paused.get(host);
+    if (missed === undefined) return;
+    this.#paused.delete(host);
+    host.raft.stalled(missed);
+  }
+
   /** A leader's tick comes first: its lease is over at the very tick at which the others may vote again. */
   #tickAll(): void {
     const hosts = [...this.#hosts.values()];
     const leads = (host: Host) => (host.raft.status().role === 'leader' ? 0 : 1);
     for (const host of hosts.sort((a, b) => leads(a) - leads(b))) {
-      host.raft.tick();
-      this.#check(host);
+      const missed = this.#paused.get(host);
+      if (missed === undefined) {
+        host.raft.tick();
+        this.#check(host);
+      } else {
+        this.#paused.set(host, missed + 1);
+        if (this.#random() < 0.07) this.#resume(host);
+      }
     }
   }
 
   #checkLeases(): void {
-    const holders = [...this.#hosts.values()].filter((host) => host.raft.leaseValid());
+    const holders = [...this.#hosts.values()].filter(
+      (host) => !this.#paused.has(host) && host.raft.leaseValid(),
+    );
     assert(holders.length <= 1, `nodes ${holders.map((host) => host.raft.id).join(' and ')} hold leases`);
     if (holders.length === 1) this.#count('lease held');
   }
 
   #changeWeather(): void {
+    this.#network.push(...this.#late);
+    this.#late = [];
     this.#loss = this.#random() < 0.5 ? 0 : this.#random() * 0.4;
     this.#groups = undefined;
     this.#slowClocks.clear();
+    this.#cutLinks.clear();
     const dice = this.#random();
-    if (dice < 0.4) return;
+    if (dice < 0.3) return;
+    if (dice < 0.5) {
+      this.#count('cut links');
+      for (let cut = 0; cut < 3; cut++) {
+        const from = this.#leader()?.raft.id ?? 1 + this.#below(this.options.mostNodes);
+        this.#cutLinks.add(`${from}>${1 + this.#below(this.options.mostNodes)}`);
+      }
+      return;
+    }
     this.#count('partition');
     this.#groups = new Map();
     for (let id = 1; id <= this.options.mostNodes; id++) this.#groups.set(id, this.#below(2));
     const leader = this.#leader();
-    if (dice < 0.6 || leader === undefined) return;
+    if (dice < 0.7 || leader === undefined) return;
     // A leader with a slow clock, alone: the others replace it before it notices.
     for (const id of this.#groups.keys()) this.#groups.set(id, id === leader.raft.id ? 0 : 1);
     if (!this.options.isLockstep) this.#slowClocks.add(leader.raft.id);
@@ -315,8 +368,12 @@ export class Chaos {
   /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */
   #recover(): void {
     this.#calm = true;
+    this.#network.push(...this.#late);
+    this.#late = [];
     this.#groups = undefined;
+    this.#cutLinks.clear();
     for (const host of this.#hosts.values()) {
+      this.#resume(host);
       host.slowInstall = false;
       host.finishInstall();
     }
