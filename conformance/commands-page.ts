@@ -11,6 +11,7 @@ import { engineCommands } from '../engine/commands/index.js';
 import { displaySyntax } from '../engine/syntax.js';
 import { programCommands } from '../src/commands/index.js';
 import { projectDirectory, recordedCommandFacts } from './command-facts.js';
+import { loadExceptions } from './exceptions.js';
 
 /** A way in which a command answers otherwise than Redis. */
 interface Difference {
@@ -48,11 +49,23 @@ function typedName(name: string): string {
   return name.replace('|', ' ').toUpperCase();
 }
 
+/** Whether a known difference speaks of this command, perhaps with certain arguments only. */
+function speaksOf(
+  { command }: Difference,
+  { name, subcommands }: CommandDescription,
+  typed: string,
+): boolean {
+  if (command.test(typed)) return true;
+  return (
+    subcommands.length === 0 && new RegExp(`^\\^${typedName(name)}(?![A-Za-z_])`, 'i').test(command.source)
+  );
+}
+
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 function tableRow(command: CommandDescription, differences: readonly Difference[]): string {
   const typed = `${typedName(command.name)} ${displaySyntax(command.arguments)}`.trimEnd();
-  const notes = differences.filter((one) => one.command.test(typed)).map((one) => one.reason);
+  const notes = differences.filter((one) => speaksOf(one, command, typed)).map((one) => one.reason);
   if (command.facts.deprecatedSince !== undefined) {
     const instead = command.facts.replacedBy === undefined ? '' : `: use ${command.facts.replacedBy}`;
     notes.unshift(`Deprecated in Redis ${command.facts.deprecatedSince}${instead}.`);
@@ -89,7 +102,7 @@ their commands. Of the groups above these are missing: ${missing.join(', ') || '
 
 /** The page for this checkout. */
 export function currentCommandsPage(): string {
-  return commandsPage(new CommandCatalog([...engineCommands, ...programCommands]), []);
+  return commandsPage(new CommandCatalog([...engineCommands, ...programCommands]), loadExceptions());
 }
 
 /** Where the page stands. */

@@ -21,8 +21,8 @@ import {
 
 /**
  * What setting a parameter does. `replicated`: all nodes' state depends on it, so a change is proposed like a write. `node`: this process
- * acts by it. `none`: Redraft has no use for it (DESIGN gives the reason: another log, another allocator, no child process); it is kept and reported, so
- * that programs which set it find what they expect.
+ * acts by it. `none`: Redraft has no use for it, as its log, memory and expiry work otherwise; it is checked, kept and reported, so that
+ * programs which set it find what they expect.
  */
 export type ParameterEffect = 'replicated' | 'node' | 'none';
 

@@ -1,5 +1,6 @@
-/** Every command that the program runs itself, outside the engine. */
-import type { Command } from '../../engine/command.js';
-import { commandContainer } from './command.js';
+/** Every command of the program, family by family. Those of the engine stand in engine/commands. */
+import type { Command } from '../../engine/index.js';
+import { connectionCommands } from './connection.js';
+import { transactionCommands } from './transactions.js';
 
-export const programCommands: readonly Command[] = [commandContainer];
+export const programCommands: readonly Command[] = [...connectionCommands, ...transactionCommands];

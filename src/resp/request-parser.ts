@@ -63,7 +63,7 @@ let spare: Buffer | undefined;
  */
 export class RequestParser {
   readonly request = new Request();
-  /** The protocol error that ended the stream, as Redis words it behind `-ERR `; the parser is dead from then on. */
+  /** What ended the stream, as Redis words it behind `-ERR Protocol error: `; the parser is dead from then on. */
   error: string | undefined;
   /** Where in `request.buffer` the request's own RESP bytes lie: an array of bulk strings, also for a request that came inline. */
   requestStart = 0;
@@ -274,7 +274,7 @@ export class RequestParser {
   }
 
   private fail(text: string): -1 {
-    this.error = `Protocol error: ${text}`;
+    this.error = text;
     return -1;
   }
 

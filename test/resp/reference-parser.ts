@@ -28,7 +28,7 @@ export function referenceParse(text: string, limits: ReferenceLimits): Reference
       if (request.args.length > 0) requests.push(request.args);
     }
   } catch (error) {
-    if (error instanceof ProtocolError) return { requests, error: `Protocol error: ${error.text}` };
+    if (error instanceof ProtocolError) return { requests, error: error.text };
     throw error;
   }
 }

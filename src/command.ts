@@ -1,0 +1,24 @@
+/** Rows of the program's own commands: connection, transaction, server, cluster. */
+import { type Facts, type OtherCommand, other, type Reply, type Request } from '../engine/index.js';
+import type { Connection } from './connection.js';
+import type { Server } from './server.js';
+
+/** Undefined: no reply at all (CLIENT REPLY). A promise holds up its own connection only. */
+export type ProgramReply = Reply | undefined | Promise<Reply | undefined>;
+export type ProgramHandler = (request: Request, connection: Connection, server: Server) => ProgramReply;
+
+export interface ProgramCommandHandler {
+  readonly run: ProgramHandler;
+  /** Whether it waits until everything before it on its connection is answered: for what looks at the state, or changes how replies are given. */
+  readonly ordered: boolean;
+}
+
+export type ProgramCommand = OtherCommand<ProgramCommandHandler>;
+
+/** Runs as soon as it is read; its reply takes its place in the order. */
+export const immediate = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: false });
+
+/** Runs when all earlier commands of its connection are answered. */
+export const ordered = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: true });

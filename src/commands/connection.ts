@@ -1,0 +1,216 @@
+/** Commands about the connection itself. CLIENT stands in clients.ts. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ErrorReply, errors, MapReply, OK, type Reply, type Request, Status } from '../../engine/index.js';
+import { immediate, ordered } from '../command.js';
+import type { Connection } from '../connection.js';
+import { replies } from '../replies.js';
+import type { Server } from '../server.js';
+import { serverVersion } from '../version.js';
+
+const PONG = new Status('PONG');
+const RESET = new Status('RESET');
+
+function ping(request: Request): Reply {
+  if (request.count > 2) throw errors.wrongArity('ping');
+  return request.count === 2 ? request.latin1(1) : PONG;
+}
+
+const echo = (request: Request): Reply => request.latin1(1);
+
+function select(request: Request, connection: Connection, server: Server): Reply {
+  const id = server.engine.select(request);
+  if (id instanceof ErrorReply) return id;
+  connection.database = id;
+  return OK;
+}
+
+// ---- who the client is ----
+
+/** Compares in constant time, whatever the lengths. */
+function samePassword(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text, 'latin1').digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+/** Throws WRONGPASS unless the user is the default one and the password right. */
+function authenticate(connection: Connection, server: Server, user: string, password: string): void {
+  if (user !== 'default' || (server.password !== '' && !samePassword(password, server.password)))
+    throw replies.wrongPass;
+  connection.authenticated = true;
+}
+
+function auth(request: Request, connection: Connection, server: Server): Reply {
+  if (request.count > 3) throw errors.syntax;
+  if (request.count === 2) {
+    if (server.password === '') throw replies.noPassword;
+    authenticate(connection, server, 'default', request.latin1(1));
+  } else {
+    authenticate(connection, server, request.latin1(1), request.latin1(2));
+  }
+  return OK;
+}
+
+function hello(request: Request, connection: Connection, server: Server): Reply {
+  let protocol: 2 | 3 = connection.protocol;
+  if (request.count > 1) {
+    const version = request.int64OrUndefined(1);
+    if (version === undefined) throw replies.protocolNotInteger;
+    if (version !== 2 && version !== 3) throw replies.unsupportedProtocol;
+    protocol = version;
+  }
+  let name: string | undefined;
+  for (let i = 2; i < request.count; i++) {
+    const option = request.option(i);
+    const more = request.count - 1 - i;
+    if (option === 'AUTH' && more >= 2) {
+      authenticate(connection, server, request.latin1(i + 1), request.latin1(i + 2));
+      i += 2;
+    } else if (option === 'SETNAME' && more >= 1) {
+      name = request.latin1(++i);
+      checkClientName(name);
+    } else {
+      throw new ErrorReply(`ERR Syntax error in HELLO option '${request.latin1(i)}'`);
+    }
+  }
+  if (!connection.authenticated) throw replies.helloWithoutAuth;
+  if (name !== undefined) connection.name = name;
+  connection.writer.protocol = protocol;
+  return new MapReply([
+    'server',
+    'redis',
+    'version',
+    serverVersion,
+    'proto',
+    protocol,
+    'id',
+    connection.id,
+    'mode',
+    'standalone',
+    'role',
+    server.isLeader ? 'master' : 'replica',
+    'modules',
+    [],
+  ]);
+}
+
+/** Throws unless a name has printable characters only, without spaces. */
+export function checkClientName(name: string): void {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code < 0x21 || code > 0x7e) throw replies.invalidClientName;
+  }
+}
+
+function quit(_request: Request, connection: Connection): undefined {
+  connection.answer(OK);
+  connection.closeAfterReplies();
+}
+
+function reset(_request: Request, connection: Connection, server: Server): Reply {
+  connection.transaction = undefined;
+  connection.watched = [];
+  connection.database = 0;
+  connection.name = '';
+  connection.noEvict = connection.noTouch = false;
+  connection.replyMode = 'on';
+  connection.consistency = server.consistency;
+  connection.authenticated = !server.authenticationRequired;
+  connection.writer.protocol = 2;
+  return RESET;
+}
+
+/** Every row of the family. */
+export const connectionCommands = [
+  immediate(
+    {
+      name: 'auth',
+      arity: -2,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
+      group: 'connection',
+      since: '1.0.0',
+      history: [['6.0.0', 'A user name.']],
+      complexity: 'O(1)',
+      summary: 'Proves who the client is.',
+      syntax: '[username@6.0.0] password',
+    },
+    auth,
+  ),
+  immediate(
+    {
+      name: 'echo',
+      arity: 2,
+      flags: ['loading', 'stale', 'fast'],
+      group: 'connection',
+      since: '1.0.0',
+      complexity: 'O(1)',
+      summary: 'Returns its argument.',
+      syntax: 'message',
+    },
+    echo,
+  ),
+  ordered(
+    {
+      name: 'hello',
+      arity: -1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
+      group: 'connection',
+      since: '6.0.0',
+      history: [['6.2.0', 'Without arguments it only describes the connection.']],
+      complexity: 'O(1)',
+      summary: 'Chooses the protocol version, and may authenticate and name the connection.',
+      syntax: '[arguments:(protover:integer [AUTH (username password)] [SETNAME clientname])]',
+    },
+    hello,
+  ),
+  immediate(
+    {
+      name: 'ping',
+      arity: -1,
+      flags: ['fast'],
+      group: 'connection',
+      since: '1.0.0',
+      tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+      complexity: 'O(1)',
+      summary: 'Replies PONG, or its argument.',
+      syntax: '[message]',
+    },
+    ping,
+  ),
+  ordered(
+    {
+      name: 'quit',
+      arity: -1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
+      group: 'connection',
+      since: '1.0.0',
+      complexity: 'O(1)',
+      summary: 'Closes the connection.',
+    },
+    quit,
+  ),
+  ordered(
+    {
+      name: 'reset',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
+      group: 'connection',
+      since: '6.2.0',
+      complexity: 'O(1)',
+      summary: 'Brings the connection back to its first state.',
+    },
+    reset,
+  ),
+  immediate(
+    {
+      name: 'select',
+      arity: 2,
+      flags: ['loading', 'stale', 'fast'],
+      group: 'connection',
+      since: '1.0.0',
+      complexity: 'O(1)',
+      summary: 'Chooses the database of this connection.',
+      syntax: 'index:integer',
+    },
+    select,
+  ),
+];

@@ -1,0 +1,122 @@
+/** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
+import { OK, type Reply, type Request, View, type WatchedKey } from '../../engine/index.js';
+import { immediate, ordered, type ProgramReply } from '../command.js';
+import type { Connection } from '../connection.js';
+import { replies } from '../replies.js';
+import type { Server } from '../server.js';
+import { Transaction } from '../transaction.js';
+
+function multi(_request: Request, connection: Connection): Reply {
+  if (connection.transaction !== undefined) throw replies.nestedMulti;
+  connection.transaction = new Transaction();
+  return OK;
+}
+
+function exec(_request: Request, connection: Connection): ProgramReply {
+  if (connection.transaction === undefined) throw replies.execWithoutMulti;
+  return connection.exec();
+}
+
+function discard(_request: Request, connection: Connection): Reply {
+  if (connection.transaction === undefined) throw replies.discardWithoutMulti;
+  connection.transaction = undefined;
+  connection.watched = [];
+  return OK;
+}
+
+/** Remembers where the log stood when the keys were last seen: a read at the consistency of a leader. */
+function watch(request: Request, connection: Connection, server: Server): ProgramReply {
+  if (connection.transaction !== undefined) throw replies.watchInsideMulti;
+  const refusal = server.refuseRead('high');
+  if (refusal !== undefined) throw refusal;
+  const keys: Buffer[] = [];
+  for (let i = 1; i < request.count; i++) keys.push(request.view(i).copy());
+  const database = connection.database;
+  connection.readLater(() => {
+    const { keyspace } = server.engine;
+    for (const key of keys) {
+      if (connection.watched.some((watched) => watched.database === database && watched.key.equals(key)))
+        continue;
+      const watched: WatchedKey = {
+        database,
+        key,
+        position: keyspace.position,
+        existed: keyspace.database(database).has(new View(key, 0, key.length)),
+      };
+      connection.watched.push(watched);
+    }
+    connection.encode(OK);
+  });
+  return undefined;
+}
+
+function unwatch(_request: Request, connection: Connection): Reply {
+  connection.watched = [];
+  return OK;
+}
+
+/** Every row of the family. */
+export const transactionCommands = [
+  immediate(
+    {
+      name: 'discard',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
+      group: 'transactions',
+      since: '2.0.0',
+      complexity: 'O(N), N commands queued',
+      summary: 'Drops the queued commands of a transaction.',
+    },
+    discard,
+  ),
+  immediate(
+    {
+      name: 'exec',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'skip_slowlog'],
+      group: 'transactions',
+      since: '1.2.0',
+      complexity: 'Depends on the commands queued',
+      summary: 'Runs the queued commands of a transaction, all or none.',
+    },
+    exec,
+  ),
+  immediate(
+    {
+      name: 'multi',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
+      group: 'transactions',
+      since: '1.2.0',
+      complexity: 'O(1)',
+      summary: 'Starts a transaction: the commands that follow are queued.',
+    },
+    multi,
+  ),
+  immediate(
+    {
+      name: 'unwatch',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
+      group: 'transactions',
+      since: '2.2.0',
+      complexity: 'O(1)',
+      summary: 'Forgets all watched keys.',
+    },
+    unwatch,
+  ),
+  ordered(
+    {
+      name: 'watch',
+      arity: -2,
+      flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
+      keys: '1..-1 RO',
+      group: 'transactions',
+      since: '2.2.0',
+      complexity: 'O(N), N keys',
+      summary: 'Watches keys: EXEC does nothing once one of them has changed.',
+      syntax: 'key ...',
+    },
+    watch,
+  ),
+];

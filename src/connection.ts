@@ -1,0 +1,503 @@
+/**
+ * One client: its requests in order, their replies in the same order.
+ *
+ * Requests are read ahead of replies (pipelining). Three counts keep the order: `inFlight` items in the log, `waitingReads` reads
+ * whose consistency is being made sure of, and `stalled`, set while nothing more may be read (a blocking command, a promise, a request that must wait for
+ * those before it). A read behind a write of its own connection runs in apply, right behind that write: the commit was its quorum round.
+ */
+import type { Socket } from 'node:net';
+import {
+  BLOCKED,
+  detach,
+  ErrorReply,
+  errors,
+  parseTrusted,
+  QUEUED,
+  type ReadCommand,
+  type Reply,
+  Request,
+  type Runnable,
+  type Session,
+  type WriteCommand,
+} from '../engine/index.js';
+import type { ProgramCommand } from './command.js';
+import type { PendingEntry, ReplyTarget } from './replica.js';
+import { replies } from './replies.js';
+import { ReplyWriter } from './resp/reply-writer.js';
+import { defaultRequestLimits, RequestParser } from './resp/request-parser.js';
+import type { Server } from './server.js';
+import type { Transaction, WatchList } from './transaction.js';
+
+export type Consistency = 'low' | 'medium' | 'high';
+
+/** Past this much unsent output nothing more is read from the client until it has drained. */
+const OUTPUT_PAUSE_BYTES = 4 * 1024 * 1024;
+
+/** The commands that MULTI lets through. */
+const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
+
+export class Connection implements ReplyTarget {
+  readonly session: Session;
+  readonly parser: RequestParser;
+  readonly writer: ReplyWriter;
+
+  // What the client set.
+  database = 0;
+  authenticated: boolean;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  noEvict = false;
+  noTouch = false;
+  replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
+  consistency: Consistency;
+  transaction: Transaction | undefined;
+  watched: WatchList = [];
+
+  // For CLIENT LIST and limits.
+  readonly createdMs: number;
+  lastActiveMs: number;
+  lastCommand = '';
+  commandsProcessed = 0;
+
+  /** A blocking command of this client is in the log or waits in the engine. */
+  blocked = false;
+  closing = false;
+
+  private inFlight = 0;
+  private waitingReads = 0;
+  private stalled = false;
+  /** A request that was read and must run before the parser goes on. */
+  private deferred: Buffer | undefined;
+  /** Where the last item of this connection lies: later steps go behind it. */
+  private tailEntry: PendingEntry | undefined;
+  private tailOrdinal = 0;
+  private readonly stepRequest = new Request();
+  private readonly deferredRequest = new Request();
+  private outputPaused = false;
+  /** Within {@link receive}, which flushes at its end. */
+  private receiving = false;
+  /** The server knows that there is output. */
+  private noted = false;
+
+  constructor(
+    readonly id: number,
+    readonly socket: Socket,
+    private readonly server: Server,
+  ) {
+    this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
+    this.authenticated = !server.authenticationRequired;
+    this.consistency = server.consistency;
+    this.createdMs = this.lastActiveMs = server.clock();
+    this.parser = new RequestParser({
+      ...defaultRequestLimits,
+      get maxBulkLength(): number {
+        return server.maxBulkLength;
+      },
+      authenticated: () => this.authenticated,
+    });
+    this.writer = new ReplyWriter();
+  }
+
+  get protocol(): 2 | 3 {
+    return this.writer.protocol;
+  }
+
+  // ---- reading requests ----
+
+  /** Takes bytes from the socket; they are only borrowed until this returns. */
+  receive(chunk: Buffer): void {
+    this.lastActiveMs = this.server.turnTimeMs();
+    this.receiving = true;
+    this.parser.feed(chunk);
+    this.consume();
+    this.receiving = false;
+    this.flush();
+  }
+
+  private consume(): void {
+    while (!this.stalled && !this.closing && !this.outputPaused && this.parser.next())
+      this.execute(this.parser.request);
+    // The chunk was only borrowed; the parser keeps what a stalled connection has not yet taken.
+    if (this.stalled || this.outputPaused) this.parser.hold();
+    if (this.parser.error !== undefined && !this.closing && !this.stalled) {
+      this.answer(new ErrorReply(`ERR Protocol error: ${this.parser.error}`));
+      this.closeAfterReplies();
+    }
+  }
+
+  /** Goes on after a stall, once what it waited for has come. */
+  resume(): void {
+    if (!this.stalled || this.blocked || this.closing) return;
+    this.stalled = false;
+    const deferred = this.deferred;
+    if (deferred !== undefined) {
+      this.deferred = undefined;
+      parseTrusted(deferred, 0, this.deferredRequest);
+      this.execute(this.deferredRequest, deferred);
+    }
+    this.consume();
+    this.flush();
+  }
+
+  /** Puts a request aside until everything before it is answered. */
+  private defer(raw: Buffer | undefined): void {
+    this.deferred = raw ?? this.copyRaw();
+    this.stalled = true;
+  }
+
+  private get idle(): boolean {
+    return this.inFlight === 0 && this.waitingReads === 0;
+  }
+
+  /** The bytes of the request at hand, as RESP. */
+  private copyRaw(): Buffer {
+    const { request, requestStart, requestEnd } = this.parser;
+    return Buffer.from(request.buffer.subarray(requestStart, requestEnd));
+  }
+
+  // ---- running them ----
+
+  private execute(request: Request, raw?: Buffer): void {
+    if (request.count === 0) return;
+    const server = this.server;
+    if (this.replyMode !== 'on' && !this.idle) {
+      this.defer(raw);
+      return;
+    }
+    if (this.replyMode === 'skip next') this.replyMode = 'skip';
+    else if (this.replyMode === 'skip') this.replyMode = 'on';
+    this.commandsProcessed++;
+    const row = server.table.resolve(request);
+    if (row instanceof ErrorReply) {
+      this.reject(row);
+      return;
+    }
+    this.lastCommand = row.name;
+    server.countCommand(row);
+    if (!this.authenticated && !row.noAuth) {
+      this.reject(replies.noAuth);
+      return;
+    }
+    if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
+      this.queue(row, request, raw);
+      return;
+    }
+    if (server.paused !== undefined && server.holdsUp(row, this)) {
+      this.defer(raw);
+      server.resumeAfterPause(this);
+      return;
+    }
+    if (row.kind === 'read') this.read(row, request, raw);
+    else if (row.kind === 'write') this.write(row, request, raw);
+    else this.runProgram(row as ProgramCommand, request, raw);
+  }
+
+  private reject(error: ErrorReply): void {
+    if (this.transaction !== undefined) this.transaction.failed = true;
+    this.server.countError(error);
+    this.answer(error);
+  }
+
+  private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
+    const transaction = this.transaction!;
+    if (row.noMulti) {
+      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
+      return;
+    }
+    if (row.name === 'select') transaction.queuesSelect(request);
+    if (!transaction.queue(raw ?? this.copyRaw())) {
+      this.reject(errors.outOfMemory);
+      return;
+    }
+    if (row.kind === 'write') transaction.writes = true;
+    if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
+    this.answer(QUEUED);
+  }
+
+  private runProgram(row: ProgramCommand, request: Request, raw: Buffer | undefined): void {
+    if (row.handler.ordered && !this.idle) {
+      this.defer(raw);
+      return;
+    }
+    let reply: ReturnType<ProgramCommand['handler']['run']>;
+    try {
+      reply = row.handler.run(request, this, this.server);
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error;
+      reply = error;
+    }
+    if (reply instanceof Promise) this.waitFor(reply);
+    else if (reply !== undefined) this.answer(reply);
+  }
+
+  private waitFor(promise: Promise<Reply | undefined>): void {
+    this.stalled = true;
+    this.blocked = true;
+    const done = (reply: Reply | undefined): void => {
+      this.blocked = false;
+      if (reply !== undefined) this.answer(reply);
+      this.resume();
+      this.flush();
+    };
+    promise.then(done, (error: unknown) => {
+      if (error instanceof ErrorReply) done(error);
+      else this.server.fail('a command of the program failed', error);
+    });
+  }
+
+  /** Gives a reply that is known already, behind all that are still to come before it. */
+  answer(reply: Reply): void {
+    if (this.idle) {
+      this.encode(reply);
+      return;
+    }
+    const kept = detach(reply);
+    this.behindTail(() => this.encode(kept));
+  }
+
+  /** Writes a reply whose turn it is. */
+  encode(reply: Reply): void {
+    if (reply instanceof ErrorReply) this.server.countErrorReply(reply);
+    if (this.replyMode === 'off' || this.replyMode === 'skip') return;
+    this.writer.write(reply);
+    if (!this.receiving && !this.noted) {
+      this.noted = true;
+      this.server.hasOutput(this);
+    }
+  }
+
+  /** Runs `step` behind the last item or read of this connection. */
+  private behindTail(step: () => void): void {
+    if (this.waitingReads > 0) this.server.reads.add(this, step);
+    else this.tailEntry!.after(this.tailOrdinal, step);
+  }
+
+  // ---- reads ----
+
+  private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
+    const server = this.server;
+    if (this.idle && server.mayReadNow(this.consistency)) {
+      this.encode(server.engine.read(row, request, this.database, server.timeMs));
+      return;
+    }
+    const refusal = server.refuseRead(this.consistency);
+    if (refusal !== undefined) {
+      this.answer(refusal);
+      return;
+    }
+    const kept = raw ?? this.copyRaw();
+    const database = this.database;
+    this.readLater(() => {
+      parseTrusted(kept, 0, this.stepRequest);
+      this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
+    });
+  }
+
+  /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
+  readLater(step: () => void): void {
+    if (this.inFlight > 0) {
+      this.tailEntry!.after(this.tailOrdinal, step);
+      return;
+    }
+    this.waitingReads++;
+    this.server.reads.add(
+      this,
+      () => {
+        this.waitingReads--;
+        step();
+        if (this.idle && this.stalled) this.server.resumeSoon(this);
+      },
+      (error) => {
+        this.waitingReads--;
+        this.encode(error);
+        if (this.idle && this.stalled) this.server.resumeSoon(this);
+      },
+    );
+  }
+
+  // ---- writes ----
+
+  private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
+    if (this.waitingReads > 0) {
+      // The reads before it must not see it.
+      this.defer(raw);
+      return;
+    }
+    const refusal = this.server.refuseWrite(row.denyOutOfMemory);
+    if (refusal !== undefined) {
+      this.reject(refusal);
+      return;
+    }
+    const replica = this.server.replica;
+    if (raw === undefined) {
+      const { requestStart, requestEnd } = this.parser;
+      this.tailOrdinal = replica.command(
+        this,
+        this.session,
+        this.database,
+        request.buffer,
+        requestStart,
+        requestEnd,
+      );
+    } else {
+      this.tailOrdinal = replica.command(this, this.session, this.database, raw, 0, raw.length);
+    }
+    this.tailEntry = replica.turn;
+    this.inFlight++;
+    if (row.blocking) this.blocked = this.stalled = true;
+  }
+
+  /** EXEC: all that was queued, as one item. */
+  exec(): Reply | undefined {
+    const transaction = this.transaction!;
+    const watched = this.watched;
+    this.transaction = undefined;
+    this.watched = [];
+    if (transaction.failed) return replies.execAborted;
+    const { requests } = transaction;
+    if (!transaction.writes && watched.length === 0) {
+      this.execReads(transaction);
+      return undefined;
+    }
+    const refusal = this.server.refuseWrite(transaction.denyOutOfMemory);
+    if (refusal !== undefined) {
+      this.server.countError(refusal);
+      return new ErrorReply(`EXECABORT Transaction discarded because of: ${refusal.text}`);
+    }
+    const replica = this.server.replica;
+    const target: ReplyTarget = {
+      complete: (reply) => {
+        this.database = transaction.databaseAfter(reply, this.database);
+        this.complete(reply);
+      },
+      fateUnknown: (error) => this.fateUnknown(error),
+      runInTransaction: (request, database) => this.runInTransaction(request, database),
+    };
+    this.tailOrdinal = replica.exec(target, this.session, this.database, watched, requests);
+    this.tailEntry = replica.turn;
+    this.inFlight++;
+    // What follows may run in another database: that is known once the transaction has run.
+    if (transaction.changesDatabase) this.stalled = true;
+    return undefined;
+  }
+
+  /** A transaction that only reads needs no log. */
+  private execReads({ requests }: Transaction): void {
+    const refusal = this.server.refuseRead(this.consistency);
+    if (refusal !== undefined) {
+      this.answer(refusal);
+      return;
+    }
+    const run = (): void => {
+      const results: Reply[] = [];
+      for (const request of requests) {
+        parseTrusted(request, 0, this.stepRequest);
+        results.push(detach(this.runInTransaction(this.stepRequest, this.database)));
+      }
+      this.encode(results);
+    };
+    if (this.idle && this.server.mayReadNow(this.consistency)) run();
+    else this.readLater(run);
+  }
+
+  runInTransaction(request: Request, database: number): Reply {
+    const row = this.server.table.resolve(request);
+    if (row instanceof ErrorReply) return row;
+    if (row.kind === 'read') return this.server.engine.read(row, request, database, this.server.timeMs);
+    if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    try {
+      const reply = (row as ProgramCommand).handler.run(request, this, this.server);
+      if (reply instanceof Promise) {
+        // Nobody waits within EXEC; whatever it has begun goes on.
+        reply.catch((error: unknown) => {
+          if (!(error instanceof ErrorReply)) this.server.fail('a command of the program failed', error);
+        });
+        return replies.notInTransaction(row.name);
+      }
+      return reply ?? null;
+    } catch (error) {
+      if (error instanceof ErrorReply) return error;
+      throw error;
+    }
+  }
+
+  complete(reply: Reply): void {
+    if (reply === BLOCKED) return;
+    this.finishItem();
+    this.encode(reply);
+  }
+
+  fateUnknown(error: ErrorReply): void {
+    this.finishItem();
+    this.encode(error);
+  }
+
+  private finishItem(): void {
+    this.inFlight--;
+    if (this.inFlight === 0) this.tailEntry = undefined;
+    this.blocked = false;
+    if (this.stalled) this.server.resumeSoon(this);
+  }
+
+  // ---- output ----
+
+  /** Sends what has gathered. */
+  flush(): void {
+    const { socket, writer } = this;
+    this.noted = false;
+    if (writer.length > 0 && !socket.destroyed) {
+      writer.flushTo(socket);
+      const waiting = socket.writableLength;
+      if (waiting > OUTPUT_PAUSE_BYTES) this.pauseForOutput(waiting);
+    }
+    if (this.closing && this.idle && !this.blocked) socket.end();
+  }
+
+  private pauseForOutput(waiting: number): void {
+    if (waiting > this.server.outputLimitBytes) {
+      this.server.log.warning(
+        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.outputLimitBytes})`,
+      );
+      this.socket.destroy();
+      return;
+    }
+    if (this.outputPaused) return;
+    this.outputPaused = true;
+    this.socket.pause();
+    this.socket.once('drain', () => {
+      this.outputPaused = false;
+      this.socket.resume();
+      if (!this.stalled) {
+        this.consume();
+        this.flush();
+      }
+    });
+  }
+
+  get address(): string {
+    const { remoteAddress = '?', remotePort = 0 } = this.socket;
+    return remoteAddress.includes(':')
+      ? `[${remoteAddress}]:${remotePort}`
+      : `${remoteAddress}:${remotePort}`;
+  }
+
+  /** Bytes of requests that were read and not yet run. */
+  get queryBufferBytes(): number {
+    return this.parser.bufferedBytes;
+  }
+
+  /** Answers what is in flight, then closes. */
+  closeAfterReplies(): void {
+    this.closing = true;
+    if (this.noted) return;
+    this.noted = true;
+    this.server.hasOutput(this);
+  }
+
+  /** The socket is gone. */
+  disconnected(): void {
+    this.closing = true;
+    if (this.blocked && this.inFlight > 0) this.server.forget(this.session);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The state machine's place in the log: collects a turn's writes into one entry, proposes it, applies what is committed, and brings
+ * each reply to the connection that waits for it.
+ */
+import {
+  type ApplyListener,
+  type Engine,
+  EntryBuilder,
+  type ErrorReply,
+  type Reply,
+  type Request,
+  type Session,
+  type WatchedKey,
+} from '../engine/index.js';
+import { type Entry, EntryKind } from '../raft/index.js';
+import { replies } from './replies.js';
+
+/** Who gets the reply to an item: a connection, or the program itself. */
+export interface ReplyTarget {
+  /** The item's reply, in the apply that made it; views in it are void afterwards. */
+  complete(reply: Reply): void;
+  /** Nobody knows whether the item was or will be applied. */
+  fateUnknown(error: ErrorReply): void;
+  /** A command of the program queued in MULTI, at its place in EXEC. */
+  runInTransaction(request: Request, database: number): Reply;
+}
+
+/** An entry that this node proposed and not yet saw applied. */
+export class PendingEntry {
+  index = 0;
+  term = 0;
+  readonly targets: (ReplyTarget | undefined)[] = [];
+  /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
+  private readonly steps: ((() => void)[] | undefined)[] = [];
+
+  constructor(readonly builder: EntryBuilder) {}
+
+  /** Runs `step` when the item's reply has been given, before the next item is applied. */
+  after(ordinal: number, step: () => void): void {
+    this.steps[ordinal] ??= [];
+    this.steps[ordinal].push(step);
+  }
+
+  runSteps(ordinal: number): void {
+    const steps = this.steps[ordinal];
+    if (steps === undefined) return;
+    for (const step of steps) step();
+  }
+}
+
+/** What the replica needs of the consensus node. */
+export interface Consensus {
+  /** Appends a payload if this node leads; undefined when it does not. */
+  propose(payload: Uint8Array): { readonly index: number; readonly term: number } | undefined;
+  /** Does now what follows from proposals: with a log in memory and no peers they are applied then. */
+  flush(): void;
+  readonly isLeader: boolean;
+}
+
+export interface ReplicaEvents {
+  /** A session of this node's start that waited has its reply. */
+  wake(session: Session, reply: Reply): void;
+  /** Apply broke its promise: the process must stop. */
+  failed(index: number, error: unknown): void;
+  /** An entry was applied: replies may be flushed. */
+  applied(): void;
+}
+
+export class Replica implements ApplyListener {
+  private collecting: PendingEntry | undefined;
+  /** By index. Bounded by what connections have in flight. */
+  private readonly pending = new Map<number, PendingEntry>();
+  private applying: PendingEntry | undefined;
+  private lastStampMs = 0;
+  private flushScheduled = false;
+
+  constructor(
+    public engine: Engine,
+    private readonly consensus: Consensus,
+    private readonly session: Session,
+    private readonly clock: () => number,
+    private readonly randomSeed: () => number,
+    private readonly events: ReplicaEvents,
+  ) {}
+
+  /** Goes on with another engine: a snapshot was installed. */
+  adopt(engine: Engine): void {
+    this.engine = engine;
+    this.events.applied();
+  }
+
+  // ---- proposing ----
+
+  /** The entry that collects this turn's items. */
+  get turn(): PendingEntry {
+    if (this.collecting === undefined) {
+      this.collecting = new PendingEntry(new EntryBuilder(this.session.nodeId, this.session.startId));
+      this.scheduleFlush();
+    }
+    return this.collecting;
+  }
+
+  /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
+  command(
+    target: ReplyTarget,
+    session: Session,
+    database: number,
+    source: Buffer,
+    start: number,
+    end: number,
+  ): number {
+    const turn = this.turn;
+    turn.targets.push(target);
+    return turn.builder.command(session, database, source, start, end);
+  }
+
+  exec(
+    target: ReplyTarget,
+    session: Session,
+    database: number,
+    watched: readonly WatchedKey[],
+    requests: readonly Buffer[],
+  ): number {
+    const turn = this.turn;
+    turn.targets.push(target);
+    return turn.builder.exec(session, database, watched, requests);
+  }
+
+  /** Queues what `add` puts into the builder, one item; for settings, evictions, disconnects. */
+  item(target: ReplyTarget | undefined, add: (builder: EntryBuilder) => number): void {
+    const turn = this.turn;
+    turn.targets.push(target);
+    add(turn.builder);
+  }
+
+  /** Sees to it that an entry is proposed this turn even if it stays empty: time moves on with it. */
+  tick(): PendingEntry {
+    return this.turn;
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    // After all sockets that are readable now were read: one entry for the turn.
+    setImmediate(() => {
+      this.flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Proposes what the turn collected. */
+  flush(): void {
+    const entry = this.collecting;
+    if (entry === undefined) return;
+    this.collecting = undefined;
+    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
+    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
+    const proposed = this.consensus.propose(payload);
+    if (proposed === undefined) {
+      this.refuse(entry);
+      return;
+    }
+    entry.index = proposed.index;
+    entry.term = proposed.term;
+    this.pending.set(proposed.index, entry);
+    this.consensus.flush();
+  }
+
+  /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
+  private refuse(entry: PendingEntry): void {
+    for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
+      entry.targets[ordinal]?.complete(replies.notLeader());
+      entry.runSteps(ordinal);
+    }
+    this.events.applied();
+  }
+
+  /** Leadership is lost: of all that this node has proposed and not seen applied, nobody knows the fate. */
+  abandon(): void {
+    for (const entry of this.pending.values()) this.abandonEntry(entry);
+    this.pending.clear();
+    this.events.applied();
+  }
+
+  private abandonEntry(entry: PendingEntry): void {
+    for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
+      entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
+      entry.runSteps(ordinal);
+    }
+  }
+
+  get pendingEntries(): number {
+    return this.pending.size;
+  }
+
+  // ---- applying ----
+
+  /** Applies committed entries in order. */
+  apply(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.applying = this.claim(entry);
+      try {
+        if (entry.kind === EntryKind.command) {
+          const { payload } = entry;
+          const buffer = Buffer.isBuffer(payload)
+            ? payload
+            : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+          this.engine.apply(entry.index, buffer, this);
+          if (this.applying !== undefined && this.applying.targets.length === 0) this.applying.runSteps(0);
+        } else {
+          // A term begins: whoever waited was waiting under the old leader.
+          if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);
+          this.engine.appliedIndex = entry.index;
+        }
+      } catch (error) {
+        this.events.failed(entry.index, error);
+        return;
+      }
+      this.applying = undefined;
+    }
+    this.lastStampMs = Math.max(this.lastStampMs, this.engine.keyspace.now);
+    this.events.applied();
+  }
+
+  private claim(entry: Entry): PendingEntry | undefined {
+    const pending = this.pending.get(entry.index);
+    if (pending === undefined) return undefined;
+    this.pending.delete(entry.index);
+    if (pending.term === entry.term) return pending;
+    // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
+    this.abandonEntry(pending);
+    return undefined;
+  }
+
+  reply(ordinal: number, reply: Reply): void {
+    const applying = this.applying;
+    if (applying === undefined) return;
+    applying.targets[ordinal]?.complete(reply);
+    applying.runSteps(ordinal);
+  }
+
+  wake(session: Session, reply: Reply): void {
+    if (session.nodeId === this.session.nodeId && session.startId === this.session.startId) {
+      this.events.wake(session, reply);
+    }
+  }
+
+  runProgramCommand(ordinal: number, request: Request, database: number): Reply {
+    return this.applying?.targets[ordinal]?.runInTransaction(request, database) ?? null;
+  }
+}

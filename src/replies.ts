@@ -1,0 +1,34 @@
+/** Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has them. */
+import { ErrorReply } from '../engine/index.js';
+
+const error = (text: string): ErrorReply => new ErrorReply(text);
+
+export const replies = {
+  noAuth: error('NOAUTH Authentication required.'),
+  wrongPass: error('WRONGPASS invalid username-password pair or user is disabled.'),
+  noPassword: error(
+    'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+  ),
+  nestedMulti: error('ERR MULTI calls can not be nested'),
+  execWithoutMulti: error('ERR EXEC without MULTI'),
+  discardWithoutMulti: error('ERR DISCARD without MULTI'),
+  watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
+  notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
+  execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  unsupportedProtocol: error('NOPROTO unsupported protocol version'),
+  protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
+  helloWithoutAuth: error(
+    'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+  ),
+  invalidClientName: error('ERR Client names cannot contain spaces, newlines or special characters.'),
+  tooManyClients: error('ERR max number of clients reached'),
+
+  /** The write went into the log of a leader that lost its office: it may or may not take effect. */
+  fateUnknown: error(
+    'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',
+  ),
+  /** A follower's answer to what only the leader may do. */
+  tryLeader: (address: string): ErrorReply => error(`TRY ${address}`),
+  noLeader: (reason: string): ErrorReply => error(`CLUSTERDOWN ${reason}`),
+  notLeader: (): ErrorReply => error('CLUSTERDOWN no leader is known: an election is under way'),
+};

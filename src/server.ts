@@ -1,0 +1,365 @@
+/**
+ * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
+ */
+
+import { randomInt } from 'node:crypto';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import {
+  CommandTable,
+  type Engine,
+  type EntryBuilder,
+  type ErrorReply,
+  engineCommands,
+  type Reply,
+  type Runnable,
+  type Session,
+} from '../engine/index.js';
+import { programCommands } from './commands/index.js';
+import { Connection, type Consistency } from './connection.js';
+import type { ConsensusNode } from './consensus.js';
+import type { Log } from './log.js';
+import { ReadQueue } from './reads.js';
+import { Replica, type ReplyTarget } from './replica.js';
+import { replies } from './replies.js';
+import { Statistics } from './statistics.js';
+
+/** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
+const TICK_MS = 100;
+/** Elements of discarded values that are freed between two turns of the event loop. */
+const FREED_PER_TURN = 2000;
+const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly password: string;
+  readonly consistency: Consistency;
+  readonly follower: 'try' | 'forward';
+  readonly maxClients: number;
+  readonly log: Log;
+}
+
+/** CLIENT PAUSE. */
+export interface Pause {
+  readonly untilMs: number;
+  readonly what: 'all' | 'write';
+}
+
+export class Server {
+  readonly table = new CommandTable([...engineCommands, ...programCommands]);
+  readonly connections = new Map<number, Connection>();
+  readonly statistics = new Statistics();
+  readonly reads: ReadQueue;
+  readonly replica: Replica;
+  readonly log: Log;
+  password: string;
+  consistency: Consistency;
+  maxClients: number;
+  outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
+  paused: Pause | undefined;
+  readonly startedMs = Date.now();
+
+  private readonly net: NetServer;
+  private nextConnectionId = 1;
+  private readonly dirty: Connection[] = [];
+  private readonly resuming: Connection[] = [];
+  private resumeScheduled = false;
+  private freeing = false;
+  private turnMs = 0;
+  private readonly ticker: NodeJS.Timeout;
+  private pauseTimer: NodeJS.Timeout | undefined;
+  private stopping = false;
+
+  constructor(
+    engine: Engine,
+    readonly node: ConsensusNode,
+    readonly session: Session,
+    private readonly options: ServerOptions,
+    private readonly failed: (what: string, error: unknown) => void,
+  ) {
+    this.log = options.log;
+    this.password = options.password;
+    this.consistency = options.consistency;
+    this.maxClients = options.maxClients;
+    this.replica = new Replica(
+      engine,
+      node,
+      session,
+      () => this.clock(),
+      () => randomInt(0x1_0000_0000),
+      {
+        wake: (waiting, reply) => this.wake(waiting, reply),
+        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+        applied: () => this.afterApply(),
+      },
+    );
+    this.reads = new ReadQueue(
+      () => node.readIndex(),
+      () => this.engine.appliedIndex,
+      () => this.notLeading(),
+      () => this.flushOutputs(),
+    );
+    this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
+      this.accept(socket),
+    );
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.ticker.unref();
+  }
+
+  /** The state machine; another one after a snapshot was installed. */
+  get engine(): Engine {
+    return this.replica.engine;
+  }
+
+  // ---- life ----
+
+  /** Resolves with the port once clients are served. Rejects as `net.Server` does when the address cannot be had. */
+  listen(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.net.once('error', reject);
+      this.net.listen(this.options.port, this.options.host, () => {
+        this.net.off('error', reject);
+        resolve(this.port);
+      });
+    });
+  }
+
+  get port(): number {
+    const address = this.net.address();
+    return typeof address === 'object' && address !== null ? address.port : this.options.port;
+  }
+
+  /** Stops accepting, answers what is in flight, and closes every connection. The node is stopped by its owner. */
+  async close(): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    clearInterval(this.ticker);
+    clearTimeout(this.pauseTimer);
+    const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
+    this.replica.flush();
+    await this.drained();
+    for (const connection of this.connections.values()) {
+      connection.flush();
+      connection.socket.end();
+    }
+    // A client that does not read its last replies does not hold up the end.
+    const impatience = setTimeout(() => {
+      for (const connection of this.connections.values()) connection.socket.destroy();
+    }, 500);
+    await closed;
+    clearTimeout(impatience);
+  }
+
+  private async drained(): Promise<void> {
+    const deadline = Date.now() + 5000;
+    while ((this.replica.pendingEntries > 0 || this.reads.waiting > 0) && Date.now() < deadline) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  fail(what: string, error: unknown): void {
+    this.failed(what, error);
+  }
+
+  // ---- clients ----
+
+  private accept(socket: Socket): void {
+    this.statistics.connectionsReceived++;
+    socket.on('error', () => socket.destroy());
+    if (this.connections.size >= this.maxClients) {
+      this.statistics.connectionsRejected++;
+      socket.end(`-${replies.tooManyClients.text}\r\n`);
+      return;
+    }
+    const connection = new Connection(this.nextConnectionId++, socket, this);
+    this.connections.set(connection.id, connection);
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk));
+    // A client that ends its side still gets its replies.
+    socket.on('end', () => connection.closeAfterReplies());
+    socket.on('close', () => {
+      this.connections.delete(connection.id);
+      connection.disconnected();
+    });
+  }
+
+  get authenticationRequired(): boolean {
+    return this.password !== '';
+  }
+
+  get maxBulkLength(): number {
+    return this.engine.keyspace.settings['proto-max-bulk-len'];
+  }
+
+  private wake(session: Session, reply: Reply): void {
+    this.connections.get(session.counter)?.complete(reply);
+  }
+
+  /** The session's client is gone while it waits: the engine is told through the log. */
+  forget(session: Session): void {
+    if (this.isLeader && !this.stopping)
+      this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
+  }
+
+  // ---- consistency and leadership ----
+
+  get isLeader(): boolean {
+    return this.node.isLeader;
+  }
+
+  /** Whether a read may run on the state as it stands. */
+  mayReadNow(consistency: Consistency): boolean {
+    if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
+    if (!this.node.isLeader || this.meetsDueKey()) return false;
+    return consistency === 'medium' ? this.node.leaseValid : this.node.readsAreLocal();
+  }
+
+  /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
+  private meetsDueKey(): boolean {
+    const deadline = this.engine.keyspace.nextDeadline;
+    return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
+  }
+
+  /** Why this node cannot serve a read at all, or undefined. */
+  refuseRead(consistency: Consistency): ErrorReply | undefined {
+    if (consistency === 'low') return undefined;
+    if (!this.node.isLeader) return this.notLeading();
+    if (consistency === 'medium' && !this.node.leaseValid) {
+      return replies.noLeader('this leader has lost contact with its quorum');
+    }
+    return undefined;
+  }
+
+  /** Why this node cannot take a write now, or undefined. */
+  refuseWrite(_needsMemory: boolean): ErrorReply | undefined {
+    return this.node.isLeader ? undefined : this.notLeading();
+  }
+
+  private notLeading(): ErrorReply {
+    const leader = this.node.leaderAddress;
+    return leader === undefined ? replies.notLeader() : replies.tryLeader(leader);
+  }
+
+  // ---- time ----
+
+  /** Wall clock, milliseconds since the epoch. */
+  clock(): number {
+    return Date.now();
+  }
+
+  /** {@link clock}, read once a turn. */
+  turnTimeMs(): number {
+    if (this.turnMs === 0) {
+      this.turnMs = this.clock();
+      setImmediate(() => {
+        this.turnMs = 0;
+      });
+    }
+    return this.turnMs;
+  }
+
+  /** By which time-to-live replies are reckoned. */
+  get timeMs(): number {
+    return this.turnTimeMs();
+  }
+
+  private tick(): void {
+    if (!this.isLeader) return;
+    const deadline = this.engine.nextDeadline();
+    if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
+    this.freeDiscarded();
+  }
+
+  private freeDiscarded(): void {
+    if (this.freeing || !this.engine.keyspace.hasDiscarded) return;
+    this.freeing = true;
+    const step = (): void => {
+      this.engine.keyspace.freeDiscarded(FREED_PER_TURN);
+      this.freeing = this.engine.keyspace.hasDiscarded;
+      if (this.freeing) setImmediate(step);
+    };
+    setImmediate(step);
+  }
+
+  // ---- pauses ----
+
+  /** Whether CLIENT PAUSE holds a command of this connection up. */
+  holdsUp(row: Runnable, _connection: Connection): boolean {
+    const pause = this.paused;
+    if (pause === undefined) return false;
+    if (row.name.startsWith('client|')) return false;
+    return pause.what === 'all' || row.kind === 'write' || row.name === 'exec';
+  }
+
+  /** Pauses clients, or goes on when given nothing. */
+  pause(pause: Pause | undefined): void {
+    clearTimeout(this.pauseTimer);
+    this.paused = pause;
+    if (pause === undefined) {
+      for (const connection of this.connections.values()) this.resumeSoon(connection);
+      return;
+    }
+    this.pauseTimer = setTimeout(() => this.pause(undefined), Math.max(0, pause.untilMs - this.clock()));
+    this.pauseTimer.unref();
+  }
+
+  /** The connection goes on with the end of the pause. */
+  resumeAfterPause(_connection: Connection): void {}
+
+  // ---- output ----
+
+  /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
+  hasOutput(connection: Connection): void {
+    if (this.dirty.push(connection) === 1) setImmediate(() => this.flushOutputs());
+  }
+
+  private flushOutputs(): void {
+    if (this.dirty.length === 0) return;
+    for (const connection of this.dirty.splice(0)) connection.flush();
+  }
+
+  private afterApply(): void {
+    this.reads.applied();
+    this.flushOutputs();
+    this.freeDiscarded();
+  }
+
+  /** Lets a stalled connection go on, outside of apply. */
+  resumeSoon(connection: Connection): void {
+    this.resuming.push(connection);
+    if (this.resumeScheduled) return;
+    this.resumeScheduled = true;
+    setImmediate(() => {
+      this.resumeScheduled = false;
+      for (const resumed of this.resuming.splice(0)) resumed.resume();
+    });
+  }
+
+  // ---- counting ----
+
+  countCommand(row: Runnable): void {
+    this.statistics.countCommand(row.name);
+  }
+
+  /** A command was refused before it ran. */
+  countError(error: ErrorReply): void {
+    this.statistics.rejected++;
+    this.countErrorReply(error);
+  }
+
+  countErrorReply(error: ErrorReply): void {
+    this.statistics.countError(error.code);
+  }
+
+  /** For {@link ReplyTarget}s of the program itself: settings, evictions. */
+  proposeItem(add: (builder: EntryBuilder) => number): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const target: ReplyTarget = {
+        complete: resolve,
+        fateUnknown: reject,
+        runInTransaction: () => null,
+      };
+      this.replica.item(target, add);
+    });
+  }
+}
