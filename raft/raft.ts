@@ -242,7 +242,10 @@ export class Raft {
    * voter leads in any case.
    */
   setMayLead(mayLead: boolean): void {
-    this.#state.mayLead = mayLead;
+    const state = this.#state;
+    state.mayLead = mayLead;
+    const stands = state.role === 'candidate' || state.role === 'preCandidate';
+    if (stands && !state.promotable) becomeFollower(state, state.term, 0);
   }
 
   /** Whether this leader reached a majority within the last election timeout, and is not handing over. */

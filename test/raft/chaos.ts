@@ -70,6 +70,8 @@ export class Chaos {
   readonly #seen = new Map<string, { previousTerm: number | undefined; content: string }>();
   /** `index/term` and content of all that was ever committed, by index. */
   readonly #committed: string[] = [];
+  /** The term of the node that was first seen to apply it. */
+  readonly #committedInTerm: number[] = [];
   /** The commit index that each core had when it was last looked at. */
   readonly #commits = new WeakMap<Raft, number>();
   readonly #reads = new Map<number, AskedRead>();
@@ -217,7 +219,7 @@ export class Chaos {
     if (!host.raft.hasReady()) return;
     const ready = host.take();
     if (ready.snapshot !== undefined) this.#count('snapshot installed');
-    for (const entry of ready.committed) this.#checkCommitted(entry);
+    for (const entry of ready.committed) this.#checkCommitted(host, entry);
     for (const { context, index } of ready.readStates) {
       const read = this.#reads.get(context);
       assert(read !== undefined && read.node === host.raft.id, `read ${context} answered twice or elsewhere`);
@@ -429,14 +431,14 @@ export class Chaos {
   }
 
   #check(host: Host): void {
-    const { role, term, commit, lastIndex, membership, logLost, peers } = host.raft.status();
+    const { role, term, commit, membership, logLost, peers } = host.raft.status();
     assert(!logLost && !peers.some((peer) => peer.logLost), 'a log is taken for lost that is not');
     if (role === 'leader' && this.#leaderOfTerm.get(term) !== host.raft.id) {
       // Election safety.
       assert(!this.#leaderOfTerm.has(term), `two leaders in term ${term}`);
       this.#leaderOfTerm.set(term, host.raft.id);
       this.#count('elected');
-      this.#checkComplete(host, lastIndex);
+      this.#checkComplete(host);
     }
     const news = commit > (this.#commits.get(host.raft) ?? 0);
     this.#commits.set(host.raft, commit);
@@ -453,12 +455,13 @@ export class Chaos {
     return host.storage.term(index);
   }
 
-  /** Leader completeness: a new leader's log holds every committed entry. */
-  #checkComplete(host: Host, lastIndex: number): void {
-    assert(lastIndex >= this.#committed.length - 1, `leader ${host.raft.id} ends at ${lastIndex}`);
-    for (let index = host.raft.status().firstIndex; index < this.#committed.length; index++) {
+  /** Leader completeness: a new leader's log holds every entry that was committed in an earlier term. */
+  #checkComplete(host: Host): void {
+    const { firstIndex, term: leaderTerm } = host.raft.status();
+    for (let index = firstIndex; index < this.#committed.length; index++) {
       const known = this.#committed[index];
-      if (known === undefined) continue;
+      // A node that stood still may win the election of a term that others have left behind.
+      if (known === undefined || this.#committedInTerm[index]! >= leaderTerm) continue;
       const term = Number(/^\d+\/(\d+)/.exec(known)![1]);
       assert.equal(this.#termAt(host, index), term, `leader ${host.raft.id} lacks committed entry ${known}`);
     }
@@ -493,11 +496,13 @@ export class Chaos {
   }
 
   /** State machine safety: nobody applies anything else at an index. */
-  #checkCommitted(entry: Entry): void {
+  #checkCommitted(host: Host, entry: Entry): void {
     const kind = entry.kind === EntryKind.noop ? 'noop' : Buffer.from(entry.payload).toString('latin1');
     const text = `${entry.index}/${entry.term} ${kind}`;
     const known = this.#committed[entry.index];
-    if (known === undefined) this.#committed[entry.index] = text;
-    else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
+    if (known === undefined) {
+      this.#committed[entry.index] = text;
+      this.#committedInTerm[entry.index] = host.raft.status().term;
+    } else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
   }
 }

@@ -172,6 +172,17 @@ test('a stranger cannot get past a lease by calling its request a transfer', () 
   assert.equal(raft.status().term, 7);
 });
 
+test('a node that may not lead any more gives up its candidacy', () => {
+  const raft = start();
+  raft.campaign();
+  raft.setMayLead(false);
+  raft.step({ type: 'preVoteResponse', from: 2, to: 1, term: 1, granted: true });
+  assert.equal(raft.status().role, 'follower');
+  const sole = start({ voters: [1] });
+  sole.setMayLead(false);
+  assert.equal(sole.status().role, 'leader');
+});
+
 test('two leaders of one term are an error that stops the node', () => {
   const raft = start({ id: 2 });
   raft.step({ type: 'heartbeat', from: 1, to: 2, term: 1, commit: 0, ...echo });
