@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Client } from './client.js';
+import { crc64Bytes } from './crc64.js';
 import { splitArguments } from './notation.js';
 import { equalReplies, type Reply, textOf } from './reply.js';
 import {
@@ -206,6 +207,11 @@ class SectionRun {
       this.fail(step, [`(${(error as Error).message})`]);
       return;
     }
+    if (this.mode === 'record' && outcome.ending === 'no reply' && !step.noReply && !step.raw) {
+      throw new Error(
+        `${this.file}:${step.lineNumber}: no reply within ${replyTimeoutMs} ms: a command that waits is written [blocks]`,
+      );
+    }
     if (step.captureAs !== undefined)
       this.variables.set(step.captureAs, textOf(outcome.replies[0]!) ?? '');
     const recorded = step.recorded[this.protocol];
@@ -253,7 +259,9 @@ class SectionRun {
     const words = splitArguments(step.command);
     for (let i = 1; i <= step.times; i++) {
       this.variables.set('i', String(i));
-      client.send(words.map((word) => expandVariables(word, this.variables)));
+      const expanded = words.map((word) => expandVariables(word, this.variables));
+      if (step.checksum) expanded[3] += crc64Bytes(expanded[3]!);
+      client.send(expanded);
     }
     if (step.noReply) return { replies: [], ending: 'no reply' };
     if (step.blocks) {

@@ -20,7 +20,7 @@
  * CONFIG SET are put back at its end.
  *
  * More directives: `blocks`, `still` (for `c2 [still]<`: no reply yet), `closes` (the server closes the connection after the reply), `raw` (the
- * arguments are sent as bare bytes), `no-reply`, `times N` (`${i}` counts, the last reply is recorded), `replies N`, `as NAME` (`${NAME}` is this
+ * arguments are sent as bare bytes), `checksum` (the CRC-64 that ends a DUMP payload is put behind the fourth word), `no-reply`, `times N` (`${i}` counts, the last reply is recorded), `replies N`, `as NAME` (`${NAME}` is this
  * reply's text from here on). `${text*N}` repeats, `${now+N}` and `${now-ms+N}` give the time.
  */
 import { exactMatcher, type Matcher, parseMatcher } from './matchers.js';
@@ -50,6 +50,7 @@ export interface Step {
   still: boolean;
   closes: boolean;
   raw: boolean;
+  checksum: boolean;
   noReply: boolean;
   times: number;
   replyCount: number;
@@ -110,6 +111,7 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
     still: false,
     closes: false,
     raw: false,
+    checksum: false,
     noReply: false,
     times: 1,
     replyCount: 1,
@@ -123,6 +125,7 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
     else if (name === 'still') step.still = true;
     else if (name === 'closes') step.closes = true;
     else if (name === 'raw') step.raw = true;
+    else if (name === 'checksum') step.checksum = true;
     else if (name === 'no-reply') step.noReply = true;
     else if (name === 'times' && Number(operand) > 0) step.times = Number(operand);
     else if (name === 'replies' && Number(operand) > 0) step.replyCount = Number(operand);
