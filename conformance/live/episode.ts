@@ -208,7 +208,10 @@ export class EpisodePlayer {
     };
     const callTarget = (words: string[]): Promise<Reply> => this.target.clients[0]!.call(words);
     if (unit.crossScript) {
-      const wrong = await unit.crossScript.run(callReference, callTarget);
+      const wrong = await unit.crossScript.run(callReference, callTarget, {
+        reference: this.reference.server,
+        target: this.target.server,
+      });
       if (wrong !== undefined) this.note(at, unit.crossScript.name, 'accepted both ways', wrong, result);
       return;
     }
