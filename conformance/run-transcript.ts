@@ -212,8 +212,7 @@ class SectionRun {
         `${this.file}:${step.lineNumber}: no reply within ${replyTimeoutMs} ms: a command that waits is written [blocks]`,
       );
     }
-    if (step.captureAs !== undefined)
-      this.variables.set(step.captureAs, textOf(outcome.replies[0]!) ?? '');
+    if (step.captureAs !== undefined) this.variables.set(step.captureAs, textOf(outcome.replies[0]!) ?? '');
     const recorded = step.recorded[this.protocol];
     const equal = recorded !== undefined && sameOutcome(step, recorded, outcome);
     if (this.mode === 'record') {
@@ -348,7 +347,9 @@ function sameOutcome(step: Step, recorded: Outcome, actual: Outcome): boolean {
     recorded.ending === actual.ending &&
     recorded.replies.length === actual.replies.length &&
     recorded.replies.every((reply, index) =>
-      step.exact ? equalReplies(reply, actual.replies[index]!) : step.matcher.matches(reply, actual.replies[index]!),
+      step.exact
+        ? equalReplies(reply, actual.replies[index]!)
+        : step.matcher.matches(reply, actual.replies[index]!),
     )
   );
 }

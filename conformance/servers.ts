@@ -88,7 +88,8 @@ async function startProcess(
       const client = await ReplyClient.connect(port);
       const reply = await client.call(['PING'], 2_000);
       client.close();
-      if (reply.type === 'simple') return { name, host: '127.0.0.1', port, connect: () => ReplyClient.connect(port), stop };
+      if (reply.type === 'simple')
+        return { name, host: '127.0.0.1', port, connect: () => ReplyClient.connect(port), stop };
     } catch {
       // Not listening yet.
     }
@@ -108,7 +109,18 @@ export function startRedis(): Promise<RunningServer> {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
   }
   return startProcess('redis-server', 'redis-server', (port, dir) => [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+    ...[
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--daemonize',
+      'no',
+    ],
     ...['--dir', dir, '--enable-debug-command', 'yes', '--loglevel', 'warning'],
   ]);
 }

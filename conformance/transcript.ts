@@ -135,7 +135,8 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
       step.exact = false;
     }
   }
-  if (step.still && step.command !== undefined) throw new Error('[still] belongs to a wait, such as c2 [still]<');
+  if (step.still && step.command !== undefined)
+    throw new Error('[still] belongs to a wait, such as c2 [still]<');
   return step;
 }
 
@@ -169,8 +170,8 @@ export function parseTranscript(source: string, name: string): Transcript {
   };
   const finishBlock = (): void => {
     if (block.length === 0) return;
-    if (!step) return fail(blockStart, new Error(`a reply without a command: ${block[0]}`));
     try {
+      if (!step) throw new Error(`a reply without a command: ${block[0]}`);
       const split = block.indexOf('(resp3)');
       const first = split < 0 ? block : block.slice(0, split);
       const common = first.length > 0 ? parseOutcome(first) : undefined;
@@ -182,13 +183,13 @@ export function parseTranscript(source: string, name: string): Transcript {
     block = [];
     step = undefined;
   };
-  lines.forEach((line, index) => {
+  for (const [index, line] of lines.entries()) {
     const lineNumber = index + 1;
     if (isText(line)) {
       finishBlock();
       step = undefined;
       (section?.items ?? transcript.preamble).push({ kind: 'text', line });
-      return;
+      continue;
     }
     if (line.startsWith('== ')) {
       finishBlock();
@@ -197,7 +198,7 @@ export function parseTranscript(source: string, name: string): Transcript {
       section = { name: match[1]!, line, lineNumber, protocols, items: [] };
       transcript.sections.push(section);
       step = undefined;
-      return;
+      continue;
     }
     const action = /^! (sleep|disconnect)(?: (.+))?$/.exec(line);
     let parsed: Step | undefined;
@@ -208,7 +209,7 @@ export function parseTranscript(source: string, name: string): Transcript {
     }
     if (action || parsed) {
       finishBlock();
-      if (!section) return fail(lineNumber, new Error('a command before the first section (== name)'));
+      if (!section) throw fail(lineNumber, new Error('a command before the first section (== name)'));
       if (action) {
         const verb = action[1] as Action['verb'];
         const operand = action[2] ?? '';
@@ -220,11 +221,11 @@ export function parseTranscript(source: string, name: string): Transcript {
         step = parsed!;
         section.items.push(step);
       }
-      return;
+      continue;
     }
     if (block.length === 0) blockStart = lineNumber;
     block.push(line);
-  });
+  }
   finishBlock();
   return transcript;
 }

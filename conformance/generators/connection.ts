@@ -7,10 +7,60 @@ import type { Reply } from '../reply.js';
 
 /** Commands whose introspection must be equal. */
 const names = [
-  ...['get', 'set', 'append', 'mget', 'mset', 'lpush', 'lmpop', 'blpop', 'blmove', 'sort', 'sort_ro', 'zadd', 'zunion'],
-  ...['zunionstore', 'zrangestore', 'georadius', 'geosearchstore', 'migrate', 'restore', 'object', 'hset', 'eval', 'scan'],
-  ...['bitfield', 'bitop', 'pfcount', 'pfmerge', 'multi', 'exec', 'watch', 'select', 'auth', 'hello', 'copy', 'move', 'lcs'],
-  ...['expire', 'object|encoding', 'config|get', 'client|kill', 'memory|usage', 'sintercard', 'smove', 'nosuch', 'GETEX', 'xx|y'],
+  ...[
+    'get',
+    'set',
+    'append',
+    'mget',
+    'mset',
+    'lpush',
+    'lmpop',
+    'blpop',
+    'blmove',
+    'sort',
+    'sort_ro',
+    'zadd',
+    'zunion',
+  ],
+  ...[
+    'zunionstore',
+    'zrangestore',
+    'georadius',
+    'geosearchstore',
+    'migrate',
+    'restore',
+    'object',
+    'hset',
+    'eval',
+    'scan',
+  ],
+  ...[
+    'bitfield',
+    'bitop',
+    'pfcount',
+    'pfmerge',
+    'multi',
+    'exec',
+    'watch',
+    'select',
+    'auth',
+    'hello',
+    'copy',
+    'move',
+    'lcs',
+  ],
+  ...[
+    'expire',
+    'object|encoding',
+    'config|get',
+    'client|kill',
+    'memory|usage',
+    'sintercard',
+    'smove',
+    'nosuch',
+    'GETEX',
+    'xx|y',
+  ],
 ];
 
 function name(random: Random): string {
@@ -24,7 +74,8 @@ function commandRow(reply: Reply): Reply {
 
 function sortDeep(reply: Reply): Reply {
   if ('items' in reply) return unordered({ ...reply, items: reply.items.map(sortDeep) });
-  if ('entries' in reply) return unordered({ ...reply, entries: reply.entries.map(([k, v]) => [k, sortDeep(v)]) });
+  if ('entries' in reply)
+    return unordered({ ...reply, entries: reply.entries.map(([k, v]) => [k, sortDeep(v)]) });
   return reply;
 }
 
@@ -94,14 +145,31 @@ export const family: Family = {
     [2, () => ['CLIENT', 'GETNAME']],
     [1, () => command(['CLIENT', 'ID'], { normalise: shape })],
     [1, (random) => spoil(random, ['CLIENT', 'NO-EVICT', random.pick(['ON', 'OFF', 'maybe'])])],
-    [1, (random) => ['CLIENT', 'UNBLOCK', random.pick(['999999', 'x', '-1']), ...random.maybe(() => ['ERROR'])]],
-    [1, (random) => ['CLIENT', 'KILL', ...random.pick([['ID', '999999'], ['1.2.3.4:5'], ['ID', 'x'], ['TYPE', 'nope'], ['ADDR', 'x']])]],
+    [
+      1,
+      (random) => ['CLIENT', 'UNBLOCK', random.pick(['999999', 'x', '-1']), ...random.maybe(() => ['ERROR'])],
+    ],
+    [
+      1,
+      (random) => [
+        'CLIENT',
+        'KILL',
+        ...random.pick([['ID', '999999'], ['1.2.3.4:5'], ['ID', 'x'], ['TYPE', 'nope'], ['ADDR', 'x']]),
+      ],
+    ],
     [1, () => ['CLIENT', 'UNPAUSE']],
     [1, (random) => ['CLIENT', random.pick(['NOPE', 'REPLY', 'TRACKINGINFO', 'GETREDIR', 'CACHING'])]],
     [1, () => command(['COMMAND', 'COUNT'], { normalise: shape })],
-    [6, (random) => command(['COMMAND', 'INFO', ...random.many(1, 2, () => name(random))], { normalise: commandRow })],
+    [
+      6,
+      (random) =>
+        command(['COMMAND', 'INFO', ...random.many(1, 2, () => name(random))], { normalise: commandRow }),
+    ],
     [6, (random) => command(['COMMAND', 'DOCS', name(random)], { normalise: commandRow })],
-    [6, (random) => ['COMMAND', random.pick(['GETKEYS', 'GETKEYS', 'GETKEYSANDFLAGS']), ...someCommand(random)]],
+    [
+      6,
+      (random) => ['COMMAND', random.pick(['GETKEYS', 'GETKEYS', 'GETKEYSANDFLAGS']), ...someCommand(random)],
+    ],
     [1, () => ['COMMAND', 'NOPE']],
     [1, () => ['COMMAND', 'COUNT', 'x']],
     [5, settings],
@@ -113,9 +181,19 @@ export const family: Family = {
     [1, (random) => ['AUTH', random.pick(['default', 'nobody']), random.pick(['x', ''])]],
     [1, (random) => ['HELLO', random.pick(['1', '4', 'x', '-1', '2.0'])]],
     [1, () => ['RESET', 'x']],
-    [1, (random) => spoil(random, [random.pick(['NOSUCHCOMMAND', 'get ', '', 'a\r\nb', 'x'.repeat(200)]), value(random)])],
+    [
+      1,
+      (random) =>
+        spoil(random, [random.pick(['NOSUCHCOMMAND', 'get ', '', 'a\r\nb', 'x'.repeat(200)]), value(random)]),
+    ],
     [1, (random) => ['NOSUCH', ...random.many(0, 12, () => value(random))]],
-    [1, (random) => [random.pick(['DEBUG', 'MEMORY', 'CONFIG', 'CLIENT', 'COMMAND', 'OBJECT', 'LATENCY']), 'NOSUCH']],
+    [
+      1,
+      (random) => [
+        random.pick(['DEBUG', 'MEMORY', 'CONFIG', 'CLIENT', 'COMMAND', 'OBJECT', 'LATENCY']),
+        'NOSUCH',
+      ],
+    ],
     [1, (random) => ['WAIT', '0', random.pick(['0', '-1', 'x'])]],
     [1, () => ['READONLY']],
   ],

@@ -1,9 +1,9 @@
 /** DUMP of either server is restored by the other. */
 import type { Random } from '../live/random.js';
-import { type Reply, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
-import { key, seconds, shape, spoil, tolerance } from '../live/words.js';
 import { command } from '../live/unit.js';
+import { key, seconds, shape, spoil, tolerance } from '../live/words.js';
+import { type Reply, textOf } from '../reply.js';
 import { makeKey } from './keys.js';
 
 /** A larger value, so that LZF strings, several quicklist nodes and big encodings occur. */
@@ -13,7 +13,11 @@ function large(random: Random): string[] {
   const items = Array.from({ length: count }, () => random.below(1_000_000));
   switch (random.below(6)) {
     case 0:
-      return ['SET', name, random.pick(['ab', 'x', 'abcdefgh', 'The quick brown fox ']).repeat(random.between(5, 300))];
+      return [
+        'SET',
+        name,
+        random.pick(['ab', 'x', 'abcdefgh', 'The quick brown fox ']).repeat(random.between(5, 300)),
+      ];
     case 1:
       return ['RPUSH', name, ...items.map((item) => `item:${item}`)];
     case 2:
@@ -67,7 +71,9 @@ function restoreSame(random: Random): Unit {
       random.maybe(() => ['FREQ', random.pick(['0', '255', '256', '-1', 'x'])], 6),
     ])
     .flat();
-  const ttl = options.includes('ABSTTL') ? random.pick(['33177117420000', '0', '1', 'x']) : random.pick(['0', '90000000', '-1', 'x']);
+  const ttl = options.includes('ABSTTL')
+    ? random.pick(['33177117420000', '0', '1', 'x'])
+    : random.pick(['0', '90000000', '-1', 'x']);
   return {
     crossScript: {
       name: `RESTORE ${to} ${ttl} <DUMP ${from}${damage === undefined ? '' : ', damaged'}> ${options.join(' ')}`,

@@ -16,7 +16,19 @@ function place(random: Random): string {
 
 function coordinate(random: Random, limit: number): string {
   if (random.oneIn(25)) {
-    return random.pick(['181', '-180', '180', '85.05112878', '-85.05112878', '86', 'x', '', '-180.0001', 'nan', '0']);
+    return random.pick([
+      '181',
+      '-180',
+      '180',
+      '85.05112878',
+      '-85.05112878',
+      '86',
+      'x',
+      '',
+      '-180.0001',
+      'nan',
+      '0',
+    ]);
   }
   // Half of them close together, so that radii mean something; half anywhere.
   if (random.oneIn(2)) return String(random.between(1300, 1500) / 100);
@@ -72,9 +84,20 @@ function radius(random: Random): Unit {
   const name = `GEORADIUS${byMember ? 'BYMEMBER' : ''}${readOnly ? '_RO' : ''}`;
   const store = random.maybe(() => [random.pick(['STORE', 'STOREDIST']), key(random)], 8);
   const centre = byMember ? [place(random)] : longitudeLatitude(random);
-  const options = random.shuffle([...(store.length > 0 && !random.oneIn(8) ? [] : withOptions(random)), ...narrowing(random)]);
+  const options = random.shuffle([
+    ...(store.length > 0 && !random.oneIn(8) ? [] : withOptions(random)),
+    ...narrowing(random),
+  ]);
   return asSet(
-    spoil(random, [name, key(random), ...centre, distance(random), unit(random), ...options.flat(), ...store]),
+    spoil(random, [
+      name,
+      key(random),
+      ...centre,
+      distance(random),
+      unit(random),
+      ...options.flat(),
+      ...store,
+    ]),
   );
 }
 
@@ -85,10 +108,18 @@ function search(random: Random): Unit {
     ? ['BYRADIUS', distance(random), unit(random)]
     : ['BYBOX', distance(random), distance(random), unit(random)];
   const extra = random.maybe(() => (random.oneIn(2) ? from : by), 20);
-  const options = random.shuffle([from, by, extra, ...narrowing(random), ...(store ? [] : withOptions(random))]).flat();
+  const options = random
+    .shuffle([from, by, extra, ...narrowing(random), ...(store ? [] : withOptions(random))])
+    .flat();
   return asSet(
     store
-      ? spoil(random, ['GEOSEARCHSTORE', key(random), key(random), ...options, ...random.maybe(() => ['STOREDIST'], 3)])
+      ? spoil(random, [
+          'GEOSEARCHSTORE',
+          key(random),
+          key(random),
+          ...options,
+          ...random.maybe(() => ['STOREDIST'], 3),
+        ])
       : spoil(random, ['GEOSEARCH', key(random), ...options]),
   );
 }
@@ -102,7 +133,13 @@ export const family: Family = {
     [
       4,
       (random) =>
-        spoil(random, ['GEODIST', key(random), place(random), place(random), ...random.maybe(() => [unit(random)])]),
+        spoil(random, [
+          'GEODIST',
+          key(random),
+          place(random),
+          place(random),
+          ...random.maybe(() => [unit(random)]),
+        ]),
     ],
     [8, radius],
     [12, search],

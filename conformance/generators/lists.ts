@@ -13,7 +13,11 @@ function element(random: Random): string {
 
 function pushes(random: Random): string[] {
   const name = random.pick(['RPUSH', 'LPUSH', 'RPUSH', 'LPUSH', 'RPUSHX', 'LPUSHX']);
-  return spoil(random, [name, key(random), ...random.many(1, random.oneIn(10) ? 20 : 4, () => element(random))]);
+  return spoil(random, [
+    name,
+    key(random),
+    ...random.many(1, random.oneIn(10) ? 20 : 4, () => element(random)),
+  ]);
 }
 
 function position(random: Random): string[] {
@@ -39,7 +43,8 @@ export const family: Family = {
     [20, pushes],
     [
       8,
-      (random) => spoil(random, [random.pick(['LPOP', 'RPOP']), key(random), ...random.maybe(() => [count(random)])]),
+      (random) =>
+        spoil(random, [random.pick(['LPOP', 'RPOP']), key(random), ...random.maybe(() => [count(random)])]),
     ],
     [3, (random) => spoil(random, ['LLEN', key(random)])],
     [5, (random) => spoil(random, ['LINDEX', key(random), index(random)])],
@@ -49,7 +54,11 @@ export const family: Family = {
       5,
       (random) =>
         spoil(random, [
-          ...['LINSERT', key(random), random.oneIn(20) ? 'AT' : random.case(random.pick(['BEFORE', 'AFTER']))],
+          ...[
+            'LINSERT',
+            key(random),
+            random.oneIn(20) ? 'AT' : random.case(random.pick(['BEFORE', 'AFTER'])),
+          ],
           ...[element(random), element(random)],
         ]),
     ],

@@ -1,8 +1,8 @@
 /** Sorted sets. Scores are few, so that ties are common; thresholds are low, so that both encodings are met. */
 import type { Random } from '../live/random.js';
-import { itemsOf, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
 import { count, float, index, key, member, score, shape, spoil, value } from '../live/words.js';
+import { itemsOf, textOf } from '../reply.js';
 
 /** A score bound of ZRANGEBYSCORE and its kin. */
 export function scoreBound(random: Random): string {
@@ -60,10 +60,18 @@ function aggregate(random: Random, keys: number, withWeights: boolean): string[]
   if (!withWeights) return [];
   return [
     ...random.maybe(
-      () => ['WEIGHTS', ...random.many(random.oneIn(20) ? 1 : keys, keys, () => (random.oneIn(4) ? float(random) : score(random)))],
+      () => [
+        'WEIGHTS',
+        ...random.many(random.oneIn(20) ? 1 : keys, keys, () =>
+          random.oneIn(4) ? float(random) : score(random),
+        ),
+      ],
       3,
     ),
-    ...random.maybe(() => ['AGGREGATE', random.oneIn(20) ? 'AVG' : random.case(random.pick(['SUM', 'MIN', 'MAX']))], 3),
+    ...random.maybe(
+      () => ['AGGREGATE', random.oneIn(20) ? 'AVG' : random.case(random.pick(['SUM', 'MIN', 'MAX']))],
+      3,
+    ),
   ];
 }
 
@@ -87,7 +95,12 @@ function combine(random: Random): string[] {
 function randomMember(random: Random): Unit {
   const zset = key(random);
   const count = random.maybe(() => [String(random.between(-8, 8))]);
-  const words = ['ZRANDMEMBER', zset, ...count, ...(count.length > 0 ? random.maybe(() => ['WITHSCORES']) : [])];
+  const words = [
+    'ZRANDMEMBER',
+    zset,
+    ...count,
+    ...(count.length > 0 ? random.maybe(() => ['WITHSCORES']) : []),
+  ];
   return {
     script: {
       name: words.join(' '),
@@ -145,7 +158,12 @@ export const family: Family = {
       6,
       (random) =>
         spoil(random, [
-          ...[random.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']), key(random), scoreBound(random), scoreBound(random)],
+          ...[
+            random.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']),
+            key(random),
+            scoreBound(random),
+            scoreBound(random),
+          ],
           ...random.shuffle([random.maybe(() => ['WITHSCORES']), limit(random)]).flat(),
         ]),
     ],
@@ -153,7 +171,12 @@ export const family: Family = {
       5,
       (random) =>
         spoil(random, [
-          ...[random.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), lexKey(random), lexBound(random), lexBound(random)],
+          ...[
+            random.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']),
+            lexKey(random),
+            lexBound(random),
+            lexBound(random),
+          ],
           ...limit(random),
         ]),
     ],
@@ -164,12 +187,20 @@ export const family: Family = {
     [
       3,
       (random) =>
-        spoil(random, ['ZINTERCARD', ...keysWithCount(random), ...random.maybe(() => ['LIMIT', count(random)])]),
+        spoil(random, [
+          'ZINTERCARD',
+          ...keysWithCount(random),
+          ...random.maybe(() => ['LIMIT', count(random)]),
+        ]),
     ],
     [
       4,
       (random) =>
-        spoil(random, [random.pick(['ZPOPMIN', 'ZPOPMAX']), key(random), ...random.maybe(() => [count(random)])]),
+        spoil(random, [
+          random.pick(['ZPOPMIN', 'ZPOPMAX']),
+          key(random),
+          ...random.maybe(() => [count(random)]),
+        ]),
     ],
     [
       3,
@@ -180,7 +211,11 @@ export const family: Family = {
         ]),
     ],
     [1, randomMember],
-    [1, (random) => spoil(random, ['ZRANDMEMBER', 'none', index(random), ...random.maybe(() => ['WITHSCORES'])])],
+    [
+      1,
+      (random) =>
+        spoil(random, ['ZRANDMEMBER', 'none', index(random), ...random.maybe(() => ['WITHSCORES'])]),
+    ],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
     [2, (random) => ['SADD', key(random), ...random.many(1, 3, () => member(random))]],
     [1, (random) => ['SET', key(random), value(random)]],

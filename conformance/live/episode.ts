@@ -86,7 +86,8 @@ class Side {
       for (const words of commands) client.send(words);
       this.outstanding[connection]! += commands.length;
     }
-    if (this.outstanding.some((count) => count > 0)) await this.settle(replies, timesOut ? connection : undefined);
+    if (this.outstanding.some((count) => count > 0))
+      await this.settle(replies, timesOut ? connection : undefined);
     return replies;
   }
 
@@ -108,7 +109,8 @@ class Side {
         await new Promise((resolve) => setImmediate(resolve));
         if (this.clients.every((client) => client.pendingCount === 0)) return;
       }
-      if (performance.now() > deadline) throw new Error(`${missing} replies are missing, and no client is blocked`);
+      if (performance.now() > deadline)
+        throw new Error(`${missing} replies are missing, and no client is blocked`);
     }
   }
 
@@ -140,8 +142,7 @@ export class EpisodePlayer {
       await side.open(0);
       for (const [name, value] of Object.entries(this.family.settings ?? {})) {
         const reply = await side.control.call(['CONFIG', 'SET', name, value]);
-        if (reply.type === 'error')
-          throw new Error(`${side.server.name}: CONFIG SET ${name}: ${reply.text}`);
+        if (reply.type === 'error') throw new Error(`${side.server.name}: CONFIG SET ${name}: ${reply.text}`);
       }
     }
   }
@@ -235,7 +236,8 @@ export class EpisodePlayer {
     for (let at = 0; at < commands.length && !result.difference; ) {
       const connection = commands[at]!.command.connection ?? 0;
       let next = at + 1;
-      while (!blocking && next < commands.length && (commands[next]!.command.connection ?? 0) === connection) next++;
+      while (!blocking && next < commands.length && (commands[next]!.command.connection ?? 0) === connection)
+        next++;
       const run = commands.slice(at, next);
       at = next;
       // A connection that waits can't send: what it would have sent is left out, on both sides alike.

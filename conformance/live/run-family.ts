@@ -119,7 +119,11 @@ export async function runFamily(
     await player.prepare();
     for (let episode = 0; result.commandCount < commandsWanted && !result.found; episode++) {
       const random = new Random(seed * 1_000_003 + episode);
-      const units = generateUnits(family, random, Math.min(episodeLength, commandsWanted - result.commandCount));
+      const units = generateUnits(
+        family,
+        random,
+        Math.min(episodeLength, commandsWanted - result.commandCount),
+      );
       const played = await player.play(units);
       result.commandCount += Math.max(1, played.commandCount);
       result.knownCount += played.knownCount;
@@ -134,7 +138,9 @@ export async function runFamily(
 /** The units and what differed, as a snippet of a transcript. */
 export function printFound(found: NonNullable<FamilyResult['found']>): string {
   return [
-    ...(found.reproducible ? [] : ['# a replay did not show it again; these were the last commands before it']),
+    ...(found.reproducible
+      ? []
+      : ['# a replay did not show it again; these were the last commands before it']),
     printDifference(found.units, found.difference),
   ].join('\n');
 }

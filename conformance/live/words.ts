@@ -1,8 +1,8 @@
 /** The small worlds from which generators draw: few keys and few values, so that collisions, wrong types and boundaries are the rule. */
 import { sorted, within } from '../matchers.js';
 import type { Reply } from '../reply.js';
-import type { Compare, Normalise } from './unit.js';
 import type { Random } from './random.js';
+import type { Compare, Normalise } from './unit.js';
 
 /** A key: mostly one of few. */
 export function key(random: Random): string {
@@ -43,8 +43,33 @@ export function integer(random: Random): string {
   if (random.oneIn(6)) {
     return random.pick([
       ...['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809'],
-      ...['4294967296', '2147483647', '2147483648', '-2147483649', '99999999999999999999', '1.5', 'x', '', ' 1'],
-      ...['1 ', '+1', '-0', '01', '0x1', '1e2', '127', '128', '-128', '-129', '32767', '32768', '4095', '4096'],
+      ...[
+        '4294967296',
+        '2147483647',
+        '2147483648',
+        '-2147483649',
+        '99999999999999999999',
+        '1.5',
+        'x',
+        '',
+        ' 1',
+      ],
+      ...[
+        '1 ',
+        '+1',
+        '-0',
+        '01',
+        '0x1',
+        '1e2',
+        '127',
+        '128',
+        '-128',
+        '-129',
+        '32767',
+        '32768',
+        '4095',
+        '4096',
+      ],
     ]);
   }
   return String(random.oneIn(4) ? random.between(-1000, 100000) : random.between(-5, 20));
@@ -84,7 +109,16 @@ export function seconds(random: Random): string {
 }
 
 function integerOfExpiry(random: Random): string {
-  return random.pick(['0', '-1', 'x', '', '9223372036854775807', '9223372036854775', '1.5', '-9223372036854775808']);
+  return random.pick([
+    '0',
+    '-1',
+    'x',
+    '',
+    '9223372036854775807',
+    '9223372036854775',
+    '1.5',
+    '-9223372036854775808',
+  ]);
 }
 
 /** The same in milliseconds. */
@@ -107,7 +141,24 @@ export function unixMilliseconds(random: Random): string {
 /** A glob pattern. */
 export function pattern(random: Random): string {
   return random.pick([
-    ...['*', 'm*', '?', '??', '[ab]', '[^a]', '[a-c]', 'm[1-3]', 'key:*', '*1', '', 'foo', '\\a', '[', 'a[', '[]a]'],
+    ...[
+      '*',
+      'm*',
+      '?',
+      '??',
+      '[ab]',
+      '[^a]',
+      '[a-c]',
+      'm[1-3]',
+      'key:*',
+      '*1',
+      '',
+      'foo',
+      '\\a',
+      '[',
+      'a[',
+      '[]a]',
+    ],
     ...['*o*', '[c-a]', '[^', 'm\\', '**1', '?*?', '[\\a]', 'h?llo', 'nothing'],
   ]);
 }
@@ -124,7 +175,8 @@ export function spoil(random: Random, words: string[]): string[] {
       spoilt.push(random.pick(['x', '1', 'NOPE', '', 'COUNT']));
       return spoilt;
     case 2:
-      if (spoilt.length > 1) spoilt[random.between(1, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', '2']);
+      if (spoilt.length > 1)
+        spoilt[random.between(1, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', '2']);
       return spoilt;
     default:
       if (spoilt.length > 2) spoilt.splice(random.between(1, spoilt.length - 1), 1);
