@@ -96,7 +96,8 @@ async function shrink(
   if ((await fails(prefix)) === false) {
     return { units: prefix.slice(-20), difference: first, reproducible: false };
   }
-  const shrunk = await shrinkList(prefix, fails);
+  // Each attempt at a hang-up costs a timeout: fewer of them.
+  const shrunk = await shrinkList(prefix, fails, first.broken ? 60 : 2_000);
   await fails(shrunk);
   return { units: shrunk, difference: last, reproducible: true };
 }

@@ -108,7 +108,7 @@ test('a transcript that tells the truth passes, in both protocols, and the hook 
     },
     'replay',
   );
-  assert.deepEqual(result, { passed: 20, failed: 0, failures: [] });
+  assert.deepEqual(result, { passed: 20, failed: 0, known: 0, failures: [] });
   assert.equal(positions.length, 20);
   assert.equal(positions[0], '2:3');
 });
