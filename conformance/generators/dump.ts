@@ -132,7 +132,7 @@ export const family: Family = {
     [8, exchange],
     [6, restoreSame],
     [2, migrate],
-    [2, (random) => ['DEL', key(random)]],
+    [8, (random) => ['DEL', key(random)]],
     [1, (random) => ['EXPIRE', key(random), seconds(random)]],
     [1, (random) => command(['TTL', key(random)], { compare: tolerance(60) })],
     [1, (random) => command(spoil(random, ['DUMP', 'none']), { normalise: shape })],
