@@ -177,6 +177,8 @@ export function pattern(random: Random): string {
 export function spoil(random: Random, words: string[]): string[] {
   if (!random.oneIn(30)) return words;
   const spoilt = [...words];
+  // A small number where a time to live stands would let the key die while two servers are compared.
+  const small = words.some((word) => /^p?(set|get)?ex(pire)?$|^px$/i.test(word)) ? '0' : '2';
   switch (random.below(4)) {
     case 0:
       spoilt.pop();
@@ -185,8 +187,9 @@ export function spoil(random: Random, words: string[]): string[] {
       spoilt.push(random.pick(['x', '1', 'NOPE', '', 'COUNT']));
       return spoilt;
     case 2:
-      if (spoilt.length > 1)
-        spoilt[random.between(1, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', '2']);
+      if (spoilt.length > 1) {
+        spoilt[random.between(1, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', small]);
+      }
       return spoilt;
     default:
       if (spoilt.length > 2) spoilt.splice(random.between(1, spoilt.length - 1), 1);
