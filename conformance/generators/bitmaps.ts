@@ -109,7 +109,7 @@ export const family: Family = {
     ],
     [2, (random) => ['GET', key(random)]],
     [1, (random) => ['APPEND', key(random), value(random)]],
-    [1, (random) => ['RPUSH', key(random), 'x']],
+    [1, (random) => [random.oneIn(3) ? 'RPUSH' : 'DEL', key(random), 'x']],
     [2, (random) => ['DEL', key(random)]],
     [1, (random) => ['OBJECT', 'ENCODING', key(random)]],
   ],

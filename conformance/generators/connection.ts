@@ -3,7 +3,7 @@ import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';
 import { shape, spoil, unordered, unorderedPairs, value } from '../live/words.js';
-import type { Reply } from '../reply.js';
+import { type Reply, textOf } from '../reply.js';
 
 /** Commands whose introspection must be equal. */
 const names = [
@@ -134,6 +134,23 @@ function settings(random: Random): Unit {
   return command(spoil(random, words), { normalise: unorderedPairs });
 }
 
+/** The names of INFO's fields: every field that Redis has must be there, whatever it says. */
+function infoFields(random: Random): Unit {
+  const section = random.pick(['server', 'clients', 'memory', 'persistence', 'stats', 'replication', 'cpu']);
+  return {
+    crossScript: {
+      name: `the fields of INFO ${section}`,
+      async run(reference, target) {
+        const names = (reply: Reply): string[] =>
+          [...(textOf(reply) ?? '').matchAll(/^([a-z_0-9]+):/gm)].map((match) => match[1]!);
+        const there = new Set(names(await target(['INFO', section])));
+        const missing = names(await reference(['INFO', section])).filter((name) => !there.has(name));
+        return missing.length === 0 ? undefined : `missing: ${missing.join(', ')}`;
+      },
+    },
+  };
+}
+
 export const family: Family = {
   name: 'connection',
   settings: { 'maxmemory-policy': 'noeviction' },
@@ -173,6 +190,16 @@ export const family: Family = {
     [1, () => ['COMMAND', 'NOPE']],
     [1, () => ['COMMAND', 'COUNT', 'x']],
     [5, settings],
+    [1, infoFields],
+    [1, () => ['CONFIG', 'RESETSTAT']],
+    [1, (random) => command(['CLIENT', random.pick(['INFO', 'LIST'])], { normalise: shape })],
+    [
+      2,
+      (random) => {
+        const pattern = random.pick(['get*', 'z*', 'nosuch', '*store', 'bit???', '[sg]et']);
+        return command(['COMMAND', 'LIST', 'FILTERBY', 'PATTERN', pattern], { normalise: unordered });
+      },
+    ],
     [1, () => command(['TIME'], { normalise: shape })],
     [1, () => command(['LASTSAVE'], { normalise: shape })],
     [1, () => command(['MEMORY', 'USAGE', 'nosuchkey'])],

@@ -7,11 +7,11 @@ import { sorted } from '../matchers.js';
 import type { Reply } from '../reply.js';
 
 function key(random: Random): string {
-  return random.pick(['g1', 'g2', 'g3']);
+  return random.pick(['g1', 'g1', 'g2']);
 }
 
 function place(random: Random): string {
-  return random.oneIn(20) ? value(random) : `p${random.below(14)}`;
+  return random.oneIn(20) ? value(random) : `p${random.below(10)}`;
 }
 
 function coordinate(random: Random, limit: number): string {
@@ -127,7 +127,7 @@ function search(random: Random): Unit {
 export const family: Family = {
   name: 'geo',
   generators: [
-    [12, geoadd],
+    [16, geoadd],
     [3, (random) => spoil(random, ['GEOPOS', key(random), ...random.many(0, 3, () => place(random))])],
     [3, (random) => spoil(random, ['GEOHASH', key(random), ...random.many(0, 3, () => place(random))])],
     [
@@ -146,6 +146,6 @@ export const family: Family = {
     [1, (random) => ['ZREM', key(random), place(random)]],
     [1, (random) => ['ZRANGE', key(random), '0', '-1', 'WITHSCORES']],
     [1, (random) => ['ZADD', key(random), String(random.below(1 << 30)), place(random)]],
-    [1, (random) => (random.oneIn(4) ? ['SET', key(random), 'x'] : ['DEL', key(random)])],
+    [1, (random) => (random.oneIn(8) ? ['SET', key(random), 'x'] : ['DEL', key(random)])],
   ],
 };

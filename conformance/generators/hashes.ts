@@ -12,6 +12,7 @@ import {
   unordered,
   unorderedPairs,
   value,
+  wrongTypeOrGone,
 } from '../live/words.js';
 import { itemsOf, textOf } from '../reply.js';
 
@@ -87,7 +88,6 @@ export const family: Family = {
         spoil(random, ['HRANDFIELD', 'none', integer(random), ...random.maybe(() => ['WITHVALUES'])]),
     ],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };

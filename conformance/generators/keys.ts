@@ -34,7 +34,7 @@ export function makeKey(random: Random): string[] {
     case 4:
       return ['ZADD', key(random), ...random.many(1, 3, () => [score(random), member(random)]).flat()];
     default:
-      return ['SETEX', key(random), '50000', value(random)];
+      return ['SETEX', key(random), String(random.between(10_000, 900_000_000)), value(random)];
   }
 }
 

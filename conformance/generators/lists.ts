@@ -1,7 +1,7 @@
 /** Lists. */
 import type { Random } from '../live/random.js';
 import type { Family } from '../live/unit.js';
-import { count, index, key, spoil, value } from '../live/words.js';
+import { count, index, key, spoil, value, wrongTypeOrGone } from '../live/words.js';
 
 function side(random: Random): string {
   return random.oneIn(30) ? 'UP' : random.case(random.pick(['LEFT', 'RIGHT']));
@@ -40,7 +40,7 @@ function multiPop(random: Random): string[] {
 export const family: Family = {
   name: 'lists',
   generators: [
-    [20, pushes],
+    [26, pushes],
     [
       8,
       (random) =>
@@ -69,8 +69,7 @@ export const family: Family = {
     [5, position],
     [4, multiPop],
     [2, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
     [1, (random) => ['RPUSH', key(random), 'x'.repeat(random.pick([100, 1000, 4000, 9000]))]],
   ],
 };

@@ -2,7 +2,7 @@
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';
-import { count, index, key, member, shape, spoil, unordered, value } from '../live/words.js';
+import { count, index, key, member, shape, spoil, unordered, wrongTypeOrGone } from '../live/words.js';
 import { itemsOf, type Reply, textOf } from '../reply.js';
 
 function texts(reply: Reply): string[] {
@@ -88,7 +88,6 @@ export const family: Family = {
     [1, (random) => spoil(random, ['SPOP', 'none', index(random)])],
     [1, (random) => spoil(random, ['SRANDMEMBER', 'none', index(random)])],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };

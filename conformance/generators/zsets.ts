@@ -1,7 +1,7 @@
 /** Sorted sets. Scores are few, so that ties are common; thresholds are low, so that both encodings are met. */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
-import { count, float, index, key, member, score, shape, spoil, value } from '../live/words.js';
+import { count, float, index, key, member, score, shape, spoil, wrongTypeOrGone } from '../live/words.js';
 import { itemsOf, textOf } from '../reply.js';
 
 /** A score bound of ZRANGEBYSCORE and its kin. */
@@ -37,15 +37,20 @@ function zadd(random: Random): string[] {
     ...random.maybe(() => [random.case('CH')], 4),
     ...random.maybe(() => [random.case('INCR')], 6),
   ];
-  const pairs = random.many(1, random.oneIn(5) ? 4 : 2, () => [score(random), member(random)]).flat();
+  const pairs = random.many(1, random.oneIn(3) ? 5 : 2, () => [score(random), member(random)]).flat();
   return spoil(random, ['ZADD', key(random), ...random.shuffle(options), ...pairs]);
+}
+
+/** Mostly not one of the keys that the other commands read: what is stored is often nothing. */
+function destinationKey(random: Random): string {
+  return random.oneIn(5) ? key(random) : random.pick(['key:1', 'stored']);
 }
 
 /** Arguments of ZRANGE from the key on; ZRANGESTORE has a destination before them. */
 function zrange(random: Random, store = false): string[] {
   const by = random.pick(['', '', 'BYSCORE', 'BYLEX']);
   const from = by === 'BYLEX' ? lexKey(random) : key(random);
-  const destination = store ? [by === 'BYLEX' ? lexKey(random) : key(random)] : [];
+  const destination = store ? [by === 'BYLEX' ? lexKey(random) : destinationKey(random)] : [];
   const bound = (): string =>
     by === 'BYSCORE' ? scoreBound(random) : by === 'BYLEX' ? lexBound(random) : index(random);
   const options = [
@@ -85,7 +90,7 @@ function combine(random: Random): string[] {
   const keys = keysWithCount(random);
   const store = name.endsWith('STORE');
   return spoil(random, [
-    ...[name, ...(store ? [key(random)] : []), ...keys],
+    ...[name, ...(store ? [destinationKey(random)] : []), ...keys],
     ...aggregate(random, keys.length - 1, !name.startsWith('ZDIFF') || random.oneIn(30)),
     ...(store && !random.oneIn(30) ? [] : random.maybe(() => [random.case('WITHSCORES')])),
   ]);
@@ -129,7 +134,7 @@ export const family: Family = {
   name: 'zsets',
   settings: { 'zset-max-listpack-entries': '7' },
   generators: [
-    [24, zadd],
+    [40, zadd],
     [8, (random) => ['ZADD', lexKey(random), ...random.many(1, 4, () => ['0', member(random)]).flat()]],
     [1, (random) => ['DEL', lexKey(random)]],
     [5, (random) => spoil(random, ['ZINCRBY', key(random), score(random), member(random)])],
@@ -218,7 +223,6 @@ export const family: Family = {
     ],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
     [2, (random) => ['SADD', key(random), ...random.many(1, 3, () => member(random))]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [2, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };
