@@ -1,5 +1,6 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
+import { lists } from './lists.js';
 import { strings } from './strings.js';
 
-export const engineCommands: readonly Command[] = [...strings];
+export const engineCommands: readonly Command[] = [...strings, ...lists];
