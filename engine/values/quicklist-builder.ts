@@ -32,6 +32,11 @@ export class QuicklistBuilder {
     }
   }
 
+  /** Frees what has come so far; the builder is spent. */
+  abandon(): void {
+    this.list.dispose(Number.POSITIVE_INFINITY);
+  }
+
   /** The list. Throws when the last listpack is not complete. */
   finish(): Quicklist {
     if (this.filled > 0) throw new Error('a list ends within a chunk');
