@@ -3,12 +3,15 @@ import { Encoding } from '../encoding.js';
 import type { Keyspace } from '../keyspace.js';
 import type { ValueRestorer } from './big-value.js';
 import { LargeString } from './large-string.js';
+import { Quicklist } from './quicklist.js';
 
 /** A restorer for a value of `size` elements or bytes (as its walk said). Throws for an encoding that has no big values. */
-export function restorerFor(encoding: Encoding, _keyspace: Keyspace, size: number): ValueRestorer {
+export function restorerFor(encoding: Encoding, keyspace: Keyspace, size: number): ValueRestorer {
   switch (encoding) {
     case Encoding.largeRaw:
       return LargeString.restorer(size);
+    case Encoding.quicklist:
+      return Quicklist.restorer(keyspace.slab, size);
     default:
       throw new Error(`encoding ${encoding} has no big values`);
   }
