@@ -51,7 +51,6 @@ export const errors = {
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
   indexOutOfRange: error('ERR index out of range'),
-  keyCountNotPositive: error('ERR numkeys should be greater than 0'),
   countNotPositive: error('ERR count should be greater than 0'),
   rankZero: error(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
