@@ -1,5 +1,6 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
+import { blockingLists } from './blocking-lists.js';
 import { hashes } from './hashes.js';
 import { keyCommands } from './keys.js';
 import { lists } from './lists.js';
@@ -11,6 +12,7 @@ export const engineCommands: readonly Command[] = [
   ...strings,
   ...keyCommands,
   ...lists,
+  ...blockingLists,
   ...hashes,
   ...sets,
   ...setOperations,
