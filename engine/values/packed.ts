@@ -1,0 +1,132 @@
+/**
+ * Editing packed values (listpacks, intsets) wherever their bytes lie: in a key's record, or in a scratch buffer where a new value is
+ * put together.
+ */
+import type { Database } from '../database.js';
+import type { Slot } from '../dictionary.js';
+import { View } from '../view.js';
+import {
+  listpackInteger,
+  listpackIsInteger,
+  listpackStringStart,
+  listpackText,
+  listpackTextLength,
+  resizeListpack,
+} from './listpack.js';
+
+/** One packed value that is being edited: `length` bytes of `buffer` from `start`, all three current after every {@link resize}. */
+export interface PackedPlace {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly length: number;
+  /** Changes the length, keeping the bytes that both lengths share. */
+  resize(length: number): void;
+}
+
+/** The packed value of a key. */
+export class PackedSlot implements PackedPlace {
+  private readonly view = new View();
+  private database!: Database;
+  private slot: Slot = 0;
+
+  get buffer(): Buffer {
+    return this.view.buffer;
+  }
+
+  get start(): number {
+    return this.view.start;
+  }
+
+  get length(): number {
+    return this.view.end - this.view.start;
+  }
+
+  /** Opens the value in `slot` for changing. It may be edited until something else changes in the database. */
+  open(database: Database, slot: Slot): this {
+    this.database = database;
+    this.slot = slot;
+    database.valueForWrite(slot, this.view);
+    return this;
+  }
+
+  resize(length: number): void {
+    this.database.resizeValue(this.slot, length);
+    this.database.valueForWrite(this.slot, this.view);
+  }
+}
+
+const SCRATCH_BYTES_KEPT = 1 << 20;
+
+/** A packed value that no key has yet. */
+export class PackedScratch implements PackedPlace {
+  buffer: Buffer = Buffer.allocUnsafeSlow(1024);
+  readonly start = 0;
+  length = 0;
+  private readonly bytes = new View();
+
+  /** Starts over, with no bytes. */
+  clear(): void {
+    this.length = 0;
+    if (this.buffer.length > SCRATCH_BYTES_KEPT) this.buffer = Buffer.allocUnsafeSlow(1024);
+  }
+
+  resize(length: number): void {
+    if (length > this.buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(length, this.buffer.length * 2));
+      this.buffer.copy(grown, 0, 0, this.length);
+      this.buffer = grown;
+    }
+    this.length = length;
+  }
+
+  /** The bytes as they are now. */
+  view(): View {
+    return this.bytes.on(this.buffer, 0, this.length);
+  }
+}
+
+/**
+ * Makes `removed` bytes at `offset` (whole elements) room for `inserted` bytes, which the caller fills with elements at once.
+ *
+ * @returns where in the place's buffer that room begins
+ */
+export function spliceListpack(
+  place: PackedPlace,
+  offset: number,
+  removed: number,
+  inserted: number,
+  countChange: number,
+): number {
+  const length = place.length + inserted - removed;
+  if (inserted > removed) place.resize(length);
+  resizeListpack(place.buffer, place.start, place.start + offset, removed, inserted, countChange);
+  if (inserted < removed) place.resize(length);
+  return place.start + offset;
+}
+
+/** The element as a reply: text of its own for an integer, else a view of the value's bytes. */
+export function listpackReply(buffer: Buffer, at: number, into: View): View | string {
+  if (listpackIsInteger(buffer, at)) return listpackText(buffer, at);
+  const from = listpackStringStart(buffer, at);
+  return into.on(buffer, from, from + listpackTextLength(buffer, at));
+}
+
+/** Room for the digits of one 64-bit integer, to be shown as a view. */
+export class Digits {
+  private readonly buffer = Buffer.allocUnsafeSlow(24);
+  private readonly digits = new View();
+
+  /** The decimal digits of `integer`, valid until the next call. */
+  of(integer: number | bigint): View {
+    const text = `${integer}`;
+    for (let i = 0; i < text.length; i++) this.buffer[i] = text.charCodeAt(i);
+    return this.digits.on(this.buffer, 0, text.length);
+  }
+}
+
+/** The element's text as a view: of the value's bytes, or of `digits` for an integer. */
+export function listpackView(buffer: Buffer, at: number, into: View, digits: Digits): View {
+  if (listpackIsInteger(buffer, at)) return digits.of(listpackInteger(buffer, at));
+  const from = listpackStringStart(buffer, at);
+  return into.on(buffer, from, from + listpackTextLength(buffer, at));
+}
