@@ -8,6 +8,13 @@ export const errors = {
   syntax: error('ERR syntax error'),
   noSuchKey: error('ERR no such key'),
   notInteger: error('ERR value is not an integer or out of range'),
+  notInt32: error('ERR value is out of range, value must between -2147483648 and 2147483647'),
+  idleTimeUnderLfu: error(
+    'ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+  ),
+  frequencyWithoutLfu: error(
+    'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+  ),
   outOfRange: error('ERR value is out of range'),
   outOfLongRange: error(
     'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',

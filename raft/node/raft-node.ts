@@ -141,7 +141,13 @@ export class RaftNode {
   private lastAppended: number;
   private appliedTerm: number;
   private ticks = 0;
+  /** Woken when no write is under way, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
+  private wakeFailed!: () => void;
+  private readonly whenFailed = new Promise<void>((resolve) => {
+    this.wakeFailed = resolve;
+  });
+  private onReplayed: ((index: number) => void) | undefined;
 
   /** What the log says was committed before this start: below it, nothing may be read, whatever the consistency. */
   readonly recoveredCommit: number;
@@ -391,7 +397,7 @@ export class RaftNode {
   // Start
 
   private async restore(snapshots: SnapshotStore): Promise<void> {
-    const reader = await snapshots.open();
+    const reader = await snapshots.openLatest();
     if (reader === undefined) return;
     const onRecovery = this.options.onRecovery;
     try {
@@ -411,12 +417,15 @@ export class RaftNode {
     const isSole = voters.length === 1 && voters[0]!.id === this.id;
     const from = this.appliedIndex;
     const target = isSole ? from + this.recovered.entries : this.recoveredCommit;
-    this.work();
-    while (this.appliedIndex < target && this.failed === undefined) {
-      this.options.onRecovery?.({ phase: 'replay', done: this.appliedIndex - from, total: target - from });
-      await new Promise<void>((resolve) => this.options.clock.afterInput(resolve));
-      this.work();
+    const onRecovery = this.options.onRecovery;
+    if (onRecovery !== undefined) {
+      this.onReplayed = (index) => onRecovery({ phase: 'replay', done: index - from, total: target - from });
     }
+    this.work();
+    if (this.failed === undefined) {
+      await Promise.race([this.whenApplied(target), this.whenFailed]);
+    }
+    this.onReplayed = undefined;
     if (this.failed !== undefined) throw this.failed;
   }
 
@@ -658,6 +667,7 @@ export class RaftNode {
   private advance(index: number, term: number): void {
     this.appliedIndex = index;
     this.appliedTerm = term;
+    this.onReplayed?.(index);
     if (this.appliedWaiters.length === 0) return;
     const due = this.appliedWaiters.filter((waiter) => waiter.index <= index);
     this.appliedWaiters = this.appliedWaiters.filter((waiter) => waiter.index > index);
@@ -667,7 +677,7 @@ export class RaftNode {
   private install(snapshot: SnapshotMetadata): void {
     this.isInstalling = true;
     const run = async (): Promise<void> => {
-      const reader = await this.snapshots.open();
+      const reader = await this.snapshots.openLatest();
       try {
         if (reader === undefined || reader.metadata.index !== snapshot.index) {
           throw new Error(
@@ -693,7 +703,8 @@ export class RaftNode {
 
   private positionNow(): SnapshotMetadata {
     if (this.isInstalling) throw new Error('a snapshot is being installed');
-    const { appliedIndex: index, appliedTerm: term } = this;
+    const index = this.appliedIndex;
+    const term = this.appliedTerm;
     return { index, term, membership: this.raft.membershipAt(index) };
   }
 
@@ -702,6 +713,7 @@ export class RaftNode {
     this.failed = error;
     this.tickTimer?.cancel();
     this.wakeDrain();
+    this.wakeFailed();
     this.options.onFailure(error);
   }
 }

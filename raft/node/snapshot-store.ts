@@ -50,7 +50,7 @@ export interface SnapshotStore {
   latest(): SnapshotInfo | undefined;
   begin(metadata: SnapshotMetadata): Promise<SnapshotWriter>;
   /** Reads the newest snapshot. It may be removed meanwhile: the reader keeps it. */
-  open(): Promise<SnapshotReader | undefined>;
+  openLatest(): Promise<SnapshotReader | undefined>;
 }
 
 export function snapshotFile({ index, term }: SnapshotMetadata): string {
@@ -100,7 +100,7 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.newest?.info;
   }
 
-  async open(): Promise<SnapshotReader | undefined> {
+  async openLatest(): Promise<SnapshotReader | undefined> {
     return this.newest === undefined ? undefined : openSnapshot(this.disk, this.newest.path);
   }
 
@@ -350,7 +350,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     };
   }
 
-  async open(): Promise<SnapshotReader | undefined> {
+  async openLatest(): Promise<SnapshotReader | undefined> {
     if (this.newest === undefined) return undefined;
     const { info, chunks } = this.newest;
     let at = 0;

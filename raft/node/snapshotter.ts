@@ -83,7 +83,7 @@ export class Snapshotter {
     const { snapshots } = this.options;
     for (let attempt = 0; attempt < 3; attempt++) {
       if ((snapshots.latest()?.metadata.index ?? -1) >= index) {
-        const reader = await snapshots.open();
+        const reader = await snapshots.openLatest();
         if (reader !== undefined) return reader;
       }
       await this.take();

@@ -26,6 +26,9 @@ export class ManualClock implements Clock {
     this.timers.push(timer);
     return { cancel: () => this.timers.splice(this.timers.indexOf(timer) >>> 0, 1) };
   }
+  afterInput(callback: () => void): void {
+    queueMicrotask(callback);
+  }
   advance(ms: number): void {
     const end = this.now + ms;
     for (;;) {

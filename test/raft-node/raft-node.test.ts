@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { drawIdentity } from '../../raft/node/identity.js';
+import { RaftNode } from '../../raft/node/raft-node.js';
+import { noTransport } from '../../raft/node/transport.js';
+import { diskError } from '../sim/disk.js';
+import { EventLoop } from '../sim/event-loop.js';
+import { Cluster, clusterId, WordList } from './cluster-harness.js';
+
+test('a single node in memory commits and applies within the call', async () => {
+  const machine = new WordList();
+  const clock = new EventLoop();
+  const members = [{ id: 5, address: 'host:5', learner: false }];
+  const node = await clock.settle(
+    RaftNode.start({
+      identity: drawIdentity(clusterId, 5, { members, removed: [] }),
+      clock,
+      transport: noTransport,
+      random: () => 0.5,
+      stateMachine: machine,
+      durability: 'high',
+      onFailure: (error) => assert.fail(error),
+    }),
+  );
+  assert.equal(node.status().role, 'leader');
+  const proposed = node.propose(Buffer.from('hello'));
+  node.flush();
+  assert.deepEqual(machine.words, ['hello']);
+  assert.equal(node.applied, proposed!.index);
+  await clock.settle(node.stop());
+  assert.equal(node.propose(Buffer.from('late')), undefined);
+});
+
+test('a log in memory stays small without snapshots', async () => {
+  const cluster = new Cluster([1], { isVolatile: true, snapshotLogBytes: 10_000, logTailBytes: 2_000 });
+  await cluster.startAll();
+  for (let i = 0; i < 500; i++) await cluster.propose(`word ${i}`);
+  const { logBytes, snapshot } = cluster.nodes.get(1)!.storageStatus();
+  assert.ok(logBytes < 30_000, `${logBytes} bytes of log`);
+  assert.ok(snapshot.index > 0);
+  await cluster.stopAll();
+});
+
+test('a single node over files is there again after stop, kill and power cut', async () => {
+  const cluster = new Cluster([1]);
+  await cluster.startAll();
+  const expected: string[] = [];
+  for (let round = 0; round < 12; round++) {
+    for (let i = 0; i < 20; i++) expected.push(`${round}.${i}`);
+    await cluster.propose(...expected.slice(-20));
+    if (round % 3 === 0) await cluster.stopAll();
+    else cluster.kill(1, round % 3 === 1);
+    const node = await cluster.start(1);
+    assert.equal(node.status().role, 'leader');
+    assert.deepEqual(cluster.words(1), expected);
+    assert.ok(node.recoveredCommit <= node.applied);
+  }
+  await cluster.stopAll();
+  assert.deepEqual(cluster.failures, []);
+});
+
+test('what is proposed in one turn costs one sync', async () => {
+  const cluster = new Cluster([1]);
+  await cluster.startAll();
+  const node = await cluster.elect();
+  await cluster.loop.run(2000);
+  const disk = cluster.disks.get(1)!;
+  const { sync } = { ...disk.counts };
+  let index = 0;
+  for (let i = 0; i < 50; i++) index = node.propose(Buffer.from(`${i}`))!.index;
+  await cluster.loop.settle(node.whenApplied(index));
+  assert.equal(disk.counts.sync - sync, 1);
+  await cluster.stopAll();
+});
+
+test('snapshots bound the log, and a restart takes the newest one and the log behind it', async () => {
+  const cluster = new Cluster([1], { snapshotLogBytes: 20_000, logTailBytes: 0, segmentBytes: 8_000 });
+  await cluster.startAll();
+  for (let i = 0; i < 60; i++) await cluster.propose(...Array.from({ length: 10 }, (_, j) => `${i}.${j}`));
+  const node = cluster.nodes.get(1)!;
+  await cluster.loop.run(100);
+  const expected = [...cluster.words(1)];
+  assert.equal(expected.length, 600);
+  const { snapshot, logBytes } = node.storageStatus();
+  assert.ok(snapshot.index > 300, `snapshot ${snapshot.index}`);
+  assert.ok(logBytes < 60_000, `${logBytes} bytes of log`);
+  cluster.kill(1);
+  const again = await cluster.start(1);
+  assert.deepEqual(cluster.words(1), expected);
+  assert.equal(cluster.machines.get(1)!.installs, 1);
+  assert.equal(again.recovered.snapshotIndex, snapshot.index);
+  const metadata = await cluster.loop.settle(again.takeSnapshot());
+  assert.equal(metadata.index, again.applied);
+  await cluster.stopAll();
+});
+
+test('a damaged newest snapshot: an older one serves if the log behind it is whole, else the node refuses', async () => {
+  const cluster = new Cluster([1], { segmentBytes: 4_000, logTailBytes: 0 });
+  await cluster.startAll();
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 30; i++) await cluster.propose(`${i} ${'x'.repeat(100)}`);
+  };
+  await fill();
+  await cluster.loop.settle(cluster.nodes.get(1)!.takeSnapshot());
+  await fill();
+  const keepsLog = cluster.disks.get(1)!.copy();
+  await cluster.loop.settle(cluster.nodes.get(1)!.takeSnapshot());
+  await cluster.loop.run(100);
+  const expected = [...cluster.words(1)];
+  cluster.kill(1);
+  const disk = cluster.disks.get(1)!;
+  const snapshots = disk.paths().filter((path) => path.endsWith('.snap'));
+  assert.equal(snapshots.length, 2);
+  const bytes = disk.contents(snapshots[1]!);
+  bytes[bytes.length - 30]! ^= 1;
+  disk.put(snapshots[1]!, bytes);
+  await assert.rejects(
+    cluster.start(1),
+    /the log begins at entry \d+, but the newest good snapshot ends at \d+/,
+  );
+  assert.match(cluster.notices.join('\n'), /snapshot-\d+-\d+\.snap is damaged at offset \d+/);
+  keepsLog.put(snapshots[1]!, bytes);
+  cluster.disks.set(1, keepsLog);
+  await cluster.start(1);
+  assert.deepEqual(cluster.words(1), expected);
+  await cluster.stopAll();
+});
+
+test('a disk that fails ends the node: nothing is acknowledged afterwards', async () => {
+  const cluster = new Cluster([1]);
+  await cluster.startAll();
+  await cluster.propose('before');
+  const disk = cluster.disks.get(1)! as unknown as { options: { fault?: unknown } };
+  disk.options.fault = (operation: string) => (operation === 'sync' ? diskError('EIO') : undefined);
+  const node = cluster.nodes.get(1)!;
+  const { index } = node.propose(Buffer.from('after'))!;
+  await cluster.loop.run(1000);
+  assert.ok(node.applied < index);
+  assert.deepEqual(cluster.words(1), ['before']);
+  assert.equal(cluster.failures.length, 1);
+  assert.match(cluster.failures[0]!, /sync of .* failed/);
+  await cluster.loop.settle(node.stop());
+});
+
+test('three nodes elect, replicate and survive the loss of any one of them', async () => {
+  for (const power of [false, true]) {
+    const cluster = new Cluster([1, 2, 3], {}, power ? 3 : 2);
+    await cluster.startAll();
+    const expected: string[] = [];
+    for (let round = 0; round < 6; round++) {
+      expected.push(`${round}a`, `${round}b`);
+      await cluster.propose(`${round}a`, `${round}b`);
+      const victim = (await cluster.elect()).id;
+      cluster.kill(victim, power);
+      expected.push(`${round}c`);
+      await cluster.propose(`${round}c`);
+      await cluster.start(victim);
+      await cluster.converge();
+      for (const id of cluster.ids) assert.deepEqual(cluster.words(id), expected);
+    }
+    await cluster.stopAll();
+    assert.deepEqual(cluster.failures, []);
+  }
+});
+
+test('all nodes stop and come back: the log is the cluster', async () => {
+  const cluster = new Cluster([1, 2, 3]);
+  await cluster.startAll();
+  await cluster.propose('a', 'b', 'c');
+  await cluster.converge();
+  await cluster.stopAll();
+  cluster.nodes.clear();
+  await cluster.startAll();
+  await cluster.converge();
+  for (const id of cluster.ids) assert.deepEqual(cluster.words(id), ['a', 'b', 'c']);
+  await cluster.stopAll();
+});
+
+test('a follower that is too far behind is sent a snapshot, in files and in memory', async () => {
+  for (const isVolatile of [false, true]) {
+    const transfers: string[] = [];
+    const cluster = new Cluster([1, 2, 3], {
+      isVolatile,
+      snapshotLogBytes: 5_000,
+      logTailBytes: 0,
+      segmentBytes: 2_000,
+      onTransfer: ({ direction, bytes, bytesTotal }) => {
+        if (bytes === bytesTotal) transfers.push(direction);
+      },
+    });
+    await cluster.startAll();
+    const leader = await cluster.elect();
+    const behind = cluster.ids.find((id) => id !== leader.id)!;
+    cluster.isolate(behind);
+    for (let i = 0; i < 100; i++) await cluster.propose(`word ${i}`);
+    cluster.heal();
+    await cluster.propose('last');
+    await cluster.converge();
+    assert.deepEqual(cluster.words(behind), cluster.words(leader.id));
+    assert.equal(cluster.machines.get(behind)!.installs, 1);
+    assert.deepEqual(transfers.sort(), ['in', 'out']);
+    if (!isVolatile) {
+      cluster.kill(behind, true);
+      await cluster.start(behind);
+      await cluster.converge();
+      assert.deepEqual(cluster.words(behind), cluster.words(leader.id));
+    }
+    await cluster.stopAll();
+    assert.deepEqual(cluster.failures, []);
+  }
+});
+
+test('a node joins as a learner, is promoted, and leadership moves to it', async () => {
+  const cluster = new Cluster([1]);
+  await cluster.start(1);
+  await cluster.propose('a', 'b');
+  await cluster.start(2, []);
+  const leader = cluster.nodes.get(1)!;
+  assert.ok('index' in leader.proposeMembership({ kind: 'add-learner', id: 2, address: 'host:2' }));
+  await cluster.converge();
+  let promoted = leader.proposeMembership({ kind: 'promote', id: 2 });
+  await cluster.loop.until(() => {
+    promoted = leader.proposeMembership({ kind: 'promote', id: 2 });
+    return 'index' in promoted;
+  });
+  await cluster.converge();
+  assert.ok(leader.transferLeadership(2));
+  await cluster.loop.until(() => cluster.nodes.get(2)!.status().role === 'leader');
+  await cluster.propose('c');
+  await cluster.converge();
+  assert.deepEqual(cluster.words(1), ['a', 'b', 'c']);
+  assert.deepEqual(cluster.words(2), ['a', 'b', 'c']);
+  await cluster.stopAll();
+});
+
+test('reads are answered on leader and follower, one answer for all of a turn, and dropped when nobody can tell', async () => {
+  const answered: number[] = [];
+  const dropped: number[] = [];
+  const cluster = new Cluster([1, 2, 3], {
+    onReadStates: (states) => answered.push(...states.map((state) => state.context)),
+    onReadsDropped: (contexts) => dropped.push(...contexts),
+  });
+  await cluster.startAll();
+  await cluster.propose('a');
+  await cluster.converge();
+  const leader = await cluster.elect();
+  const follower = cluster.nodes.get(cluster.ids.find((id) => id !== leader.id)!)!;
+  const contexts = [leader.readIndex()!, follower.readIndex()!];
+  assert.ok(await cluster.loop.until(() => contexts.every((context) => answered.includes(context))));
+  cluster.isolate(leader.id);
+  const lost = leader.readIndex()!;
+  assert.ok(await cluster.loop.until(() => dropped.includes(lost)));
+  assert.ok(!answered.includes(lost));
+  assert.equal(leader.leaseValid, false);
+  await cluster.stopAll();
+});
