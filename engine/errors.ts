@@ -50,7 +50,22 @@ export const errors = {
   lcsTooLong: error('ERR String too long for LCS'),
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
+  xxAndNx: error('ERR XX and NX options at the same time are not compatible'),
+  gtLtAndNx: error('ERR GT, LT, and/or NX options at the same time are not compatible'),
+  incrementPairs: error('ERR INCR option supports a single increment-element pair'),
+  scoreNotANumber: error('ERR resulting score is not a number (NaN)'),
+  boundNotFloat: error('ERR min or max is not a float'),
+  boundNotString: error('ERR min or max not valid string range item'),
+  limitByRank: error('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX'),
+  scoresByLex: error('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
+  weightNotFloat: error('ERR weight value is not a float'),
+  countNotPositive: error('ERR count should be greater than 0'),
+  timeoutNotFloat: error('ERR timeout is not a float or out of range'),
+  timeoutNegative: error('ERR timeout is negative'),
+  timeoutOutOfRange: error('ERR timeout is out of range'),
 
+  inputKeyNeeded: (command: string): ErrorReply =>
+    error(`ERR at least 1 input key is needed for '${command}' command`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),
