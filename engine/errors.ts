@@ -63,6 +63,12 @@ export const errors = {
   timeoutNotFloat: error('ERR timeout is not a float or out of range'),
   timeoutNegative: error('ERR timeout is negative'),
   timeoutOutOfRange: error('ERR timeout is out of range'),
+  indexOutOfRange: error('ERR index out of range'),
+  rankZero: error(
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
+  ),
+  countNegative: error("ERR COUNT can't be negative"),
+  maxlenNegative: error("ERR MAXLEN can't be negative"),
 
   inputKeyNeeded: (command: string): ErrorReply =>
     error(`ERR at least 1 input key is needed for '${command}' command`),

@@ -2,6 +2,7 @@
 import type { Command } from '../command.js';
 import { hashes } from './hashes.js';
 import { keyCommands } from './keys.js';
+import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { strings } from './strings.js';
@@ -13,6 +14,7 @@ import { zsets } from './zsets.js';
 export const engineCommands: readonly Command[] = [
   ...strings,
   ...keyCommands,
+  ...lists,
   ...hashes,
   ...sets,
   ...setOperations,
