@@ -7,6 +7,10 @@ import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { strings } from './strings.js';
+import { zsetOperations } from './zset-operations.js';
+import { zsetPops } from './zset-pops.js';
+import { zsetRanges } from './zset-ranges.js';
+import { zsets } from './zsets.js';
 
 export const engineCommands: readonly Command[] = [
   ...strings,
@@ -16,4 +20,8 @@ export const engineCommands: readonly Command[] = [
   ...hashes,
   ...sets,
   ...setOperations,
+  ...zsets,
+  ...zsetRanges,
+  ...zsetOperations,
+  ...zsetPops,
 ];
