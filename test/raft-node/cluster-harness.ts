@@ -77,7 +77,7 @@ class Port implements Transport {
     this.cluster.ports.set(this.id, this);
   }
 
-  setMembers(): void {}
+  setMembership(): void {}
 
   send(to: number, messages: readonly Message[]): void {
     for (const message of messages) {
