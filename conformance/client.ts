@@ -69,7 +69,7 @@ function agrees(reply: Reply, value: unknown): boolean {
       return value instanceof Error && (value.message === reply.text || /[^\x00-\x7f]/.test(reply.text));
     case 'simple':
     case 'bulk':
-      return Buffer.isBuffer(value) && value.toString("latin1") === reply.text;
+      return Buffer.isBuffer(value) && value.toString('latin1') === reply.text;
     case 'array':
       return (
         Array.isArray(value) &&

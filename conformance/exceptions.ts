@@ -65,7 +65,5 @@ export function explain(
   redis: string,
   redraft: string,
 ): KnownDifference | undefined {
-  return known.find(
-    (one) => one.command.test(command) && one.redis.test(redis) && one.redraft.test(redraft),
-  );
+  return known.find((one) => one.command.test(command) && one.redis.test(redis) && one.redraft.test(redraft));
 }

@@ -128,7 +128,7 @@ export function parseMatcher(directive: string): Matcher {
     default:
       throw new Error(
         `unknown directive [${directive}]: allowed are unordered, unordered-pairs, unordered-at N, unordered-pairs-at N, ~regexp, ` +
-          'within N, one-of WORDS, subset-of WORDS, shape, any, blocks, still, closes, raw, no-reply, times N, replies N, as NAME',
+          'within N, one-of WORDS, subset-of WORDS, shape, any, blocks, still, closes, raw, checksum, no-reply, times N, replies N, as NAME',
       );
   }
 }

@@ -69,7 +69,8 @@ function quotedAt(text: string, index: number): [bytes: string, next: number] {
  * @throws NotationError for unbalanced quotes and for characters outside ASCII
  */
 export function splitArguments(line: string): string[] {
-  if (/[^\x20-\x7e\t]/.test(line)) throw new NotationError('only printable ASCII; write other bytes as \\xHH');
+  if (/[^\x20-\x7e\t]/.test(line))
+    throw new NotationError('only printable ASCII; write other bytes as \\xHH');
   const words: string[] = [];
   let at = 0;
   for (;;) {

@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   const version = installedRedisVersion();
   const server = await startRedis();
   try {
-    if (!version?.startsWith('7.0.')) throw new Error(`redis-server is ${version}: the transcripts speak for 7.0`);
+    if (!version?.startsWith('7.0.'))
+      throw new Error(`redis-server is ${version}: the transcripts speak for 7.0`);
     for (const file of files) {
       const source = readFileSync(file, 'utf8');
       const transcript = parseTranscript(source, basename(file));

@@ -64,13 +64,13 @@ export class ReplyParser {
     if (end === this.offset || this.buffer[end - 1] !== CR) {
       throw new ReplySyntaxError(`a line of the reply ends without CR: ${this.excerpt()}`);
     }
-    const text = this.buffer.toString("latin1", this.offset, end - 1);
+    const text = this.buffer.toString('latin1', this.offset, end - 1);
     this.offset = end + 1;
     return text;
   }
 
   private excerpt(): string {
-    return JSON.stringify(this.buffer.toString("latin1", this.offset, this.offset + 40));
+    return JSON.stringify(this.buffer.toString('latin1', this.offset, this.offset + 40));
   }
 
   private count(text: string): number {
@@ -88,7 +88,7 @@ export class ReplyParser {
     if (this.buffer[end] !== CR || this.buffer[end + 1] !== LF) {
       throw new ReplySyntaxError(`a string of ${length} bytes is not followed by CRLF: ${this.excerpt()}`);
     }
-    const text = this.buffer.toString("latin1", this.offset, end);
+    const text = this.buffer.toString('latin1', this.offset, end);
     this.offset = end + 2;
     return text;
   }

@@ -11,6 +11,7 @@ import { ReplyClient } from './client.js';
 export interface RunningServer {
   name: string;
   connect(): Promise<ReplyClient>;
+  host: string;
   port: number;
   /** Ends the server, if it was started here. */
   stop(): Promise<void>;
@@ -87,7 +88,8 @@ async function startProcess(
       const client = await ReplyClient.connect(port);
       const reply = await client.call(['PING'], 2_000);
       client.close();
-      if (reply.type === 'simple') return { name, port, connect: () => ReplyClient.connect(port), stop };
+      if (reply.type === 'simple')
+        return { name, host: '127.0.0.1', port, connect: () => ReplyClient.connect(port), stop };
     } catch {
       // Not listening yet.
     }
@@ -107,7 +109,18 @@ export function startRedis(): Promise<RunningServer> {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
   }
   return startProcess('redis-server', 'redis-server', (port, dir) => [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+    ...[
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--daemonize',
+      'no',
+    ],
     ...['--dir', dir, '--enable-debug-command', 'yes', '--loglevel', 'warning'],
   ]);
 }
@@ -135,5 +148,5 @@ export async function openTarget(target: string): Promise<RunningServer> {
   const [, host, port] = match;
   const connect = (): Promise<ReplyClient> => ReplyClient.connect(Number(port), host);
   (await connect()).close();
-  return { name: target, port: Number(port), connect, stop: async () => {} };
+  return { name: target, host: host!, port: Number(port), connect, stop: async () => {} };
 }

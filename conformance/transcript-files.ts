@@ -29,5 +29,7 @@ export function transcriptFiles(families: readonly string[] = []): string[] {
   for (const family of families) {
     if (!names.includes(family)) throw new Error(`no transcript ${family}: there are ${names.join(', ')}`);
   }
-  return (families.length > 0 ? [...families] : names).map((name) => join(transcriptDirectory, `${name}.txt`));
+  return (families.length > 0 ? [...families] : names).map((name) =>
+    join(transcriptDirectory, `${name}.txt`),
+  );
 }

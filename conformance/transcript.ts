@@ -20,7 +20,7 @@
  * CONFIG SET are put back at its end.
  *
  * More directives: `blocks`, `still` (for `c2 [still]<`: no reply yet), `closes` (the server closes the connection after the reply), `raw` (the
- * arguments are sent as bare bytes), `no-reply`, `times N` (`${i}` counts, the last reply is recorded), `replies N`, `as NAME` (`${NAME}` is this
+ * arguments are sent as bare bytes), `checksum` (the CRC-64 that ends a DUMP payload is put behind the fourth word), `no-reply`, `times N` (`${i}` counts, the last reply is recorded), `replies N`, `as NAME` (`${NAME}` is this
  * reply's text from here on). `${text*N}` repeats, `${now+N}` and `${now-ms+N}` give the time.
  */
 import { exactMatcher, type Matcher, parseMatcher } from './matchers.js';
@@ -50,6 +50,7 @@ export interface Step {
   still: boolean;
   closes: boolean;
   raw: boolean;
+  checksum: boolean;
   noReply: boolean;
   times: number;
   replyCount: number;
@@ -110,6 +111,7 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
     still: false,
     closes: false,
     raw: false,
+    checksum: false,
     noReply: false,
     times: 1,
     replyCount: 1,
@@ -123,6 +125,7 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
     else if (name === 'still') step.still = true;
     else if (name === 'closes') step.closes = true;
     else if (name === 'raw') step.raw = true;
+    else if (name === 'checksum') step.checksum = true;
     else if (name === 'no-reply') step.noReply = true;
     else if (name === 'times' && Number(operand) > 0) step.times = Number(operand);
     else if (name === 'replies' && Number(operand) > 0) step.replyCount = Number(operand);
@@ -132,7 +135,8 @@ function parseStep(line: string, lineNumber: number): Step | undefined {
       step.exact = false;
     }
   }
-  if (step.still && step.command !== undefined) throw new Error('[still] belongs to a wait, such as c2 [still]<');
+  if (step.still && step.command !== undefined)
+    throw new Error('[still] belongs to a wait, such as c2 [still]<');
   return step;
 }
 
@@ -166,8 +170,8 @@ export function parseTranscript(source: string, name: string): Transcript {
   };
   const finishBlock = (): void => {
     if (block.length === 0) return;
-    if (!step) return fail(blockStart, new Error(`a reply without a command: ${block[0]}`));
     try {
+      if (!step) throw new Error(`a reply without a command: ${block[0]}`);
       const split = block.indexOf('(resp3)');
       const first = split < 0 ? block : block.slice(0, split);
       const common = first.length > 0 ? parseOutcome(first) : undefined;
@@ -179,13 +183,13 @@ export function parseTranscript(source: string, name: string): Transcript {
     block = [];
     step = undefined;
   };
-  lines.forEach((line, index) => {
+  for (const [index, line] of lines.entries()) {
     const lineNumber = index + 1;
     if (isText(line)) {
       finishBlock();
       step = undefined;
       (section?.items ?? transcript.preamble).push({ kind: 'text', line });
-      return;
+      continue;
     }
     if (line.startsWith('== ')) {
       finishBlock();
@@ -194,7 +198,7 @@ export function parseTranscript(source: string, name: string): Transcript {
       section = { name: match[1]!, line, lineNumber, protocols, items: [] };
       transcript.sections.push(section);
       step = undefined;
-      return;
+      continue;
     }
     const action = /^! (sleep|disconnect)(?: (.+))?$/.exec(line);
     let parsed: Step | undefined;
@@ -205,7 +209,7 @@ export function parseTranscript(source: string, name: string): Transcript {
     }
     if (action || parsed) {
       finishBlock();
-      if (!section) return fail(lineNumber, new Error('a command before the first section (== name)'));
+      if (!section) throw fail(lineNumber, new Error('a command before the first section (== name)'));
       if (action) {
         const verb = action[1] as Action['verb'];
         const operand = action[2] ?? '';
@@ -217,11 +221,11 @@ export function parseTranscript(source: string, name: string): Transcript {
         step = parsed!;
         section.items.push(step);
       }
-      return;
+      continue;
     }
     if (block.length === 0) blockStart = lineNumber;
     block.push(line);
-  });
+  }
   finishBlock();
   return transcript;
 }

@@ -14,7 +14,10 @@ export type { Facts } from './command-facts.js';
 
 /** What a read may know besides its request and database. */
 export interface ReadContext {
-  readonly keyspace: Pick<Keyspace, 'settings' | 'statistics' | 'slab' | 'hashSeed' | 'clockSeconds'> & {
+  readonly keyspace: Pick<
+    Keyspace,
+    'settings' | 'statistics' | 'slab' | 'hashSeed' | 'clockSeconds' | 'countsFrequency'
+  > & {
     database(id: number): ReadableDatabase;
   };
   /** Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below logged time. */

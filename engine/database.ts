@@ -45,6 +45,7 @@ export type ReadableDatabase = Pick<
   | 'isDue'
   | 'idleSeconds'
   | 'accessClock'
+  | 'accessFrequency'
   | 'slotBytes'
   | 'expiringCount'
 >;
@@ -293,6 +294,11 @@ export class Database extends Dictionary {
 
   idleSeconds(slot: Slot): number {
     return Math.max(0, this.keyspace.clockSeconds - this.accessClock(slot));
+  }
+
+  /** The LFU counter as OBJECT FREQ gives it: what time has left of it. */
+  accessFrequency(slot: Slot): number {
+    return this.keyspace.frequencyOf(this.accessClock(slot));
   }
 
   // ---- memory ----

@@ -8,6 +8,13 @@ export const errors = {
   syntax: error('ERR syntax error'),
   noSuchKey: error('ERR no such key'),
   notInteger: error('ERR value is not an integer or out of range'),
+  notInt32: error('ERR value is out of range, value must between -2147483648 and 2147483647'),
+  idleTimeUnderLfu: error(
+    'ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+  ),
+  frequencyWithoutLfu: error(
+    'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+  ),
   outOfRange: error('ERR value is out of range'),
   outOfLongRange: error(
     'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
@@ -43,6 +50,16 @@ export const errors = {
   lcsTooLong: error('ERR String too long for LCS'),
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
+  indexOutOfRange: error('ERR index out of range'),
+  keyCountNotPositive: error('ERR numkeys should be greater than 0'),
+  countNotPositive: error('ERR count should be greater than 0'),
+  rankZero: error(
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
+  ),
+  countNegative: error("ERR COUNT can't be negative"),
+  maxlenNegative: error("ERR MAXLEN can't be negative"),
+  timeoutNotFloat: error('ERR timeout is not a float or out of range'),
+  timeoutNegative: error('ERR timeout is negative'),
 
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>

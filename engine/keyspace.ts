@@ -4,6 +4,7 @@
 import { Database } from './database.js';
 import type { HashSeed } from './dictionary.js';
 import { type Encoding, type TypeName, typeOf } from './encoding.js';
+import { Frequency } from './frequency.js';
 import { stableHash } from './hash.js';
 import type { Settings } from './settings.js';
 import { Slab } from './slab.js';
@@ -45,6 +46,9 @@ export class Keyspace {
     evictedKeys: 0,
     changesSinceSnapshot: 0,
   };
+  /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
+  countsFrequency = false;
+  readonly frequency = new Frequency();
   /** Set while clients wait for keys. */
   onCreated: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */
@@ -149,14 +153,18 @@ export class Keyspace {
     return expired;
   }
 
-  /** The access time that a touched key gets. */
-  accessClock(_previous: number): number {
-    return this.clockSeconds;
+  /** The access word that a touched key gets. */
+  accessClock(previous: number): number {
+    return this.countsFrequency ? this.frequency.touched(previous, this.clockSeconds) : this.clockSeconds;
   }
 
-  /** The access time of a new key. */
+  /** The access word of a new key. */
   freshAccessClock(): number {
-    return this.clockSeconds;
+    return this.countsFrequency ? this.frequency.fresh(this.clockSeconds) : this.clockSeconds;
+  }
+
+  frequencyOf(accessWord: number): number {
+    return this.frequency.decayed(accessWord, this.clockSeconds);
   }
 
   private bucket(databaseId: number, key: View): number {

@@ -4,6 +4,7 @@
  */
 import { errors } from './errors.js';
 import { type Int64, parseInt64Bytes } from './numbers/int64.js';
+import type { ErrorReply } from './reply.js';
 import { View, writeLatin1 } from './view.js';
 
 const empty = Buffer.alloc(0);
@@ -87,6 +88,16 @@ export class Request {
     const value = this.int64OrUndefined(index);
     if (value === undefined) throw errors.notInteger;
     return value;
+  }
+
+  /**
+   * Argument `index` as a 32-bit integer. Throws `message` when it is none, or Redis's own words.
+   */
+  int32(index: number, message?: ErrorReply): number {
+    const value = this.int64OrUndefined(index);
+    if (value === undefined) throw message ?? errors.notInteger;
+    if (value < -0x80000000 || value > 0x7fffffff) throw message ?? errors.notInt32;
+    return Number(value);
   }
 
   /**

@@ -54,7 +54,6 @@ export function campaign(state: RaftState, kind: CampaignKind): void {
   invariant(state.role !== 'leader', 'a leader campaigns');
   setLeader(state, 0);
   state.resetElectionTimer();
-  state.campaignTick = state.leaseClock;
   if (kind === 'preVote') {
     state.role = 'preCandidate';
   } else {
@@ -98,14 +97,18 @@ function becomeLeader(state: RaftState): void {
   state.round = 0;
   state.roundWanted = false;
   state.progress.clear();
-  addProgress(state, state.log.lastIndex() + 1, state.campaignTick);
+  addProgress(state, state.log.lastIndex() + 1);
   // Entries of earlier terms can be committed only behind one of this term (Raft paper, 5.4.2 and 8).
   state.termStartIndex = state.appendOwn(EntryKind.noop, noPayload);
 }
 
-/** Starts to follow the progress of every member that has none yet. */
-export function addProgress(state: RaftState, next: number, leaseTick: number): void {
+/**
+ * Starts to follow the progress of every member that has none yet. None of them counts towards the lease before its first
+ * answer: who voted for this leader, or joined it, has not promised to refuse others yet.
+ */
+export function addProgress(state: RaftState, next: number): void {
   const { voters, learners } = state.memberships;
+  const leaseTick = state.leaseClock - state.config.electionTicks;
   for (const id of [...voters, ...learners]) {
     if (id === state.id || state.progress.has(id)) continue;
     state.progress.set(id, new Progress(id, next, state.ticks, leaseTick));
@@ -119,7 +122,7 @@ export function addProgress(state: RaftState, next: number, leaseTick: number): 
 export function leaseHeld(state: RaftState): boolean {
   const now = state.leaseClock;
   const heard = reachedByMajority(state.memberships.voters, (id) =>
-    id === state.id ? now : (state.progress.get(id)?.leaseTick ?? 0),
+    id === state.id ? now : (state.progress.get(id)?.leaseTick ?? Number.NEGATIVE_INFINITY),
   );
   return now - heard < state.config.electionTicks;
 }
@@ -133,7 +136,7 @@ export function inLease(state: RaftState): boolean {
 /** Whether the leader has heard nothing from a majority for an election timeout. */
 function quorumLost(state: RaftState): boolean {
   const heard = reachedByMajority(state.memberships.voters, (id) =>
-    id === state.id ? state.ticks : (state.progress.get(id)?.heardTick ?? 0),
+    id === state.id ? state.ticks : (state.progress.get(id)?.heardTick ?? Number.NEGATIVE_INFINITY),
   );
   return state.ticks - heard >= state.config.electionTicks;
 }

@@ -79,9 +79,9 @@ export class Log {
     return this.#snapshot === undefined ? this.#offset - 1 : 0;
   }
 
-  /** The snapshot that waits for the body to install it. */
+  /** The snapshot that is not both on disk and in the state machine yet. */
   get installing(): SnapshotMetadata | undefined {
-    return this.#installing;
+    return this.#installing ?? this.#snapshot;
   }
 
   snapshot(): SnapshotMetadata {

@@ -34,6 +34,8 @@ export type MembershipRefusal =
   | 'not-caught-up'
   /** It is the only voter. */
   | 'last-voter'
+  /** Too few voters of the new membership were heard from lately: the change could not be committed, nor taken back. */
+  | 'quorum-unreachable'
   | 'invalid-change';
 
 export const emptyMembership: Membership = { members: [], removed: [] };

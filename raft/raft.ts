@@ -23,6 +23,8 @@ import {
   type MembershipRefusal,
 } from './membership.js';
 import type { Message } from './messages.js';
+import type { Progress } from './progress.js';
+import { majority } from './quorum.js';
 import { askReadIndex, expireForwardedReads, handleReadIndex, handleReadIndexResponse } from './reads.js';
 import type { PeerStatus, Ready, SoftState, Status } from './ready.js';
 import {
@@ -208,9 +210,15 @@ export class Raft {
         progress.state === 'replicate' &&
         !progress.logLost &&
         progress.match >= state.termStartIndex &&
-        state.ticks - progress.heardTick < state.config.electionTicks;
+        isRecentlyActive(state, progress);
       if (!caughtUp) return { refused: 'not-caught-up' };
     }
+    const voters = membership.members.filter((member) => !member.learner);
+    const active = voters.filter(({ id }) => {
+      const progress = state.progress.get(id);
+      return id === state.id || (progress !== undefined && isRecentlyActive(state, progress));
+    });
+    if (active.length < majority(voters.length)) return { refused: 'quorum-unreachable' };
     const { term } = state;
     const index = state.appendOwn(EntryKind.membership, encodeMembership(membership));
     membershipChanged(state);
@@ -221,7 +229,8 @@ export class Raft {
    * Asks from which index on a read is linearizable; the answer comes in `Ready.readStates`, or the context in
    * `Ready.readsDropped`. A follower asks its leader. One context stands for all reads of a turn.
    *
-   * @param context never used before, not even before a restart (start from a random number): a late answer would pass for a new one
+   * @param context never used before, not even before a restart (start from a random number), or a late answer would pass for
+   *   a new one
    * @returns false if nobody can be asked, because no leader is known
    */
   readIndex(context: number): boolean {
@@ -242,7 +251,10 @@ export class Raft {
    * voter leads in any case.
    */
   setMayLead(mayLead: boolean): void {
-    this.#state.mayLead = mayLead;
+    const state = this.#state;
+    state.mayLead = mayLead;
+    const stands = state.role === 'candidate' || state.role === 'preCandidate';
+    if (stands && !state.promotable) becomeFollower(state, state.term, 0);
   }
 
   /** Whether this leader reached a majority within the last election timeout, and is not handing over. */
@@ -386,7 +398,7 @@ export class Raft {
         next: progress.next,
         state: progress.state,
         inflightBytes: progress.inflightBytes,
-        recentActive: state.ticks - progress.heardTick < state.config.electionTicks,
+        recentActive: isRecentlyActive(state, progress),
         logLost: progress.logLost,
       });
     }
@@ -409,6 +421,10 @@ export class Raft {
       peers,
     };
   }
+}
+
+function isRecentlyActive(state: RaftState, progress: Progress): boolean {
+  return state.ticks - progress.heardTick < state.config.electionTicks;
 }
 
 const nothing: readonly never[] = [];

@@ -134,7 +134,7 @@ export function membershipChanged(state: RaftState): void {
   for (const id of state.progress.keys()) {
     if (!state.memberships.isMember(id)) state.progress.delete(id);
   }
-  addProgress(state, state.log.lastIndex(), state.leaseClock - state.config.electionTicks);
+  addProgress(state, state.log.lastIndex());
   if (state.transferTarget !== 0 && !state.memberships.isVoter(state.transferTarget)) {
     state.transferTarget = 0;
     state.transferSent = false;

@@ -93,8 +93,6 @@ export class RaftState {
 
   /** Candidates: answers so far. */
   votes = new Map<NodeId, boolean>();
-  /** The lease clock at the start of the campaign. */
-  campaignTick = 0;
 
   /** Leader: every other member. */
   progress = new Map<NodeId, Progress>();

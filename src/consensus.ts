@@ -1,13 +1,74 @@
-/** What the program needs of its consensus node, whatever disk and network that has. */
-import type { Consensus } from './replica.js';
+/** The consensus node as the program sees it: asked on every command, so that nothing is asked of the core that a field can tell. */
+import type { Membership, SoftState } from '../raft/index.js';
+import type { RaftNode } from '../raft/node/index.js';
 
-export interface ConsensusNode extends Consensus {
+export class ConsensusNode {
+  private softState: SoftState = { role: 'follower', leader: 0, term: 0 };
+  private membership: Membership = { members: [], removed: [] };
+  /** Whether an entry of the own term is committed: before that a leader may not know all that was acknowledged (thesis, 6.4). */
+  private ownTermCommitted = false;
+  private raftNode: RaftNode | undefined;
+
+  /** Binds the node once it has started. */
+  bind(node: RaftNode): void {
+    this.raftNode = node;
+    const { role, leader, term, membership } = node.status();
+    this.softState = { role, leader, term };
+    this.membership = membership;
+  }
+
+  noteSoftState(state: SoftState): void {
+    this.softState = state;
+    this.ownTermCommitted = false;
+  }
+
+  noteMembership(membership: Membership): void {
+    this.membership = membership;
+  }
+
+  /** The node itself, for whoever administers it. */
+  get node(): RaftNode {
+    return this.raftNode!;
+  }
+
+  get isLeader(): boolean {
+    return this.softState.role === 'leader';
+  }
+
+  get members(): Membership['members'] {
+    return this.membership.members;
+  }
+
   /** host:port of the leader, as it is advertised; undefined while none is known. */
-  readonly leaderAddress: string | undefined;
+  get leaderAddress(): string | undefined {
+    const { leader } = this.softState;
+    return this.membership.members.find((member) => member.id === leader)?.address;
+  }
+
+  /** Appends a payload if this node leads; undefined when it does not. */
+  propose(payload: Uint8Array): { readonly index: number; readonly term: number } | undefined {
+    return this.node.propose(payload);
+  }
+
+  /** Does now what follows from proposals: with a log in memory and no peers they are applied then. */
+  flush(): void {
+    this.node.flush();
+  }
+
   /** Asks from when on a read is linearizable; the answer comes with the context returned. Undefined: nobody can be asked. */
-  readIndex(): number | undefined;
-  /** Whether a read on the applied state is linearizable without asking anybody: a sole voter that has committed in its own term. */
-  readsAreLocal(): boolean;
+  readIndex(): number | undefined {
+    return this.node.readIndex();
+  }
+
+  /** Whether a read on the applied state is linearizable without asking anybody: a sole member that has committed in its own term. */
+  readsAreLocal(): boolean {
+    if (!this.isLeader || this.membership.members.length !== 1) return false;
+    this.ownTermCommitted ||= this.node.status().ownTermCommitted;
+    return this.ownTermCommitted;
+  }
+
   /** Whether the leader heard from a quorum within the last election timeout. */
-  readonly leaseValid: boolean;
+  get leaseValid(): boolean {
+    return this.node.leaseValid;
+  }
 }

@@ -14,8 +14,9 @@ import {
   RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
+import { Configuration } from './configuration.js';
 import type { Consistency } from './connection.js';
-import type { ConsensusNode } from './consensus.js';
+import { ConsensusNode } from './consensus.js';
 import { createLog, type Log } from './log.js';
 import { Server } from './server.js';
 import { EngineStateMachine } from './state-machine.js';
@@ -37,12 +38,16 @@ export interface RedraftOptions {
   readonly password?: string;
   readonly maxClients?: number;
   readonly settings?: Partial<Settings>;
+  /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
+  readonly configuration?: Readonly<Record<string, string>>;
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
   readonly log?: Log;
   /** Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped answering by then. */
   readonly onFailure?: (error: Error) => void;
+  /** Called when a client asks for SHUTDOWN. */
+  readonly onShutdown?: () => void;
   readonly onRecovery?: (progress: RecoveryProgress) => void;
 }
 
@@ -89,6 +94,7 @@ export class Redraft {
         replay,
       );
       let server: Server | undefined;
+      const consensus = new ConsensusNode();
       const node = await RaftNode.start({
         identity,
         directory,
@@ -106,13 +112,15 @@ export class Redraft {
           for (const context of contexts) server?.reads.dropped(context);
         },
         onSoftState: (state) => {
+          consensus.noteSoftState(state);
           if (state.role !== 'leader') server?.replica.abandon();
         },
+        onMembership: (membership) => consensus.noteMembership(membership),
         onFailure: fail,
         onNotice: (text) => log.notice(text),
         onRecovery: options.onRecovery,
       });
-      const consensus = consensusOf(node);
+      consensus.bind(node);
       server = new Server(
         machine.engine,
         consensus,
@@ -120,10 +128,14 @@ export class Redraft {
         {
           host: options.host ?? '127.0.0.1',
           port: options.port ?? 0,
-          password: options.password ?? '',
+          configuration: new Configuration({
+            requirepass: options.password ?? '',
+            maxclients: `${options.maxClients ?? 10_000}`,
+            ...options.configuration,
+          }),
+          shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',
-          maxClients: options.maxClients ?? 10_000,
           log,
         },
         (what, error) =>
@@ -142,6 +154,7 @@ export class Redraft {
       }
       let keys = 0;
       for (const database of machine.engine.keyspace.used()) keys += database.size;
+      server.keysLoaded = keys;
       const recovery = {
         entries: node.recovered.entries,
         snapshotIndex: node.recovered.snapshotIndex,
@@ -205,26 +218,4 @@ function replay(engine: Engine, entries: readonly Entry[]): void {
       engine.appliedIndex = index;
     }
   }
-}
-
-function consensusOf(node: RaftNode): ConsensusNode {
-  return {
-    propose: (payload) => node.propose(payload),
-    flush: () => node.flush(),
-    readIndex: () => node.readIndex(),
-    get isLeader() {
-      return node.status().role === 'leader';
-    },
-    get leaderAddress() {
-      const { leader, membership } = node.status();
-      return membership.members.find((member) => member.id === leader)?.address;
-    },
-    readsAreLocal() {
-      const { role, membership } = node.status();
-      return role === 'leader' && membership.members.length === 1;
-    },
-    get leaseValid() {
-      return node.leaseValid;
-    },
-  };
 }

@@ -13,6 +13,7 @@ import {
   type WatchedKey,
 } from '../engine/index.js';
 import { type Entry, EntryKind } from '../raft/index.js';
+import type { ConsensusNode } from './consensus.js';
 import { replies } from './replies.js';
 
 /** Who gets the reply to an item: a connection, or the program itself. */
@@ -48,15 +49,6 @@ export class PendingEntry {
   }
 }
 
-/** What the replica needs of the consensus node. */
-export interface Consensus {
-  /** Appends a payload if this node leads; undefined when it does not. */
-  propose(payload: Uint8Array): { readonly index: number; readonly term: number } | undefined;
-  /** Does now what follows from proposals: with a log in memory and no peers they are applied then. */
-  flush(): void;
-  readonly isLeader: boolean;
-}
-
 export interface ReplicaEvents {
   /** A session of this node's start that waited has its reply. */
   wake(session: Session, reply: Reply): void;
@@ -76,7 +68,7 @@ export class Replica implements ApplyListener {
 
   constructor(
     public engine: Engine,
-    private readonly consensus: Consensus,
+    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
     private readonly session: Session,
     private readonly clock: () => number,
     private readonly randomSeed: () => number,

@@ -2,19 +2,22 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
   type Engine,
   type EntryBuilder,
-  type ErrorReply,
+  ErrorReply,
   engineCommands,
   type Reply,
   type Runnable,
   type Session,
 } from '../engine/index.js';
+import type { RaftNode } from '../raft/node/index.js';
 import { programCommands } from './commands/index.js';
+import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
 import type { Log } from './log.js';
@@ -33,11 +36,12 @@ export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly password: string;
+  readonly configuration: Configuration;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
-  readonly maxClients: number;
   readonly log: Log;
+  /** A client asked for the end. */
+  readonly shutdown: () => void;
 }
 
 /** CLIENT PAUSE. */
@@ -53,9 +57,23 @@ export class Server {
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly log: Log;
+  readonly configuration: Configuration;
+  /** Facts about every command, derived from the table when first asked for. */
+  private commandCatalog: CommandCatalog | undefined;
+  /** New at each start, as Redis's run id. */
+  readonly runId = randomBytes(20).toString('hex');
+  readonly configFile = '';
   password: string;
   consistency: Consistency;
   maxClients: number;
+  keysLoaded = 0;
+  peakMemory = 0;
+  readonly snapshots = {
+    lastSeconds: Math.floor(Date.now() / 1000),
+    lastSucceeded: true,
+    lastDurationSeconds: -1,
+    count: 0,
+  };
   outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
   paused: Pause | undefined;
   readonly startedMs = Date.now();
@@ -73,18 +91,19 @@ export class Server {
 
   constructor(
     engine: Engine,
-    readonly node: ConsensusNode,
+    readonly consensus: ConsensusNode,
     readonly session: Session,
     private readonly options: ServerOptions,
     private readonly failed: (what: string, error: unknown) => void,
   ) {
     this.log = options.log;
-    this.password = options.password;
+    this.configuration = options.configuration;
+    this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
-    this.maxClients = options.maxClients;
+    this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(
       engine,
-      node,
+      consensus,
       session,
       () => this.clock(),
       () => randomInt(0x1_0000_0000),
@@ -95,7 +114,7 @@ export class Server {
       },
     );
     this.reads = new ReadQueue(
-      () => node.readIndex(),
+      () => consensus.readIndex(),
       () => this.engine.appliedIndex,
       () => this.notLeading(),
       () => this.flushOutputs(),
@@ -105,6 +124,16 @@ export class Server {
     );
     this.ticker = setInterval(() => this.tick(), TICK_MS);
     this.ticker.unref();
+  }
+
+  /** The consensus node itself, for whoever looks at or administers the cluster. */
+  get node(): RaftNode {
+    return this.consensus.node;
+  }
+
+  get catalog(): CommandCatalog {
+    this.commandCatalog ??= new CommandCatalog(this.table.commands);
+    return this.commandCatalog;
   }
 
   /** The state machine; another one after a snapshot was installed. */
@@ -204,14 +233,14 @@ export class Server {
   // ---- consistency and leadership ----
 
   get isLeader(): boolean {
-    return this.node.isLeader;
+    return this.consensus.isLeader;
   }
 
   /** Whether a read may run on the state as it stands. */
   mayReadNow(consistency: Consistency): boolean {
     if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
-    if (!this.node.isLeader || this.meetsDueKey()) return false;
-    return consistency === 'medium' ? this.node.leaseValid : this.node.readsAreLocal();
+    if (!this.consensus.isLeader || this.meetsDueKey()) return false;
+    return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.readsAreLocal();
   }
 
   /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
@@ -223,8 +252,8 @@ export class Server {
   /** Why this node cannot serve a read at all, or undefined. */
   refuseRead(consistency: Consistency): ErrorReply | undefined {
     if (consistency === 'low') return undefined;
-    if (!this.node.isLeader) return this.notLeading();
-    if (consistency === 'medium' && !this.node.leaseValid) {
+    if (!this.consensus.isLeader) return this.notLeading();
+    if (consistency === 'medium' && !this.consensus.leaseValid) {
       return replies.noLeader('this leader has lost contact with its quorum');
     }
     return undefined;
@@ -232,11 +261,11 @@ export class Server {
 
   /** Why this node cannot take a write now, or undefined. */
   refuseWrite(_needsMemory: boolean): ErrorReply | undefined {
-    return this.node.isLeader ? undefined : this.notLeading();
+    return this.consensus.isLeader ? undefined : this.notLeading();
   }
 
   private notLeading(): ErrorReply {
-    const leader = this.node.leaderAddress;
+    const leader = this.consensus.leaderAddress;
     return leader === undefined ? replies.notLeader() : replies.tryLeader(leader);
   }
 
@@ -279,6 +308,65 @@ export class Server {
       if (this.freeing) setImmediate(step);
     };
     setImmediate(step);
+  }
+
+  clockUs(): number {
+    return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+  }
+
+  // ---- administration ----
+
+  /** Puts checked changes of the configuration into force on this node. */
+  configure(changes: readonly ConfigChange[]): void {
+    this.configuration.apply(changes);
+    this.password = this.configuration.text('requirepass');
+    this.maxClients = this.configuration.integer('maxclients');
+  }
+
+  /** CONFIG REWRITE. */
+  async rewriteConfiguration(): Promise<void> {
+    throw new ErrorReply('ERR The server is running without a config file');
+  }
+
+  async takeSnapshot(): Promise<void> {
+    const began = this.clock();
+    try {
+      await this.node.takeSnapshot();
+      this.snapshots.lastSucceeded = true;
+      this.snapshots.count++;
+      this.snapshots.lastSeconds = Math.floor(this.clock() / 1000);
+      this.snapshots.lastDurationSeconds = Math.round((this.clock() - began) / 1000);
+      this.engine.keyspace.statistics.changesSinceSnapshot = 0;
+    } catch (error) {
+      this.snapshots.lastSucceeded = false;
+      throw error;
+    }
+  }
+
+  shutdown(): void {
+    this.options.shutdown();
+  }
+
+  /** Bytes that keys and values take, and what they are kept in. */
+  usedMemory(): number {
+    const { slab, databases } = this.engine.keyspace;
+    let used = slab.usedBytes;
+    for (const database of databases) used += database?.overheadBytes ?? 0;
+    this.peakMemory = Math.max(this.peakMemory, used);
+    return used;
+  }
+
+  /** How many followers have all that was committed; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
+  async waitForReplicas(wanted: number, timeoutMs: number): Promise<number> {
+    const { commit } = this.node.status();
+    const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
+    for (;;) {
+      const caughtUp = this.node
+        .status()
+        .peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+      if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
+    }
   }
 
   // ---- pauses ----

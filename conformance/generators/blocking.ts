@@ -50,7 +50,11 @@ function wait(random: Random): string[] {
     }
     case 5:
     case 6:
-      return [random.pick(['BZPOPMIN', 'BZPOPMAX']), ...random.many(1, 2, () => zsetKey(random)), timeout(random)];
+      return [
+        random.pick(['BZPOPMIN', 'BZPOPMAX']),
+        ...random.many(1, 2, () => zsetKey(random)),
+        timeout(random),
+      ];
     default: {
       const keys = random.many(1, 2, () => zsetKey(random));
       return [
@@ -67,7 +71,11 @@ function change(random: Random): string[] {
     case 1:
     case 2:
     case 3:
-      return [random.pick(['RPUSH', 'LPUSH']), anyKey(random), ...random.many(1, 4, () => String(random.below(20)))];
+      return [
+        random.pick(['RPUSH', 'LPUSH']),
+        anyKey(random),
+        ...random.many(1, 4, () => String(random.below(20))),
+      ];
     case 4:
     case 5:
     case 6:
@@ -100,9 +108,11 @@ function change(random: Random): string[] {
 function transaction(random: Random): Unit {
   const connection = waiterCount;
   return {
-    commands: [['MULTI'], ...random.many(1, 4, () => (random.oneIn(6) ? wait(random) : change(random))), ['EXEC']].map(
-      (words) => ({ words, connection }),
-    ),
+    commands: [
+      ['MULTI'],
+      ...random.many(1, 4, () => (random.oneIn(6) ? wait(random) : change(random))),
+      ['EXEC'],
+    ].map((words) => ({ words, connection })),
   };
 }
 

@@ -3,14 +3,64 @@ import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';
 import { shape, spoil, unordered, unorderedPairs, value } from '../live/words.js';
-import type { Reply } from '../reply.js';
+import { type Reply, textOf } from '../reply.js';
 
 /** Commands whose introspection must be equal. */
 const names = [
-  ...['get', 'set', 'append', 'mget', 'mset', 'lpush', 'lmpop', 'blpop', 'blmove', 'sort', 'sort_ro', 'zadd', 'zunion'],
-  ...['zunionstore', 'zrangestore', 'georadius', 'geosearchstore', 'migrate', 'restore', 'object', 'hset', 'eval', 'scan'],
-  ...['bitfield', 'bitop', 'pfcount', 'pfmerge', 'multi', 'exec', 'watch', 'select', 'auth', 'hello', 'copy', 'move', 'lcs'],
-  ...['expire', 'object|encoding', 'config|get', 'client|kill', 'memory|usage', 'sintercard', 'smove', 'nosuch', 'GETEX', 'xx|y'],
+  ...[
+    'get',
+    'set',
+    'append',
+    'mget',
+    'mset',
+    'lpush',
+    'lmpop',
+    'blpop',
+    'blmove',
+    'sort',
+    'sort_ro',
+    'zadd',
+    'zunion',
+  ],
+  ...[
+    'zunionstore',
+    'zrangestore',
+    'georadius',
+    'geosearchstore',
+    'migrate',
+    'restore',
+    'object',
+    'hset',
+    'eval',
+    'scan',
+  ],
+  ...[
+    'bitfield',
+    'bitop',
+    'pfcount',
+    'pfmerge',
+    'multi',
+    'exec',
+    'watch',
+    'select',
+    'auth',
+    'hello',
+    'copy',
+    'move',
+    'lcs',
+  ],
+  ...[
+    'expire',
+    'object|encoding',
+    'config|get',
+    'client|kill',
+    'memory|usage',
+    'sintercard',
+    'smove',
+    'nosuch',
+    'GETEX',
+    'xx|y',
+  ],
 ];
 
 function name(random: Random): string {
@@ -24,7 +74,8 @@ function commandRow(reply: Reply): Reply {
 
 function sortDeep(reply: Reply): Reply {
   if ('items' in reply) return unordered({ ...reply, items: reply.items.map(sortDeep) });
-  if ('entries' in reply) return unordered({ ...reply, entries: reply.entries.map(([k, v]) => [k, sortDeep(v)]) });
+  if ('entries' in reply)
+    return unordered({ ...reply, entries: reply.entries.map(([k, v]) => [k, sortDeep(v)]) });
   return reply;
 }
 
@@ -83,6 +134,23 @@ function settings(random: Random): Unit {
   return command(spoil(random, words), { normalise: unorderedPairs });
 }
 
+/** The names of INFO's fields: every field that Redis has must be there, whatever it says. */
+function infoFields(random: Random): Unit {
+  const section = random.pick(['server', 'clients', 'memory', 'persistence', 'stats', 'replication', 'cpu']);
+  return {
+    crossScript: {
+      name: `the fields of INFO ${section}`,
+      async run(reference, target) {
+        const names = (reply: Reply): string[] =>
+          [...(textOf(reply) ?? '').matchAll(/^([a-z_0-9]+):/gm)].map((match) => match[1]!);
+        const there = new Set(names(await target(['INFO', section])));
+        const missing = names(await reference(['INFO', section])).filter((name) => !there.has(name));
+        return missing.length === 0 ? undefined : `missing: ${missing.join(', ')}`;
+      },
+    },
+  };
+}
+
 export const family: Family = {
   name: 'connection',
   settings: { 'maxmemory-policy': 'noeviction' },
@@ -94,17 +162,44 @@ export const family: Family = {
     [2, () => ['CLIENT', 'GETNAME']],
     [1, () => command(['CLIENT', 'ID'], { normalise: shape })],
     [1, (random) => spoil(random, ['CLIENT', 'NO-EVICT', random.pick(['ON', 'OFF', 'maybe'])])],
-    [1, (random) => ['CLIENT', 'UNBLOCK', random.pick(['999999', 'x', '-1']), ...random.maybe(() => ['ERROR'])]],
-    [1, (random) => ['CLIENT', 'KILL', ...random.pick([['ID', '999999'], ['1.2.3.4:5'], ['ID', 'x'], ['TYPE', 'nope'], ['ADDR', 'x']])]],
+    [
+      1,
+      (random) => ['CLIENT', 'UNBLOCK', random.pick(['999999', 'x', '-1']), ...random.maybe(() => ['ERROR'])],
+    ],
+    [
+      1,
+      (random) => [
+        'CLIENT',
+        'KILL',
+        ...random.pick([['ID', '999999'], ['1.2.3.4:5'], ['ID', 'x'], ['TYPE', 'nope'], ['ADDR', 'x']]),
+      ],
+    ],
     [1, () => ['CLIENT', 'UNPAUSE']],
     [1, (random) => ['CLIENT', random.pick(['NOPE', 'REPLY', 'TRACKINGINFO', 'GETREDIR', 'CACHING'])]],
     [1, () => command(['COMMAND', 'COUNT'], { normalise: shape })],
-    [6, (random) => command(['COMMAND', 'INFO', ...random.many(1, 2, () => name(random))], { normalise: commandRow })],
+    [
+      6,
+      (random) =>
+        command(['COMMAND', 'INFO', ...random.many(1, 2, () => name(random))], { normalise: commandRow }),
+    ],
     [6, (random) => command(['COMMAND', 'DOCS', name(random)], { normalise: commandRow })],
-    [6, (random) => ['COMMAND', random.pick(['GETKEYS', 'GETKEYS', 'GETKEYSANDFLAGS']), ...someCommand(random)]],
+    [
+      6,
+      (random) => ['COMMAND', random.pick(['GETKEYS', 'GETKEYS', 'GETKEYSANDFLAGS']), ...someCommand(random)],
+    ],
     [1, () => ['COMMAND', 'NOPE']],
     [1, () => ['COMMAND', 'COUNT', 'x']],
     [5, settings],
+    [1, infoFields],
+    [1, () => ['CONFIG', 'RESETSTAT']],
+    [1, (random) => command(['CLIENT', random.pick(['INFO', 'LIST'])], { normalise: shape })],
+    [
+      2,
+      (random) => {
+        const pattern = random.pick(['get*', 'z*', 'nosuch', '*store', 'bit???', '[sg]et']);
+        return command(['COMMAND', 'LIST', 'FILTERBY', 'PATTERN', pattern], { normalise: unordered });
+      },
+    ],
     [1, () => command(['TIME'], { normalise: shape })],
     [1, () => command(['LASTSAVE'], { normalise: shape })],
     [1, () => command(['MEMORY', 'USAGE', 'nosuchkey'])],
@@ -113,9 +208,19 @@ export const family: Family = {
     [1, (random) => ['AUTH', random.pick(['default', 'nobody']), random.pick(['x', ''])]],
     [1, (random) => ['HELLO', random.pick(['1', '4', 'x', '-1', '2.0'])]],
     [1, () => ['RESET', 'x']],
-    [1, (random) => spoil(random, [random.pick(['NOSUCHCOMMAND', 'get ', '', 'a\r\nb', 'x'.repeat(200)]), value(random)])],
+    [
+      1,
+      (random) =>
+        spoil(random, [random.pick(['NOSUCHCOMMAND', 'get ', '', 'a\r\nb', 'x'.repeat(200)]), value(random)]),
+    ],
     [1, (random) => ['NOSUCH', ...random.many(0, 12, () => value(random))]],
-    [1, (random) => [random.pick(['DEBUG', 'MEMORY', 'CONFIG', 'CLIENT', 'COMMAND', 'OBJECT', 'LATENCY']), 'NOSUCH']],
+    [
+      1,
+      (random) => [
+        random.pick(['DEBUG', 'MEMORY', 'CONFIG', 'CLIENT', 'COMMAND', 'OBJECT', 'LATENCY']),
+        'NOSUCH',
+      ],
+    ],
     [1, (random) => ['WAIT', '0', random.pick(['0', '-1', 'x'])]],
     [1, () => ['READONLY']],
   ],

@@ -1,9 +1,9 @@
 /** DUMP of either server is restored by the other. */
 import type { Random } from '../live/random.js';
-import { type Reply, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
-import { key, seconds, shape, spoil, tolerance } from '../live/words.js';
 import { command } from '../live/unit.js';
+import { key, seconds, shape, spoil, tolerance } from '../live/words.js';
+import { type Reply, textOf } from '../reply.js';
 import { makeKey } from './keys.js';
 
 /** A larger value, so that LZF strings, several quicklist nodes and big encodings occur. */
@@ -13,7 +13,11 @@ function large(random: Random): string[] {
   const items = Array.from({ length: count }, () => random.below(1_000_000));
   switch (random.below(6)) {
     case 0:
-      return ['SET', name, random.pick(['ab', 'x', 'abcdefgh', 'The quick brown fox ']).repeat(random.between(5, 300))];
+      return [
+        'SET',
+        name,
+        random.pick(['ab', 'x', 'abcdefgh', 'The quick brown fox ']).repeat(random.between(5, 300)),
+      ];
     case 1:
       return ['RPUSH', name, ...items.map((item) => `item:${item}`)];
     case 2:
@@ -67,7 +71,9 @@ function restoreSame(random: Random): Unit {
       random.maybe(() => ['FREQ', random.pick(['0', '255', '256', '-1', 'x'])], 6),
     ])
     .flat();
-  const ttl = options.includes('ABSTTL') ? random.pick(['33177117420000', '0', '1', 'x']) : random.pick(['0', '90000000', '-1', 'x']);
+  const ttl = options.includes('ABSTTL')
+    ? random.pick(['33177117420000', '0', '1', 'x'])
+    : random.pick(['0', '90000000', '-1', 'x']);
   return {
     crossScript: {
       name: `RESTORE ${to} ${ttl} <DUMP ${from}${damage === undefined ? '' : ', damaged'}> ${options.join(' ')}`,
@@ -89,6 +95,35 @@ function restoreSame(random: Random): Unit {
   };
 }
 
+/** Keys travel to the other server and back; what each MIGRATE answers must be the same both ways. */
+function migrate(random: Random): Unit {
+  const keys = random.many(1, 3, () => key(random));
+  const several = keys.length > 1 || random.oneIn(3);
+  return {
+    crossScript: {
+      name: `MIGRATE ${keys.join(' ')} there and back`,
+      async run(reference, target, addresses) {
+        const words = (to: { host: string; port: number }, options: string[]): string[] => [
+          ...['MIGRATE', to.host, String(to.port), several ? '' : keys[0]!, '0', '5000', ...options],
+          ...(several ? ['KEYS', ...keys] : []),
+        ];
+        const text = (reply: Reply): string => `${reply.type} ${textOf(reply)}`;
+        // Both have the same keys: without REPLACE both must be refused, in the same words.
+        const refused = [
+          text(await reference(words(addresses.target, ['COPY']))),
+          text(await target(words(addresses.reference, ['COPY']))),
+        ];
+        if (refused[0] !== refused[1]) return `without REPLACE: Redis: ${refused[0]}; here: ${refused[1]}`;
+        const there = text(await reference(words(addresses.target, ['REPLACE'])));
+        const left = text(await reference(['EXISTS', ...keys]));
+        const back = text(await target(words(addresses.reference, ['REPLACE', 'COPY'])));
+        if (left !== 'integer 0') return `Redis keeps keys which it migrated: ${there}, ${left}`;
+        return there === back ? undefined : `Redis: ${there}; here: ${back}`;
+      },
+    },
+  };
+}
+
 export const family: Family = {
   name: 'dump',
   generators: [
@@ -96,7 +131,8 @@ export const family: Family = {
     [6, large],
     [8, exchange],
     [6, restoreSame],
-    [2, (random) => ['DEL', key(random)]],
+    [2, migrate],
+    [8, (random) => ['DEL', key(random)]],
     [1, (random) => ['EXPIRE', key(random), seconds(random)]],
     [1, (random) => command(['TTL', key(random)], { compare: tolerance(60) })],
     [1, (random) => command(spoil(random, ['DUMP', 'none']), { normalise: shape })],

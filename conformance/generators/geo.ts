@@ -7,16 +7,28 @@ import { sorted } from '../matchers.js';
 import type { Reply } from '../reply.js';
 
 function key(random: Random): string {
-  return random.pick(['g1', 'g2', 'g3']);
+  return random.pick(['g1', 'g1', 'g2']);
 }
 
 function place(random: Random): string {
-  return random.oneIn(20) ? value(random) : `p${random.below(14)}`;
+  return random.oneIn(20) ? value(random) : `p${random.below(10)}`;
 }
 
 function coordinate(random: Random, limit: number): string {
   if (random.oneIn(25)) {
-    return random.pick(['181', '-180', '180', '85.05112878', '-85.05112878', '86', 'x', '', '-180.0001', 'nan', '0']);
+    return random.pick([
+      '181',
+      '-180',
+      '180',
+      '85.05112878',
+      '-85.05112878',
+      '86',
+      'x',
+      '',
+      '-180.0001',
+      'nan',
+      '0',
+    ]);
   }
   // Half of them close together, so that radii mean something; half anywhere.
   if (random.oneIn(2)) return String(random.between(1300, 1500) / 100);
@@ -72,9 +84,20 @@ function radius(random: Random): Unit {
   const name = `GEORADIUS${byMember ? 'BYMEMBER' : ''}${readOnly ? '_RO' : ''}`;
   const store = random.maybe(() => [random.pick(['STORE', 'STOREDIST']), key(random)], 8);
   const centre = byMember ? [place(random)] : longitudeLatitude(random);
-  const options = random.shuffle([...(store.length > 0 && !random.oneIn(8) ? [] : withOptions(random)), ...narrowing(random)]);
+  const options = random.shuffle([
+    ...(store.length > 0 && !random.oneIn(8) ? [] : withOptions(random)),
+    ...narrowing(random),
+  ]);
   return asSet(
-    spoil(random, [name, key(random), ...centre, distance(random), unit(random), ...options.flat(), ...store]),
+    spoil(random, [
+      name,
+      key(random),
+      ...centre,
+      distance(random),
+      unit(random),
+      ...options.flat(),
+      ...store,
+    ]),
   );
 }
 
@@ -85,10 +108,18 @@ function search(random: Random): Unit {
     ? ['BYRADIUS', distance(random), unit(random)]
     : ['BYBOX', distance(random), distance(random), unit(random)];
   const extra = random.maybe(() => (random.oneIn(2) ? from : by), 20);
-  const options = random.shuffle([from, by, extra, ...narrowing(random), ...(store ? [] : withOptions(random))]).flat();
+  const options = random
+    .shuffle([from, by, extra, ...narrowing(random), ...(store ? [] : withOptions(random))])
+    .flat();
   return asSet(
     store
-      ? spoil(random, ['GEOSEARCHSTORE', key(random), key(random), ...options, ...random.maybe(() => ['STOREDIST'], 3)])
+      ? spoil(random, [
+          'GEOSEARCHSTORE',
+          key(random),
+          key(random),
+          ...options,
+          ...random.maybe(() => ['STOREDIST'], 3),
+        ])
       : spoil(random, ['GEOSEARCH', key(random), ...options]),
   );
 }
@@ -96,19 +127,25 @@ function search(random: Random): Unit {
 export const family: Family = {
   name: 'geo',
   generators: [
-    [12, geoadd],
+    [16, geoadd],
     [3, (random) => spoil(random, ['GEOPOS', key(random), ...random.many(0, 3, () => place(random))])],
     [3, (random) => spoil(random, ['GEOHASH', key(random), ...random.many(0, 3, () => place(random))])],
     [
       4,
       (random) =>
-        spoil(random, ['GEODIST', key(random), place(random), place(random), ...random.maybe(() => [unit(random)])]),
+        spoil(random, [
+          'GEODIST',
+          key(random),
+          place(random),
+          place(random),
+          ...random.maybe(() => [unit(random)]),
+        ]),
     ],
     [8, radius],
     [12, search],
     [1, (random) => ['ZREM', key(random), place(random)]],
     [1, (random) => ['ZRANGE', key(random), '0', '-1', 'WITHSCORES']],
     [1, (random) => ['ZADD', key(random), String(random.below(1 << 30)), place(random)]],
-    [1, (random) => (random.oneIn(4) ? ['SET', key(random), 'x'] : ['DEL', key(random)])],
+    [1, (random) => (random.oneIn(8) ? ['SET', key(random), 'x'] : ['DEL', key(random)])],
   ],
 };

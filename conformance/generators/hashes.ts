@@ -1,15 +1,31 @@
 /** Hashes. Thresholds are low, so that both encodings are met. */
 import type { Random } from '../live/random.js';
-import { itemsOf, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';
-import { float, integer, key, member, shape, spoil, unordered, unorderedPairs, value } from '../live/words.js';
+import {
+  float,
+  integer,
+  key,
+  member,
+  shape,
+  spoil,
+  unordered,
+  unorderedPairs,
+  value,
+  wrongTypeOrGone,
+} from '../live/words.js';
+import { itemsOf, textOf } from '../reply.js';
 
 /** What must hold of HRANDFIELD, whatever it chooses. */
 function randomField(random: Random): Unit {
   const hash = key(random);
   const count = random.maybe(() => [String(random.between(-8, 8))]);
-  const words = ['HRANDFIELD', hash, ...count, ...(count.length > 0 ? random.maybe(() => ['WITHVALUES']) : [])];
+  const words = [
+    'HRANDFIELD',
+    hash,
+    ...count,
+    ...(count.length > 0 ? random.maybe(() => ['WITHVALUES']) : []),
+  ];
   return {
     script: {
       name: words.join(' '),
@@ -45,7 +61,11 @@ export const family: Family = {
   name: 'hashes',
   settings: { 'hash-max-listpack-entries': '7' },
   generators: [
-    [16, (random) => spoil(random, [random.pick(['HSET', 'HSET', 'HMSET']), key(random), ...fieldsAndValues(random)])],
+    [
+      16,
+      (random) =>
+        spoil(random, [random.pick(['HSET', 'HSET', 'HMSET']), key(random), ...fieldsAndValues(random)]),
+    ],
     [4, (random) => spoil(random, ['HSETNX', key(random), member(random), value(random)])],
     [6, (random) => spoil(random, ['HGET', key(random), member(random)])],
     [4, (random) => spoil(random, ['HMGET', key(random), ...random.many(1, 4, () => member(random))])],
@@ -62,9 +82,12 @@ export const family: Family = {
     [6, (random) => spoil(random, ['HINCRBY', key(random), member(random), integer(random)])],
     [6, (random) => spoil(random, ['HINCRBYFLOAT', key(random), member(random), float(random)])],
     [1, randomField],
-    [1, (random) => spoil(random, ['HRANDFIELD', 'none', integer(random), ...random.maybe(() => ['WITHVALUES'])])],
+    [
+      1,
+      (random) =>
+        spoil(random, ['HRANDFIELD', 'none', integer(random), ...random.maybe(() => ['WITHVALUES'])]),
+    ],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };

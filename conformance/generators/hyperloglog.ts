@@ -22,11 +22,22 @@ function corrupt(random: Random): Unit {
   const name = key(random);
   const words = random.pick([
     ['SETRANGE', name, String(random.below(20)), random.pick(['\x00', '\xff', 'x', 'HYLL', '\x01'])],
-    ['SET', name, random.pick(['HYLL', 'abc', '', `HYLL\x02${'\x00'.repeat(11)}`, `HYLL\x00${'\x00'.repeat(20)}`])],
+    [
+      'SET',
+      name,
+      random.pick(['HYLL', 'abc', '', `HYLL\x02${'\x00'.repeat(11)}`, `HYLL\x00${'\x00'.repeat(20)}`]),
+    ],
     ['APPEND', name, random.pick(['\x00', '\xff\xff', 'x'])],
     ['RPUSH', `${name}-list`, 'x'],
   ]);
-  return { commands: [{ words }, { words: ['PFCOUNT', name] }, { words: ['PFADD', name, 'x'] }, { words: ['DEL', name] }] };
+  return {
+    commands: [
+      { words },
+      { words: ['PFCOUNT', name] },
+      { words: ['PFADD', name, 'x'] },
+      { words: ['DEL', name] },
+    ],
+  };
 }
 
 export const family: Family = {
@@ -38,8 +49,15 @@ export const family: Family = {
     [4, (random) => spoil(random, ['PFMERGE', key(random), ...random.many(0, 3, () => key(random))])],
     [2, (random) => ['GET', key(random)]],
     [2, (random) => ['STRLEN', key(random)]],
-    [1, (random) => spoil(random, ['PFDEBUG', random.pick(['ENCODING', 'DECODE', 'TODENSE', 'NOPE']), key(random)])],
-    [1, (random) => (random.oneIn(20) ? command(['PFDEBUG', 'GETREG', key(random)]) : ['EXISTS', key(random)])],
+    [
+      1,
+      (random) =>
+        spoil(random, ['PFDEBUG', random.pick(['ENCODING', 'DECODE', 'TODENSE', 'NOPE']), key(random)]),
+    ],
+    [
+      1,
+      (random) => (random.oneIn(20) ? command(['PFDEBUG', 'GETREG', key(random)]) : ['EXISTS', key(random)]),
+    ],
     [1, corrupt],
     [2, (random) => ['DEL', key(random)]],
     [1, (random) => ['OBJECT', 'ENCODING', key(random)]],

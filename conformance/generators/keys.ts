@@ -34,12 +34,15 @@ export function makeKey(random: Random): string[] {
     case 4:
       return ['ZADD', key(random), ...random.many(1, 3, () => [score(random), member(random)]).flat()];
     default:
-      return ['SETEX', key(random), '50000', value(random)];
+      return ['SETEX', key(random), String(random.between(10_000, 900_000_000)), value(random)];
   }
 }
 
 function expire(random: Random): string[] {
-  const options = random.maybe(() => random.many(1, 2, () => random.case(random.pick(['NX', 'XX', 'GT', 'LT']))), 2);
+  const options = random.maybe(
+    () => random.many(1, 2, () => random.case(random.pick(['NX', 'XX', 'GT', 'LT']))),
+    2,
+  );
   switch (random.below(4)) {
     case 0:
       return spoil(random, ['EXPIRE', key(random), seconds(random), ...options]);
@@ -86,7 +89,10 @@ export const family: Family = {
   generators: [
     [20, makeKey],
     [5, (random) => spoil(random, [random.pick(['DEL', 'UNLINK']), ...random.many(1, 3, () => key(random))])],
-    [4, (random) => spoil(random, [random.pick(['EXISTS', 'TOUCH']), ...random.many(1, 3, () => key(random))])],
+    [
+      4,
+      (random) => spoil(random, [random.pick(['EXISTS', 'TOUCH']), ...random.many(1, 3, () => key(random))]),
+    ],
     [3, (random) => spoil(random, ['TYPE', key(random)])],
     [10, expire],
     [6, ttl],
@@ -99,7 +105,11 @@ export const family: Family = {
     [2, randomKey],
     [3, (random) => command(spoil(random, ['KEYS', pattern(random)]), { normalise: unordered })],
     [2, () => ['DBSIZE']],
-    [1, (random) => (random.oneIn(8) ? spoil(random, ['FLUSHDB', ...random.maybe(() => ['ASYNC'])]) : ['DBSIZE'])],
+    [
+      1,
+      (random) =>
+        random.oneIn(8) ? spoil(random, ['FLUSHDB', ...random.maybe(() => ['ASYNC'])]) : ['DBSIZE'],
+    ],
     [
       1,
       (random) =>

@@ -1,7 +1,7 @@
 /** Lists. */
 import type { Random } from '../live/random.js';
 import type { Family } from '../live/unit.js';
-import { count, index, key, spoil, value } from '../live/words.js';
+import { count, index, key, spoil, value, wrongTypeOrGone } from '../live/words.js';
 
 function side(random: Random): string {
   return random.oneIn(30) ? 'UP' : random.case(random.pick(['LEFT', 'RIGHT']));
@@ -13,7 +13,11 @@ function element(random: Random): string {
 
 function pushes(random: Random): string[] {
   const name = random.pick(['RPUSH', 'LPUSH', 'RPUSH', 'LPUSH', 'RPUSHX', 'LPUSHX']);
-  return spoil(random, [name, key(random), ...random.many(1, random.oneIn(10) ? 20 : 4, () => element(random))]);
+  return spoil(random, [
+    name,
+    key(random),
+    ...random.many(1, random.oneIn(10) ? 20 : 4, () => element(random)),
+  ]);
 }
 
 function position(random: Random): string[] {
@@ -36,10 +40,11 @@ function multiPop(random: Random): string[] {
 export const family: Family = {
   name: 'lists',
   generators: [
-    [20, pushes],
+    [26, pushes],
     [
       8,
-      (random) => spoil(random, [random.pick(['LPOP', 'RPOP']), key(random), ...random.maybe(() => [count(random)])]),
+      (random) =>
+        spoil(random, [random.pick(['LPOP', 'RPOP']), key(random), ...random.maybe(() => [count(random)])]),
     ],
     [3, (random) => spoil(random, ['LLEN', key(random)])],
     [5, (random) => spoil(random, ['LINDEX', key(random), index(random)])],
@@ -49,7 +54,11 @@ export const family: Family = {
       5,
       (random) =>
         spoil(random, [
-          ...['LINSERT', key(random), random.oneIn(20) ? 'AT' : random.case(random.pick(['BEFORE', 'AFTER']))],
+          ...[
+            'LINSERT',
+            key(random),
+            random.oneIn(20) ? 'AT' : random.case(random.pick(['BEFORE', 'AFTER'])),
+          ],
           ...[element(random), element(random)],
         ]),
     ],
@@ -60,8 +69,7 @@ export const family: Family = {
     [5, position],
     [4, multiPop],
     [2, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
     [1, (random) => ['RPUSH', key(random), 'x'.repeat(random.pick([100, 1000, 4000, 9000]))]],
   ],
 };

@@ -1,8 +1,8 @@
 /** SCAN, SSCAN, HSCAN, ZSCAN: cursors differ, the law is the same: an iteration returns everything that stays, and nothing that is not there. */
 import type { Random } from '../live/random.js';
-import { itemsOf, type Reply, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
 import { pattern, spoil } from '../live/words.js';
+import { itemsOf, type Reply, textOf } from '../reply.js';
 
 /** The elements that a whole iteration returns, without repeats, sorted; an error's text if one is met. */
 async function iterate(
@@ -57,8 +57,17 @@ function scanUnit(random: Random): Unit {
   const name = random.pick(['SCAN', 'SSCAN', 'HSCAN', 'ZSCAN']);
   const key = `${name[0]!.toLowerCase()}${random.below(3)}`;
   const options = scanOptions(random);
-  const type = name === 'SCAN' ? random.maybe(() => ['TYPE', random.pick(['string', 'set', 'hash', 'zset', 'list'])], 3) : [];
-  const words = (cursor: string): string[] => [name, ...(name === 'SCAN' ? [] : [key]), cursor, ...options, ...type];
+  const type =
+    name === 'SCAN'
+      ? random.maybe(() => ['TYPE', random.pick(['string', 'set', 'hash', 'zset', 'list'])], 3)
+      : [];
+  const words = (cursor: string): string[] => [
+    name,
+    ...(name === 'SCAN' ? [] : [key]),
+    cursor,
+    ...options,
+    ...type,
+  ];
   return {
     script: {
       name: words('0').join(' '),
@@ -82,12 +91,14 @@ function scanUnderChange(random: Random): Unit {
         let round = seed % 1000;
         const seen = await iterate(
           call,
-          (cursor) => (keyspace ? ['SCAN', cursor, 'MATCH', 'stay:*'] : ['SSCAN', 'changing', cursor, 'MATCH', 'stay:*']),
+          (cursor) =>
+            keyspace ? ['SCAN', cursor, 'MATCH', 'stay:*'] : ['SSCAN', 'changing', cursor, 'MATCH', 'stay:*'],
           false,
           () => {
             round++;
             const names = Array.from({ length: 40 }, (_, at) => `go:${(round * 7 + at * 3) % 300}`);
-            if (keyspace) return [round % 2 ? ['MSET', ...names.flatMap((one) => [one, 'x'])] : ['DEL', ...names]];
+            if (keyspace)
+              return [round % 2 ? ['MSET', ...names.flatMap((one) => [one, 'x'])] : ['DEL', ...names]];
             return [round % 2 ? ['SADD', 'changing', ...names] : ['SREM', 'changing', ...names]];
           },
         );
@@ -106,15 +117,23 @@ export const family: Family = {
     [60, fill],
     [
       10,
-      (random) => spoil(random, [random.pick(['SREM', 'HDEL', 'ZREM']), random.pick(['s0', 'h0', 'z0']), String(random.below(500))]),
+      (random) =>
+        spoil(random, [
+          random.pick(['SREM', 'HDEL', 'ZREM']),
+          random.pick(['s0', 'h0', 'z0']),
+          String(random.below(500)),
+        ]),
     ],
     [4, (random) => ['DEL', random.pick(['s0', 's1', 'h0', 'h1', 'z0', 'z1'])]],
     [20, scanUnit],
     [1, scanUnderChange],
     [
       4,
-      (random) =>
-        [random.pick(['SSCAN', 'HSCAN', 'ZSCAN']), random.pick(['none', 'k1', 's0']), random.pick(['x', '-', '0x1', '99999999999999999999'])],
+      (random) => [
+        random.pick(['SSCAN', 'HSCAN', 'ZSCAN']),
+        random.pick(['none', 'k1', 's0']),
+        random.pick(['x', '-', '0x1', '99999999999999999999']),
+      ],
     ],
   ],
 };

@@ -1,9 +1,9 @@
 /** Sets. Random members are checked by law: SPOP and SRANDMEMBER on two servers never agree. */
 import type { Random } from '../live/random.js';
-import { itemsOf, type Reply, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';
-import { count, index, key, member, shape, spoil, unordered, value } from '../live/words.js';
+import { count, index, key, member, shape, spoil, unordered, wrongTypeOrGone } from '../live/words.js';
+import { itemsOf, type Reply, textOf } from '../reply.js';
 
 function texts(reply: Reply): string[] {
   return 'items' in reply ? itemsOf(reply).map((item) => textOf(item)!) : [textOf(reply)!];
@@ -76,7 +76,11 @@ export const family: Family = {
     [
       8,
       (random) =>
-        spoil(random, [random.pick(['SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE']), key(random), ...multi(random)]),
+        spoil(random, [
+          random.pick(['SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE']),
+          key(random),
+          ...multi(random),
+        ]),
     ],
     [5, interCard],
     [1, chooseUnit],
@@ -84,7 +88,6 @@ export const family: Family = {
     [1, (random) => spoil(random, ['SPOP', 'none', index(random)])],
     [1, (random) => spoil(random, ['SRANDMEMBER', 'none', index(random)])],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [1, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };

@@ -5,7 +5,9 @@ import { command } from '../live/unit.js';
 import { float, index, score, spoil } from '../live/words.js';
 
 function element(random: Random): string {
-  return random.oneIn(12) ? random.pick(['x', '', '1.5', '-1', 'abc', '1e3', 'inf', 'nan', ' 1', '0x1']) : String(random.below(9));
+  return random.oneIn(12)
+    ? random.pick(['x', '', '1.5', '-1', 'abc', '1e3', 'inf', 'nan', ' 1', '0x1'])
+    : String(random.below(9));
 }
 
 function source(random: Random): string {
@@ -13,7 +15,21 @@ function source(random: Random): string {
 }
 
 function patternWord(random: Random): string {
-  return random.pick(['w_*', 'w_*', 'h_*->f', 'h_*->none', 'nosort', 'w_*_x', '*', 'none_*', 'h_*->', '#', 'w_', '->', '*->f']);
+  return random.pick([
+    'w_*',
+    'w_*',
+    'h_*->f',
+    'h_*->none',
+    'nosort',
+    'w_*_x',
+    '*',
+    'none_*',
+    'h_*->',
+    '#',
+    'w_',
+    '->',
+    '*->f',
+  ]);
 }
 
 function options(random: Random): string[] {
@@ -38,7 +54,8 @@ function sort(random: Random): Unit {
   const chosen = options(random);
   const vague = (from === 'set' || from === 'zset') && chosen.some((word) => /^(by|limit)$/i.test(word));
   const words = ['SORT', vague ? 'list' : from, ...chosen];
-  if (random.oneIn(4)) return command(spoil(random, [...words, 'STORE', random.pick(['target', 'list2', 'list'])]));
+  if (random.oneIn(4))
+    return command(spoil(random, [...words, 'STORE', random.pick(['target', 'list2', 'list'])]));
   if (random.oneIn(4)) words[0] = 'SORT_RO';
   return command(spoil(random, words));
 }

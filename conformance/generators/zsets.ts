@@ -1,8 +1,8 @@
 /** Sorted sets. Scores are few, so that ties are common; thresholds are low, so that both encodings are met. */
 import type { Random } from '../live/random.js';
-import { itemsOf, textOf } from '../reply.js';
 import type { Family, Unit } from '../live/unit.js';
-import { count, float, index, key, member, score, shape, spoil, value } from '../live/words.js';
+import { count, float, index, key, member, score, shape, spoil, wrongTypeOrGone } from '../live/words.js';
+import { itemsOf, textOf } from '../reply.js';
 
 /** A score bound of ZRANGEBYSCORE and its kin. */
 export function scoreBound(random: Random): string {
@@ -37,15 +37,20 @@ function zadd(random: Random): string[] {
     ...random.maybe(() => [random.case('CH')], 4),
     ...random.maybe(() => [random.case('INCR')], 6),
   ];
-  const pairs = random.many(1, random.oneIn(5) ? 4 : 2, () => [score(random), member(random)]).flat();
+  const pairs = random.many(1, random.oneIn(3) ? 5 : 2, () => [score(random), member(random)]).flat();
   return spoil(random, ['ZADD', key(random), ...random.shuffle(options), ...pairs]);
+}
+
+/** Mostly not one of the keys that the other commands read: what is stored is often nothing. */
+function destinationKey(random: Random): string {
+  return random.oneIn(5) ? key(random) : random.pick(['key:1', 'stored']);
 }
 
 /** Arguments of ZRANGE from the key on; ZRANGESTORE has a destination before them. */
 function zrange(random: Random, store = false): string[] {
   const by = random.pick(['', '', 'BYSCORE', 'BYLEX']);
   const from = by === 'BYLEX' ? lexKey(random) : key(random);
-  const destination = store ? [by === 'BYLEX' ? lexKey(random) : key(random)] : [];
+  const destination = store ? [by === 'BYLEX' ? lexKey(random) : destinationKey(random)] : [];
   const bound = (): string =>
     by === 'BYSCORE' ? scoreBound(random) : by === 'BYLEX' ? lexBound(random) : index(random);
   const options = [
@@ -60,10 +65,18 @@ function aggregate(random: Random, keys: number, withWeights: boolean): string[]
   if (!withWeights) return [];
   return [
     ...random.maybe(
-      () => ['WEIGHTS', ...random.many(random.oneIn(20) ? 1 : keys, keys, () => (random.oneIn(4) ? float(random) : score(random)))],
+      () => [
+        'WEIGHTS',
+        ...random.many(random.oneIn(20) ? 1 : keys, keys, () =>
+          random.oneIn(4) ? float(random) : score(random),
+        ),
+      ],
       3,
     ),
-    ...random.maybe(() => ['AGGREGATE', random.oneIn(20) ? 'AVG' : random.case(random.pick(['SUM', 'MIN', 'MAX']))], 3),
+    ...random.maybe(
+      () => ['AGGREGATE', random.oneIn(20) ? 'AVG' : random.case(random.pick(['SUM', 'MIN', 'MAX']))],
+      3,
+    ),
   ];
 }
 
@@ -77,7 +90,7 @@ function combine(random: Random): string[] {
   const keys = keysWithCount(random);
   const store = name.endsWith('STORE');
   return spoil(random, [
-    ...[name, ...(store ? [key(random)] : []), ...keys],
+    ...[name, ...(store ? [destinationKey(random)] : []), ...keys],
     ...aggregate(random, keys.length - 1, !name.startsWith('ZDIFF') || random.oneIn(30)),
     ...(store && !random.oneIn(30) ? [] : random.maybe(() => [random.case('WITHSCORES')])),
   ]);
@@ -87,7 +100,12 @@ function combine(random: Random): string[] {
 function randomMember(random: Random): Unit {
   const zset = key(random);
   const count = random.maybe(() => [String(random.between(-8, 8))]);
-  const words = ['ZRANDMEMBER', zset, ...count, ...(count.length > 0 ? random.maybe(() => ['WITHSCORES']) : [])];
+  const words = [
+    'ZRANDMEMBER',
+    zset,
+    ...count,
+    ...(count.length > 0 ? random.maybe(() => ['WITHSCORES']) : []),
+  ];
   return {
     script: {
       name: words.join(' '),
@@ -116,7 +134,7 @@ export const family: Family = {
   name: 'zsets',
   settings: { 'zset-max-listpack-entries': '7' },
   generators: [
-    [24, zadd],
+    [40, zadd],
     [8, (random) => ['ZADD', lexKey(random), ...random.many(1, 4, () => ['0', member(random)]).flat()]],
     [1, (random) => ['DEL', lexKey(random)]],
     [5, (random) => spoil(random, ['ZINCRBY', key(random), score(random), member(random)])],
@@ -145,7 +163,12 @@ export const family: Family = {
       6,
       (random) =>
         spoil(random, [
-          ...[random.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']), key(random), scoreBound(random), scoreBound(random)],
+          ...[
+            random.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']),
+            key(random),
+            scoreBound(random),
+            scoreBound(random),
+          ],
           ...random.shuffle([random.maybe(() => ['WITHSCORES']), limit(random)]).flat(),
         ]),
     ],
@@ -153,7 +176,12 @@ export const family: Family = {
       5,
       (random) =>
         spoil(random, [
-          ...[random.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), lexKey(random), lexBound(random), lexBound(random)],
+          ...[
+            random.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']),
+            lexKey(random),
+            lexBound(random),
+            lexBound(random),
+          ],
           ...limit(random),
         ]),
     ],
@@ -164,12 +192,20 @@ export const family: Family = {
     [
       3,
       (random) =>
-        spoil(random, ['ZINTERCARD', ...keysWithCount(random), ...random.maybe(() => ['LIMIT', count(random)])]),
+        spoil(random, [
+          'ZINTERCARD',
+          ...keysWithCount(random),
+          ...random.maybe(() => ['LIMIT', count(random)]),
+        ]),
     ],
     [
       4,
       (random) =>
-        spoil(random, [random.pick(['ZPOPMIN', 'ZPOPMAX']), key(random), ...random.maybe(() => [count(random)])]),
+        spoil(random, [
+          random.pick(['ZPOPMIN', 'ZPOPMAX']),
+          key(random),
+          ...random.maybe(() => [count(random)]),
+        ]),
     ],
     [
       3,
@@ -180,10 +216,13 @@ export const family: Family = {
         ]),
     ],
     [1, randomMember],
-    [1, (random) => spoil(random, ['ZRANDMEMBER', 'none', index(random), ...random.maybe(() => ['WITHSCORES'])])],
+    [
+      1,
+      (random) =>
+        spoil(random, ['ZRANDMEMBER', 'none', index(random), ...random.maybe(() => ['WITHSCORES'])]),
+    ],
     [3, (random) => ['OBJECT', 'ENCODING', key(random)]],
     [2, (random) => ['SADD', key(random), ...random.many(1, 3, () => member(random))]],
-    [1, (random) => ['SET', key(random), value(random)]],
-    [2, (random) => ['DEL', key(random)]],
+    [2, wrongTypeOrGone],
   ],
 };

@@ -19,6 +19,8 @@ export interface Difference {
   what: string;
   reference: string;
   target: string;
+  /** A server closed the connection or did not answer: each further attempt may take as long. */
+  broken?: boolean;
 }
 
 /** What an episode came to. */
@@ -34,7 +36,7 @@ const batchSize = 250;
 /** One server and the connections that an episode has to it. */
 class Side {
   readonly clients: ReplyClient[] = [];
-  control!: ReplyClient;
+  private control: ReplyClient | undefined;
   /** Replies that each connection still waits for. */
   readonly outstanding: number[] = [];
 
@@ -45,6 +47,7 @@ class Side {
 
   async open(connections: number): Promise<void> {
     this.control ??= await this.connect(2);
+    if (this.control.closed) throw new Error(`${this.server.name} closed the control connection`);
     while (this.clients.length < connections) {
       this.clients.push(await this.connect(this.protocol));
       this.outstanding.push(0);
@@ -64,8 +67,14 @@ class Side {
     this.outstanding.length = 0;
   }
 
+  /** A connection beside the episode's own, in RESP2: for settings, state and waiting clients. */
+  get controlClient(): ReplyClient {
+    if (!this.control) throw new Error('not open');
+    return this.control;
+  }
+
   async blockedCount(): Promise<number> {
-    const text = textOf(await this.control.call(['INFO', 'clients'])) ?? '';
+    const text = textOf(await this.controlClient.call(['INFO', 'clients'])) ?? '';
     return Number(/blocked_clients:(\d+)/.exec(text)?.[1] ?? Number.NaN);
   }
 
@@ -79,6 +88,19 @@ class Side {
     mayBlock: boolean,
     timesOut: boolean,
   ): Promise<Reply[][]> {
+    try {
+      return await this.exchangeNow(connection, commands, mayBlock, timesOut);
+    } catch (error) {
+      throw new Error(`${this.server.name}: ${(error as Error).message}`);
+    }
+  }
+
+  private async exchangeNow(
+    connection: number,
+    commands: readonly string[][],
+    mayBlock: boolean,
+    timesOut: boolean,
+  ): Promise<Reply[][]> {
     const replies: Reply[][] = this.clients.map(() => []);
     const client = this.clients[connection]!;
     if (!mayBlock) replies[connection] = await client.pipeline(commands);
@@ -86,7 +108,8 @@ class Side {
       for (const words of commands) client.send(words);
       this.outstanding[connection]! += commands.length;
     }
-    if (this.outstanding.some((count) => count > 0)) await this.settle(replies, timesOut ? connection : undefined);
+    if (this.outstanding.some((count) => count > 0))
+      await this.settle(replies, timesOut ? connection : undefined);
     return replies;
   }
 
@@ -108,13 +131,15 @@ class Side {
         await new Promise((resolve) => setImmediate(resolve));
         if (this.clients.every((client) => client.pendingCount === 0)) return;
       }
-      if (performance.now() > deadline) throw new Error(`${missing} replies are missing, and no client is blocked`);
+      if (performance.now() > deadline)
+        throw new Error(`${missing} replies are missing, and no client is blocked`);
     }
   }
 
   close(): void {
     this.dropClients();
     this.control?.close();
+    this.control = undefined;
   }
 }
 
@@ -122,6 +147,8 @@ class Side {
 export class EpisodePlayer {
   private readonly reference: Side;
   private readonly target: Side;
+  /** How far the units of the present episode have been sent. */
+  private playedTo = 0;
 
   constructor(
     reference: RunningServer,
@@ -139,9 +166,8 @@ export class EpisodePlayer {
     for (const side of [this.reference, this.target]) {
       await side.open(0);
       for (const [name, value] of Object.entries(this.family.settings ?? {})) {
-        const reply = await side.control.call(['CONFIG', 'SET', name, value]);
-        if (reply.type === 'error')
-          throw new Error(`${side.server.name}: CONFIG SET ${name}: ${reply.text}`);
+        const reply = await side.controlClient.call(['CONFIG', 'SET', name, value]);
+        if (reply.type === 'error') throw new Error(`${side.server.name}: CONFIG SET ${name}: ${reply.text}`);
       }
     }
   }
@@ -151,20 +177,36 @@ export class EpisodePlayer {
     for (const side of [this.reference, this.target]) {
       if (connections > 1) side.dropClients();
       await side.open(connections);
-      await side.control.call(['FLUSHALL']);
+      await side.controlClient.call(['FLUSHALL']);
       if (this.family.blocking) while ((await side.blockedCount()) > 0);
     }
   }
 
-  /** Plays units from an empty keyspace until the first difference. Rejects when a server is gone. */
+  /**
+   * Plays units from an empty keyspace until the first difference; that a server hangs up or does not answer is one. Rejects when a server can't
+   * be reached at the start.
+   */
   async play(units: readonly Unit[]): Promise<EpisodeResult> {
-    await this.reset();
     const result: EpisodeResult = { commandCount: 0, knownCount: 0, difference: undefined };
+    await this.reset();
+    try {
+      await this.playUnits(units, result);
+    } catch (error) {
+      const unit = Math.min(this.playedTo, units.length) - 1;
+      const text = (error as Error).message;
+      result.difference = { unit, what: 'the connection', reference: '', target: text, broken: true };
+      this.close();
+    }
+    return result;
+  }
+
+  private async playUnits(units: readonly Unit[], result: EpisodeResult): Promise<void> {
     let at = 0;
     let comparedAt = 0;
     while (at < units.length && !result.difference) {
       const end = this.batchEnd(units, at);
       const unit = units[at]!;
+      this.playedTo = end;
       if (unit.commands) await this.playBatch(units, at, end, result);
       else await this.playScript(unit, at, result);
       at = end;
@@ -174,7 +216,6 @@ export class EpisodePlayer {
         await this.compareState(at - 1, result);
       }
     }
-    return result;
   }
 
   private batchEnd(units: readonly Unit[], start: number): number {
@@ -187,8 +228,8 @@ export class EpisodePlayer {
   private async compareState(unit: number, result: EpisodeResult): Promise<void> {
     const databases = this.family.databases ?? [0];
     const [reference, target] = await Promise.all([
-      readState(this.reference.control, databases),
-      readState(this.target.control, databases),
+      readState(this.reference.controlClient, databases),
+      readState(this.target.controlClient, databases),
     ]);
     const difference = compareStates(reference, target);
     if (difference) {
@@ -208,7 +249,10 @@ export class EpisodePlayer {
     };
     const callTarget = (words: string[]): Promise<Reply> => this.target.clients[0]!.call(words);
     if (unit.crossScript) {
-      const wrong = await unit.crossScript.run(callReference, callTarget);
+      const wrong = await unit.crossScript.run(callReference, callTarget, {
+        reference: this.reference.server,
+        target: this.target.server,
+      });
       if (wrong !== undefined) this.note(at, unit.crossScript.name, 'accepted both ways', wrong, result);
       return;
     }
@@ -232,7 +276,8 @@ export class EpisodePlayer {
     for (let at = 0; at < commands.length && !result.difference; ) {
       const connection = commands[at]!.command.connection ?? 0;
       let next = at + 1;
-      while (!blocking && next < commands.length && (commands[next]!.command.connection ?? 0) === connection) next++;
+      while (!blocking && next < commands.length && (commands[next]!.command.connection ?? 0) === connection)
+        next++;
       const run = commands.slice(at, next);
       at = next;
       // A connection that waits can't send: what it would have sent is left out, on both sides alike.

@@ -4,45 +4,15 @@
  */
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { ReplyClient } from '../client.js';
+import { encodeReply } from '../encode-reply.js';
 import type { Reply } from '../reply.js';
 import { ReplyParser } from '../reply-parser.js';
 import type { RunningServer } from '../servers.js';
 
-/** A reply as bytes (latin1); the inverse of {@link ReplyParser}. */
-export function encodeReply(reply: Reply): string {
-  switch (reply.type) {
-    case 'simple':
-      return `+${reply.text}\r\n`;
-    case 'error':
-      return `-${reply.text}\r\n`;
-    case 'integer':
-      return `:${reply.text}\r\n`;
-    case 'double':
-      return `,${reply.text}\r\n`;
-    case 'big number':
-      return `(${reply.text}\r\n`;
-    case 'boolean':
-      return reply.value ? '#t\r\n' : '#f\r\n';
-    case 'null':
-      return { bulk: '$-1\r\n', array: '*-1\r\n', resp3: '_\r\n' }[reply.form];
-    case 'bulk':
-      return `$${reply.text.length}\r\n${reply.text}\r\n`;
-    case 'blob error':
-      return `!${reply.text.length}\r\n${reply.text}\r\n`;
-    case 'verbatim':
-      return `=${reply.text.length + 4}\r\n${reply.format}:${reply.text}\r\n`;
-    case 'array':
-    case 'set':
-    case 'push':
-      return `${{ array: '*', set: '~', push: '>' }[reply.type]}${reply.items.length}\r\n${reply.items.map(encodeReply).join('')}`;
-    default:
-      return `${reply.type === 'map' ? '%' : '|'}${reply.entries.length}\r\n${reply.entries.flat().map(encodeReply).join('')}`;
-  }
-}
-
 function fingerprint(text: string): number {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   // The low bits of FNV-1a are poor: mix once more.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return (hash ^ (hash >>> 13)) >>> 0;
@@ -62,7 +32,7 @@ function lie(reply: Reply, oneIn: number): Reply {
 export async function startFaultProxy(server: RunningServer, oneIn: number): Promise<RunningServer> {
   const sockets = new Set<Socket>();
   const proxy: Server = createServer((client) => {
-    const upstream = connectSocket({ port: server.port, host: '127.0.0.1' });
+    const upstream = connectSocket({ port: server.port, host: server.host });
     const parser = new ReplyParser();
     sockets.add(client).add(upstream);
     client.on('data', (chunk: Buffer) => upstream.write(chunk));
@@ -89,6 +59,7 @@ export async function startFaultProxy(server: RunningServer, oneIn: number): Pro
   const port = typeof address === 'object' && address ? address.port : 0;
   return {
     name: `${server.name} behind a proxy that lies`,
+    host: '127.0.0.1',
     port,
     connect: () => ReplyClient.connect(port),
     stop: async () => {

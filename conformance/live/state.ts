@@ -31,7 +31,10 @@ function content(type: string, encoding: string, reply: Reply): string {
 }
 
 /** Reads the state of some databases through one connection, which must speak RESP2; leaves it on database 0. */
-export async function readState(client: ReplyClient, databases: readonly number[]): Promise<Map<string, KeyState>> {
+export async function readState(
+  client: ReplyClient,
+  databases: readonly number[],
+): Promise<Map<string, KeyState>> {
   const state = new Map<string, KeyState>();
   for (const database of databases) {
     const [, keys] = await client.pipeline([

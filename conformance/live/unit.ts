@@ -28,12 +28,19 @@ export interface Script {
   run(call: (words: string[]) => Promise<Reply>): Promise<unknown>;
 }
 
+/** Where a server listens. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
 /** Needs the other server too: what DUMP gave here is restored there. Returns what is wrong, if anything. */
 export interface CrossScript {
   name: string;
   run(
     reference: (words: string[]) => Promise<Reply>,
     target: (words: string[]) => Promise<Reply>,
+    addresses: { reference: Address; target: Address },
   ): Promise<string | undefined>;
 }
 

@@ -1,8 +1,17 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
 import { hashes } from './hashes.js';
+import { keyCommands } from './keys.js';
+import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { strings } from './strings.js';
 
-export const engineCommands: readonly Command[] = [...strings, ...hashes, ...sets, ...setOperations];
+export const engineCommands: readonly Command[] = [
+  ...strings,
+  ...keyCommands,
+  ...lists,
+  ...hashes,
+  ...sets,
+  ...setOperations,
+];

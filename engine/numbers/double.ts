@@ -179,12 +179,11 @@ export function formatDouble(value: number): string {
 function roundHalfEven17(magnitude: number): string {
   const rounded = magnitude.toExponential(16);
   const mark = rounded.indexOf('e');
-  // toExponential rounds a tie up, to an odd last digit only where C would have rounded it down.
+  // toExponential rounds a tie up; where that gave an odd last digit, C rounds down.
   if ((rounded.charCodeAt(mark - 1) & 1) === 0) return rounded;
-  const exact = magnitude.toExponential(30);
-  const tail = exact.slice(18, exact.indexOf('e'));
-  if (tail.charCodeAt(0) !== 0x35 || trimZeros(tail) !== '5') return rounded;
-  // An exact tie needs 18 significant digits in all; anything longer has a non-zero digit in these 31.
+  // A tie has 18 significant digits, the last a 5: its last binary place is as far behind the point as its last decimal.
+  const scaled = magnitude * powerOfTwo(17 - Number(rounded.slice(mark + 1)));
+  if (!Number.isInteger(scaled) || scaled % 2 === 0) return rounded;
   const last = rounded.charCodeAt(mark - 1) - 48 - 1;
   return `${rounded.slice(0, mark - 1)}${last}${rounded.slice(mark)}`;
 }

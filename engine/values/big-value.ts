@@ -6,6 +6,10 @@ export interface BigValue {
   readonly isWalked: boolean;
   /** Gives back at most about `limit` elements' memory of a value that no key holds any more; true when nothing is left. */
   dispose(limit: number): boolean;
+  /** What {@link ValueWalk.size} of a walk begun now would be. */
+  readonly pieceCount: number;
+  /** Gives all pieces at once. */
+  pieces(sink: PieceSink): void;
   /** Begins to write the value as it is now, whatever happens to it afterwards. One walk at a time. */
   walk(sink: PieceSink): ValueWalk;
 }

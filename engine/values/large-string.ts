@@ -73,6 +73,14 @@ export class LargeString implements BigValue {
     return true;
   }
 
+  get pieceCount(): number {
+    return this.length;
+  }
+
+  pieces(sink: PieceSink): void {
+    sink(0, this.buffer.subarray(0, this.length), noBytes);
+  }
+
   walk(sink: PieceSink): ValueWalk {
     this.current = new LargeStringWalk(
       this.length,

@@ -1,7 +1,7 @@
 /** Which class puts a big value of an encoding together. */
 import { Encoding } from '../encoding.js';
 import type { Keyspace } from '../keyspace.js';
-import type { ValueRestorer } from './big-value.js';
+import type { BigValue, ValueRestorer } from './big-value.js';
 import { LargeString } from './large-string.js';
 import { Table } from './table.js';
 
@@ -16,4 +16,11 @@ export function restorerFor(encoding: Encoding, keyspace: Keyspace, size: number
     default:
       throw new Error(`encoding ${encoding} has no big values`);
   }
+}
+
+/** A copy of a big value, equal to the order of iteration. */
+export function copyBig(encoding: Encoding, value: BigValue, keyspace: Keyspace): BigValue {
+  const restorer = restorerFor(encoding, keyspace, value.pieceCount);
+  value.pieces((at, first, second) => restorer.piece(at, first, second));
+  return restorer.finish();
 }

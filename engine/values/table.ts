@@ -5,6 +5,9 @@ import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
 import { View } from '../view.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
+const keyScratch = new View();
+const valueScratch = new View();
+
 /** What a table needs of the keyspace it lives in. */
 export interface TableHome {
   readonly slab: Slab;
@@ -73,15 +76,23 @@ export class Table implements BigValue {
     return this.entries.dispose(limit) === 0;
   }
 
-  /** Pieces are a slot, its key and its value. */
+  get pieceCount(): number {
+    return this.entries.size;
+  }
+
+  pieces(sink: PieceSink): void {
+    for (let slot = 0; slot < this.entries.size; slot++) this.piece(slot, sink);
+  }
+
   walk(sink: PieceSink): ValueWalk {
-    const key = new View();
-    const value = new View();
-    return new DictionaryWalk(this.entries, (slot) => {
-      this.entries.key(slot, key);
-      this.entries.value(slot, value);
-      sink(slot, key.buffer.subarray(key.start, key.end), value.buffer.subarray(value.start, value.end));
-    });
+    return new DictionaryWalk(this.entries, (slot) => this.piece(slot, sink));
+  }
+
+  /** A piece is a slot, its key and its value. */
+  private piece(slot: Slot, sink: PieceSink): void {
+    const key = this.entries.key(slot, keyScratch);
+    const value = this.entries.value(slot, valueScratch);
+    sink(slot, key.buffer.subarray(key.start, key.end), value.buffer.subarray(value.start, value.end));
   }
 
   /** Takes a table of `size` entries over from its pieces, each into the slot that it had. */

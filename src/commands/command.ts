@@ -1,5 +1,5 @@
 /** COMMAND: what the server says about its own commands. */
-import { container, other } from '../../engine/command.js';
+import { container } from '../../engine/command.js';
 import type { CommandCatalog } from '../../engine/command-facts.js';
 import {
   commandCount,
@@ -10,34 +10,28 @@ import {
   containerHelp,
 } from '../../engine/command-replies.js';
 import type { Reply } from '../../engine/reply.js';
-import type { Request } from '../../engine/request.js';
+import { immediate, type ProgramHandler } from '../command.js';
+import { matchesIgnoringCase } from '../glob.js';
 
-/** What the handlers need of the program. */
-export interface CommandContext {
-  readonly catalog: CommandCatalog;
-  /** Redis's glob, ignoring case. */
-  matchesIgnoringCase(pattern: string, text: string): boolean;
-}
+type Answer = (catalog: CommandCatalog, args: readonly string[]) => Reply;
 
-export type CommandHandler = (request: Request, context: CommandContext) => Reply;
+/** A handler that answers from the server's catalog and the arguments behind the subcommand. */
+const answers =
+  (answer: Answer): ProgramHandler =>
+  (request, _connection, server) => {
+    const args: string[] = [];
+    for (let i = 2; i < request.count; i++) args.push(request.latin1(i));
+    return answer(server.catalog, args);
+  };
 
-function argumentsFrom(request: Request, first: number): string[] {
-  const args: string[] = [];
-  for (let i = first; i < request.count; i++) args.push(request.latin1(i));
-  return args;
-}
-
-const all: CommandHandler = (_request, { catalog }) => commandInfo(catalog);
-const count: CommandHandler = (_request, { catalog }) => commandCount(catalog);
-const docs: CommandHandler = (request, { catalog }) => commandDocs(catalog, argumentsFrom(request, 2));
-const getKeys: CommandHandler = (request, { catalog }) =>
-  commandGetKeys(catalog, argumentsFrom(request, 2), false);
-const getKeysAndFlags: CommandHandler = (request, { catalog }) =>
-  commandGetKeys(catalog, argumentsFrom(request, 2), true);
-const help: CommandHandler = (_request, { catalog }) => containerHelp(catalog.get('command')!);
-const info: CommandHandler = (request, { catalog }) => commandInfo(catalog, argumentsFrom(request, 2));
-const list: CommandHandler = (request, { catalog, matchesIgnoringCase }) =>
-  commandList(catalog, argumentsFrom(request, 2), matchesIgnoringCase);
+const all = answers((catalog) => commandInfo(catalog));
+const count = answers((catalog) => commandCount(catalog));
+const docs = answers((catalog, args) => commandDocs(catalog, args));
+const getKeys = answers((catalog, args) => commandGetKeys(catalog, args, false));
+const getKeysAndFlags = answers((catalog, args) => commandGetKeys(catalog, args, true));
+const help = answers((catalog) => containerHelp(catalog.get('command')!));
+const info = answers((catalog, args) => commandInfo(catalog, args));
+const list = answers((catalog, args) => commandList(catalog, args, matchesIgnoringCase));
 
 export const commandContainer = container(
   {
@@ -52,7 +46,7 @@ export const commandContainer = container(
     summary: 'Describes all commands.',
   },
   [
-    other(
+    immediate(
       {
         name: 'command|count',
         arity: 2,
@@ -65,7 +59,7 @@ export const commandContainer = container(
       },
       count,
     ),
-    other(
+    immediate(
       {
         name: 'command|docs',
         arity: -2,
@@ -80,7 +74,7 @@ export const commandContainer = container(
       },
       docs,
     ),
-    other(
+    immediate(
       {
         name: 'command|getkeys',
         arity: -4,
@@ -93,7 +87,7 @@ export const commandContainer = container(
       },
       getKeys,
     ),
-    other(
+    immediate(
       {
         name: 'command|getkeysandflags',
         arity: -4,
@@ -106,7 +100,7 @@ export const commandContainer = container(
       },
       getKeysAndFlags,
     ),
-    other(
+    immediate(
       {
         name: 'command|help',
         arity: 2,
@@ -119,7 +113,7 @@ export const commandContainer = container(
       },
       help,
     ),
-    other(
+    immediate(
       {
         name: 'command|info',
         arity: -2,
@@ -135,7 +129,7 @@ export const commandContainer = container(
       },
       info,
     ),
-    other(
+    immediate(
       {
         name: 'command|list',
         arity: -2,

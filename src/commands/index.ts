@@ -1,6 +1,15 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
+import { commandContainer } from './command.js';
+import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
+import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
-export const programCommands: readonly Command[] = [...connectionCommands, ...transactionCommands];
+export const programCommands: readonly Command[] = [
+  ...connectionCommands,
+  ...transactionCommands,
+  ...serverCommands,
+  ...configCommands,
+  commandContainer,
+];

@@ -24,6 +24,9 @@ function restored(bytes: Buffer, pieceBytes = 777): Engine {
 type Command = (string | number)[];
 
 const key = fc.integer({ min: 0, max: 40 }).map((n) => `key:${n}`);
+const text = fc.nat({ max: 20 }).map((n) => `text ${n}`);
+/** Past the thresholds at which hashes and sets become tables. */
+const longText = fc.constantFrom('short', 'z'.repeat(70));
 /** Commands of every family, so that all encodings, deadlines, moves of slots and whole-database changes occur. */
 export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('SET'), key, fc.string({ maxLength: 60 })),
@@ -33,6 +36,13 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('GETDEL'), key),
   fc.tuple(fc.constant('GETEX'), key, fc.constant('PX'), fc.integer({ min: 1, max: 3000 })),
   fc.tuple(fc.constant('INCRBY'), key, fc.integer()),
+  fc.tuple(fc.constant('HSET'), key, text, text, text, longText),
+  fc.tuple(fc.constant('HDEL'), key, text, text),
+  fc.tuple(fc.constant('SADD'), key, fc.nat(), text, longText),
+  fc.tuple(fc.constant('SADD'), key, fc.nat(), fc.nat({ max: 9 })),
+  fc.tuple(fc.constant('SPOP'), key, fc.nat({ max: 5 })),
+  fc.tuple(fc.constant('SUNIONSTORE'), key, key, key),
+  fc.tuple(fc.constant('SMOVE'), key, key, text),
 );
 
 function run(engine: Engine, command: Command): void {

@@ -32,6 +32,8 @@ interface ChaosOptions {
   /** Nodes that may ever exist. */
   readonly mostNodes: number;
   readonly steps: number;
+  /** All clocks tick together, and nobody restarts or hands over: then at most one leader may hold a lease at any time. */
+  readonly isLockstep: boolean;
 }
 
 interface AskedRead {
@@ -47,8 +49,18 @@ export class Chaos {
   readonly #hosts = new Map<NodeId, Host>();
   #network: Message[] = [];
   #groups: Map<NodeId, number> | undefined;
+  /** Nodes that stand still, with the ticks that they missed. */
+  readonly #paused = new Map<Host, number>();
+  /** Messages that arrive when the weather changes. */
+  #late: Message[] = [];
+  /** Links that are cut in one direction, as `from>to`. */
+  readonly #cutLinks = new Set<string>();
   /** Share of messages that are lost, between 0 and 1. */
   #loss = 0;
+  /** Nodes whose clocks run at a tenth of the others' speed. */
+  #slowClocks = new Set<NodeId>();
+  /** How often machines die in this run, between 0 and 1. */
+  readonly #severity: number;
   #proposals = 0;
   #contexts = 0;
   #calm = false;
@@ -58,6 +70,8 @@ export class Chaos {
   readonly #seen = new Map<string, { previousTerm: number | undefined; content: string }>();
   /** `index/term` and content of all that was ever committed, by index. */
   readonly #committed: string[] = [];
+  /** The term of the node that was first seen to apply it. */
+  readonly #committedInTerm: number[] = [];
   /** The commit index that each core had when it was last looked at. */
   readonly #commits = new WeakMap<Raft, number>();
   readonly #reads = new Map<number, AskedRead>();
@@ -69,6 +83,7 @@ export class Chaos {
     readonly options: ChaosOptions,
   ) {
     this.#random = seededRandom(seed);
+    this.#severity = [0.1, 0.4, 1][this.#below(3)]!;
     const members = [];
     for (let id = 1; id <= options.founders; id++) members.push({ id, address: `node${id}`, learner: false });
     for (let id = 1; id <= options.founders; id++) this.#addHost(id, { members, removed: [] });
@@ -98,7 +113,10 @@ export class Chaos {
   }
 
   run(): void {
-    for (let step = 0; step < this.options.steps; step++) this.#act();
+    for (let step = 0; step < this.options.steps; step++) {
+      this.#act();
+      if (this.options.isLockstep) this.#checkLeases();
+    }
     this.#recover();
   }
 
@@ -110,14 +128,26 @@ export class Chaos {
     return Math.floor(this.#random() * limit);
   }
 
+  /** Any node that does not stand still. */
   #anyHost(): Host {
-    return [...this.#hosts.values()][this.#below(this.#hosts.size)]!;
+    const hosts = [...this.#hosts.values()].filter((host) => !this.#paused.has(host));
+    const host = hosts[this.#below(hosts.length)];
+    if (host !== undefined) return host;
+    const resumed = [...this.#paused.keys()][0]!;
+    this.#resume(resumed);
+    return resumed;
+  }
+
+  #stands(id: NodeId): boolean {
+    const host = this.#hosts.get(id);
+    return host !== undefined && this.#paused.has(host);
   }
 
   #leader(): Host | undefined {
     let best: Host | undefined;
     for (const host of this.#hosts.values()) {
       const { role, term } = host.raft.status();
+      if (this.#paused.has(host)) continue;
       if (role === 'leader' && (best === undefined || term > best.raft.status().term)) best = host;
     }
     return best;
@@ -132,8 +162,10 @@ export class Chaos {
       }
     }
     const apart =
-      this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to);
+      (this.#groups !== undefined && this.#groups.get(message.from) !== this.#groups.get(message.to)) ||
+      this.#cutLinks.has(`${message.from}>${message.to}`);
     if (apart || (this.#random() < this.#loss && !this.#calm)) this.#lost(message);
+    else if (this.#random() < 0.03 && !this.#calm) this.#late.push(message);
     else this.#network.push(message);
   }
 
@@ -147,18 +179,19 @@ export class Chaos {
     if (dice < 0.45) this.#deliver(this.#below(this.#network.length), this.#random() < 0.03);
     else if (dice < 0.65) this.#process(this.#anyHost());
     else if (dice < 0.78) this.#persist(this.#anyHost());
-    else if (dice < 0.88) this.#anyHost().raft.tick();
+    else if (dice < 0.88) this.#tick(this.#anyHost());
     else if (dice < 0.94) this.#propose(this.#random() < 0.8 ? this.#leader() : this.#anyHost());
-    else if (dice < 0.96) this.#read(this.#anyHost());
-    else if (dice < 0.975) this.#administer();
+    else if (dice < 0.965) this.#read(this.#anyHost());
+    else if (dice < 0.977) this.#administer();
     else if (dice < 0.985) this.#cutSnapshot(this.#anyHost());
-    else if (dice < 0.99) this.#crash(this.#anyHost());
-    else if (dice < 0.992) this.#changeWeather();
+    else if (dice < 0.99) {
+      if (!this.options.isLockstep && this.#random() < this.#severity) this.#crash(this.#anyHost());
+    } else if (dice < 0.992) this.#changeWeather();
     else if (dice < 0.994) {
       const host = this.#anyHost();
       host.slowInstall = !host.slowInstall;
       if (!host.slowInstall) host.finishInstall();
-    } else if (dice < 0.997) this.#anyHost().raft.stalled(this.#below(30));
+    } else if (dice < 0.997) this.#stall(this.#leader() ?? this.#anyHost());
     else {
       const host = this.#anyHost();
       host.raft.reportUnreachable(this.#anyHost().raft.id);
@@ -167,7 +200,7 @@ export class Chaos {
 
   #deliver(place: number, twice: boolean): void {
     const message = this.#network[place];
-    if (message === undefined) return;
+    if (message === undefined || this.#stands(message.to)) return;
     if (!twice) {
       this.#network[place] = this.#network[this.#network.length - 1]!;
       this.#network.pop();
@@ -186,7 +219,7 @@ export class Chaos {
     if (!host.raft.hasReady()) return;
     const ready = host.take();
     if (ready.snapshot !== undefined) this.#count('snapshot installed');
-    for (const entry of ready.committed) this.#checkCommitted(entry);
+    for (const entry of ready.committed) this.#checkCommitted(host, entry);
     for (const { context, index } of ready.readStates) {
       const read = this.#reads.get(context);
       assert(read !== undefined && read.node === host.raft.id, `read ${context} answered twice or elsewhere`);
@@ -244,6 +277,7 @@ export class Chaos {
     const target = 1 + this.#below(this.options.mostNodes);
     const dice = this.#below(5);
     if (dice === 0) {
+      if (this.options.isLockstep) return;
       if (host.raft.transferLeadership(target)) this.#count('transfer');
       return;
     }
@@ -258,20 +292,90 @@ export class Chaos {
     this.#check(host);
   }
 
+  #tick(host: Host): void {
+    if (this.options.isLockstep) {
+      // Time passes for all at once, so it must pass less often for messages to keep up with it.
+      if (this.#random() < 0.25) this.#tickAll();
+      return;
+    }
+    if (this.#slowClocks.has(host.raft.id) && this.#random() < 0.9) return;
+    host.raft.tick();
+    this.#check(host);
+  }
+
+  /** A node's event loop stands still; with clocks in step, for as long as the others' clocks tell. */
+  #stall(host: Host): void {
+    if (!this.options.isLockstep) host.raft.stalled(this.#below(30));
+    else if (!this.#paused.has(host)) this.#paused.set(host, 0);
+  }
+
+  #resume(host: Host): void {
+    const missed = this.#paused.get(host);
+    if (missed === undefined) return;
+    this.#paused.delete(host);
+    host.raft.stalled(missed);
+  }
+
+  /** A leader's tick comes first: its lease is over at the very tick at which the others may vote again. */
+  #tickAll(): void {
+    const hosts = [...this.#hosts.values()];
+    const leads = (host: Host) => (host.raft.status().role === 'leader' ? 0 : 1);
+    for (const host of hosts.sort((a, b) => leads(a) - leads(b))) {
+      const missed = this.#paused.get(host);
+      if (missed === undefined) {
+        host.raft.tick();
+        this.#check(host);
+      } else {
+        this.#paused.set(host, missed + 1);
+        if (this.#random() < 0.07) this.#resume(host);
+      }
+    }
+  }
+
+  #checkLeases(): void {
+    const holders = [...this.#hosts.values()].filter(
+      (host) => !this.#paused.has(host) && host.raft.leaseValid(),
+    );
+    assert(holders.length <= 1, `nodes ${holders.map((host) => host.raft.id).join(' and ')} hold leases`);
+    if (holders.length === 1) this.#count('lease held');
+  }
+
   #changeWeather(): void {
+    this.#network.push(...this.#late);
+    this.#late = [];
     this.#loss = this.#random() < 0.5 ? 0 : this.#random() * 0.4;
     this.#groups = undefined;
-    if (this.#random() < 0.5) return;
+    this.#slowClocks.clear();
+    this.#cutLinks.clear();
+    const dice = this.#random();
+    if (dice < 0.3) return;
+    if (dice < 0.5) {
+      this.#count('cut links');
+      for (let cut = 0; cut < 3; cut++) {
+        const from = this.#leader()?.raft.id ?? 1 + this.#below(this.options.mostNodes);
+        this.#cutLinks.add(`${from}>${1 + this.#below(this.options.mostNodes)}`);
+      }
+      return;
+    }
+    this.#count('partition');
     this.#groups = new Map();
     for (let id = 1; id <= this.options.mostNodes; id++) this.#groups.set(id, this.#below(2));
-    this.#count('partition');
+    const leader = this.#leader();
+    if (dice < 0.7 || leader === undefined) return;
+    // A leader with a slow clock, alone: the others replace it before it notices.
+    for (const id of this.#groups.keys()) this.#groups.set(id, id === leader.raft.id ? 0 : 1);
+    if (!this.options.isLockstep) this.#slowClocks.add(leader.raft.id);
   }
 
   /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */
   #recover(): void {
     this.#calm = true;
+    this.#network.push(...this.#late);
+    this.#late = [];
     this.#groups = undefined;
+    this.#cutLinks.clear();
     for (const host of this.#hosts.values()) {
+      this.#resume(host);
       host.slowInstall = false;
       host.finishInstall();
     }
@@ -327,14 +431,14 @@ export class Chaos {
   }
 
   #check(host: Host): void {
-    const { role, term, commit, lastIndex, membership, logLost, peers } = host.raft.status();
+    const { role, term, commit, membership, logLost, peers } = host.raft.status();
     assert(!logLost && !peers.some((peer) => peer.logLost), 'a log is taken for lost that is not');
     if (role === 'leader' && this.#leaderOfTerm.get(term) !== host.raft.id) {
       // Election safety.
       assert(!this.#leaderOfTerm.has(term), `two leaders in term ${term}`);
       this.#leaderOfTerm.set(term, host.raft.id);
       this.#count('elected');
-      this.#checkComplete(host, lastIndex);
+      this.#checkComplete(host);
     }
     const news = commit > (this.#commits.get(host.raft) ?? 0);
     this.#commits.set(host.raft, commit);
@@ -351,12 +455,13 @@ export class Chaos {
     return host.storage.term(index);
   }
 
-  /** Leader completeness: a new leader's log holds every committed entry. */
-  #checkComplete(host: Host, lastIndex: number): void {
-    assert(lastIndex >= this.#committed.length - 1, `leader ${host.raft.id} ends at ${lastIndex}`);
-    for (let index = host.raft.status().firstIndex; index < this.#committed.length; index++) {
+  /** Leader completeness: a new leader's log holds every entry that was committed in an earlier term. */
+  #checkComplete(host: Host): void {
+    const { firstIndex, term: leaderTerm } = host.raft.status();
+    for (let index = firstIndex; index < this.#committed.length; index++) {
       const known = this.#committed[index];
-      if (known === undefined) continue;
+      // A node that stood still may win the election of a term that others have left behind.
+      if (known === undefined || this.#committedInTerm[index]! >= leaderTerm) continue;
       const term = Number(/^\d+\/(\d+)/.exec(known)![1]);
       assert.equal(this.#termAt(host, index), term, `leader ${host.raft.id} lacks committed entry ${known}`);
     }
@@ -391,11 +496,13 @@ export class Chaos {
   }
 
   /** State machine safety: nobody applies anything else at an index. */
-  #checkCommitted(entry: Entry): void {
+  #checkCommitted(host: Host, entry: Entry): void {
     const kind = entry.kind === EntryKind.noop ? 'noop' : Buffer.from(entry.payload).toString('latin1');
     const text = `${entry.index}/${entry.term} ${kind}`;
     const known = this.#committed[entry.index];
-    if (known === undefined) this.#committed[entry.index] = text;
-    else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
+    if (known === undefined) {
+      this.#committed[entry.index] = text;
+      this.#committedInTerm[entry.index] = host.raft.status().term;
+    } else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
   }
 }

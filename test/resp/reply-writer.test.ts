@@ -112,9 +112,16 @@ test('a big Buffer is sent as it is, not copied', () => {
 // ---- round trips ----
 
 const bytesArbitrary = fc
-  .oneof(fc.uint8Array({ maxLength: 60 }), fc.nat({ max: 50_000 }).map((length) => new Uint8Array(length).fill(120)))
+  .oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.nat({ max: 50_000 }).map((length) => new Uint8Array(length).fill(120)),
+  )
   .map((array) => Buffer.from(array));
-const lineArbitrary = fc.string({ unit: fc.constantFrom('A', 'b', ' ', '\xe9', '-', '9'), minLength: 1, maxLength: 20 });
+const lineArbitrary = fc.string({
+  unit: fc.constantFrom('A', 'b', ' ', '\xe9', '-', '9'),
+  minLength: 1,
+  maxLength: 20,
+});
 
 const { tree } = fc.letrec<{ tree: Reply }>((tie) => {
   const items = fc.array(tie('tree'), { maxLength: 6 });

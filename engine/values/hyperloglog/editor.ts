@@ -42,33 +42,29 @@ function trailingZeros(word: number): number {
 }
 
 /**
- * A HyperLogLog that is being changed. A dense one is changed where it lies; a sparse one in a copy, which becomes dense
- * when it must. After the changes the caller stores the bytes unless {@link inPlace}.
+ * A HyperLogLog that is being changed: where it lies while its size stays, in a buffer of its own from the first sparse
+ * register on that rises. After the changes the caller stores the bytes unless {@link inPlace}.
  */
 export class HyperLogLogEditor {
-  buffer: Buffer;
-  start: number;
-  length: number;
   /** Whether the bytes are still the caller's own, at their place. */
-  inPlace: boolean;
+  inPlace = true;
 
   /** @param sparseSizeMax the setting hll-sparse-max-bytes (3000) */
   constructor(
-    buffer: Buffer,
-    start: number,
-    length: number,
+    public buffer: Buffer,
+    public start: number,
+    public length: number,
     private readonly sparseSizeMax: number,
-  ) {
-    this.inPlace = isDense(buffer, start);
-    if (this.inPlace) {
-      this.buffer = buffer;
-      this.start = start;
-    } else {
-      this.buffer = Buffer.allocUnsafe(length + 64);
-      this.start = 0;
-      buffer.copy(this.buffer, 0, start, start + length);
-    }
-    this.length = length;
+  ) {}
+
+  /** Copies a sparse value to a buffer with room to grow. */
+  private takeOver(): void {
+    if (!this.inPlace) return;
+    const own = Buffer.allocUnsafe(this.length + 64);
+    this.buffer.copy(own, 0, this.start, this.start + this.length);
+    this.buffer = own;
+    this.start = 0;
+    this.inPlace = false;
   }
 
   /**
@@ -96,6 +92,7 @@ export class HyperLogLogEditor {
     this.buffer = dense;
     this.start = 0;
     this.length = dense.length;
+    this.inPlace = false;
     return true;
   }
 
@@ -116,27 +113,30 @@ export class HyperLogLogEditor {
 
   private raiseSparse(index: number, value: number): boolean | undefined {
     if (value > runValueMax) return this.promote(index, value);
-    const { buffer, length } = this;
-    let at = headerSize;
-    let previous = headerSize;
+    const { buffer, start } = this;
+    const end = start + this.length;
+    let at = start + headerSize;
+    let previous = at;
     let first = 0;
     let run = 0;
-    for (; at < length; at += runSize(buffer, at)) {
-      run = runLength(buffer, at, length);
+    for (; at < end; at += runSize(buffer, at)) {
+      run = runLength(buffer, at, end);
       if (index < first + run) break;
       previous = at;
       first += run;
     }
-    if (at >= length) return undefined;
+    if (at >= end) return undefined;
     const present = runValue(buffer, at);
     if (present >= value) return false;
-    if (run === 1 && buffer[at]! !== 0x40) {
+    this.takeOver();
+    at += this.start - start;
+    if (run === 1 && this.buffer[at] !== 0x40) {
       // One register by itself (unless as a two-byte run of zeros): its byte is replaced.
-      buffer[at] = valueRun(value, 1);
+      this.buffer[at] = valueRun(value, 1);
     } else if (!this.split(at, index - first, run - 1 - (index - first), present, value)) {
       return this.promote(index, value);
     }
-    this.mergeRuns(previous);
+    this.mergeRuns(previous + this.start - start);
     this.invalidate();
     return true;
   }

@@ -19,6 +19,7 @@ import {
   toDense,
 } from '../../../engine/values/hyperloglog/format.js';
 import { hashMurmur64, murmurHash } from '../../../engine/values/hyperloglog/murmurhash64.js';
+import { selfTest } from '../../../engine/values/hyperloglog/self-test.js';
 import { HyperLogLogUnion } from '../../../engine/values/hyperloglog/union.js';
 
 const sparseSizeMax = 3000;
@@ -213,4 +214,8 @@ test('corrupt runs are reported, never followed out of the value', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('PFSELFTEST finds nothing', () => {
+  assert.equal(selfTest(), undefined);
 });

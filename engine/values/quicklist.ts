@@ -1,0 +1,574 @@
+/**
+ * A list too large for its key's record: a double-ended queue of chunks, each a listpack in the slab.
+ *
+ * Each chunk carries the position of its first element on a number line of its list, on which a push at the head counts down
+ * and one at the tail counts up. An index is then found by interpolating between positions: O(1) where chunks hold about equal
+ * numbers, O(log chunks) at worst. Only a change in the middle counts positions anew, from there to the nearer end.
+ *
+ * Which element lies in which chunk follows from the operations alone: never from addresses, capacities or a snapshot under way.
+ *
+ * Of denque's calls those at the ends and peekAt are used, which are sound; its `remove` and deleting `splice` are not.
+ */
+import Denque from 'denque';
+import { type Address, Slab } from '../slab.js';
+import type { View } from '../view.js';
+import type { BigValue } from './big-value.js';
+import { FrozenList, NOT_FROZEN } from './frozen-list.js';
+import type { ListCursor } from './list-cursor.js';
+import {
+  listpackCount,
+  listpackElementSize,
+  listpackEmptySize,
+  listpackEnd,
+  listpackEquals,
+  listpackFind,
+  listpackFirst,
+  listpackHeaderSize,
+  listpackLast,
+  listpackPrevious,
+  listpackSeek,
+  listpackSize,
+  listpackSizeOfBytes,
+  resizeListpack,
+  writeEmptyListpack,
+  writeListpackBytes,
+} from './listpack.js';
+
+/** The most bytes that a chunk of several elements takes; a larger element has a chunk to itself. One slab block. */
+export const CHUNK_BYTES = 4096;
+/** Neighbours that together stay within this become one chunk when elements were removed from either. */
+const MERGED_BYTES = CHUNK_BYTES / 2;
+/** From so many chunks on, a new one gets its full size at once. */
+const MANY_CHUNKS = 4;
+
+/** Estimates of what V8 takes for a chunk's object with its place in the queue, and for the list itself. */
+const CHUNK_OBJECT_BYTES = 64;
+const LIST_OBJECT_BYTES = 200;
+
+class Chunk {
+  /** Where a {@link FrozenList} keeps this chunk's bytes while it shares them, else NOT_FROZEN. */
+  frozenAt = NOT_FROZEN;
+
+  constructor(
+    public address: Address,
+    /** Position of the first element, modulo 2^32. */
+    public position: number,
+    public count: number,
+  ) {}
+}
+
+export class Quicklist implements BigValue {
+  /** Number of elements. */
+  length = 0;
+
+  private readonly chunks = new Denque<Chunk>();
+  /** The position behind the last element. */
+  private endPosition = 0;
+  private chunkBytes = 0;
+  private frozen: FrozenList | undefined;
+
+  /** Where the last {@link seek} ended: chunk, element within it, and the element's offset in the chunk's buffer. */
+  private foundChunk = 0;
+  private foundElement = 0;
+
+  constructor(private readonly slab: Slab) {}
+
+  /** A list whose first chunk is the listpack at `start`. */
+  static fromListpack(slab: Slab, buffer: Buffer, start: number): Quicklist {
+    const list = new Quicklist(slab);
+    list.appendChunk(buffer, start);
+    return list;
+  }
+
+  get memoryBytes(): number {
+    return this.chunkBytes + this.chunks.length * CHUNK_OBJECT_BYTES + LIST_OBJECT_BYTES;
+  }
+
+  get chunkCount(): number {
+    return this.chunks.length;
+  }
+
+  /** The listpack of chunk `index`; valid until the list changes. */
+  chunk(index: number, into: View): View {
+    const address = this.chunks.peekAt(index)!.address;
+    const buffer = this.slab.buffer(address);
+    const start = this.slab.offset(address);
+    return into.on(buffer, start, start + listpackSize(buffer, start));
+  }
+
+  /** Appends a copy of a listpack of at least one element as a chunk of its own: how a list is restored as it was. */
+  appendChunk(buffer: Buffer, start: number): void {
+    const size = listpackSize(buffer, start);
+    const count = listpackCount(buffer, start);
+    const chunk = new Chunk(this.allocate(size), this.endPosition, count);
+    buffer.copy(this.slab.buffer(chunk.address), this.slab.offset(chunk.address), start, start + size);
+    this.chunks.push(chunk);
+    this.length += count;
+    this.endPosition = (this.endPosition + count) | 0;
+  }
+
+  // ---- finding ----
+
+  /** Points `cursor` at the element `index`, which must exist. */
+  seek(index: number, cursor: ListCursor): void {
+    this.locate(index);
+    this.point(cursor, this.foundChunk, this.foundElement);
+  }
+
+  /** Points `cursor` at element `element` of chunk `chunkIndex`. */
+  point(cursor: ListCursor, chunkIndex: number, element: number): void {
+    const address = this.chunks.peekAt(chunkIndex)!.address;
+    cursor.list = this;
+    cursor.chunkIndex = chunkIndex;
+    cursor.element = element;
+    cursor.buffer = this.slab.buffer(address);
+    cursor.start = this.slab.offset(address);
+    cursor.at = listpackSeek(cursor.buffer, cursor.start, element);
+  }
+
+  /** Points `cursor` at the last element of a chunk. */
+  pointLast(cursor: ListCursor, chunkIndex: number): void {
+    this.point(cursor, chunkIndex, this.chunks.peekAt(chunkIndex)!.count - 1);
+  }
+
+  /** Sets foundChunk and foundElement to where element `index` lies. */
+  private locate(index: number): void {
+    const chunks = this.chunks;
+    let low = 0;
+    let high = chunks.length - 1;
+    const target = (chunks.peekFront()!.position + index) | 0;
+    let probe = Math.floor((index / this.length) * chunks.length);
+    for (let step = 0; ; step++) {
+      const chunk = chunks.peekAt(probe)!;
+      const element = (target - chunk.position) | 0;
+      if (element < 0) high = probe - 1;
+      else if (element >= chunk.count) low = probe + 1;
+      else {
+        this.foundChunk = probe;
+        this.foundElement = element;
+        return;
+      }
+      if (step >= 3) {
+        probe = (low + high) >>> 1;
+        continue;
+      }
+      // A few guesses by the distance left, then halving.
+      const guess = probe + Math.trunc((element / this.length) * chunks.length);
+      probe = Math.min(high, Math.max(low, guess));
+    }
+  }
+
+  // ---- the ends ----
+
+  push(atHead: boolean, bytes: Buffer, start: number, length: number): void {
+    const size = listpackSizeOfBytes(bytes, start, length);
+    let chunk = atHead ? this.chunks.peekFront() : this.chunks.peekBack();
+    if (chunk === undefined || !this.fits(chunk, size)) {
+      if (chunk !== undefined) this.settle(chunk);
+      const position = atHead && chunk !== undefined ? chunk.position : this.endPosition;
+      chunk = this.newChunk(position, size);
+      if (atHead) this.chunks.unshift(chunk);
+      else this.chunks.push(chunk);
+    }
+    if (atHead) {
+      this.insertIn(chunk, listpackHeaderSize, size, bytes, start, length);
+      chunk.position = (chunk.position - 1) | 0;
+    } else {
+      this.insertIn(chunk, -1, size, bytes, start, length);
+      this.endPosition = (this.endPosition + 1) | 0;
+    }
+    this.length++;
+  }
+
+  /** Removes `count` elements, at most as many as there are, from one end: O(chunks removed). */
+  removeFromEnd(atHead: boolean, count: number): void {
+    this.length -= count;
+    if (!atHead) this.endPosition = (this.endPosition - count) | 0;
+    while (count > 0) {
+      const chunk = atHead ? this.chunks.peekFront()! : this.chunks.peekBack()!;
+      if (chunk.count <= count) {
+        count -= chunk.count;
+        this.release(chunk);
+        if (atHead) this.chunks.shift();
+        else this.chunks.pop();
+        continue;
+      }
+      this.reserve(chunk, 0);
+      const buffer = this.slab.buffer(chunk.address);
+      const start = this.slab.offset(chunk.address);
+      if (atHead) {
+        const first = start + listpackHeaderSize;
+        const behind = listpackSeek(buffer, start, count);
+        resizeListpack(buffer, start, first, behind - first, 0, -count);
+        chunk.position = (chunk.position + count) | 0;
+      } else {
+        const from = listpackSeek(buffer, start, -count);
+        resizeListpack(buffer, start, from, listpackEnd(buffer, start) - from, 0, -count);
+      }
+      chunk.count -= count;
+      return;
+    }
+  }
+
+  // ---- the middle ----
+
+  /** Replaces the element `index`, which must exist. */
+  set(index: number, bytes: Buffer, start: number, length: number): void {
+    this.locate(index);
+    const chunkIndex = this.foundChunk;
+    const element = this.foundElement;
+    const chunk = this.chunks.peekAt(chunkIndex)!;
+    const size = listpackSizeOfBytes(bytes, start, length);
+    let buffer = this.slab.buffer(chunk.address);
+    let base = this.slab.offset(chunk.address);
+    const at = listpackSeek(buffer, base, element) - base;
+    const oldSize = listpackElementSize(buffer, base + at);
+    const fits = chunk.count === 1 || listpackSize(buffer, base) - oldSize + size <= CHUNK_BYTES;
+    this.reserve(chunk, fits ? Math.max(0, size - oldSize) : 0);
+    buffer = this.slab.buffer(chunk.address);
+    base = this.slab.offset(chunk.address);
+    if (fits) {
+      resizeListpack(buffer, base, base + at, oldSize, size, 0);
+      writeListpackBytes(buffer, base + at, bytes, start, length);
+      if (size < oldSize) this.settle(chunk);
+      return;
+    }
+    resizeListpack(buffer, base, base + at, oldSize, 0, -1);
+    chunk.count--;
+    this.insertAt(chunkIndex, element, size, bytes, start, length);
+  }
+
+  /** Inserts an element before (or behind) the one that `cursor` points at. */
+  insert(cursor: ListCursor, behind: boolean, bytes: Buffer, start: number, length: number): void {
+    const size = listpackSizeOfBytes(bytes, start, length);
+    this.insertAt(cursor.chunkIndex, cursor.element + (behind ? 1 : 0), size, bytes, start, length);
+    this.length++;
+  }
+
+  /**
+   * Inserts an element in a chunk, before its element number `element`. A chunk without room passes it to a neighbour when it
+   * belongs at the edge, and is else split there.
+   */
+  private insertAt(
+    chunkIndex: number,
+    element: number,
+    size: number,
+    bytes: Buffer,
+    start: number,
+    length: number,
+  ): void {
+    const chunk = this.chunks.peekAt(chunkIndex)!;
+    if (this.fits(chunk, size)) {
+      this.insertIn(chunk, this.offsetOf(chunk, element), size, bytes, start, length);
+      this.reposition(chunkIndex, chunkIndex);
+      return;
+    }
+    const previous = element === 0 && chunkIndex > 0 ? this.chunks.peekAt(chunkIndex - 1) : undefined;
+    if (previous !== undefined && this.fits(previous, size)) {
+      this.insertIn(previous, -1, size, bytes, start, length);
+      this.reposition(chunkIndex - 1, chunkIndex - 1);
+      return;
+    }
+    const next = element === chunk.count ? this.chunks.peekAt(chunkIndex + 1) : undefined;
+    if (next !== undefined && this.fits(next, size)) {
+      this.insertIn(next, listpackHeaderSize, size, bytes, start, length);
+      this.reposition(chunkIndex + 1, chunkIndex + 1);
+      return;
+    }
+    const pieces: Chunk[] = [];
+    if (element > 0) pieces.push(chunk);
+    const rest = element === 0 ? chunk : element < chunk.count ? this.split(chunk, element) : undefined;
+    if (element > 0 && this.fits(chunk, size)) {
+      this.insertIn(chunk, -1, size, bytes, start, length);
+    } else if (rest !== undefined && this.fits(rest, size)) {
+      this.insertIn(rest, listpackHeaderSize, size, bytes, start, length);
+    } else {
+      const own = this.newChunk(0, size);
+      this.insertIn(own, -1, size, bytes, start, length);
+      this.settle(own);
+      pieces.push(own);
+    }
+    if (rest !== undefined) pieces.push(rest);
+    this.replaceRange(chunkIndex, chunkIndex, pieces);
+    this.reposition(chunkIndex, chunkIndex + pieces.length - 1);
+  }
+
+  /** Moves the elements of a chunk from number `element` on to a new chunk, which is returned. */
+  private split(chunk: Chunk, element: number): Chunk {
+    this.reserve(chunk, 0);
+    const buffer = this.slab.buffer(chunk.address);
+    const start = this.slab.offset(chunk.address);
+    const from = listpackSeek(buffer, start, element);
+    const end = listpackEnd(buffer, start);
+    const moved = end - from;
+    const count = chunk.count - element;
+    const rest = new Chunk(this.allocate(listpackEmptySize + moved), 0, count);
+    const target = this.slab.buffer(rest.address);
+    const targetStart = this.slab.offset(rest.address);
+    writeEmptyListpack(target, targetStart);
+    resizeListpack(target, targetStart, targetStart + listpackHeaderSize, 0, moved, count);
+    buffer.copy(target, targetStart + listpackHeaderSize, from, end);
+    resizeListpack(buffer, start, from, moved, 0, -count);
+    chunk.count = element;
+    this.settle(chunk);
+    return rest;
+  }
+
+  /**
+   * Removes the first (from the head or from the tail) `limit` elements that equal the bytes.
+   *
+   * @returns how many were removed
+   */
+  removeEqual(fromHead: boolean, limit: number, bytes: Buffer, start: number, length: number): number {
+    const chunkCount = this.chunks.length;
+    let removed = 0;
+    let low = chunkCount;
+    let high = -1;
+    for (let step = 0; step < chunkCount && removed < limit; step++) {
+      const index = fromHead ? step : chunkCount - 1 - step;
+      const chunk = this.chunks.peekAt(index)!;
+      const found = fromHead
+        ? this.removeForwards(chunk, limit - removed, bytes, start, length)
+        : this.removeBackwards(chunk, limit - removed, bytes, start, length);
+      if (found === 0) continue;
+      removed += found;
+      low = Math.min(low, index);
+      high = Math.max(high, index);
+    }
+    if (removed === 0) return 0;
+    this.length -= removed;
+    this.closeGaps(low, high);
+    return removed;
+  }
+
+  private removeForwards(chunk: Chunk, limit: number, bytes: Buffer, start: number, length: number): number {
+    let buffer = this.slab.buffer(chunk.address);
+    let base = this.slab.offset(chunk.address);
+    let removed = 0;
+    let at = listpackFind(buffer, listpackFirst(buffer, base), 0, bytes, start, length);
+    if (at < 0) return 0;
+    const offset = at - base;
+    this.reserve(chunk, 0);
+    buffer = this.slab.buffer(chunk.address);
+    base = this.slab.offset(chunk.address);
+    at = base + offset;
+    while (at >= 0 && removed < limit) {
+      resizeListpack(buffer, base, at, listpackElementSize(buffer, at), 0, -1);
+      removed++;
+      at = listpackFind(buffer, at, 0, bytes, start, length);
+    }
+    chunk.count -= removed;
+    return removed;
+  }
+
+  private removeBackwards(chunk: Chunk, limit: number, bytes: Buffer, start: number, length: number): number {
+    let buffer = this.slab.buffer(chunk.address);
+    let base = this.slab.offset(chunk.address);
+    let removed = 0;
+    for (let at = listpackLast(buffer, base); at >= 0 && removed < limit; ) {
+      if (!listpackEquals(buffer, at, bytes, start, length)) {
+        at = listpackPrevious(buffer, base, at);
+        continue;
+      }
+      if (removed === 0) {
+        const offset = at - base;
+        this.reserve(chunk, 0);
+        buffer = this.slab.buffer(chunk.address);
+        base = this.slab.offset(chunk.address);
+        at = base + offset;
+      }
+      resizeListpack(buffer, base, at, listpackElementSize(buffer, at), 0, -1);
+      removed++;
+      at = listpackPrevious(buffer, base, at);
+    }
+    chunk.count -= removed;
+    return removed;
+  }
+
+  /** After removals in the chunks `low` to `high`: drops the empty ones, joins small neighbours, counts positions anew. */
+  private closeGaps(low: number, high: number): void {
+    const from = Math.max(0, low - 1);
+    const to = Math.min(this.chunks.length - 1, high + 1);
+    const kept: Chunk[] = [];
+    for (let index = from; index <= to; index++) {
+      const chunk = this.chunks.peekAt(index)!;
+      const last = kept.at(-1);
+      if (chunk.count === 0) this.release(chunk);
+      else if (
+        last !== undefined &&
+        this.sizeOf(last) + this.sizeOf(chunk) - listpackEmptySize <= MERGED_BYTES
+      )
+        this.join(last, chunk);
+      else kept.push(chunk);
+    }
+    for (const chunk of kept) this.settle(chunk);
+    if (kept.length <= to - from) this.replaceRange(from, to, kept);
+    if (kept.length > 0) this.reposition(from, from + kept.length - 1);
+  }
+
+  /** Moves all of `right` to the end of `left`. */
+  private join(left: Chunk, right: Chunk): void {
+    const source = this.slab.buffer(right.address);
+    const from = this.slab.offset(right.address) + listpackHeaderSize;
+    const size = this.sizeOf(right) - listpackEmptySize;
+    this.reserve(left, size);
+    const buffer = this.slab.buffer(left.address);
+    const start = this.slab.offset(left.address);
+    const at = listpackEnd(buffer, start);
+    resizeListpack(buffer, start, at, 0, size, right.count);
+    source.copy(buffer, at, from, from + size);
+    left.count += right.count;
+    this.release(right);
+  }
+
+  /** Puts other chunks in the place of those numbered `from` to `to`, by way of the nearer end. */
+  private replaceRange(from: number, to: number, replacement: readonly Chunk[]): void {
+    const chunks = this.chunks;
+    const behind = chunks.length - 1 - to;
+    const aside: Chunk[] = [];
+    if (from <= behind) {
+      for (let i = 0; i < from; i++) aside.push(chunks.shift()!);
+      for (let i = from; i <= to; i++) chunks.shift();
+      for (let i = replacement.length - 1; i >= 0; i--) chunks.unshift(replacement[i]);
+      for (let i = aside.length - 1; i >= 0; i--) chunks.unshift(aside[i]);
+    } else {
+      for (let i = 0; i < behind; i++) aside.push(chunks.pop()!);
+      for (let i = from; i <= to; i++) chunks.pop();
+      for (const chunk of replacement) chunks.push(chunk);
+      for (let i = aside.length - 1; i >= 0; i--) chunks.push(aside[i]);
+    }
+  }
+
+  /** Counts positions anew after the counts of the chunks `low` to `high` changed, towards the nearer end. */
+  private reposition(low: number, high: number): void {
+    const chunks = this.chunks;
+    const count = chunks.length;
+    if (low <= count - 1 - high) {
+      let position = high + 1 < count ? chunks.peekAt(high + 1)!.position : this.endPosition;
+      for (let i = high; i >= 0; i--) {
+        const chunk = chunks.peekAt(i)!;
+        position = (position - chunk.count) | 0;
+        chunk.position = position;
+      }
+      return;
+    }
+    const previous = low === 0 ? undefined : chunks.peekAt(low - 1)!;
+    let position = previous === undefined ? 0 : (previous.position + previous.count) | 0;
+    for (let i = low; i < count; i++) {
+      const chunk = chunks.peekAt(i)!;
+      chunk.position = position;
+      position = (position + chunk.count) | 0;
+    }
+    this.endPosition = position;
+  }
+
+  // ---- chunks ----
+
+  private sizeOf(chunk: Chunk): number {
+    return listpackSize(this.slab.buffer(chunk.address), this.slab.offset(chunk.address));
+  }
+
+  private fits(chunk: Chunk, elementSize: number): boolean {
+    return this.sizeOf(chunk) + elementSize <= CHUNK_BYTES;
+  }
+
+  /** Offset of an element from its chunk's start; that of the end mark for the element behind the last. */
+  private offsetOf(chunk: Chunk, element: number): number {
+    if (element === chunk.count) return -1;
+    const start = this.slab.offset(chunk.address);
+    return listpackSeek(this.slab.buffer(chunk.address), start, element) - start;
+  }
+
+  /** Writes an element into a chunk at an offset from its start, -1 being its end. */
+  private insertIn(
+    chunk: Chunk,
+    offset: number,
+    size: number,
+    bytes: Buffer,
+    start: number,
+    length: number,
+  ): void {
+    this.reserve(chunk, size);
+    const buffer = this.slab.buffer(chunk.address);
+    const base = this.slab.offset(chunk.address);
+    const at = offset < 0 ? listpackEnd(buffer, base) : base + offset;
+    resizeListpack(buffer, base, at, 0, size, 1);
+    writeListpackBytes(buffer, at, bytes, start, length);
+    chunk.count++;
+  }
+
+  /** An empty chunk with room for an element. */
+  private newChunk(position: number, elementSize: number): Chunk {
+    const chunk = new Chunk(this.allocate(this.roomFor(listpackEmptySize + elementSize)), position, 0);
+    writeEmptyListpack(this.slab.buffer(chunk.address), this.slab.offset(chunk.address));
+    return chunk;
+  }
+
+  /** How many bytes to ask for when `needed` must fit and more may follow. */
+  private roomFor(needed: number): number {
+    if (needed >= CHUNK_BYTES) return needed;
+    return this.chunks.length >= MANY_CHUNKS ? CHUNK_BYTES : Math.min(CHUNK_BYTES, needed + (needed >>> 1));
+  }
+
+  private allocate(size: number): Address {
+    const address = this.slab.allocate(size);
+    this.chunkBytes += this.slab.capacity(address);
+    return address;
+  }
+
+  /** Makes a chunk's block its list's own, with room for `extra` more bytes. */
+  private reserve(chunk: Chunk, extra: number): void {
+    const capacity = this.slab.capacity(chunk.address);
+    const needed = this.sizeOf(chunk) + extra;
+    if (capacity >= needed) {
+      if (chunk.frozenAt !== NOT_FROZEN) this.relocate(chunk, capacity);
+      return;
+    }
+    this.relocate(chunk, this.roomFor(needed));
+  }
+
+  /** Gives back room that a chunk does not need, now that it is not the one that grows. */
+  private settle(chunk: Chunk): void {
+    if (chunk.frozenAt !== NOT_FROZEN) return;
+    const size = this.sizeOf(chunk);
+    if (Slab.blockBytes(size) < this.slab.capacity(chunk.address)) this.relocate(chunk, size);
+  }
+
+  private relocate(chunk: Chunk, capacity: number): void {
+    const size = this.sizeOf(chunk);
+    const address = this.allocate(capacity);
+    const start = this.slab.offset(chunk.address);
+    this.slab
+      .buffer(chunk.address)
+      .copy(this.slab.buffer(address), this.slab.offset(address), start, start + size);
+    this.release(chunk);
+    chunk.address = address;
+  }
+
+  /** Gives up a chunk's block: frees it, or leaves it to the frozen list that still needs it. */
+  private release(chunk: Chunk): void {
+    this.chunkBytes -= this.slab.capacity(chunk.address);
+    if (chunk.frozenAt === NOT_FROZEN) this.slab.free(chunk.address);
+    else this.frozen!.own(chunk.frozenAt);
+    chunk.frozenAt = NOT_FROZEN;
+  }
+
+  /**
+   * Keeps the elements as they are now for a snapshot that reads them later: from here on the list copies a chunk before it
+   * changes or frees it, until the frozen list lets go of it. O(chunks). One at a time.
+   */
+  freeze(): FrozenList {
+    if (this.frozen?.isDone === false) throw new Error('the list is frozen already');
+    this.frozen = new FrozenList(this.slab, this.chunks.toArray());
+    return this.frozen;
+  }
+
+  dispose(limit: number): boolean {
+    for (let freed = 0; freed < limit && this.chunks.length > 0; ) {
+      const chunk = this.chunks.pop()!;
+      freed += chunk.count;
+      this.release(chunk);
+    }
+    return this.chunks.length === 0;
+  }
+}

@@ -1,0 +1,137 @@
+/** CONFIG: the parameters of the node, and of the cluster. */
+
+import { containerHelp } from '../../engine/command-replies.js';
+import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
+import { immediate, ordered, type ProgramReply } from '../command.js';
+import type { Connection } from '../connection.js';
+import { matchesIgnoringCase } from '../glob.js';
+import { encodeRequest } from '../resp/encode-request.js';
+import type { Server } from '../server.js';
+
+function get(request: Request, _connection: Connection, server: Server): Reply {
+  const patterns: string[] = [];
+  for (let i = 2; i < request.count; i++) patterns.push(request.latin1(i));
+  return server.configuration.get(patterns, matchesIgnoringCase);
+}
+
+/** What only this node does takes effect at once; what the state depends on is proposed, and answered once it is applied. */
+function set(request: Request, connection: Connection, server: Server): ProgramReply {
+  const pairs: string[] = [];
+  for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
+  const changes = server.configuration.check(pairs);
+  if (changes instanceof ErrorReply) return changes;
+  const replicated = changes.filter(({ parameter }) => parameter.effect === 'replicated');
+  const own = changes.filter(({ parameter }) => parameter.effect !== 'replicated');
+  if (replicated.length === 0) {
+    server.configure(own);
+    return OK;
+  }
+  const refusal = server.refuseWrite(false);
+  if (refusal !== undefined) return refusal;
+  const settings = encodeRequest(replicated.flatMap(({ parameter, value }) => [parameter.name, value]));
+  return server
+    .proposeItem((builder) => builder.configure(connection.session, settings))
+    .then((reply) => {
+      if (reply === OK) server.configure(changes);
+      return reply;
+    });
+}
+
+function resetstat(_request: Request, _connection: Connection, server: Server): Reply {
+  server.statistics.reset();
+  Object.assign(server.engine.keyspace.statistics, {
+    keyspaceHits: 0,
+    keyspaceMisses: 0,
+    expiredKeys: 0,
+    evictedKeys: 0,
+  });
+  return OK;
+}
+
+function rewrite(_request: Request, _connection: Connection, server: Server): ProgramReply {
+  return server.rewriteConfiguration().then(() => OK);
+}
+
+const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+  containerHelp(server.catalog.get('config')!);
+
+/** Every row of the family. */
+export const configCommands = [
+  container(
+    {
+      name: 'config',
+      arity: -2,
+      group: 'server',
+      since: '2.0.0',
+      complexity: 'Depends on the subcommand',
+      summary: 'Reads and changes the configuration.',
+    },
+    [
+      immediate(
+        {
+          name: 'config|get',
+          arity: -3,
+          flags: ['admin', 'noscript', 'loading', 'stale'],
+          group: 'server',
+          since: '2.0.0',
+          history: [['7.0.0', 'Several patterns.']],
+          complexity: 'O(N), N parameters',
+          summary: 'Returns parameters whose names match.',
+          syntax: '(parameter) ...',
+        },
+        get,
+      ),
+      immediate(
+        {
+          name: 'config|help',
+          arity: 2,
+          flags: ['loading', 'stale'],
+          group: 'server',
+          since: '5.0.0',
+          complexity: 'O(1)',
+          summary: 'Lists the subcommands.',
+        },
+        help,
+      ),
+      immediate(
+        {
+          name: 'config|resetstat',
+          arity: 2,
+          flags: ['admin', 'noscript', 'loading', 'stale'],
+          group: 'server',
+          since: '2.0.0',
+          complexity: 'O(1)',
+          summary: 'Sets the statistics of INFO back to zero.',
+        },
+        resetstat,
+      ),
+      immediate(
+        {
+          name: 'config|rewrite',
+          arity: 2,
+          flags: ['admin', 'noscript', 'loading', 'stale'],
+          group: 'server',
+          since: '2.8.0',
+          complexity: 'O(1)',
+          summary: 'Writes the configuration in force to its file.',
+        },
+        rewrite,
+      ),
+      ordered(
+        {
+          name: 'config|set',
+          arity: -4,
+          flags: ['admin', 'noscript', 'loading', 'stale'],
+          group: 'server',
+          since: '2.0.0',
+          tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+          history: [['7.0.0', 'Several parameters.']],
+          complexity: 'O(N), N parameters',
+          summary: 'Changes parameters.',
+          syntax: '(parameter value) ...',
+        },
+        set,
+      ),
+    ],
+  ),
+];

@@ -1,0 +1,249 @@
+/** Commands about the server as a whole. CONFIG, CLIENT, COMMAND, MEMORY and DEBUG have files of their own. */
+import { ErrorReply, errors, OK, type Reply, type Request, Status, Verbatim } from '../../engine/index.js';
+import { immediate, ordered, type ProgramReply } from '../command.js';
+import type { Connection } from '../connection.js';
+import { formatInfo } from '../info.js';
+import { gatherInformation } from '../information.js';
+import type { Server } from '../server.js';
+import { redraftVersion } from '../version.js';
+
+function info(request: Request, _connection: Connection, server: Server): Reply {
+  const sections: string[] = [];
+  for (let i = 1; i < request.count; i++) sections.push(request.latin1(i));
+  return new Verbatim('txt', formatInfo(sections, gatherInformation(server)));
+}
+
+function time(_request: Request, _connection: Connection, server: Server): Reply {
+  const nowUs = server.clockUs();
+  return [`${Math.floor(nowUs / 1e6)}`, `${nowUs % 1e6}`];
+}
+
+function role(_request: Request, _connection: Connection, server: Server): Reply {
+  const { commit, membership, peers } = server.node.status();
+  if (server.isLeader) {
+    const others = (peers ?? []).map((peer) => {
+      const address = membership.members.find((member) => member.id === peer.id)?.address ?? '?:0';
+      const at = address.lastIndexOf(':');
+      return [address.slice(0, at), address.slice(at + 1), `${peer.match}`];
+    });
+    return ['master', commit, others];
+  }
+  const leader = server.consensus.leaderAddress;
+  const at = leader?.lastIndexOf(':') ?? -1;
+  return [
+    'slave',
+    leader?.slice(0, at) ?? '',
+    leader === undefined ? 0 : Number(leader.slice(at + 1)),
+    leader === undefined ? 'connect' : 'connected',
+    server.node.applied,
+  ];
+}
+
+// ---- snapshots ----
+
+const lastsave = (_request: Request, _connection: Connection, server: Server): Reply =>
+  server.snapshots.lastSeconds;
+
+async function save(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+  await server.takeSnapshot();
+  return OK;
+}
+
+const BACKGROUND_SAVING = new Status('Background saving started');
+const APPENDING = new Status('Background append only file rewriting started');
+
+function bgsave(request: Request, _connection: Connection, server: Server): Reply {
+  if (request.count > 2 || (request.count === 2 && !request.is(1, 'SCHEDULE'))) throw errors.syntax;
+  if (server.node.storageStatus().isSnapshotting && request.count === 1) {
+    throw new ErrorReply('ERR Background save already in progress');
+  }
+  void server.takeSnapshot().catch((error: Error) => server.log.warning(`snapshot failed: ${error.message}`));
+  return BACKGROUND_SAVING;
+}
+
+/** The log is rewritten by a snapshot: there is no other append-only file. */
+function bgrewriteaof(_request: Request, _connection: Connection, server: Server): Reply {
+  void server.takeSnapshot().catch((error: Error) => server.log.warning(`snapshot failed: ${error.message}`));
+  return APPENDING;
+}
+
+// ---- the end ----
+
+function shutdown(request: Request, _connection: Connection, server: Server): ProgramReply {
+  let snapshot = false;
+  let noSnapshot = false;
+  let abort = false;
+  for (let i = 1; i < request.count; i++) {
+    if (request.is(i, 'SAVE')) snapshot = true;
+    else if (request.is(i, 'NOSAVE')) noSnapshot = true;
+    else if (request.is(i, 'ABORT')) abort = true;
+    else if (!request.is(i, 'NOW') && !request.is(i, 'FORCE')) throw errors.syntax;
+  }
+  if ((snapshot && noSnapshot) || (abort && request.count > 2)) throw errors.syntax;
+  // A shutdown here never waits, so there is none to abort.
+  if (abort) throw new ErrorReply('ERR No shutdown in progress.');
+  const done = snapshot ? server.takeSnapshot() : Promise.resolve();
+  return done.then(() => {
+    server.shutdown();
+    return undefined;
+  });
+}
+
+function lolwut(): Reply {
+  return new Verbatim('txt', `${art()}\nRedraft ver. ${redraftVersion}\n`);
+}
+
+/** Five nodes agreeing, as a table of terms. */
+function art(): string {
+  const rows = ['  term 1  ●──○──○──○──○', '  term 2  ○──●──○──○──○', '  term 3  ○──○──●──○──○'];
+  return `${rows.join('\n')}\n  all agree.\n`;
+}
+
+/** How many followers have what this connection wrote: every acknowledged write is on a majority already. */
+async function wait(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+  const replicas = request.int64(1);
+  const timeoutMs = request.int64OrUndefined(2);
+  if (timeoutMs === undefined) throw new ErrorReply('ERR timeout is not an integer or out of range');
+  if (timeoutMs < 0) throw new ErrorReply('ERR timeout is negative');
+  return server.waitForReplicas(Number(replicas), Number(timeoutMs));
+}
+
+/** Every row of the family. */
+export const serverCommands = [
+  immediate(
+    {
+      name: 'bgrewriteaof',
+      arity: 1,
+      flags: ['admin', 'noscript', 'no_async_loading'],
+      group: 'server',
+      since: '1.0.0',
+      complexity: 'O(1)',
+      summary: 'Rewrites the append-only file in the background.',
+    },
+    bgrewriteaof,
+  ),
+  immediate(
+    {
+      name: 'bgsave',
+      arity: -1,
+      flags: ['admin', 'noscript', 'no_async_loading'],
+      group: 'server',
+      since: '1.0.0',
+      history: [['3.2.2', 'SCHEDULE.']],
+      complexity: 'O(1)',
+      summary: 'Saves a snapshot in the background.',
+      syntax: '[SCHEDULE@3.2.2]',
+    },
+    bgsave,
+  ),
+  ordered(
+    {
+      name: 'info',
+      arity: -1,
+      flags: ['loading', 'stale'],
+      categories: ['dangerous'],
+      group: 'server',
+      since: '1.0.0',
+      tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
+      history: [['7.0.0', 'Several sections.']],
+      complexity: 'O(1)',
+      summary: 'Returns facts and statistics about the server.',
+      syntax: '[section ...]',
+    },
+    info,
+  ),
+  immediate(
+    {
+      name: 'lastsave',
+      arity: 1,
+      flags: ['loading', 'stale', 'fast'],
+      categories: ['admin', 'dangerous'],
+      group: 'server',
+      since: '1.0.0',
+      tips: ['nondeterministic_output'],
+      complexity: 'O(1)',
+      summary: 'Returns the Unix time of the last snapshot.',
+    },
+    lastsave,
+  ),
+  immediate(
+    {
+      name: 'lolwut',
+      arity: -1,
+      flags: ['fast'],
+      group: 'server',
+      since: '5.0.0',
+      complexity: 'O(1)',
+      summary: 'Shows the version of the server with a drawing.',
+      syntax: '[VERSION version:integer]',
+    },
+    lolwut,
+  ),
+  immediate(
+    {
+      name: 'role',
+      arity: 1,
+      flags: ['noscript', 'loading', 'stale', 'fast'],
+      categories: ['admin', 'dangerous'],
+      group: 'server',
+      since: '2.8.12',
+      complexity: 'O(1)',
+      summary: 'Returns the role of the server in replication.',
+    },
+    role,
+  ),
+  ordered(
+    {
+      name: 'save',
+      arity: 1,
+      flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+      group: 'server',
+      since: '1.0.0',
+      complexity: 'O(N), N keys',
+      summary: 'Saves a snapshot and waits for it.',
+    },
+    save,
+  ),
+  immediate(
+    {
+      name: 'shutdown',
+      arity: -1,
+      flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi', 'allow_busy'],
+      group: 'server',
+      since: '1.0.0',
+      history: [['7.0.0', 'NOW, FORCE and ABORT.']],
+      complexity: 'O(N) when saving, N keys',
+      summary: 'Ends the server, with a snapshot or without.',
+      syntax: '[NOSAVE | SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]',
+    },
+    shutdown,
+  ),
+  immediate(
+    {
+      name: 'time',
+      arity: 1,
+      flags: ['loading', 'stale', 'fast'],
+      group: 'server',
+      since: '2.6.0',
+      tips: ['nondeterministic_output'],
+      complexity: 'O(1)',
+      summary: 'Returns the time of the server.',
+    },
+    time,
+  ),
+  ordered(
+    {
+      name: 'wait',
+      arity: 3,
+      flags: ['noscript'],
+      categories: ['connection'],
+      group: 'generic',
+      since: '3.0.0',
+      tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+      complexity: 'O(1)',
+      summary: 'Waits until other servers have acknowledged the writes of this connection.',
+      syntax: 'numreplicas:integer timeout:integer',
+    },
+    wait,
+  ),
+];

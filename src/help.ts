@@ -1,0 +1,107 @@
+/** The texts of --help, from the tables of options. */
+import { checkTable, dashed, environmentName, type OptionTable, serveTable, statusTable } from './options.js';
+
+export interface Subcommand {
+  /** Empty for the server itself. */
+  readonly name: string;
+  /** What follows the name on the usage line. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly table: OptionTable;
+  /** Arguments that are no options. */
+  readonly positionals: readonly string[];
+  readonly example: string;
+}
+
+export const serveCommand: Subcommand = {
+  name: '',
+  usage: '[options]',
+  summary: 'A Redis whose every acknowledged write survives the loss of a machine.',
+  table: serveTable,
+  positionals: [],
+  example: 'redraft --port 6379 --dir /var/lib/redraft',
+};
+
+export const subcommands: readonly Subcommand[] = [
+  {
+    name: 'check',
+    usage: 'DIR',
+    summary: 'Reports on the log and the snapshots in a data directory, changing nothing.',
+    table: checkTable,
+    positionals: ['DIR'],
+    example: 'redraft check ./data',
+  },
+  {
+    name: 'status',
+    usage: '[options]',
+    summary: 'Asks a running node how it is.',
+    table: statusTable,
+    positionals: [],
+    example: 'redraft status --address 127.0.0.1:7481',
+  },
+];
+
+const WIDTH = 100;
+const FLAGS_WIDTH = 34;
+
+/** The --help text of a subcommand, at most 100 columns wide. */
+export function helpOf(command: Subcommand): string {
+  const name = command.name === '' ? 'redraft' : `redraft ${command.name}`;
+  const lines = [command.summary, '', `Usage: ${name} ${command.usage}`];
+  if (command.name === '') {
+    for (const { name: other, usage, summary } of subcommands) {
+      lines.push(...columns(`       redraft ${other} ${usage}`, summary));
+    }
+  }
+  lines.push(`Example: ${command.example}`);
+  const rows = Object.entries(command.table);
+  for (const group of new Set(rows.map(([, row]) => row.group))) {
+    lines.push('', group);
+    for (const [key, row] of rows) {
+      if (row.group !== group) continue;
+      const short = row.short === undefined ? '    ' : `-${row.short}, `;
+      const flag = `  ${short}--${dashed(key)} ${row.argument}`;
+      lines.push(...columns(flag, row.help));
+      const shown = `Default: ${row.shownDefault ?? row.default}.`;
+      const example = `Example: ${row.example}`;
+      if (FLAGS_WIDTH + shown.length + 1 + example.length <= WIDTH) {
+        lines.push(...columns('', `${shown} ${example}`));
+      } else {
+        lines.push(...columns('', shown), ...columns('', example));
+      }
+    }
+  }
+  lines.push('', ...columns('  -h, --help', 'Print this'));
+  lines.push(...columns('  -v, --version', 'Print the version'));
+  if (command.name === '') {
+    lines.push(
+      '',
+      `Every option may also come from the environment (${environmentName('port')}, ${environmentName('snapshotSize')}) or from the`,
+      'file that --config names: lines of a name and a value, such as "snapshot-size 1gb"; # starts a',
+      'comment; values with blanks stand in quotes. The file may also set the parameters that CONFIG SET',
+      'knows. A flag counts before the environment, that before the file, that before the default.',
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Text beside its flag, or below it where that is too long, broken into lines. */
+function columns(left: string, text: string): string[] {
+  const lines: string[] = [];
+  const words = text.split(' ');
+  let line = '';
+  for (const word of words) {
+    if (line !== '' && FLAGS_WIDTH + line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  lines.push(line);
+  const indent = ' '.repeat(FLAGS_WIDTH);
+  const beside = left.length < FLAGS_WIDTH;
+  const [first, ...others] = lines;
+  const head = beside ? [left.padEnd(FLAGS_WIDTH) + first] : [left, indent + first];
+  return [...head, ...others.map((other) => indent + other)];
+}

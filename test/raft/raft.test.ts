@@ -1,0 +1,304 @@
+/** Single messages that no well-behaved cluster would send in this order, and the public face of the core. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  decodeMembership,
+  type Entry,
+  EntryKind,
+  encodeMembership,
+  type HardState,
+  type Message,
+  Raft,
+  type RaftConfig,
+  type Ready,
+} from '../../raft/index.js';
+import { MemoryStorage } from './memory-storage.js';
+
+const payload = new Uint8Array([1]);
+
+function entry(index: number, term: number): Entry {
+  return { index, term, kind: EntryKind.command, payload };
+}
+
+interface Start {
+  id?: number;
+  voters?: number[];
+  learners?: number[];
+  log?: number[];
+  hardState?: HardState;
+  config?: Partial<RaftConfig>;
+}
+
+function start({ id = 1, voters = [1, 2, 3], learners = [], log = [], hardState, config }: Start = {}): Raft {
+  const members = [...voters, ...learners].map((member) => ({
+    id: member,
+    address: `node${member}`,
+    learner: learners.includes(member),
+  }));
+  const storage = new MemoryStorage({ index: 0, term: 0, membership: { members, removed: [] } });
+  storage.append(log.map((term, place) => entry(place + 1, term)));
+  storage.hardState = hardState ?? { term: Math.max(0, ...log), vote: 0, commit: 0 };
+  const settings = { id, electionTicks: 10, heartbeatTicks: 1, random: () => 0, ...config };
+  const raft = new Raft(settings, storage, storage.hardState);
+  disks.set(raft, storage);
+  return raft;
+}
+
+const disks = new WeakMap<Raft, MemoryStorage>();
+
+function persist(raft: Raft, { sequence, hardState, snapshot, entries }: Ready): void {
+  const disk = disks.get(raft)!;
+  if (hardState !== undefined) disk.hardState = hardState;
+  if (snapshot !== undefined) disk.install(snapshot);
+  disk.append(entries);
+  raft.persisted(sequence);
+}
+
+/** Takes everything that is due and lets the disk have it at once. @returns the messages */
+function drain(raft: Raft): Message[] {
+  const messages: Message[] = [];
+  while (raft.hasReady()) {
+    const ready = raft.ready();
+    persist(raft, ready);
+    messages.push(...ready.messages, ...ready.messagesAfterPersist);
+  }
+  return messages;
+}
+
+function elect(raft: Raft, voters = [2, 3]): void {
+  raft.campaign();
+  drain(raft);
+  const { id } = raft;
+  const { term } = raft.status();
+  for (const from of voters) {
+    raft.step({ type: 'preVoteResponse', from, to: id, term: term + 1, granted: true });
+  }
+  drain(raft);
+  for (const from of voters) raft.step({ type: 'voteResponse', from, to: id, term: term + 1, granted: true });
+  drain(raft);
+  assert.equal(raft.status().role, 'leader');
+}
+
+const echo = { round: 0, sentTick: 0 };
+
+test('an append commits no further than it reaches: what follows may be of another leader', () => {
+  const raft = start({ id: 2, log: [1, 1, 2] });
+  raft.step({
+    ...{ type: 'append', from: 1, to: 2, term: 3, previousIndex: 1, previousTerm: 1 },
+    ...{ entries: [entry(2, 1)], commit: 3, ...echo },
+  });
+  assert.equal(raft.status().commit, 2);
+  assert.equal(raft.status().lastIndex, 3);
+});
+
+test('an append that comes late does not shorten the log', () => {
+  const raft = start({ id: 2 });
+  const append = (entries: Entry[]): Message => ({
+    ...{ type: 'append', from: 1, to: 2, term: 1, previousIndex: 0, previousTerm: 0 },
+    ...{ entries, commit: 0, ...echo },
+  });
+  raft.step(append([entry(1, 1), entry(2, 1)]));
+  raft.step(append([entry(1, 1)]));
+  assert.equal(raft.status().lastIndex, 2);
+});
+
+test('an append below the commit index is acknowledged without comparison', () => {
+  const raft = start({ id: 2, log: [1, 1, 1], hardState: { term: 1, vote: 0, commit: 3 } });
+  raft.step({
+    ...{ type: 'append', from: 1, to: 2, term: 1, previousIndex: 1, previousTerm: 1 },
+    ...{ entries: [entry(2, 1), entry(3, 1), entry(4, 1)], commit: 4, ...echo },
+  });
+  const answer = drain(raft).find((message) => message.type === 'appendResponse');
+  assert.deepEqual(answer, {
+    ...{ type: 'appendResponse', from: 2, to: 1, term: 1, index: 4, rejected: false },
+    ...{ hintIndex: 0, hintTerm: 0, ...echo },
+  });
+});
+
+test('an answer is not heard from who is no member', () => {
+  const raft = start();
+  elect(raft);
+  raft.step({ type: 'heartbeatResponse', from: 9, to: 1, term: 50, ...echo });
+  raft.step({ type: 'voteResponse', from: 9, to: 1, term: 50, granted: false });
+  raft.step({ type: 'readIndex', from: 9, to: 1, term: 50, context: 1 });
+  assert.equal(raft.status().term, 1);
+  assert.equal(raft.status().role, 'leader');
+  raft.step({ type: 'heartbeatResponse', from: 2, to: 1, term: 50, ...echo });
+  assert.equal(raft.status().term, 50);
+  assert.equal(raft.status().role, 'follower');
+});
+
+test('votes of learners and strangers do not count', () => {
+  const raft = start({ voters: [1, 2, 3], learners: [4] });
+  raft.campaign();
+  for (const from of [4, 9]) raft.step({ type: 'preVoteResponse', from, to: 1, term: 1, granted: true });
+  assert.equal(raft.status().role, 'preCandidate');
+});
+
+test('a vote that was granted in another campaign does not count', () => {
+  const raft = start({ log: [1] });
+  raft.campaign();
+  raft.step({ type: 'preVoteResponse', from: 2, to: 1, term: 1, granted: true });
+  assert.equal(raft.status().role, 'preCandidate');
+  raft.step({ type: 'preVoteResponse', from: 2, to: 1, term: 2, granted: true });
+  assert.equal(raft.status().role, 'candidate');
+  raft.step({ type: 'voteResponse', from: 2, to: 1, term: 1, granted: true });
+  assert.equal(raft.status().role, 'candidate');
+  // Doubled on the way, a vote is still one.
+  const five = start({ voters: [1, 2, 3, 4, 5] });
+  five.campaign();
+  for (let i = 0; i < 2; i++) five.step({ type: 'preVoteResponse', from: 2, to: 1, term: 1, granted: true });
+  assert.equal(five.status().role, 'preCandidate');
+});
+
+test('only the leader can hand over', () => {
+  const raft = start({ id: 2 });
+  raft.step({ type: 'heartbeat', from: 1, to: 2, term: 1, commit: 0, ...echo });
+  raft.step({ type: 'timeoutNow', from: 3, to: 2, term: 1 });
+  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 9 });
+  assert.equal(raft.status().role, 'follower');
+  assert.equal(raft.status().term, 1);
+  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 1 });
+  assert.equal(raft.status().role, 'candidate');
+});
+
+test('a stranger cannot get past a lease by calling its request a transfer', () => {
+  const raft = start({ id: 2 });
+  raft.step({ type: 'heartbeat', from: 1, to: 2, term: 1, commit: 0, ...echo });
+  const request = { type: 'vote', to: 2, term: 7, lastIndex: 9, lastTerm: 6, transfer: true } as const;
+  raft.step({ ...request, from: 9 });
+  assert.equal(raft.status().term, 1);
+  raft.step({ ...request, from: 3 });
+  assert.equal(raft.status().term, 7);
+});
+
+test('a node that may not lead any more gives up its candidacy', () => {
+  const raft = start();
+  raft.campaign();
+  raft.setMayLead(false);
+  raft.step({ type: 'preVoteResponse', from: 2, to: 1, term: 1, granted: true });
+  assert.equal(raft.status().role, 'follower');
+  const sole = start({ voters: [1] });
+  sole.setMayLead(false);
+  assert.equal(sole.status().role, 'leader');
+});
+
+test('two leaders of one term are an error that stops the node', () => {
+  const raft = start({ id: 2 });
+  raft.step({ type: 'heartbeat', from: 1, to: 2, term: 1, commit: 0, ...echo });
+  assert.throws(
+    () => raft.step({ type: 'heartbeat', from: 3, to: 2, term: 1, commit: 0, ...echo }),
+    /two leaders in term 1: 1 and 3/,
+  );
+});
+
+test('an append that would overwrite what is committed is an error that stops the node', () => {
+  const raft = start({ id: 2, log: [1, 1], hardState: { term: 1, vote: 0, commit: 1 } });
+  const append: Message = {
+    ...{ type: 'append', from: 1, to: 2, term: 2, previousIndex: 1, previousTerm: 1 },
+    ...{ entries: [entry(2, 2)], commit: 1, ...echo },
+  };
+  raft.step(append);
+  assert.equal(raft.status().lastIndex, 2);
+  const other = start({ id: 2, log: [1, 1], hardState: { term: 1, vote: 0, commit: 2 } });
+  other.step({ ...append, previousIndex: 2, previousTerm: 1, entries: [entry(3, 2)] });
+  assert.equal(other.status().lastIndex, 3);
+  assert.throws(() => start({ id: 2, log: [1], hardState: { term: 1, vote: 0, commit: 2 } }), /lost its end/);
+});
+
+test('a snapshot brings its membership, and is refused while another is being installed', () => {
+  const raft = start({ id: 2, voters: [] });
+  const snapshot = (index: number): Message => ({
+    ...{ type: 'snapshot', from: 1, to: 2, term: 1, ...echo },
+    snapshot: {
+      ...{ index, term: 1 },
+      membership: {
+        members: [
+          { id: 1, address: 'a', learner: false },
+          { id: 2, address: 'b', learner: true },
+        ],
+        removed: [7],
+      },
+    },
+  });
+  raft.step(snapshot(10));
+  assert.deepEqual(
+    raft.status().membership.members.map(({ id }) => id),
+    [1, 2],
+  );
+  raft.step(snapshot(20));
+  assert.equal(raft.status().lastIndex, 10);
+  drain(raft);
+  raft.snapshotInstalled({ index: 10, term: 1, membership: raft.membershipAt(10) });
+  raft.step(snapshot(20));
+  assert.equal(raft.status().lastIndex, 20);
+  // 7 was removed for good.
+  raft.step({ type: 'vote', from: 7, to: 2, term: 9, lastIndex: 99, lastTerm: 8, transfer: false });
+  assert.equal(raft.status().term, 1);
+});
+
+test('what a Ready hands out does not change afterwards', () => {
+  const raft = start();
+  elect(raft);
+  const first = raft.ready();
+  raft.propose(payload);
+  raft.step({ type: 'preVote', from: 2, to: 1, term: 2, lastIndex: 0, lastTerm: 0 });
+  const second = raft.ready();
+  assert.deepEqual([first.messages, first.messagesAfterPersist, first.entries], [[], [], []]);
+  assert.equal(second.entries.length, 1);
+  assert.notEqual(second.sequence, first.sequence);
+});
+
+test('a commit index alone does not ask for a sync', () => {
+  const raft = start({ voters: [1] });
+  const first = raft.ready();
+  assert(first.mustSync);
+  persist(raft, first);
+  const second = raft.ready();
+  assert.deepEqual(
+    [second.mustSync, second.hardState, second.committed.length],
+    [false, { term: 1, vote: 1, commit: 1 }, 1],
+  );
+  assert.throws(() => raft.persisted(99), /persisted before it was made/);
+});
+
+test('committed entries come in pieces of bounded size', () => {
+  const raft = start({ voters: [1], config: { maxCommittedBytes: 50 } });
+  for (let i = 0; i < 9; i++) raft.propose(payload);
+  persist(raft, raft.ready());
+  const sizes: number[] = [];
+  while (raft.hasReady()) sizes.push(raft.ready().committed.length);
+  assert.deepEqual(sizes, [3, 2, 2, 2, 1]);
+});
+
+test('a configuration that makes no sense is refused', () => {
+  assert.throws(() => start({ config: { electionTicks: 5, heartbeatTicks: 5 } }), /below electionTicks/);
+  assert.throws(() => start({ config: { maxAppendBytes: 0 } }), /maxAppendBytes must be a positive integer/);
+  assert.throws(() => start({ config: { applied: 3 } }), /applied index 3 outside the log/);
+  assert.throws(() => start({ log: [2], hardState: { term: 1, vote: 0, commit: 0 } }), /log of term 2/);
+});
+
+test('a membership entry reads as it was written, and nothing else does', () => {
+  const membership = {
+    members: [
+      { id: 1, address: 'a:1', learner: false },
+      { id: 2, address: 'ü:2', learner: true },
+    ],
+    removed: [3],
+  };
+  assert.deepEqual(decodeMembership(encodeMembership(membership)), membership);
+  for (const text of [
+    '',
+    'null',
+    '[]',
+    '{"members":[]}',
+    '{"members":[{"id":0,"address":"a","learner":false}],"removed":[]}',
+    '{"members":[{"id":1,"address":2,"learner":false}],"removed":[]}',
+    '{"members":[{"id":1,"address":"a"}],"removed":[]}',
+    '{"members":[null],"removed":[]}',
+    '{"members":[],"removed":[-1]}',
+    '{"members":[{"id":1,"address":"a","learner":true},{"id":1,"address":"b","learner":true}],"removed":[]}',
+  ]) {
+    assert.throws(() => decodeMembership(new TextEncoder().encode(text)), Error, text);
+  }
+});

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type CommandLine, parseCommandLine, UsageError } from '../../src/command-line.js';
+import { type ServeOptions, serveTable } from '../../src/options.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'redraft-options-'));
+after(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function configFile(...lines: string[]): string {
+  const path = join(folder, `${files++}.conf`);
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+function serve(args: string[], environment: Record<string, string> = {}): ServeOptions {
+  const parsed = parseCommandLine(args, environment);
+  assert.equal(parsed.kind, 'serve');
+  return (parsed as CommandLine & { kind: 'serve' }).options;
+}
+
+function refuses(args: string[], message: string, environment: Record<string, string> = {}): void {
+  assert.throws(
+    () => parseCommandLine(args, environment),
+    (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.equal(error.message, message);
+      return true;
+    },
+  );
+}
+
+test('defaults', () => {
+  assert.deepEqual(serve([]), {
+    port: 7481,
+    bind: '127.0.0.1',
+    advertise: undefined,
+    maxclients: 10000,
+    requirepass: undefined,
+    dir: './data',
+    backend: 'file',
+    durability: 'high',
+    snapshotInterval: { ms: undefined },
+    snapshotSize: 128 * 1024 * 1024,
+    maxmemory: 0,
+    maxmemoryPolicy: 'noeviction',
+    databases: 16,
+    join: undefined,
+    clusterSecret: undefined,
+    consistency: 'high',
+    follower: 'try',
+    loglevel: 'notice',
+    config: undefined,
+    parameters: {},
+  });
+});
+
+test('long and short forms', () => {
+  const long = serve(['--port', '7000', '--dir=x', '--consistency', 'LOW', '--snapshot-interval', '15m']);
+  assert.deepEqual(
+    [long.port, long.dir, long.consistency, long.snapshotInterval.ms],
+    [7000, 'x', 'low', 900_000],
+  );
+  const short = serve(['-p7000', '-d', 'x', '-c', 'low', '-j', '[::1]:80,b:2', '-m', '2gb']);
+  assert.deepEqual([short.port, short.dir, short.consistency, short.maxmemory], [7000, 'x', 'low', 2 ** 31]);
+  assert.deepEqual(short.join, [
+    { host: '::1', port: 80 },
+    { host: 'b', port: 2 },
+  ]);
+});
+
+test('every example in --help is taken', () => {
+  for (const { example } of Object.values(serveTable)) {
+    const [environment, args] = example.startsWith('REDRAFT_')
+      ? [Object.fromEntries([example.split(' ')[0].split('=')]), []]
+      : [{}, example.split(' ')];
+    if (example.startsWith('--config')) continue;
+    assert.equal(parseCommandLine(args, environment).kind, 'serve', example);
+  }
+});
+
+test('a flag counts before the environment, that before the file, that before the default', () => {
+  const config = configFile('port 1', 'maxclients 1', 'databases 1');
+  const environment = { REDRAFT_PORT: '2', REDRAFT_MAXCLIENTS: '2', REDRAFT_CONFIG: config, REDRAFT_DIR: '' };
+  const options = serve(['--port', '3'], environment);
+  assert.deepEqual([options.port, options.maxclients, options.databases, options.dir], [3, 2, 1, './data']);
+});
+
+test('the config file: comments, quotes, parameters of CONFIG SET', () => {
+  const config = configFile(
+    '# a comment',
+    '',
+    'dir "/a b/c"',
+    'Maxmemory-Policy allkeys-lru',
+    'hash-max-ziplist-entries 7',
+    'client-query-buffer-limit 2mb',
+    "requirepass 'it''s'",
+  );
+  refuses(['--config', config], `${config}:7: unbalanced quotes`);
+  const good = configFile(
+    'dir "/a b/c"\r',
+    '  Maxmemory-Policy allkeys-lru',
+    'hash-max-ziplist-entries 7',
+    'client-query-buffer-limit 2mb',
+  );
+  const options = serve(['--config', good]);
+  assert.deepEqual([options.dir, options.maxmemoryPolicy], ['/a b/c', 'allkeys-lru']);
+  assert.deepEqual(options.parameters, {
+    'hash-max-listpack-entries': '7',
+    'client-query-buffer-limit': '2097152',
+  });
+});
+
+test('what is wrong in a config file is named with its line', () => {
+  const bad: [string, string][] = [
+    ['port abc', ': port abc: must be a whole number from 0 to 65535'],
+    ['port', ': port needs a value'],
+    ['prot 1', ": unknown name 'prot': did you mean port?"],
+    ['nonsense 1', ": unknown name 'nonsense'"],
+    ['config x', ': a config file cannot name another one'],
+    ['timeout x', ': timeout x: must be 0..2147483647'],
+    ['port 1\nport 2', ': port stands in line 2 already'],
+  ];
+  for (const [line, message] of bad) {
+    const config = configFile('# first', line);
+    refuses(['--config', config], `${config}:${line.includes('\n') ? 3 : 2}${message}`);
+  }
+  assert.throws(
+    () => parseCommandLine(['--config', join(folder, 'none')], {}),
+    (error: UsageError) => error.message.startsWith(`--config ${folder}/none: cannot be read: ENOENT`),
+  );
+});
+
+const port = 'a whole number from 0 to 65535';
+
+test('a wrong value is named with its flag and what is allowed', () => {
+  for (const text of ['abc', '-1', '65536', '1e3', '0x10', '7.5', ' 7'])
+    refuses(['--port', text], `--port ${text}: must be ${port}`);
+  refuses(['-p', 'abc'], `--port abc: must be ${port}`);
+  refuses([], `REDRAFT_PORT=abc: must be ${port}`, { REDRAFT_PORT: 'abc' });
+  refuses(['--durability', 'extreme'], '--durability extreme: must be one of low, medium, high');
+  refuses(['--backend', 'disk'], '--backend disk: must be file or memory');
+  refuses(['--bind', '1.2.3'], '--bind 1.2.3: must be an IP address or a host name');
+  refuses(['--advertise', 'host'], '--advertise host: must be host:port, with an IPv6 address in brackets');
+  refuses(['--advertise', 'h:0'], '--advertise h:0: must be host:port, with an IPv6 address in brackets');
+  refuses(['--join', 'a:1,b'], '--join a:1,b: must be host:port, or several separated by commas');
+  refuses(
+    ['--snapshot-interval', '15'],
+    '--snapshot-interval 15: must be off, or a number with a unit s, m, h or d, from 1s to 24d',
+  );
+  refuses(
+    ['--snapshot-size', '1kb'],
+    '--snapshot-size 1kb: must be a number of bytes, with or without a unit (kb, mb, gb), at least 1mb',
+  );
+  refuses(['--databases', '0'], '--databases 0: must be a whole number from 1 to 65536');
+});
+
+test('missing values, unknown flags, stray arguments', () => {
+  for (const args of [['--port'], ['--port='], ['--port', '--dir', 'x'], ['-p']])
+    refuses(args, `--port needs a value: ${port}`);
+  refuses(['--port', '1', '-p', '2'], 'The flag --port can only be set once');
+  refuses(
+    ['--maxmemory-policy', 'noeviction', '--maxmemory-policy', 'x'],
+    'The flag --maxmemory-policy can only be set once',
+  );
+  refuses(['--prot', '1'], 'unknown flag --prot: did you mean --port?');
+  refuses(['--snapshot-sise=1'], 'unknown flag --snapshot-sise: did you mean --snapshot-size?');
+  refuses(['--frobnicate'], 'unknown flag --frobnicate: see redraft --help');
+  refuses(['--no-port'], 'unknown flag --no-port: see redraft --help');
+  refuses(['-x'], 'unknown flag -x: see redraft --help');
+  refuses(['--a.b=1'], 'unknown flag --a.b: see redraft --help');
+  refuses(['--__proto__', 'x'], 'unknown flag --__proto__: see redraft --help');
+  refuses(['--port', '1', 'stray'], "unexpected argument 'stray': see redraft --help");
+  refuses(['serve'], "unknown command 'serve': see redraft --help");
+  refuses(['chekc', 'x'], "unknown command 'chekc': did you mean redraft check?");
+  refuses(['check'], 'DIR is missing: see redraft check --help');
+  refuses(['check', 'a', 'b'], "unexpected argument 'b': see redraft check --help");
+  refuses(['status', '--port', '1'], 'unknown flag --port: see redraft status --help');
+});
+
+test('subcommands', () => {
+  assert.deepEqual(parseCommandLine(['check', './x'], {}), { kind: 'check', directory: './x' });
+  assert.deepEqual(parseCommandLine(['status', '-a', 'h:1'], { REDRAFT_REQUIREPASS: 'p' }), {
+    kind: 'status',
+    options: { address: { host: 'h', port: 1 }, requirepass: 'p' },
+  });
+  for (const flag of ['--version', '-v']) assert.equal(parseCommandLine([flag], {}).kind, 'version');
+});
+
+test('--help names every option with default and example, in 100 columns of ASCII', () => {
+  for (const args of [['--help'], ['-h'], ['check', '--help'], ['status', '-h']]) {
+    const parsed = parseCommandLine(args, {});
+    assert.equal(parsed.kind, 'help');
+    const { text } = parsed as CommandLine & { kind: 'help' };
+    for (const line of text.split('\n')) assert.ok(line.length <= 100, line);
+    assert.match(text, /^[\n -~]*$/);
+    if (args.length > 1) continue;
+    for (const { example, group } of Object.values(serveTable))
+      assert.ok(text.includes(example) && text.includes(group));
+  }
+});

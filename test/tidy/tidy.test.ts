@@ -1,0 +1,110 @@
+/** What the compiler cannot see: which words may not stand where, and how large a file may grow. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { test } from 'node:test';
+
+const root = join(import.meta.dirname, '../../..');
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesBelow(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
+/** Source without its comments: prose may name what code may not use. */
+function code(path: string): string {
+  return readFileSync(join(root, path), 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
+    .replace(/(^|[^:'"`\\])\/\/.*$/gm, '$1');
+}
+
+const pure = [
+  ...filesBelow('engine'),
+  ...filesBelow('raft').filter((path) => !path.startsWith(join('raft', 'node'))),
+];
+
+/** Results that may differ between nodes, releases of V8 or settings of the machine. */
+const impure: readonly (readonly [RegExp, string])[] = [
+  [/\bDate\.now\b|\bnew Date\b|\bperformance\b/, 'reads a clock'],
+  [/\bMath\.random\b/, 'draws chance that no entry seeded'],
+  [/\blocaleCompare\b|\bIntl\b|\btoLocale/, "depends on the machine's language"],
+  [
+    /\bprocess\b|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bqueueMicrotask\b/,
+    'reaches for the process or its timers',
+  ],
+  [/\bfrom 'node:(?!buffer)/, 'imports a part of Node that does I/O'],
+  [
+    /\bMath\.(sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|atanh|exp|expm1|log|log2|log10|log1p|pow|cbrt|hypot)\b/,
+    'computes what releases of V8 may round differently',
+  ],
+];
+
+function offences(path: string, source: string): string[] {
+  const found: string[] = [];
+  source.split('\n').forEach((line, at) => {
+    for (const [pattern, why] of impure)
+      if (pattern.test(line)) found.push(`${path}:${at + 1} ${why}: ${line.trim()}`);
+  });
+  return found;
+}
+
+test('engine and consensus core are deterministic', () => {
+  assert.deepEqual(
+    pure.flatMap((path) => offences(path, code(path))),
+    [],
+  );
+});
+
+test('the check sees what it looks for', () => {
+  for (const line of [
+    'const t = Date.now();',
+    "import { readFileSync } from 'node:fs';",
+    'Math.sin(x)',
+    'a.localeCompare(b)',
+  ]) {
+    assert.equal(offences('x.ts', line).length, 1, line);
+  }
+});
+
+test('a floor imports only floors below it', () => {
+  const forbidden: readonly (readonly [folder: string, RegExp])[] = [
+    ['engine', /from '(\.\.\/)+(raft|src|test|conformance|bench)\//],
+    ['raft', /from '(\.\.\/)+(engine|src|test|conformance|bench)\//],
+    ['src', /from '(\.\.\/)+(test|conformance|bench)\//],
+  ];
+  for (const [folder, pattern] of forbidden) {
+    for (const path of filesBelow(folder)) assert.doesNotMatch(code(path), pattern, path);
+  }
+});
+
+test('each prescribed package is in use', () => {
+  const sources = ['engine', 'raft', 'src', 'conformance'].flatMap(filesBelow).map(code).join('\n');
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of ['redis-parser', 'denque', 'sorted-btree', 'hyperloglog-lite', 'cbor-x', 'meow']) {
+    assert.ok(name in dependencies, `${name} is no dependency`);
+    assert.ok(sources.includes(`from '${name}'`), `${name} is imported nowhere`);
+  }
+});
+
+/** Beyond this a file is asking to be two. Tables of rows and data are read by their entries, not from top to bottom. */
+const LINES_MAX = 800;
+
+test('no file outgrows its subject', () => {
+  const long = ['engine', 'raft', 'src', 'test', 'conformance', 'bench']
+    .flatMap(filesBelow)
+    .map((path) => [relative('.', path), readFileSync(join(root, path), 'utf8').split('\n').length] as const)
+    .filter(([, lines]) => lines > LINES_MAX);
+  assert.deepEqual(long, []);
+});
+
+test('nothing is skipped or left open', () => {
+  for (const path of ['engine', 'raft', 'src', 'test', 'conformance', 'bench'].flatMap(filesBelow)) {
+    if (path.endsWith('tidy.test.ts')) continue;
+    assert.doesNotMatch(code(path), /\b(it|test|describe)\.(skip|only|todo)\b|\bTODO\b|\bFIXME\b/, path);
+  }
+});
