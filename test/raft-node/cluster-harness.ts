@@ -219,7 +219,10 @@ export class Cluster {
   }
 
   async elect(): Promise<RaftNode> {
-    const isReady = (): boolean => this.leader()?.status().ownTermCommitted === true;
+    const isReady = (): boolean => {
+      const status = this.leader()?.status();
+      return status?.ownTermCommitted === true && status.transferTarget === 0;
+    };
     if (!(await this.loop.until(isReady))) throw new Error('no leader');
     return this.leader()!;
   }
