@@ -1,5 +1,6 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
+import { clientCommands } from './clients.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
@@ -11,5 +12,6 @@ export const programCommands: readonly Command[] = [
   ...transactionCommands,
   ...serverCommands,
   ...configCommands,
+  ...clientCommands,
   commandContainer,
 ];
