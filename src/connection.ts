@@ -495,6 +495,12 @@ export class Connection implements ReplyTarget {
     return hostAndPort(this.socket.localAddress, this.socket.localPort);
   }
 
+  /** Whether the client runs on this machine. */
+  get isLocal(): boolean {
+    const address = this.socket.remoteAddress ?? '';
+    return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  }
+
   /** The number that the system gave the socket; -1 where it gives none. */
   get fileDescriptor(): number {
     return (this.socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;

@@ -28,6 +28,9 @@ export const replies = {
   unrecognizedAttribute: (attribute: string): ErrorReply => error(`ERR Unrecognized option '${attribute}'`),
   invalidAttribute: (attribute: string): ErrorReply =>
     error(`ERR ${attribute} cannot contain spaces, newlines or special characters.`),
+  debugNotAllowed: error(
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+  ),
   /** What containers answer to a subcommand that got more than it takes. */
   unknownArguments: (subcommand: string, container: string): ErrorReply =>
     error(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`),

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
+  /** Replaces the engine by one that is restored from a cut of it. */
+  readonly reload: () => void;
   /** A client asked for the end. */
   readonly shutdown: () => void;
 }
@@ -112,6 +114,7 @@ export class Server {
       {
         wake: (waiting, reply) => this.wake(waiting, reply),
         failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+        adopted: (previous) => this.adopted(previous),
         applied: () => this.afterApply(),
       },
     );
@@ -323,6 +326,16 @@ export class Server {
     this.configuration.apply(changes);
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
+  }
+
+  /** What belongs to the node and not to the state goes on with another engine. */
+  private adopted(previous: Engine): void {
+    Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+  }
+
+  /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
+  reload(): void {
+    this.options.reload();
   }
 
   /** CONFIG REWRITE. */

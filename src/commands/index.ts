@@ -4,6 +4,7 @@ import { clientCommands } from './clients.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
+import { debugCommands } from './debug.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -13,5 +14,6 @@ export const programCommands: readonly Command[] = [
   ...serverCommands,
   ...configCommands,
   ...clientCommands,
+  ...debugCommands,
   commandContainer,
 ];
