@@ -3,6 +3,7 @@ import type { Command } from '../../engine/index.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
+import { hyperLogLogCommands } from './hyperloglogs.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -11,5 +12,6 @@ export const programCommands: readonly Command[] = [
   ...transactionCommands,
   ...serverCommands,
   ...configCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];
