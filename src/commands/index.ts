@@ -5,6 +5,7 @@ import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
 import { debugCommands } from './debug.js';
+import { hyperLogLogCommands } from './hyperloglogs.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -15,5 +16,6 @@ export const programCommands: readonly Command[] = [
   ...configCommands,
   ...clientCommands,
   ...debugCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];
