@@ -62,7 +62,6 @@ export const errors = {
   countNotPositive: error('ERR count should be greater than 0'),
   timeoutNotFloat: error('ERR timeout is not a float or out of range'),
   timeoutNegative: error('ERR timeout is negative'),
-  timeoutOutOfRange: error('ERR timeout is out of range'),
   indexOutOfRange: error('ERR index out of range'),
   rankZero: error(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",

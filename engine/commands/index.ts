@@ -1,5 +1,7 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
+import { blockingLists } from './blocking-lists.js';
+import { blockingZsets } from './blocking-zsets.js';
 import { hashes } from './hashes.js';
 import { keyCommands } from './keys.js';
 import { lists } from './lists.js';
@@ -15,6 +17,7 @@ export const engineCommands: readonly Command[] = [
   ...strings,
   ...keyCommands,
   ...lists,
+  ...blockingLists,
   ...hashes,
   ...sets,
   ...setOperations,
@@ -22,4 +25,5 @@ export const engineCommands: readonly Command[] = [
   ...zsetRanges,
   ...zsetOperations,
   ...zsetPops,
+  ...blockingZsets,
 ];
