@@ -2,6 +2,7 @@
 import type { Command } from '../command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
+import { blockingZsets } from './blocking-zsets.js';
 import { hashes } from './hashes.js';
 import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
@@ -30,4 +31,5 @@ export const engineCommands: readonly Command[] = [
   ...zsetRanges,
   ...zsetOperations,
   ...zsetPops,
+  ...blockingZsets,
 ];
