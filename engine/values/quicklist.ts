@@ -12,8 +12,7 @@
 import Denque from 'denque';
 import { type Address, Slab } from '../slab.js';
 import type { View } from '../view.js';
-import type { BigValue } from './big-value.js';
-import { FrozenList, NOT_FROZEN } from './frozen-list.js';
+import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 import type { ListCursor } from './list-cursor.js';
 import {
   listpackCount,
@@ -30,9 +29,11 @@ import {
   listpackSize,
   listpackSizeOfBytes,
   resizeListpack,
+  validateListpack,
   writeEmptyListpack,
   writeListpackBytes,
 } from './listpack.js';
+import { Chunk, GIVEN, QuicklistWalk } from './quicklist-walk.js';
 
 /** The most bytes that a chunk of several elements takes; a larger element has a chunk to itself. One slab block. */
 export const CHUNK_BYTES = 4096;
@@ -45,17 +46,7 @@ const MANY_CHUNKS = 4;
 const CHUNK_OBJECT_BYTES = 64;
 const LIST_OBJECT_BYTES = 200;
 
-class Chunk {
-  /** Where a {@link FrozenList} keeps this chunk's bytes while it shares them, else NOT_FROZEN. */
-  frozenAt = NOT_FROZEN;
-
-  constructor(
-    public address: Address,
-    /** Position of the first element, modulo 2^32. */
-    public position: number,
-    public count: number,
-  ) {}
-}
+const noBytes = Buffer.alloc(0);
 
 export class Quicklist implements BigValue {
   /** Number of elements. */
@@ -65,7 +56,7 @@ export class Quicklist implements BigValue {
   /** The position behind the last element. */
   private endPosition = 0;
   private chunkBytes = 0;
-  private frozen: FrozenList | undefined;
+  private current: QuicklistWalk | undefined;
 
   /** Where the last {@link seek} ended: chunk, element within it, and the element's offset in the chunk's buffer. */
   private foundChunk = 0;
@@ -76,8 +67,29 @@ export class Quicklist implements BigValue {
   /** A list whose first chunk is the listpack at `start`. */
   static fromListpack(slab: Slab, buffer: Buffer, start: number): Quicklist {
     const list = new Quicklist(slab);
-    list.appendChunk(buffer, start);
+    list.adopt(list.copyChunk(buffer, start));
     return list;
+  }
+
+  /** Takes a list of `chunkCount` chunks over from its pieces. */
+  static restorer(slab: Slab, chunkCount: number): ValueRestorer {
+    const list = new Quicklist(slab);
+    const chunks: Chunk[] = [];
+    let missing = chunkCount;
+    return {
+      piece(at, bytes) {
+        if (validateListpack(bytes, 0, bytes.length) <= 0)
+          throw new Error(`chunk ${at} of a list is damaged`);
+        if (chunks[at] === undefined) missing--;
+        chunks[at] = list.copyChunk(bytes, 0);
+      },
+      finish() {
+        if (missing !== 0 || chunks.length !== chunkCount)
+          throw new Error(`${missing} chunks of a list are missing`);
+        for (const chunk of chunks) list.adopt(chunk);
+        return list;
+      },
+    };
   }
 
   get memoryBytes(): number {
@@ -96,15 +108,18 @@ export class Quicklist implements BigValue {
     return into.on(buffer, start, start + listpackSize(buffer, start));
   }
 
-  /** Appends a copy of a listpack of at least one element as a chunk of its own: how a list is restored as it was. */
-  appendChunk(buffer: Buffer, start: number): void {
+  private copyChunk(buffer: Buffer, start: number): Chunk {
     const size = listpackSize(buffer, start);
-    const count = listpackCount(buffer, start);
-    const chunk = new Chunk(this.allocate(size), this.endPosition, count);
+    const chunk = new Chunk(this.allocate(size), 0, listpackCount(buffer, start));
     buffer.copy(this.slab.buffer(chunk.address), this.slab.offset(chunk.address), start, start + size);
+    return chunk;
+  }
+
+  private adopt(chunk: Chunk): void {
+    chunk.position = this.endPosition;
     this.chunks.push(chunk);
-    this.length += count;
-    this.endPosition = (this.endPosition + count) | 0;
+    this.length += chunk.count;
+    this.endPosition = (this.endPosition + chunk.count) | 0;
   }
 
   // ---- finding ----
@@ -138,7 +153,7 @@ export class Quicklist implements BigValue {
     let high = chunks.length - 1;
     const target = (chunks.peekFront()!.position + index) | 0;
     let probe = Math.floor((index / this.length) * chunks.length);
-    for (let step = 0; ; step++) {
+    for (let step = 0; low <= high; step++) {
       const chunk = chunks.peekAt(probe)!;
       const element = (target - chunk.position) | 0;
       if (element < 0) high = probe - 1;
@@ -156,6 +171,7 @@ export class Quicklist implements BigValue {
       const guess = probe + Math.trunc((element / this.length) * chunks.length);
       probe = Math.min(high, Math.max(low, guess));
     }
+    throw new Error(`element ${index} of a list of ${this.length} is in none of its chunks`);
   }
 
   // ---- the ends ----
@@ -247,7 +263,7 @@ export class Quicklist implements BigValue {
 
   /**
    * Inserts an element in a chunk, before its element number `element`. A chunk without room passes it to a neighbour when it
-   * belongs at the edge, and is else split there.
+   * belongs at the edge, and is else split there. The chunk may just have lost an element ({@link set}), uncounted by positions.
    */
   private insertAt(
     chunkIndex: number,
@@ -266,13 +282,13 @@ export class Quicklist implements BigValue {
     const previous = element === 0 && chunkIndex > 0 ? this.chunks.peekAt(chunkIndex - 1) : undefined;
     if (previous !== undefined && this.fits(previous, size)) {
       this.insertIn(previous, -1, size, bytes, start, length);
-      this.reposition(chunkIndex - 1, chunkIndex - 1);
+      this.reposition(chunkIndex - 1, chunkIndex);
       return;
     }
     const next = element === chunk.count ? this.chunks.peekAt(chunkIndex + 1) : undefined;
     if (next !== undefined && this.fits(next, size)) {
       this.insertIn(next, listpackHeaderSize, size, bytes, start, length);
-      this.reposition(chunkIndex + 1, chunkIndex + 1);
+      this.reposition(chunkIndex, chunkIndex + 1);
       return;
     }
     const pieces: Chunk[] = [];
@@ -516,59 +532,73 @@ export class Quicklist implements BigValue {
     return address;
   }
 
-  /** Makes a chunk's block its list's own, with room for `extra` more bytes. */
+  /** To be called before a chunk's elements change: gives it to the walk under way, and makes room for `extra` more bytes. */
   private reserve(chunk: Chunk, extra: number): void {
-    const capacity = this.slab.capacity(chunk.address);
+    if (chunk.placeAtCut !== GIVEN) this.current!.give(chunk);
     const needed = this.sizeOf(chunk) + extra;
-    if (capacity >= needed) {
-      if (chunk.frozenAt !== NOT_FROZEN) this.relocate(chunk, capacity);
-      return;
-    }
-    this.relocate(chunk, this.roomFor(needed));
+    if (this.slab.capacity(chunk.address) < needed) this.relocate(chunk, this.roomFor(needed));
   }
 
   /** Gives back room that a chunk does not need, now that it is not the one that grows. */
   private settle(chunk: Chunk): void {
-    if (chunk.frozenAt !== NOT_FROZEN) return;
     const size = this.sizeOf(chunk);
     if (Slab.blockBytes(size) < this.slab.capacity(chunk.address)) this.relocate(chunk, size);
   }
 
   private relocate(chunk: Chunk, capacity: number): void {
-    const size = this.sizeOf(chunk);
     const address = this.allocate(capacity);
+    const buffer = this.slab.buffer(chunk.address);
     const start = this.slab.offset(chunk.address);
-    this.slab
-      .buffer(chunk.address)
-      .copy(this.slab.buffer(address), this.slab.offset(address), start, start + size);
-    this.release(chunk);
+    buffer.copy(this.slab.buffer(address), this.slab.offset(address), start, start + this.sizeOf(chunk));
+    this.free(chunk);
     chunk.address = address;
   }
 
-  /** Gives up a chunk's block: frees it, or leaves it to the frozen list that still needs it. */
+  /** Drops a chunk and its elements. */
   private release(chunk: Chunk): void {
-    this.chunkBytes -= this.slab.capacity(chunk.address);
-    if (chunk.frozenAt === NOT_FROZEN) this.slab.free(chunk.address);
-    else this.frozen!.own(chunk.frozenAt);
-    chunk.frozenAt = NOT_FROZEN;
+    if (chunk.placeAtCut !== GIVEN) this.current!.give(chunk);
+    this.free(chunk);
   }
 
-  /**
-   * Keeps the elements as they are now for a snapshot that reads them later: from here on the list copies a chunk before it
-   * changes or frees it, until the frozen list lets go of it. O(chunks). One at a time.
-   */
-  freeze(): FrozenList {
-    if (this.frozen?.isDone === false) throw new Error('the list is frozen already');
-    this.frozen = new FrozenList(this.slab, this.chunks.toArray());
-    return this.frozen;
+  private free(chunk: Chunk): void {
+    this.chunkBytes -= this.slab.capacity(chunk.address);
+    this.slab.free(chunk.address);
   }
 
   dispose(limit: number): boolean {
     for (let freed = 0; freed < limit && this.chunks.length > 0; ) {
       const chunk = this.chunks.pop()!;
       freed += chunk.count;
-      this.release(chunk);
+      this.free(chunk);
     }
     return this.chunks.length === 0;
+  }
+
+  // ---- snapshots ----
+
+  get isWalked(): boolean {
+    return this.current !== undefined;
+  }
+
+  get pieceCount(): number {
+    return this.chunks.length;
+  }
+
+  pieces(sink: PieceSink): void {
+    for (let i = 0; i < this.chunks.length; i++) {
+      const { address } = this.chunks.peekAt(i)!;
+      const buffer = this.slab.buffer(address);
+      const start = this.slab.offset(address);
+      sink(i, buffer.subarray(start, start + listpackSize(buffer, start)), noBytes);
+    }
+  }
+
+  /** Gives every chunk's listpack, `at` being the chunk's number at the cut: in turn, or before the chunk changes. */
+  walk(sink: PieceSink): ValueWalk {
+    if (this.current !== undefined) throw new Error('a list is walked twice at a time');
+    this.current = new QuicklistWalk(this.slab, this.chunks.toArray(), sink, () => {
+      this.current = undefined;
+    });
+    return this.current;
   }
 }

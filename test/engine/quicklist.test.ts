@@ -4,10 +4,9 @@ import { test } from 'node:test';
 import Denque from 'denque';
 import fc from 'fast-check';
 import { Slab } from '../../engine/slab.js';
-import type { FrozenList } from '../../engine/values/frozen-list.js';
+import type { ValueWalk } from '../../engine/values/big-value.js';
 import { ListCursor } from '../../engine/values/list-cursor.js';
 import { CHUNK_BYTES, Quicklist } from '../../engine/values/quicklist.js';
-import { QuicklistBuilder } from '../../engine/values/quicklist-builder.js';
 import { View } from '../../engine/view.js';
 
 const cursor = new ListCursor();
@@ -51,9 +50,9 @@ const operation = fc.oneof(
     head: fc.boolean(),
     limit: fc.integer({ min: 1, max: 600 }),
   }),
-  fc.record({ kind: fc.constant('freeze' as const) }),
-  fc.record({ kind: fc.constant('read' as const), bytes: fc.integer({ min: 1, max: 20_000 }) }),
-  fc.record({ kind: fc.constant('abort' as const) }),
+  fc.record({ kind: fc.constant('walk' as const) }),
+  fc.record({ kind: fc.constant('step' as const), pieces: fc.integer({ min: 1, max: 10 }) }),
+  fc.record({ kind: fc.constant('stop' as const) }),
 );
 
 test('a list does what an array does, frozen or not, and reads as it was at the cut', () => {
@@ -64,15 +63,17 @@ test('a list does what an array does, frozen or not, and reads as it was at the 
       // The same operations without any cut: chunks must not depend on one.
       const untouched = new Quicklist(slab);
       let model: string[] = [];
-      let frozen: FrozenList | undefined;
-      let builder = new QuicklistBuilder(slab);
+      let walk: ValueWalk | undefined;
+      let pieces = new Map<number, Buffer>();
       let cut = { model, chunks: [] as string[] };
-      const finishCut = (): void => {
-        const restored = builder.finish();
+      const finishWalk = (): void => {
+        const restorer = Quicklist.restorer(slab, walk!.size);
+        for (const [at, bytes] of pieces) restorer.piece(at, bytes, Buffer.alloc(0));
+        const restored = restorer.finish() as Quicklist;
         assert.deepEqual(elements(restored), cut.model);
         assert.deepEqual(chunks(restored), cut.chunks);
         restored.dispose(Number.POSITIVE_INFINITY);
-        frozen = undefined;
+        walk = undefined;
       };
       for (const step of operations) {
         switch (step.kind) {
@@ -134,26 +135,23 @@ test('a list does what an array does, frozen or not, and reads as it was at the 
             untouched.removeEqual(step.head, step.limit, bytes, 0, bytes.length);
             break;
           }
-          case 'freeze':
-            if (frozen !== undefined) break;
-            frozen = list.freeze();
-            builder = new QuicklistBuilder(slab);
+          case 'walk':
+            if (walk !== undefined) break;
             cut = { model, chunks: chunks(list) };
+            pieces = new Map();
+            walk = list.walk((at, bytes) => {
+              assert.ok(!pieces.has(at), 'a chunk is given once');
+              pieces.set(at, Buffer.from(bytes));
+            });
             break;
-          case 'read': {
-            const piece = frozen?.next(step.bytes);
-            if (piece !== undefined) {
-              assert.ok(piece.length > 0 && piece.length <= step.bytes);
-              builder.add(piece);
-            }
-            if (frozen?.isDone) finishCut();
+          case 'step': {
+            let left = step.pieces;
+            if (walk?.step(() => --left > 0)) finishWalk();
             break;
           }
-          case 'abort':
-            if (frozen === undefined) break;
-            frozen.abort();
-            frozen = undefined;
-            builder.abandon();
+          case 'stop':
+            walk?.stop();
+            walk = undefined;
             break;
         }
         assert.equal(list.length, model.length);
@@ -165,13 +163,10 @@ test('a list does what an array does, frozen or not, and reads as it was at the 
       }
       assert.deepEqual(elements(list), model);
       assert.deepEqual(chunks(list), chunks(untouched));
+      if (walk?.step(() => true)) finishWalk();
+      assert.equal(list.isWalked, false);
       untouched.dispose(Number.POSITIVE_INFINITY);
       while (!list.dispose(100));
-      if (frozen !== undefined) {
-        for (let piece = frozen.next(5000); piece !== undefined; piece = frozen.next(5000))
-          builder.add(piece);
-        finishCut();
-      }
       assert.equal(slab.usedBytes, 0);
     }),
     { numRuns: 150 },

@@ -43,6 +43,16 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('SPOP'), key, fc.nat({ max: 5 })),
   fc.tuple(fc.constant('SUNIONSTORE'), key, key, key),
   fc.tuple(fc.constant('SMOVE'), key, key, text),
+  fc.tuple(
+    fc.constantFrom('LPUSH', 'RPUSH'),
+    key,
+    fc.constantFrom('a', '1', 'z'.repeat(900), 'w'.repeat(5000)),
+  ),
+  fc.tuple(fc.constant('RPUSH'), key, ...Array.from({ length: 40 }, () => fc.string({ maxLength: 100 }))),
+  fc.tuple(fc.constantFrom('LPOP', 'RPOP'), key, fc.integer({ min: 1, max: 30 })),
+  fc.tuple(fc.constant('LSET'), key, fc.integer({ min: -20, max: 20 }), fc.string({ maxLength: 3000 })),
+  fc.tuple(fc.constant('LREM'), key, fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', '1')),
+  fc.tuple(fc.constant('LMOVE'), key, key, fc.constant('LEFT'), fc.constant('RIGHT')),
 );
 
 function run(engine: Engine, command: Command): void {

@@ -80,6 +80,17 @@ test('strtod reports a range error for overflow and for inexact subnormals only'
   }
 });
 
+test('literals of any length are read', () => {
+  const long = 40_000;
+  assert.equal(parseDouble(`0x1${'0'.repeat(long)}p-${4 * long}`), 1);
+  // A one far behind decides a tie between 2^53 and its successor.
+  assert.equal(parseDouble(`0x20000000000001.${'0'.repeat(long)}`), 2 ** 53);
+  assert.equal(parseDouble(`0x20000000000001.${'0'.repeat(long)}1`), 2 ** 53 + 2);
+  assert.equal(parseDouble(`0x.${'0'.repeat(long)}8p${4 * long}`), 0.5);
+  assert.equal(parseDouble(`9007199254740993.${'0'.repeat(long)}1`), 2 ** 53 + 2);
+  assert.ok(isOutOfDoubleRange(`1${'1'.repeat(long)}e-${long + 315}`));
+});
+
 test('powers of two are exact', () => {
   assert.equal(powerOfTwo(-1074), Number.MIN_VALUE);
   assert.equal(powerOfTwo(1023), 8.98846567431158e307);
