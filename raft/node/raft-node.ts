@@ -59,7 +59,7 @@ export class RaftNode {
   private lastAppended: number;
   private appliedTerm: number;
   private ticks = 0;
-  /** Woken when no write is under way, and when the node fails. */
+  /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
   private wakeFailed!: () => void;
   private readonly whenFailed = new Promise<void>((resolve) => {
@@ -120,7 +120,7 @@ export class RaftNode {
       transport: options.transport,
       snapshots,
       snapshotter: this.snapshotter,
-      isRunning: () => !this.isStopped && this.failed === undefined,
+      isRunning: () => this.isRunning,
       position: () => this.raft.status(),
       step: (message) => this.guard(() => this.raft.step(message)),
       report: (to, isTaken) => this.guard(() => this.raft.reportSnapshot(to, isTaken)),
@@ -178,6 +178,11 @@ export class RaftNode {
 
   // What the program asks
 
+  /** Whether it neither failed nor was stopped. */
+  get isRunning(): boolean {
+    return !this.isStopped && this.failed === undefined;
+  }
+
   get id(): NodeId {
     return this.options.identity.nodeId;
   }
@@ -217,7 +222,7 @@ export class RaftNode {
    * @returns where it will stand if it commits; undefined if this node does not lead or is stopping
    */
   propose(payload: Uint8Array): Proposed | undefined {
-    if (this.isStopped) return undefined;
+    if (!this.isRunning) return undefined;
     const proposed = this.raft.propose(payload);
     if (proposed !== undefined) this.schedule();
     return proposed;
@@ -225,7 +230,7 @@ export class RaftNode {
 
   /** @returns where the change stands if it commits, or why it was refused */
   proposeMembership(change: MembershipChange): Proposed | { readonly refused: MembershipRefusal } {
-    if (this.isStopped) return { refused: 'not-leader' };
+    if (!this.isRunning) return { refused: 'not-leader' };
     const result = this.raft.proposeMembership(change);
     this.schedule();
     return result;
@@ -237,7 +242,7 @@ export class RaftNode {
    * @returns the context under which `onReadStates` or `onReadsDropped` will answer; undefined if no leader is known
    */
   readIndex(): number | undefined {
-    if (this.isStopped) return undefined;
+    if (!this.isRunning) return undefined;
     const context = this.nextContext++;
     if (!this.raft.readIndex(context)) return undefined;
     this.schedule();
@@ -246,7 +251,7 @@ export class RaftNode {
 
   /** @returns false if this node does not lead or `to` is not another voter */
   transferLeadership(to: NodeId): boolean {
-    const isUnderWay = !this.isStopped && this.raft.transferLeadership(to);
+    const isUnderWay = this.isRunning && this.raft.transferLeadership(to);
     this.schedule();
     return isUnderWay;
   }
@@ -286,7 +291,8 @@ export class RaftNode {
   async stop(): Promise<void> {
     if (this.isStopped) return;
     this.work();
-    while (this.outstanding.length > 0 && this.failed === undefined) {
+    const last = this.outstanding.at(-1)?.sequence ?? 0;
+    while ((this.outstanding[0]?.sequence ?? Number.POSITIVE_INFINITY) <= last && this.failed === undefined) {
       await new Promise<void>((resolve) => {
         this.drainWaiters.push(resolve);
       });
@@ -343,7 +349,7 @@ export class RaftNode {
     const due = (): void => {
       // Input that came while the loop stood still is listened to before silence is judged.
       clock.afterInput(() => {
-        if (this.isStopped || this.failed !== undefined) return;
+        if (!this.isRunning) return;
         this.guard(() => this.tick());
         this.tickTimer = clock.setTimer(
           Math.max(1, this.lastTickAt + this.tickMs - clock.monotonicMs()),
@@ -388,7 +394,7 @@ export class RaftNode {
 
   /** Runs a step of the core. A broken invariant ends the node: it must not go on as if nothing were. */
   private guard(step: () => void): void {
-    if (this.isStopped || this.failed !== undefined) return;
+    if (!this.isRunning) return;
     try {
       step();
     } catch (error) {
@@ -399,7 +405,7 @@ export class RaftNode {
   }
 
   private work(): void {
-    if (this.isWorking || this.isStopped || this.failed !== undefined) return;
+    if (this.isWorking || !this.isRunning) return;
     this.isWorking = true;
     try {
       const { clock } = this.options;
@@ -468,11 +474,11 @@ export class RaftNode {
     while (count < this.outstanding.length && this.outstanding[count]!.isDone) count++;
     if (count === 0) return;
     const released = this.outstanding.splice(0, count);
-    if (this.outstanding.length === 0) this.wakeDrain();
     this.guard(() => {
       for (const { messages } of released) if (messages.length > 0) this.send(messages);
       this.raft.persisted(released.at(-1)!.sequence);
     });
+    this.wakeDrain();
   }
 
   private wakeDrain(): void {

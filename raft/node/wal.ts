@@ -75,6 +75,8 @@ const unsyncedMaxBytes = 8 * 1024 * 1024;
 const syncIntervalMs = 1000;
 /** After this much quiet, the log notes how far it is known to be durable. */
 const idleMarkMs = 500;
+/** The operator is warned when there is room for fewer segments than this. */
+const lowSpaceSegments = 4;
 const zeros = new Uint8Array(extendBytes);
 
 export class Wal implements LogStorage {
@@ -573,8 +575,19 @@ export class Wal implements LogStorage {
       this.segments.segments.push({ sequence, path, file, base, firstIndex: next, end });
       this.extended = end;
       this.syncedPosition = base + end;
+      await this.warnOfFullDisk();
     } catch (error) {
       throw ioError('write', path, error);
+    }
+  }
+
+  private async warnOfFullDisk(): Promise<void> {
+    const { disk, directory, onNotice } = this.options;
+    const free = await disk.freeBytes(directory);
+    if (free < lowSpaceSegments * this.segmentBytes) {
+      onNotice?.(
+        `${Math.floor(free / 1048576)} MiB are left on the disk of ${directory}: the node stops when it is full`,
+      );
     }
   }
 

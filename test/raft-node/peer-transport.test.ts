@@ -202,7 +202,8 @@ test('a peer that goes away is reported once, and reached again when it is back'
 });
 
 test('strangers are refused with the reason, and have no influence', async () => {
-  const b = new Station(2);
+  const wanted: string[] = [];
+  const b = new Station(2, { onMismatch: ({ clusterId: cluster, to }) => wanted.push(`${cluster} ${to}`) });
   const cases: [Station, string, RegExp][] = [
     [new Station(1, { secret: 'guessed' }), '', /the cluster secrets differ/],
     [new Station(1, { clusterId: otherCluster }), '2 cluster', /belongs to cluster 0011/],
@@ -227,6 +228,7 @@ test('strangers are refused with the reason, and have no influence', async () =>
     await moved.until(() => moved.refusals.length === 2);
     assert.deepEqual(moved.refusals, ['9 node', '2 removed']);
     await moved.close();
+    assert.deepEqual(wanted, [`${otherCluster} 2`, `${clusterId} 9`]);
     assert.deepEqual(b.received, []);
   });
 });

@@ -265,6 +265,14 @@ test('a full disk is named as such, and the log stays readable', async () => {
   await again.close();
 });
 
+test('a disk that is nearly full is announced', async () => {
+  const notices: string[] = [];
+  const disk = new SimulatedDisk({ capacityBytes: 3 * 1048576 });
+  const wal = await openWal(disk, { segmentBytes: 1048576, onNotice: (text) => notices.push(text) });
+  assert.match(notices.join(), /^2 MiB are left on the disk of .*: the node stops when it is full$/);
+  await wal.close();
+});
+
 test('the log of another node is refused', async () => {
   const disk = new SimulatedDisk();
   await (await openWal(disk)).close();
