@@ -90,7 +90,7 @@ export class Wal implements LogStorage {
   private durability: Durability;
   private state: HardState = { term: 0, vote: 0, commit: 0 };
   private snapshotMetadata: SnapshotMetadata;
-  /** Term or vote changed and is not known to be durable. */
+  /** Term or vote changed and was not written yet. */
   private mustSync = false;
   private pending: Append[] = [];
   private flushScheduled = false;
@@ -246,6 +246,8 @@ export class Wal implements LogStorage {
 
   /** Removes whole segments of entries up to `index`, but keeps at least `keepBytes` of log for slow followers. */
   compact(index: number, keepBytes: number): void {
+    // While a snapshot is taking the place of the log, the files are those of the log before it.
+    if (this.pending.some((append) => append.snapshot !== undefined)) return;
     const { segments } = this.segments;
     let keepFrom = 0;
     for (let i = 1; i < segments.length; i++) {
@@ -261,8 +263,9 @@ export class Wal implements LogStorage {
   /** Takes effect for all that is not yet acknowledged; a step up syncs what was written so far. */
   setDurability(durability: Durability): void {
     this.durability = durability;
-    if (durability === 'high' && this.syncedPosition < this.segments.position && !this.isClosed)
-      this.sync(() => {});
+    if (this.isClosed || this.failure !== undefined || this.syncedPosition >= this.segments.position) return;
+    if (durability === 'high') this.sync(() => {});
+    else this.armSync();
   }
 
   /** Syncs what is pending, notes that it is durable and closes the files. Appends after this call fail. */
@@ -321,17 +324,16 @@ export class Wal implements LogStorage {
   }
 
   private remember(entries: readonly Entry[]): void {
+    for (const { payload } of entries) {
+      if (payload.length > payloadBytesMax) throw new RangeError(`an entry of ${payload.length} bytes`);
+    }
     let from = 0;
     for (let i = 1; i <= entries.length; i++) {
       if (i < entries.length && entries[i]!.term === entries[from]!.term) continue;
       this.terms.append(entries[from]!.index, i - from, entries[from]!.term);
       from = i;
     }
-    for (const entry of entries) {
-      if (entry.payload.length > payloadBytesMax)
-        throw new RangeError(`an entry of ${entry.payload.length} bytes`);
-      this.cache.push(entry);
-    }
+    for (const entry of entries) this.cache.push(entry);
   }
 
   private scheduleFlush(): void {
@@ -370,6 +372,7 @@ export class Wal implements LogStorage {
     const pieces = this.encode(appends, segment);
     const total = this.encoder.total;
     const needSync = this.durability === 'high' || this.mustSync;
+    this.mustSync = false;
     this.busy = true;
     if (total <= writeSyncMaxBytes) {
       try {
@@ -439,7 +442,6 @@ export class Wal implements LogStorage {
     if (this.extended < active.end) this.extended = active.end;
     if (this.pending.length === 0) this.cache.evict(this.cacheBytes, this.segments.lastWritten);
     if (needSync) {
-      this.mustSync = false;
       this.sync(() => this.acknowledge());
       return;
     }

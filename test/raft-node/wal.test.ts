@@ -136,6 +136,29 @@ test('durability medium syncs each second, low never, and a vote always', async 
   }
 });
 
+test('a vote that is cast while a large batch is being written waits for a sync of its own', async () => {
+  const writes: (() => void)[] = [];
+  const disk = new SimulatedDisk({
+    schedule: (operation, callback) => {
+      if (operation === 'write' && isHeld) writes.push(callback);
+      else queueMicrotask(callback);
+    },
+  });
+  let isHeld = false;
+  const wal = await openWal(disk, { durability: 'low' });
+  isHeld = true;
+  const large = append(wal, [entry(1, 1, Buffer.alloc(400_000))], { term: 1, vote: 2, commit: 0 });
+  await Promise.resolve();
+  const vote = append(wal, [], { term: 2, vote: 3, commit: 0 });
+  isHeld = false;
+  writes[0]!();
+  await Promise.all([large, vote]);
+  disk.crash(() => 0, 0);
+  const again = await openWal(disk);
+  assert.deepEqual(again.hardState, { term: 2, vote: 3, commit: 0 });
+  await again.close();
+});
+
 test('a conflicting suffix is replaced, also across restarts, segments and reads of old entries', async () => {
   const disk = new SimulatedDisk();
   const changes = { segmentBytes: 600, cacheBytes: 0 };
