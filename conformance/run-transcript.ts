@@ -108,6 +108,8 @@ async function ask(client: Client, ...words: string[]): Promise<Reply> {
 }
 
 async function blockedCount(control: Client): Promise<number> {
+  // A write (of nothing) is ordered behind what was sent before: a server that orders writes by a log has done that by then.
+  await ask(control, 'DEL', 'conformance:no-such-key');
   const text = textOf(await ask(control, 'INFO', 'clients')) ?? '';
   const match = /blocked_clients:(\d+)/.exec(text);
   if (!match) throw new Error('INFO clients has no field blocked_clients');
@@ -212,9 +214,11 @@ class SectionRun {
       if (this.timeouts >= timeoutsMax)
         throw new Error('not played: too many replies of this section are missing');
       outcome = await this.perform(step);
-      const awaited = step.recorded[this.protocol]?.ending;
-      if (outcome.ending === 'no reply' && awaited !== 'no reply') this.timeouts++;
-      if (outcome.ending === 'blocked' && awaited !== 'blocked') this.timeouts++;
+      if (this.mode === 'replay') {
+        const awaited = step.recorded[this.protocol]?.ending;
+        const silent = outcome.ending === 'no reply' || outcome.ending === 'blocked';
+        if (silent && outcome.ending !== awaited) this.timeouts++;
+      }
     } catch (error) {
       if (this.mode === 'record') throw error;
       this.fail(step, [`(${(error as Error).message})`]);
