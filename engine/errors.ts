@@ -47,7 +47,6 @@ export const errors = {
   forcedUnblock: error(
     'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
   ),
-  lcsTooLong: error('ERR String too long for LCS'),
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
   xxAndNx: error('ERR XX and NX options at the same time are not compatible'),
@@ -59,10 +58,33 @@ export const errors = {
   limitByRank: error('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX'),
   scoresByLex: error('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
   weightNotFloat: error('ERR weight value is not a float'),
+  lcsTableTooLarge: error('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len'),
+  bitNotInteger: error('ERR bit is not an integer or out of range'),
+  bitOffset: error('ERR bit offset is not an integer or out of range'),
+  bitArgument: error('ERR The bit argument must be 1 or 0.'),
+  bitopNotSources: error('ERR BITOP NOT must be called with a single source key.'),
+  bitfieldType: error(
+    'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
+  ),
+  bitfieldOverflow: error('ERR Invalid OVERFLOW type specified'),
+  bitfieldReadOnly: error('ERR BITFIELD_RO only supports the GET subcommand'),
+  notHyperLogLog: error('WRONGTYPE Key is not a valid HyperLogLog string value.'),
+  corruptHyperLogLog: error('INVALIDOBJ Corrupted HLL object detected'),
+  hyperLogLogNotSparse: error('ERR HLL encoding is not sparse'),
+  specifiedKeyAbsent: error('ERR The specified key does not exist'),
+  geoNoRadius: error('ERR need numeric radius'),
+  geoNoWidth: error('ERR need numeric width'),
+  geoNoHeight: error('ERR need numeric height'),
+  geoNegativeRadius: error('ERR radius cannot be negative'),
+  geoNegativeBox: error('ERR height or width cannot be negative'),
+  geoUnit: error('ERR unsupported unit provided. please use M, KM, FT, MI'),
+  geoMember: error('ERR could not decode requested zset member'),
+  geoCount: error('ERR COUNT must be > 0'),
+  geoAnyWithoutCount: error('ERR the ANY argument requires COUNT argument'),
+  indexOutOfRange: error('ERR index out of range'),
   countNotPositive: error('ERR count should be greater than 0'),
   timeoutNotFloat: error('ERR timeout is not a float or out of range'),
   timeoutNegative: error('ERR timeout is negative'),
-  indexOutOfRange: error('ERR index out of range'),
   rankZero: error(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
   ),
@@ -71,6 +93,15 @@ export const errors = {
 
   inputKeyNeeded: (command: string): ErrorReply =>
     error(`ERR at least 1 input key is needed for '${command}' command`),
+  geoStoreWith: (command: string): ErrorReply =>
+    error(`ERR ${command} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`),
+  geoFrom: (command: string): ErrorReply =>
+    error(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${command}`),
+  geoBy: (command: string): ErrorReply =>
+    error(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${command}`),
+  geoPosition: (longitude: string, latitude: string): ErrorReply =>
+    error(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
+  unknownPfdebug: (subcommand: string): ErrorReply => error(`ERR Unknown PFDEBUG subcommand '${subcommand}'`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),

@@ -1,9 +1,12 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
+import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';
 import { hashes } from './hashes.js';
+import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
+import { longestCommonSubsequences } from './lcs.js';
 import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
@@ -15,6 +18,9 @@ import { zsets } from './zsets.js';
 
 export const engineCommands: readonly Command[] = [
   ...strings,
+  ...longestCommonSubsequences,
+  ...bitmaps,
+  ...hyperLogLogs,
   ...keyCommands,
   ...lists,
   ...blockingLists,

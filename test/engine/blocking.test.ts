@@ -23,7 +23,7 @@ const show = (reply: Reply): string =>
   reply instanceof ErrorReply ? `!${reply.text}` : JSON.stringify(toJavaScript(reply));
 
 /** Applies one item at a time and says what came of it. */
-export class Scene {
+class Scene {
   engine = new Engine();
   private nowMs = START_MS;
   private index = 0;
@@ -93,7 +93,7 @@ export class Scene {
   }
 }
 
-export const scenarios: Readonly<Record<string, readonly string[]>> = {
+const scenarios: Readonly<Record<string, readonly string[]>> = {
   'first come, first served, one element each': [
     'c1 BLPOP q 0 => ...',
     'c2 BRPOP q 0 => ...',
@@ -205,6 +205,43 @@ export const scenarios: Readonly<Record<string, readonly string[]>> = {
     'c9 RPUSHX q b => 2',
     'c9 LMOVE q other LEFT LEFT => "a", c1 ["other","a"]',
   ],
+  'whatever brings a list makes its key ready': [
+    'c1 BLPOP q 0 => ...',
+    'c9 RPUSH other a b => 2',
+    'c9 RENAME other q => "OK", c1 ["q","a"]',
+    'c1 BLPOP r 0 => ...',
+    'c9 COPY q r => 1, c1 ["r","b"]',
+    'c1 SELECT 1 => "OK"',
+    'c1 BLPOP q 0 => ...',
+    'c9 MOVE q 1 => 1, c1 ["q","b"]',
+    'c9 EXISTS q => 0',
+  ],
+  'SWAPDB takes keys along, not those who wait': [
+    'c1 BLPOP a b 0 => ...',
+    'c8 SELECT 1 => "OK"',
+    'c8 RPUSH b x => 1',
+    'c8 BLPOP a 0 => ...',
+    'c9 SWAPDB 0 1 => "OK", c1 ["b","x"]',
+    'c9 RPUSH a y => 1',
+    'c9 SWAPDB 0 1 => "OK", c8 ["a","y"]',
+  ],
+  'a key that is gone by the time its turn comes serves nobody': [
+    'c1 BLPOP q 0 => ...',
+    'c9 EXEC RPUSH q a ; DEL q => [1,1]',
+    'c9 EXEC RPUSH q a ; PEXPIRE q -1 => [1,1]',
+    'c9 EXEC RPUSH q a ; FLUSHALL => [1,"OK"]',
+    'c9 EXEC RPUSH q a ; RENAME q r => [1,"OK"]',
+    'c9 EXEC RPUSH q a ; DEL q ; SET q v => [1,1,"OK"]',
+    'c9 DEL q => 1',
+    'c9 EXEC RPUSH q a ; SWAPDB 0 1 => [1,"OK"]',
+    'c9 EXEC RPUSH q b ; MOVE q 2 => [1,1]',
+    'c9 SWAPDB 0 1 => "OK", c1 ["q","a"]',
+  ],
+  'a sorted set at the key leaves who waits for a list waiting': [
+    'c1 BLPOP k 0 => ...',
+    'c9 ZADD k 1 m => 1',
+    'c9 EXEC DEL k ; RPUSH k a => [1,1], c1 ["k","a"]',
+  ],
   'each database has its own': [
     'c1 BLPOP q 0 => ...',
     'c2 SELECT 1 => "OK"',
@@ -300,33 +337,6 @@ test('what was pushed and popped between two items of one entry', () => {
     add(b, 'c2', 'BLPOP', 'q', '0');
   });
   assert.equal(log, '..., 1, 0, ..., c1 ["q","a"]');
-});
-
-test('a key whose deadline has passed serves nobody', () => {
-  const scene = new Scene();
-  scene.run('c9 RPUSH from a b');
-  assert.equal(scene.run('c1 BLMOVE from to LEFT LEFT 0'), '"a"');
-  const { keyspace } = scene.engine;
-  const database = keyspace.database(0);
-  const key = Buffer.from('from');
-  const request = encode(['BLPOP', 'from', '0']);
-  database.setDeadline(database.find({ buffer: key, start: 0, end: key.length } as never), START_MS + 5);
-  scene.run('c8 wait 5');
-  assert.equal(
-    scene.apply((b) => b.command(session('c2'), 0, request, 0, request.length)),
-    '...',
-  );
-  assert.equal(scene.run('c9 RPUSH from c'), '1, c2 ["from","c"]');
-});
-
-test('SWAPDB makes ready what it brings', () => {
-  const scene = new Scene();
-  scene.run('c1 BLPOP a b 0');
-  scene.run('c2 BLPOP b 0');
-  scene.run('c9 SELECT 1');
-  scene.run('c9 RPUSH b x y z');
-  scene.engine.keyspace.swap(0, 1);
-  assert.equal(scene.run('c8 LLEN b'), '3, c1 ["b","x"], c2 ["b","y"]');
 });
 
 test('a start that is gone waits no more; a new term drops all', () => {
