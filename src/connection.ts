@@ -170,13 +170,13 @@ export class Connection implements ReplyTarget {
     this.commandsProcessed++;
     const row = server.table.resolve(request);
     if (row instanceof ErrorReply) {
-      this.reject(row);
+      this.reject(row, request);
       return;
     }
     this.lastCommand = row.name;
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
-      this.reject(replies.noAuth);
+      this.reject(replies.noAuth, request);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
@@ -193,7 +193,13 @@ export class Connection implements ReplyTarget {
     else this.runProgram(row as ProgramCommand, request, raw);
   }
 
-  private reject(error: ErrorReply): void {
+  /** Refuses a command before it runs. An EXEC that is refused ends its transaction, and says so. */
+  private reject(error: ErrorReply, request?: Request): void {
+    if (request?.is(0, 'EXEC') === true) {
+      this.transaction = undefined;
+      this.watched = [];
+      error = replies.execAbortedBecause(error);
+    }
     if (this.transaction !== undefined) this.transaction.failed = true;
     this.server.countError(error);
     this.answer(error);
@@ -300,6 +306,10 @@ export class Connection implements ReplyTarget {
       this.tailEntry!.after(this.tailOrdinal, step);
       return;
     }
+    if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
+      this.readBehindTick(step);
+      return;
+    }
     this.waitingReads++;
     this.server.reads.add(
       this,
@@ -314,6 +324,20 @@ export class Connection implements ReplyTarget {
         if (this.idle && this.stalled) this.server.resumeSoon(this);
       },
     );
+  }
+
+  /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
+  private readBehindTick(step: () => void): void {
+    const turn = this.server.replica.turn;
+    this.tailEntry = turn;
+    this.tailOrdinal = Math.max(0, turn.targets.length - 1);
+    this.inFlight++;
+    turn.after(this.tailOrdinal, () => {
+      const refusal = this.server.refuseRead(this.consistency);
+      this.finishItem();
+      if (refusal === undefined) step();
+      else this.encode(refusal);
+    });
   }
 
   // ---- writes ----
@@ -363,7 +387,7 @@ export class Connection implements ReplyTarget {
     const refusal = this.server.refuseWrite(transaction.denyOutOfMemory);
     if (refusal !== undefined) {
       this.server.countError(refusal);
-      return new ErrorReply(`EXECABORT Transaction discarded because of: ${refusal.text}`);
+      return replies.execAbortedBecause(refusal);
     }
     const replica = this.server.replica;
     const target: ReplyTarget = {

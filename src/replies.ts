@@ -15,6 +15,8 @@ export const replies = {
   watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  execAbortedBecause: (cause: ErrorReply): ErrorReply =>
+    error(`EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`),
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
   helloWithoutAuth: error(

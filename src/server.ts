@@ -244,7 +244,7 @@ export class Server {
   }
 
   /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
-  private meetsDueKey(): boolean {
+  meetsDueKey(): boolean {
     const deadline = this.engine.keyspace.nextDeadline;
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
   }

@@ -12,6 +12,14 @@ export { type Disk, type DiskFile, nodeDisk } from './disk.js';
 export { StorageError, type StorageErrorCode } from './errors.js';
 export { drawClusterId, drawIdentity, drawNodeId, type Identity, readIdentity } from './identity.js';
 export {
+  type Introduction,
+  PeerRefusal,
+  peerCommand,
+  type RefusalCode,
+  splitAddress,
+} from './peer-handshake.js';
+export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer-transport.js';
+export {
   RaftNode,
   type RaftNodeOptions,
   type Recovered,

@@ -215,7 +215,7 @@ export class RaftNode {
         onSnapshot: (message, data, dataBytes) => node.receiveSnapshot(message, data, dataBytes),
         onUnreachable: (to) => node.guard(() => node.raft.reportUnreachable(to)),
       });
-      options.transport.setMembers(node.membership.members);
+      options.transport.setMembership(node.membership);
       await node.replay();
       node.armTick();
       node.snapshotter.start();
@@ -697,7 +697,7 @@ export class RaftNode {
 
   private membershipChanged(): void {
     this.membership = this.raft.status().membership;
-    this.options.transport.setMembers(this.membership.members);
+    this.options.transport.setMembership(this.membership);
     this.options.onMembership?.(this.membership);
   }
 

@@ -77,7 +77,7 @@ class Port implements Transport {
     this.cluster.ports.set(this.id, this);
   }
 
-  setMembers(): void {}
+  setMembership(): void {}
 
   send(to: number, messages: readonly Message[]): void {
     for (const message of messages) {
@@ -219,7 +219,10 @@ export class Cluster {
   }
 
   async elect(): Promise<RaftNode> {
-    const isReady = (): boolean => this.leader()?.status().ownTermCommitted === true;
+    const isReady = (): boolean => {
+      const status = this.leader()?.status();
+      return status?.ownTermCommitted === true && status.transferTarget === 0;
+    };
     if (!(await this.loop.until(isReady))) throw new Error('no leader');
     return this.leader()!;
   }
