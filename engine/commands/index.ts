@@ -3,6 +3,8 @@ import type { Command } from '../command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';
+import { geo } from './geo.js';
+import { geoSearches } from './geo-searches.js';
 import { hashes } from './hashes.js';
 import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
@@ -28,6 +30,8 @@ export const engineCommands: readonly Command[] = [
   ...sets,
   ...setOperations,
   ...zsets,
+  ...geo,
+  ...geoSearches,
   ...zsetRanges,
   ...zsetOperations,
   ...zsetPops,

@@ -307,8 +307,9 @@ function incrbyfloat(request: Request, database: Database): Reply {
   const sum = addLongDouble(start, amount);
   if (sum === undefined || !isFiniteLongDouble(sum)) throw errors.notANumberOrInfinity;
   const text = formatLongDouble(sum);
+  const stored = database.setString(key, formattedView(text), true);
   // Redis never takes the result for an integer.
-  database.setEncoding(database.setString(key, formattedView(text), true), Encoding.embstr);
+  if (database.encoding(stored) === Encoding.int) database.setEncoding(stored, Encoding.embstr);
   database.changed(key);
   return text;
 }

@@ -28,7 +28,7 @@ const reader = new ZsetReader();
 // ---- adding ----
 
 /** ZADD's conditions, applied to one pair after the other, and what came of it. */
-class Addition implements ScoreChange {
+export class Addition implements ScoreChange {
   ifAbsent = false;
   ifPresent = false;
   ifGreater = false;
@@ -131,24 +131,39 @@ function add(request: Request, database: Database, first: number): Reply {
   const { count } = request;
   const scores: number[] = [];
   for (let i = first; i < count; i += 2) scores.push(scoreArgument(request, i));
+  addScores(request, database, addition, scores, first + 1, 2);
+  if (addition.increments) return addition.passed ? new Double(addition.score) : null;
+  return countsChanges ? addition.added + addition.updated : addition.added;
+}
+
+/**
+ * Gives scores to members of the set at argument 1, as `change` lets them: the first to argument `first`, the next to one `stride`
+ * arguments behind. Throws WRONGTYPE.
+ */
+export function addScores(
+  request: Request,
+  database: Database,
+  change: Addition,
+  scores: readonly number[],
+  first: number,
+  stride: number,
+): void {
   const key = request.view(1);
   const slot = findZset(database, key);
   if (slot !== ABSENT) {
     for (let i = 0; i < scores.length; i++) {
-      addition.given = scores[i];
-      zsetPut(database, slot, request.view(first + 2 * i + 1), addition);
+      change.given = scores[i];
+      zsetPut(database, slot, request.view(first + i * stride), change);
     }
-  } else if (!addition.ifPresent) {
+  } else if (!change.ifPresent) {
     builder.start();
     for (let i = 0; i < scores.length; i++) {
-      addition.given = scores[i];
-      builder.put(request.view(first + 2 * i + 1), addition, database.keyspace);
+      change.given = scores[i];
+      builder.put(request.view(first + i * stride), change, database.keyspace);
     }
     builder.create(database, key);
   }
-  if (addition.added + addition.updated > 0) database.changed(key);
-  if (addition.increments) return addition.passed ? new Double(addition.score) : null;
-  return countsChanges ? addition.added + addition.updated : addition.added;
+  if (change.added + change.updated > 0) database.changed(key);
 }
 
 // ---- removing ----
