@@ -13,6 +13,7 @@ import {
   type WatchedKey,
 } from '../engine/index.js';
 import { type Entry, EntryKind } from '../raft/index.js';
+import type { Clock } from '../raft/node/index.js';
 import type { ConsensusNode } from './consensus.js';
 import { replies } from './replies.js';
 
@@ -66,13 +67,15 @@ export class Replica implements ApplyListener {
   private readonly pending = new Map<number, PendingEntry>();
   private applying: PendingEntry | undefined;
   private lastStampMs = 0;
+  /** Monotonic time at which {@link lastStampMs} was set. */
+  private stampedAtMs = 0;
   private flushScheduled = false;
 
   constructor(
     public engine: Engine,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
     private readonly session: Session,
-    private readonly clock: () => number,
+    private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {}
@@ -138,7 +141,7 @@ export class Replica implements ApplyListener {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
     // After all sockets that are readable now were read: one entry for the turn.
-    setImmediate(() => {
+    this.clock.afterInput(() => {
       this.flushScheduled = false;
       this.flush();
     });
@@ -149,8 +152,7 @@ export class Replica implements ApplyListener {
     const entry = this.collecting;
     if (entry === undefined) return;
     this.collecting = undefined;
-    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
-    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
+    const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);
@@ -160,6 +162,21 @@ export class Replica implements ApplyListener {
     entry.term = proposed.term;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
+  }
+
+  /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
+  private stamp(): number {
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    this.noteStamp(
+      Math.max(this.engine.keyspace.now, this.clock.wallMs(), Math.floor(this.lastStampMs + sinceMs)),
+    );
+    return this.lastStampMs;
+  }
+
+  private noteStamp(stampMs: number): void {
+    if (stampMs <= this.lastStampMs) return;
+    this.lastStampMs = stampMs;
+    this.stampedAtMs = this.clock.monotonicMs();
   }
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
@@ -214,7 +231,7 @@ export class Replica implements ApplyListener {
       }
       this.applying = undefined;
     }
-    this.lastStampMs = Math.max(this.lastStampMs, this.engine.keyspace.now);
+    this.noteStamp(this.engine.keyspace.now);
     this.events.applied();
   }
 

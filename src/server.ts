@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -15,7 +15,7 @@ import {
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import type { RaftNode } from '../raft/node/index.js';
+import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
@@ -44,6 +44,9 @@ export interface ServerOptions {
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;
+  readonly clock: Clock;
+  /** 32 random bits, to seed what an entry draws at random. */
+  readonly randomSeed: () => number;
   /** A client asked for the end. */
   readonly shutdown: () => void;
 }
@@ -89,7 +92,7 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
-  private readonly ticker: NodeJS.Timeout;
+  private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
 
@@ -118,17 +121,22 @@ export class Server {
         applied: () => this.afterApply(),
       },
     );
+    this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
+      wake: (waiting, reply) => this.wake(waiting, reply),
+      failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      applied: () => this.afterApply(),
+    });
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
       () => this.notLeading(),
       () => this.flushOutputs(),
+      options.clock,
     );
     this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.accept(socket),
+      this.serve(socket),
     );
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
-    this.ticker.unref();
+    this.ticker = this.armTicker();
   }
 
   /** The consensus node itself, for whoever looks at or administers the cluster. */
@@ -168,7 +176,7 @@ export class Server {
   async close(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.ticker);
+    this.ticker.cancel();
     clearTimeout(this.pauseTimer);
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
     this.replica.flush();
@@ -198,7 +206,8 @@ export class Server {
 
   // ---- clients ----
 
-  private accept(socket: Socket): void {
+  /** Serves a client's connection until it ends. */
+  serve(socket: Socket): void {
     this.statistics.connectionsReceived++;
     socket.on('error', () => socket.destroy());
     if (this.connections.size >= this.maxClients) {
@@ -278,14 +287,14 @@ export class Server {
 
   /** Wall clock, milliseconds since the epoch. */
   clock(): number {
-    return Date.now();
+    return this.options.clock.wallMs();
   }
 
   /** {@link clock}, read once a turn. */
   turnTimeMs(): number {
     if (this.turnMs === 0) {
       this.turnMs = this.clock();
-      setImmediate(() => {
+      this.options.clock.afterInput(() => {
         this.turnMs = 0;
       });
     }
@@ -295,6 +304,13 @@ export class Server {
   /** By which time-to-live replies are reckoned. */
   get timeMs(): number {
     return this.turnTimeMs();
+  }
+
+  private armTicker(): Timer {
+    return this.options.clock.setTimer(TICK_MS, () => {
+      this.ticker = this.armTicker();
+      this.tick();
+    });
   }
 
   private tick(): void {
@@ -310,9 +326,9 @@ export class Server {
     const step = (): void => {
       this.engine.keyspace.freeDiscarded(FREED_PER_TURN);
       this.freeing = this.engine.keyspace.hasDiscarded;
-      if (this.freeing) setImmediate(step);
+      if (this.freeing) this.options.clock.afterInput(step);
     };
-    setImmediate(step);
+    this.options.clock.afterInput(step);
   }
 
   clockUs(): number {
@@ -429,7 +445,7 @@ export class Server {
 
   /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
   hasOutput(connection: Connection): void {
-    if (this.dirty.push(connection) === 1) setImmediate(() => this.flushOutputs());
+    if (this.dirty.push(connection) === 1) this.options.clock.afterInput(() => this.flushOutputs());
   }
 
   private flushOutputs(): void {
@@ -448,7 +464,7 @@ export class Server {
     this.resuming.push(connection);
     if (this.resumeScheduled) return;
     this.resumeScheduled = true;
-    setImmediate(() => {
+    this.options.clock.afterInput(() => {
       this.resumeScheduled = false;
       for (const resumed of this.resuming.splice(0)) resumed.resume();
     });
