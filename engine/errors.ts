@@ -103,8 +103,6 @@ export const errors = {
   geoPosition: (longitude: string, latitude: string): ErrorReply =>
     error(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
   unknownPfdebug: (subcommand: string): ErrorReply => error(`ERR Unknown PFDEBUG subcommand '${subcommand}'`),
-  inputKeyNeeded: (command: string): ErrorReply =>
-    error(`ERR at least 1 input key is needed for '${command}' command`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),

@@ -108,22 +108,10 @@ export class Server {
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
-    this.replica = new Replica(
-      engine,
-      consensus,
-      session,
-      () => this.clock(),
-      () => randomInt(0x1_0000_0000),
-      {
-        wake: (waiting, reply) => this.wake(waiting, reply),
-        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
-        adopted: (previous) => this.adopted(previous),
-        applied: () => this.afterApply(),
-      },
-    );
     this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
       wake: (waiting, reply) => this.wake(waiting, reply),
       failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
     this.reads = new ReadQueue(
