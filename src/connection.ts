@@ -62,6 +62,8 @@ export class Connection implements ReplyTarget {
   lastCommand = '';
   commandsProcessed = 0;
 
+  /** EXEC runs a command of the program: nothing may wait. */
+  inExec = false;
   /** A blocking command of this client is in the log or waits in the engine. */
   blocked = false;
   closing = false;
@@ -453,6 +455,7 @@ export class Connection implements ReplyTarget {
     if (row instanceof ErrorReply) return row;
     if (row.kind === 'read') return this.server.engine.read(row, request, database, this.server.timeMs);
     if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    this.inExec = true;
     try {
       const reply = (row as ProgramCommand).handler.run(request, this, this.server);
       if (reply instanceof Promise) {
@@ -466,6 +469,8 @@ export class Connection implements ReplyTarget {
     } catch (error) {
       if (error instanceof ErrorReply) return error;
       throw error;
+    } finally {
+      this.inExec = false;
     }
   }
 

@@ -375,14 +375,17 @@ export class Server {
     return used;
   }
 
-  /** How many followers have all that was committed; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
+  /** How many followers have all that is committed now. */
+  replicasCaughtUp(commit = this.node.status().commit): number {
+    return this.node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+  }
+
+  /** How many followers have all that was committed when asked; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
   async waitForReplicas(wanted: number, timeoutMs: number): Promise<number> {
     const { commit } = this.node.status();
     const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
     for (;;) {
-      const caughtUp = this.node
-        .status()
-        .peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+      const caughtUp = this.replicasCaughtUp(commit);
       if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
       await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
     }
