@@ -3,6 +3,7 @@ import type { Command } from '../command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';
+import { dumps } from './dump.js';
 import { hashes } from './hashes.js';
 import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
@@ -22,6 +23,7 @@ export const engineCommands: readonly Command[] = [
   ...bitmaps,
   ...hyperLogLogs,
   ...keyCommands,
+  ...dumps,
   ...lists,
   ...blockingLists,
   ...hashes,
