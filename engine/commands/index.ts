@@ -5,6 +5,7 @@ import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';
 import { geo } from './geo.js';
 import { geoSearches } from './geo-searches.js';
+import { dumps } from './dump.js';
 import { hashes } from './hashes.js';
 import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
@@ -24,6 +25,7 @@ export const engineCommands: readonly Command[] = [
   ...bitmaps,
   ...hyperLogLogs,
   ...keyCommands,
+  ...dumps,
   ...lists,
   ...blockingLists,
   ...hashes,
