@@ -67,11 +67,15 @@ export class Replica implements ApplyListener {
   private applying: PendingEntry | undefined;
   private lastStampMs = 0;
   private flushScheduled = false;
+  private pendingBytes = 0;
+  /** Keys whose deletion the turn's entry holds already. */
+  evictionsInTurn = 0;
 
   constructor(
     public engine: Engine,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
-    private readonly session: Session,
+    /** This node's start: its counter is no client's. */
+    readonly session: Session,
     private readonly clock: () => number,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
@@ -94,6 +98,15 @@ export class Replica implements ApplyListener {
       this.scheduleFlush();
     }
     return this.collecting;
+  }
+
+  /** Bytes of items that are not yet applied: those of the turn, and those in the log. */
+  get proposedBytes(): number {
+    return this.pendingBytes + (this.collecting?.builder.byteLength ?? 0);
+  }
+
+  get itemsInTurn(): number {
+    return this.collecting?.builder.itemCount ?? 0;
   }
 
   /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
@@ -149,6 +162,7 @@ export class Replica implements ApplyListener {
     const entry = this.collecting;
     if (entry === undefined) return;
     this.collecting = undefined;
+    this.evictionsInTurn = 0;
     this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
     const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
     const proposed = this.consensus.propose(payload);
@@ -158,6 +172,7 @@ export class Replica implements ApplyListener {
     }
     entry.index = proposed.index;
     entry.term = proposed.term;
+    this.pendingBytes += entry.builder.byteLength;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
   }
@@ -175,6 +190,7 @@ export class Replica implements ApplyListener {
   abandon(): void {
     for (const entry of this.pending.values()) this.abandonEntry(entry);
     this.pending.clear();
+    this.pendingBytes = 0;
     this.events.applied();
   }
 
@@ -222,6 +238,7 @@ export class Replica implements ApplyListener {
     const pending = this.pending.get(entry.index);
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
+    this.pendingBytes -= pending.builder.byteLength;
     if (pending.term === entry.term) return pending;
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
     this.abandonEntry(pending);
