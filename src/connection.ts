@@ -225,6 +225,11 @@ export class Connection implements ReplyTarget {
       this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
       return;
     }
+    // Queueing takes memory, too, whatever the command.
+    if (this.server.isLeader && !this.server.eviction.admits()) {
+      this.reject(errors.outOfMemory);
+      return;
+    }
     if (row.name === 'select') transaction.queuesSelect(request);
     if (!transaction.queue(raw ?? this.copyRaw())) {
       this.reject(errors.outOfMemory);

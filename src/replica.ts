@@ -70,12 +70,18 @@ export class Replica implements ApplyListener {
   /** Monotonic time at which {@link lastStampMs} was set. */
   private stampedAtMs = 0;
   private flushScheduled = false;
+  private pendingBytes = 0;
+  /** Keys whose deletion the turn's entry holds already. */
+  evictionsInTurn = 0;
 
   constructor(
     public engine: Engine,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
     private readonly session: Session,
     private readonly clock: Clock,
+    /** This node's start: its counter is no client's. */
+    readonly session: Session,
+    private readonly clock: () => number,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {}
@@ -97,6 +103,15 @@ export class Replica implements ApplyListener {
       this.scheduleFlush();
     }
     return this.collecting;
+  }
+
+  /** Bytes of items that are not yet applied: those of the turn, and those in the log. */
+  get proposedBytes(): number {
+    return this.pendingBytes + (this.collecting?.builder.byteLength ?? 0);
+  }
+
+  get itemsInTurn(): number {
+    return this.collecting?.builder.itemCount ?? 0;
   }
 
   /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
@@ -153,6 +168,9 @@ export class Replica implements ApplyListener {
     if (entry === undefined) return;
     this.collecting = undefined;
     const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
+    this.evictionsInTurn = 0;
+    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
+    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);
@@ -160,6 +178,7 @@ export class Replica implements ApplyListener {
     }
     entry.index = proposed.index;
     entry.term = proposed.term;
+    this.pendingBytes += entry.builder.byteLength;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
   }
@@ -192,6 +211,7 @@ export class Replica implements ApplyListener {
   abandon(): void {
     for (const entry of this.pending.values()) this.abandonEntry(entry);
     this.pending.clear();
+    this.pendingBytes = 0;
     this.events.applied();
   }
 
@@ -239,6 +259,7 @@ export class Replica implements ApplyListener {
     const pending = this.pending.get(entry.index);
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
+    this.pendingBytes -= pending.builder.byteLength;
     if (pending.term === entry.term) return pending;
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
     this.abandonEntry(pending);

@@ -11,6 +11,7 @@ import {
   type EntryBuilder,
   ErrorReply,
   engineCommands,
+  errors,
   type Reply,
   type Runnable,
   type Session,
@@ -20,6 +21,7 @@ import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
+import { Eviction } from './eviction.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
@@ -63,6 +65,7 @@ export class Server {
   readonly statistics = new Statistics();
   readonly reads: ReadQueue;
   readonly replica: Replica;
+  readonly eviction: Eviction;
   readonly log: Log;
   readonly configuration: Configuration;
   /** Facts about every command, derived from the table when first asked for. */
@@ -114,6 +117,21 @@ export class Server {
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
+    this.replica = new Replica(
+      engine,
+      consensus,
+      session,
+      () => this.clock(),
+      () => randomInt(0x1_0000_0000),
+      {
+        wake: (waiting, reply) => this.wake(waiting, reply),
+        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+        adopted: (previous) => this.adopted(previous),
+        applied: () => this.afterApply(),
+      },
+    );
+    this.eviction = new Eviction(this.replica, () => this.isLeader);
+    this.eviction.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
@@ -262,8 +280,9 @@ export class Server {
   }
 
   /** Why this node cannot take a write now, or undefined. */
-  refuseWrite(_needsMemory: boolean): ErrorReply | undefined {
-    return this.consensus.isLeader ? undefined : this.notLeading();
+  refuseWrite(needsMemory: boolean): ErrorReply | undefined {
+    if (!this.consensus.isLeader) return this.notLeading();
+    return needsMemory && !this.eviction.admits() ? errors.outOfMemory : undefined;
   }
 
   private notLeading(): ErrorReply {
@@ -302,6 +321,8 @@ export class Server {
   }
 
   private tick(): void {
+    this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
+    this.eviction.tick();
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -330,11 +351,13 @@ export class Server {
     this.configuration.apply(changes);
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
+    this.eviction.configure(this.configuration);
   }
 
   /** What belongs to the node and not to the state goes on with another engine. */
   private adopted(previous: Engine): void {
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.eviction.configure(this.configuration);
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -368,9 +391,7 @@ export class Server {
 
   /** Bytes that keys and values take, and what they are kept in. */
   usedMemory(): number {
-    const { slab, databases } = this.engine.keyspace;
-    let used = slab.usedBytes;
-    for (const database of databases) used += database?.overheadBytes ?? 0;
+    const used = this.eviction.usedBytes;
     this.peakMemory = Math.max(this.peakMemory, used);
     return used;
   }
