@@ -57,6 +57,17 @@ test('SIGINT answers what is in flight before it ends, with clients connected', 
   );
 });
 
+test('it serves on when nobody reads its log any more', async () => {
+  const program = start(['--port', '0', '--backend', 'memory', '--loglevel', 'debug']);
+  const port = await serving(program);
+  program.child.stdout!.destroy();
+  program.child.stderr!.destroy();
+  for (let i = 0; i < 3; i++) await call(port, 'BGSAVE');
+  assert.deepEqual(await call(port, 'PING'), Buffer.from('PONG'));
+  await assert.rejects(call(port, 'SHUTDOWN'), /closed the connection/);
+  assert.equal(await program.exit, 0);
+});
+
 test('a client can shut it down', async () => {
   const program = start(['--port', '0', '--backend', 'memory']);
   const port = await serving(program);
