@@ -44,6 +44,8 @@ export class ServerThread {
     const { worker } = this;
     // In ps the command line might show a password.
     process.title = 'redraft';
+    // Whoever read the log may leave (`redraft | head`); the server stays.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     return new Promise((resolve) => {
       worker.on('message', (report: ServerReport) => {
         if (report.kind === 'serving') this.isServing = true;

@@ -1,74 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
 import { RespClient } from '../../src/resp/client.js';
-
-const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'redraft-program-'));
-const running = new Set<ChildProcess>();
-after(() => {
-  for (const child of running) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
-});
-
-let directories = 0;
-const newDirectory = (): string => join(folder, `data${directories++}`);
-
-interface Program {
-  readonly child: ChildProcess;
-  readonly exit: Promise<number | null>;
-  stdout: string;
-  stderr: string;
-}
-
-function start(args: string[], environment: Record<string, string> = {}): Program {
-  const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...environment },
-    cwd: folder,
-  });
-  running.add(child);
-  const exit = once(child, 'close').then(([code]) => {
-    running.delete(child);
-    return code as number | null;
-  });
-  const program: Program = { child, exit, stdout: '', stderr: '' };
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    program.stdout += text;
-  });
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    program.stderr += text;
-  });
-  return program;
-}
-
-async function run(
-  args: string[],
-  environment?: Record<string, string>,
-): Promise<Program & { code: number | null }> {
-  const program = start(args, environment);
-  const code = await program.exit;
-  return { ...program, code };
-}
-
-/** Waits for the banner; resolves with the port. */
-async function serving(program: Program): Promise<number> {
-  for (;;) {
-    const match = /serves [^ ]*:(\d+),[\s\S]*recovered .*\n/.exec(program.stdout);
-    if (match !== null) return Number(match[1]);
-    const closed = await Promise.race([
-      once(program.child.stdout!, 'data').then(() => false),
-      program.exit.then(() => true),
-    ]);
-    if (closed) throw new Error(`it ended: ${program.stdout}${program.stderr}`);
-  }
-}
+import { folder, newDirectory, run, serving, start } from './program-runner.js';
 
 const call = async (port: number, ...args: string[]): Promise<unknown> => {
   const client = await RespClient.connect({ host: '127.0.0.1', port });
@@ -118,6 +55,17 @@ test('SIGINT answers what is in flight before it ends, with clients connected', 
     replies,
     replies.map((_, i) => `:${i + 1}`),
   );
+});
+
+test('it serves on when nobody reads its log any more', async () => {
+  const program = start(['--port', '0', '--backend', 'memory', '--loglevel', 'debug']);
+  const port = await serving(program);
+  program.child.stdout!.destroy();
+  program.child.stderr!.destroy();
+  for (let i = 0; i < 3; i++) await call(port, 'BGSAVE');
+  assert.deepEqual(await call(port, 'PING'), Buffer.from('PONG'));
+  await assert.rejects(call(port, 'SHUTDOWN'), /closed the connection/);
+  assert.equal(await program.exit, 0);
 });
 
 test('a client can shut it down', async () => {
