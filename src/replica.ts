@@ -77,11 +77,9 @@ export class Replica implements ApplyListener {
   constructor(
     public engine: Engine,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
-    private readonly session: Session,
-    private readonly clock: Clock,
     /** This node's start: its counter is no client's. */
     readonly session: Session,
-    private readonly clock: () => number,
+    private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {}
@@ -169,8 +167,6 @@ export class Replica implements ApplyListener {
     this.collecting = undefined;
     const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
     this.evictionsInTurn = 0;
-    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
-    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);

@@ -117,19 +117,6 @@ export class Server {
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
-    this.replica = new Replica(
-      engine,
-      consensus,
-      session,
-      () => this.clock(),
-      () => randomInt(0x1_0000_0000),
-      {
-        wake: (waiting, reply) => this.wake(waiting, reply),
-        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
-        adopted: (previous) => this.adopted(previous),
-        applied: () => this.afterApply(),
-      },
-    );
     this.eviction = new Eviction(this.replica, () => this.isLeader);
     this.eviction.configure(this.configuration);
     this.reads = new ReadQueue(
