@@ -49,6 +49,15 @@ export const errors = {
   ),
   lcsLengthAndIndexes: error('ERR If you want both the length and indexes, please just use IDX.'),
   lcsNotStrings: error('ERR The specified keys must contain string values'),
+  xxAndNx: error('ERR XX and NX options at the same time are not compatible'),
+  gtLtAndNx: error('ERR GT, LT, and/or NX options at the same time are not compatible'),
+  incrementPairs: error('ERR INCR option supports a single increment-element pair'),
+  scoreNotANumber: error('ERR resulting score is not a number (NaN)'),
+  boundNotFloat: error('ERR min or max is not a float'),
+  boundNotString: error('ERR min or max not valid string range item'),
+  limitByRank: error('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX'),
+  scoresByLex: error('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
+  weightNotFloat: error('ERR weight value is not a float'),
   lcsTableTooLarge: error('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len'),
   bitNotInteger: error('ERR bit is not an integer or out of range'),
   bitOffset: error('ERR bit offset is not an integer or out of range'),
@@ -72,26 +81,19 @@ export const errors = {
   geoMember: error('ERR could not decode requested zset member'),
   geoCount: error('ERR COUNT must be > 0'),
   geoAnyWithoutCount: error('ERR the ANY argument requires COUNT argument'),
-  xxAndNx: error('ERR XX and NX options at the same time are not compatible'),
-  gtLtAndNx: error('ERR GT, LT, and/or NX options at the same time are not compatible'),
-  incrementPairs: error('ERR INCR option supports a single increment-element pair'),
-  scoreNotANumber: error('ERR resulting score is not a number (NaN)'),
-  boundNotFloat: error('ERR min or max is not a float'),
-  boundNotString: error('ERR min or max not valid string range item'),
-  limitByRank: error('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX'),
-  scoresByLex: error('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
-  weightNotFloat: error('ERR weight value is not a float'),
+  indexOutOfRange: error('ERR index out of range'),
   countNotPositive: error('ERR count should be greater than 0'),
   timeoutNotFloat: error('ERR timeout is not a float or out of range'),
   timeoutNegative: error('ERR timeout is negative'),
   timeoutOutOfRange: error('ERR timeout is out of range'),
-  indexOutOfRange: error('ERR index out of range'),
   rankZero: error(
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
   ),
   countNegative: error("ERR COUNT can't be negative"),
   maxlenNegative: error("ERR MAXLEN can't be negative"),
 
+  inputKeyNeeded: (command: string): ErrorReply =>
+    error(`ERR at least 1 input key is needed for '${command}' command`),
   geoStoreWith: (command: string): ErrorReply =>
     error(`ERR ${command} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`),
   geoFrom: (command: string): ErrorReply =>
@@ -101,8 +103,6 @@ export const errors = {
   geoPosition: (longitude: string, latitude: string): ErrorReply =>
     error(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
   unknownPfdebug: (subcommand: string): ErrorReply => error(`ERR Unknown PFDEBUG subcommand '${subcommand}'`),
-  inputKeyNeeded: (command: string): ErrorReply =>
-    error(`ERR at least 1 input key is needed for '${command}' command`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),

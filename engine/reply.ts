@@ -26,7 +26,8 @@ export type Reply =
   | MapReply
   | SetReply
   | Pairs
-  | Push;
+  | Push
+  | Attributed;
 
 /** A simple string: `+text`. */
 export class Status {
@@ -95,6 +96,14 @@ export class Push {
   constructor(readonly items: readonly Reply[]) {}
 }
 
+/** A reply with remarks that clients may pass over: `|` and a map before it in RESP3, nothing in RESP2. */
+export class Attributed {
+  constructor(
+    readonly attributes: readonly Reply[],
+    readonly reply: Reply,
+  ) {}
+}
+
 export const OK = new Status('OK');
 export const QUEUED = new Status('QUEUED');
 export const NULL_ARRAY = new NullArray();
@@ -110,5 +119,6 @@ export function detach(reply: Reply): Reply {
   if (reply instanceof SetReply) return new SetReply(reply.items.map(detach));
   if (reply instanceof Pairs) return new Pairs(reply.items.map(detach));
   if (reply instanceof Push) return new Push(reply.items.map(detach));
+  if (reply instanceof Attributed) return new Attributed(reply.attributes.map(detach), detach(reply.reply));
   return reply;
 }

@@ -2,6 +2,7 @@
 import type { Command } from '../command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
+import { blockingZsets } from './blocking-zsets.js';
 import { geo } from './geo.js';
 import { geoSearches } from './geo-searches.js';
 import { hashes } from './hashes.js';
@@ -34,4 +35,5 @@ export const engineCommands: readonly Command[] = [
   ...zsetRanges,
   ...zsetOperations,
   ...zsetPops,
+  ...blockingZsets,
 ];

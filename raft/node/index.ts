@@ -11,6 +11,13 @@ export { DataDirectory } from './data-directory.js';
 export { type Disk, type DiskFile, nodeDisk } from './disk.js';
 export { StorageError, type StorageErrorCode } from './errors.js';
 export { drawClusterId, drawIdentity, drawNodeId, type Identity, readIdentity } from './identity.js';
+export type {
+  RaftNodeOptions,
+  Recovered,
+  RecoveryProgress,
+  StateMachine,
+  TransferProgress,
+} from './node-options.js';
 export {
   type Introduction,
   PeerRefusal,
@@ -19,14 +26,7 @@ export {
   splitAddress,
 } from './peer-handshake.js';
 export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer-transport.js';
-export {
-  RaftNode,
-  type RaftNodeOptions,
-  type Recovered,
-  type RecoveryProgress,
-  type StateMachine,
-  type TransferProgress,
-} from './raft-node.js';
+export { RaftNode } from './raft-node.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot-store.js';
 export { noTransport, type Transport, type TransportHandler } from './transport.js';
 export type { Durability } from './wal.js';

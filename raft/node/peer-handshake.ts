@@ -196,6 +196,8 @@ export interface AcceptOptions {
   readonly nodeId: NodeId;
   /** Whether this id was removed from the cluster. */
   readonly isRemoved: (id: NodeId) => boolean;
+  /** A dialer that has proved itself looks for another cluster, or another node of this one, at this address. */
+  readonly onMismatch: (introduction: Introduction) => void;
   /** The dialer has proved itself: gives what takes its frames. */
   readonly onAccepted: (
     peer: PeerSocket,
@@ -225,8 +227,10 @@ export function acceptPeer(options: AcceptOptions): void {
       const { clusterId: cluster, from, to } = introduction;
       if (cluster !== undefined && cluster !== clusterId) {
         refuse('cluster', `this node belongs to cluster ${clusterId}, not to ${cluster}`, true);
+        options.onMismatch(introduction);
       } else if (to !== 0 && to !== nodeId) {
         refuse('node', `this is node ${nodeId}, not ${to}`, true);
+        options.onMismatch(introduction);
       } else if (from === nodeId) {
         refuse('self', `node ${from} is this node itself`, true);
       } else if (options.isRemoved(from)) {

@@ -27,6 +27,11 @@ export interface PeerTransportOptions {
    * (`cluster`) or node (`node`) now.
    */
   readonly onRefused?: (peer: NodeId, refusal: PeerRefusal) => void;
+  /**
+   * A node that knows the secret looks for another cluster at this address, or for another node of this one: this node may have
+   * taken the place of one that was lost, without anybody having been told.
+   */
+  readonly onMismatch?: (wanted: Introduction) => void;
   /** Answers a question of an authenticated node, which may not be a member (see `askPeer`). */
   readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
 }
@@ -118,6 +123,7 @@ export class PeerTransport implements Transport {
       clusterId,
       nodeId,
       isRemoved: (id) => this.removed.includes(id),
+      onMismatch: (wanted) => this.options.onMismatch?.(wanted),
       onAccepted: (peer, introduction) => this.accepted(peer, introduction),
     });
   }

@@ -7,6 +7,7 @@
  */
 import { formatDouble } from '../../engine/numbers/double.js';
 import {
+  Attributed,
   BigNumber,
   BLOCKED,
   Bool,
@@ -307,6 +308,7 @@ export class ReplyWriter {
     else if (reply instanceof Bool) this.writeBool(reply.value);
     else if (reply instanceof BigNumber) this.writeBigNumber(reply.text);
     else if (reply instanceof Verbatim) this.writeVerbatim(reply);
+    else if (reply instanceof Attributed) this.writeAttributed(reply);
     else throw new TypeError(`no reply: ${String(reply)}`);
   }
 
@@ -365,6 +367,11 @@ export class ReplyWriter {
   private writeMap(items: readonly Reply[]): void {
     if (this.protocol === 3) this.writeItems(0x25, items.length / 2, items);
     else this.writeItems(0x2a, items.length, items);
+  }
+
+  private writeAttributed({ attributes, reply }: Attributed): void {
+    if (this.protocol === 3) this.writeItems(0x7c, attributes.length / 2, attributes);
+    this.write(reply);
   }
 
   private writePairs(items: readonly Reply[]): void {

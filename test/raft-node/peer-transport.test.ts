@@ -4,14 +4,15 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import type { Member, Message, SnapshotMessage } from '../../raft/index.js';
-import { PeerRefusal, peerCommand } from '../../raft/node/peer-handshake.js';
+import { PeerRefusal } from '../../raft/node/peer-handshake.js';
 import { askPeer, PeerTransport, type PeerTransportOptions } from '../../raft/node/peer-transport.js';
 import { MemorySnapshotStore, type SnapshotReader } from '../../raft/node/snapshot-store.js';
 import { clusterId } from './cluster-harness.js';
+import { PeerPort } from './peer-port.js';
 
 const otherCluster = 'ff'.repeat(16);
 
-/** A node's port: clients speak RESP on it, and a connection on which RAFTPEER comes goes to the transport. */
+/** One end: a transport at a port, and what came there. */
 class Station {
   readonly received: Message[] = [];
   readonly unreachable: number[] = [];
@@ -20,8 +21,7 @@ class Station {
   snapshot: Buffer | undefined;
   takesSnapshots = true;
   transport!: PeerTransport;
-  server!: net.Server;
-  private sockets = new Set<net.Socket>();
+  port!: PeerPort;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -61,26 +61,11 @@ class Station {
         this.wake();
       },
     });
-    this.server = net.createServer((socket) => {
-      this.sockets.add(socket);
-      socket.on('error', () => {});
-      let text = Buffer.alloc(0);
-      const onData = (chunk: Buffer): void => {
-        text = Buffer.concat([text, chunk]);
-        const command = parseCommand(text);
-        if (command === undefined) return;
-        socket.off('data', onData);
-        assert.equal(command.words[0], peerCommand);
-        this.transport.accept(socket, command.words.slice(1), text.subarray(command.end));
-      };
-      socket.on('data', onData);
-    });
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
+    this.port = await PeerPort.open(() => this.transport, port);
   }
 
   get address(): string {
-    return `127.0.0.1:${(this.server.address() as net.AddressInfo).port}`;
+    return this.port.address;
   }
 
   get member(): Member {
@@ -102,9 +87,7 @@ class Station {
 
   async close(): Promise<void> {
     await this.transport.close();
-    for (const socket of this.sockets) socket.destroy();
-    this.server.close();
-    await once(this.server, 'close');
+    await this.port.close();
   }
 
   private wake(): void {
@@ -112,15 +95,6 @@ class Station {
     this.waiters = [];
     for (const wake of waiters) wake();
   }
-}
-
-function parseCommand(text: Buffer): { words: string[]; end: number } | undefined {
-  const lines = text.toString('latin1').split('\r\n');
-  const count = Number(lines[0]!.slice(1));
-  if (lines.length <= 2 * count + 1) return undefined;
-  const words: string[] = [];
-  for (let i = 0; i < count; i++) words.push(lines[2 + 2 * i]!);
-  return { words, end: lines.slice(0, 2 * count + 1).join('\r\n').length + 2 };
 }
 
 function heartbeat(from: number, to: number, round: number): Message {
@@ -181,7 +155,7 @@ test('a peer that goes away is reported once, and reached again when it is back'
     a.knows(b);
     a.transport.send(2, [heartbeat(1, 2, 1)]);
     await b.until(() => b.received.length === 1);
-    const port = (b.server.address() as net.AddressInfo).port;
+    const port = b.port.port;
     await b.close();
     await a.until(() => a.unreachable.length > 0);
     const again = new Station(2);
@@ -202,7 +176,8 @@ test('a peer that goes away is reported once, and reached again when it is back'
 });
 
 test('strangers are refused with the reason, and have no influence', async () => {
-  const b = new Station(2);
+  const wanted: string[] = [];
+  const b = new Station(2, { onMismatch: ({ clusterId: cluster, to }) => wanted.push(`${cluster} ${to}`) });
   const cases: [Station, string, RegExp][] = [
     [new Station(1, { secret: 'guessed' }), '', /the cluster secrets differ/],
     [new Station(1, { clusterId: otherCluster }), '2 cluster', /belongs to cluster 0011/],
@@ -227,6 +202,7 @@ test('strangers are refused with the reason, and have no influence', async () =>
     await moved.until(() => moved.refusals.length === 2);
     assert.deepEqual(moved.refusals, ['9 node', '2 removed']);
     await moved.close();
+    assert.deepEqual(wanted, [`${otherCluster} 2`, `${clusterId} 9`]);
     assert.deepEqual(b.received, []);
   });
 });
@@ -244,7 +220,7 @@ test('who cannot prove the secret gets nowhere, whatever it sends', async () => 
       `${command(['RAFTPEER', '1', clusterId, '1', '2', 'messages', nonce])}${'x'.repeat(5000)}`,
     ];
     for (const attempt of attempts) {
-      const socket = net.connect((b.server.address() as net.AddressInfo).port, '127.0.0.1');
+      const socket = net.connect(b.port.port, '127.0.0.1');
       let answer = '';
       socket.on('data', (data) => {
         answer += data.toString('latin1');
