@@ -21,6 +21,9 @@ const EMBEDDED_STRING_BYTES = 44;
 const PAGE_BITS = 12;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
 
+/** Bytes of a slot's encoding and access word. */
+const COLUMN_BYTES = 5;
+
 const keyScratch = new View();
 
 /** What reads may do with a database. */
@@ -143,10 +146,11 @@ export class Database extends Dictionary {
     const length = value.end - value.start;
     if (slot === ABSENT) {
       if (length >= LARGE_STRING_BYTES)
-        return this.createBig(key, Encoding.largeRaw, LargeString.copyOf(value));
+        return this.createBig(key, Encoding.largeRaw, LargeString.copyOf(value, this.slab));
       return this.create(key, stringEncoding(value), value);
     }
-    if (length >= LARGE_STRING_BYTES) this.replaceBig(slot, Encoding.largeRaw, LargeString.copyOf(value));
+    if (length >= LARGE_STRING_BYTES)
+      this.replaceBig(slot, Encoding.largeRaw, LargeString.copyOf(value, this.slab));
     else this.replace(slot, stringEncoding(value), value);
     if (!keepDeadline && this.deadlines.size > 0) this.setDeadline(slot, 0);
     return slot;
@@ -165,7 +169,7 @@ export class Database extends Dictionary {
     }
     const oldLength = this.valueLength(slot);
     if (length >= LARGE_STRING_BYTES) {
-      const large = LargeString.zeros(length);
+      const large = LargeString.zeros(length, this.slab);
       const source = this.value(slot, keyScratch);
       const target = large.view(into);
       source.buffer.copy(target.buffer, target.start, source.start, source.end);
@@ -372,6 +376,7 @@ export class Database extends Dictionary {
   }
 
   protected override addPage(page: number, slots: number): void {
+    this.slab.track((slots - (this.encodings[page]?.length ?? 0)) * COLUMN_BYTES);
     const encodings = new Uint8Array(slots);
     const accesses = new Int32Array(slots);
     if (this.encodings.length > page) {
@@ -383,6 +388,7 @@ export class Database extends Dictionary {
   }
 
   protected override removePage(page: number): void {
+    this.slab.track(-this.encodings[page].length * COLUMN_BYTES);
     this.encodings.length = page;
     this.accesses.length = page;
     if (this.objects.length > page) this.objects.length = page;

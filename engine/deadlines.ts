@@ -35,6 +35,11 @@ export class Deadlines {
     return this.slots[0][0];
   }
 
+  /** The slot at one of `size` places, in no order that matters: for sampling. */
+  slotAtPlace(place: number): Slot {
+    return this.slotAt(place);
+  }
+
   /** Sets, moves or (0) clears a slot's deadline. */
   set(slot: Slot, deadline: number): void {
     if (deadline === 0) {

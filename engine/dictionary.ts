@@ -24,6 +24,8 @@ const PAGE_MASK = PAGE_SLOTS - 1;
 const SEGMENT_BITS = 11;
 const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
 const FIRST_ENTRIES = 16;
+/** What a segment's JavaScript object takes besides its entries. */
+const SEGMENT_OBJECT_BYTES = 64;
 /** An index entry holds slot + 1 in its low 28 bits and four hash bits above, which spare most false probes. */
 const SLOT_MASK = 0x0fffffff;
 /** The most entries that one dictionary can hold. */
@@ -58,6 +60,8 @@ export class Dictionary {
   private firstPageSlots = 0;
   private directory: Segment[];
   private depth = 0;
+  /** What the slab was told about the index. */
+  private indexBytes = 0;
 
   constructor(
     readonly slab: Slab,
@@ -76,7 +80,7 @@ export class Dictionary {
     for (const page of this.pages) bytes += page.byteLength;
     let previous: Segment | undefined;
     for (const segment of this.directory) {
-      if (segment !== previous) bytes += segment.entries.byteLength + 64;
+      if (segment !== previous) bytes += segment.entries.byteLength + SEGMENT_OBJECT_BYTES;
       previous = segment;
     }
     return bytes + this.directory.length * 8;
@@ -158,8 +162,9 @@ export class Dictionary {
     for (let freed = 0; freed < limit && this.size > 0; freed++) {
       const slot = --this.size;
       this.slab.free(this.address(slot));
-      if ((slot & PAGE_MASK) === 0) this.pages.pop();
+      if ((slot & PAGE_MASK) === 0) this.dropPage();
     }
+    if (this.size === 0) this.resetIndex();
     return this.size;
   }
 
@@ -305,6 +310,7 @@ export class Dictionary {
       const grown = new Int32Array(slots * 2);
       if (this.pages.length > 0) grown.set(this.pages[0]);
       this.pages[0] = grown;
+      this.slab.track((slots - this.firstPageSlots) * 8);
       this.firstPageSlots = slots;
       this.addPage(0, slots);
     }
@@ -315,11 +321,12 @@ export class Dictionary {
       }
       this.addPage(this.pages.length, PAGE_SLOTS);
       this.pages.push(new Int32Array(PAGE_SLOTS * 2));
+      this.slab.track(PAGE_SLOTS * 8);
     }
   }
 
   private dropPage(): void {
-    this.pages.pop();
+    this.slab.track(-this.pages.pop()!.byteLength);
     this.removePage(this.pages.length);
     if (this.pages.length === 0) this.firstPageSlots = 0;
   }
@@ -361,6 +368,7 @@ export class Dictionary {
     // Past 2^24 segments hash bits would run out; a full-sized segment then simply doubles.
     if (old.length < SEGMENT_ENTRIES || segment.depth === 20) {
       segment.entries = new Int32Array(old.length * 2);
+      this.trackIndex(old.byteLength);
       for (const entry of old) {
         if (entry !== 0) this.enter(segment, this.hashOf((entry & SLOT_MASK) - 1), (entry & SLOT_MASK) - 1);
       }
@@ -370,11 +378,13 @@ export class Dictionary {
       const doubled: Segment[] = new Array(this.directory.length * 2);
       for (let i = 0; i < doubled.length; i++) doubled[i] = this.directory[i >>> 1];
       this.directory = doubled;
+      this.trackIndex(doubled.length * 4);
       this.depth++;
     }
     segment.depth++;
     const sibling: Segment = { entries: new Int32Array(SEGMENT_ENTRIES), used: 0, depth: segment.depth };
     segment.entries = new Int32Array(SEGMENT_ENTRIES);
+    this.trackIndex(SEGMENT_ENTRIES * 4 + SEGMENT_OBJECT_BYTES);
     const bit = 32 - segment.depth;
     for (const entry of old) {
       if (entry === 0) continue;
@@ -388,7 +398,13 @@ export class Dictionary {
     for (let i = first; i < first + run; i++) this.directory[i] = sibling;
   }
 
+  private trackIndex(bytes: number): void {
+    this.indexBytes += bytes;
+    this.slab.track(bytes);
+  }
+
   private resetIndex(): void {
+    this.trackIndex(-this.indexBytes);
     this.directory = [{ entries: new Int32Array(FIRST_ENTRIES), used: 0, depth: 0 }];
     this.depth = 0;
   }

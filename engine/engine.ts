@@ -238,8 +238,9 @@ export class Engine {
   select(request: Request): number | ErrorReply {
     if (request.count !== 2) return errors.wrongArity('select');
     const id = request.int64OrUndefined(1);
-    if (typeof id !== 'number' || Math.abs(id) > 0x7fffffff) return errors.notInteger;
-    return id >= 0 && id < this.keyspace.settings.databases ? id : errors.databaseOutOfRange;
+    if (id === undefined) return errors.notInteger;
+    if (id < -0x80000000 || id > 0x7fffffff) return errors.notInt32;
+    return id >= 0 && id < this.keyspace.settings.databases ? Number(id) : errors.databaseOutOfRange;
   }
 
   // ---- snapshots ----

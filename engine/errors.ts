@@ -92,6 +92,13 @@ export const errors = {
   ),
   countNegative: error("ERR COUNT can't be negative"),
   maxlenNegative: error("ERR MAXLEN can't be negative"),
+  busyKey: error('BUSYKEY Target key name already exists.'),
+  invalidTtl: error('ERR Invalid TTL value, must be >= 0'),
+  invalidIdleTime: error('ERR Invalid IDLETIME value, must be >= 0'),
+  invalidFrequency: error('ERR Invalid FREQ value, must be >= 0 and <= 255'),
+  dumpFooter: error('ERR DUMP payload version or checksum are wrong'),
+  dumpCorrupt: error('ERR Bad data format'),
+  dumpTooLarge: error('ERR the value is too large to be dumped'),
 
   inputKeyNeeded: (command: string): ErrorReply =>
     error(`ERR at least 1 input key is needed for '${command}' command`),

@@ -66,6 +66,14 @@ export class Slab {
     return this.liveBytes + this.hugeBytes;
   }
 
+  /** Bytes of what lies outside of blocks but belongs to what they hold: indexes, pages, big strings. Kept by {@link track}. */
+  trackedBytes = 0;
+
+  /** Notes that a structure outside of the blocks grew by `bytes`, or shrank. */
+  track(bytes: number): void {
+    this.trackedBytes += bytes;
+  }
+
   /** Bytes taken from the operating system. */
   get reservedBytes(): number {
     return this.chunks.length * CHUNK_BYTES + this.hugeBytes;

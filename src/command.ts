@@ -11,6 +11,8 @@ export interface ProgramCommandHandler {
   readonly run: ProgramHandler;
   /** Whether it waits until everything before it on its connection is answered: for what looks at the state, or changes how replies are given. */
   readonly ordered: boolean;
+  /** Whether it puts an item into the log: then it waits for the reads before it, which must not see it. */
+  readonly writes?: boolean;
 }
 
 export type ProgramCommand = OtherCommand<ProgramCommandHandler>;
@@ -22,3 +24,7 @@ export const immediate = (facts: Facts, run: ProgramHandler): ProgramCommand =>
 /** Runs when all earlier commands of its connection are answered. */
 export const ordered = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: true });
+
+/** Puts an item into the log at its place. */
+export const proposing = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: false, writes: true });

@@ -62,6 +62,8 @@ export class Connection implements ReplyTarget {
   lastCommand = '';
   commandsProcessed = 0;
 
+  /** EXEC runs a command of the program: nothing may wait. */
+  inExec = false;
   /** A blocking command of this client is in the log or waits in the engine. */
   blocked = false;
   closing = false;
@@ -200,7 +202,9 @@ export class Connection implements ReplyTarget {
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) return false;
     // The reads before a write must not see it.
     if (row.kind === 'write') return this.waitingReads > 0;
-    return (row as ProgramCommand).handler.ordered && !this.idle;
+    const { handler } = row as ProgramCommand;
+    if (handler.writes === true) return this.waitingReads > 0;
+    return handler.ordered && !this.idle;
   }
 
   /** Refuses a command before it runs. An EXEC that is refused ends its transaction, and says so. */
@@ -219,6 +223,11 @@ export class Connection implements ReplyTarget {
     const transaction = this.transaction!;
     if (row.noMulti) {
       this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
+      return;
+    }
+    // Queueing takes memory, too, whatever the command.
+    if (this.server.isLeader && !this.server.eviction.admits()) {
+      this.reject(errors.outOfMemory);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
@@ -281,8 +290,29 @@ export class Connection implements ReplyTarget {
 
   /** Runs `step` behind the last item or read of this connection. */
   private behindTail(step: () => void): void {
-    if (this.waitingReads > 0) this.server.reads.add(this, step);
+    if (this.waitingReads > 0) this.waitWithReads(step);
     else this.tailEntry!.after(this.tailOrdinal, step);
+  }
+
+  /** Queues a step among the reads of this connection; `drop` is called instead if they are refused, or `step` all the same. */
+  private waitWithReads(step: () => void, drop?: (error: ErrorReply) => void): void {
+    this.waitingReads++;
+    const waited = (): void => {
+      this.waitingReads--;
+      if (this.idle && this.stalled) this.server.resumeSoon(this);
+    };
+    this.server.reads.add(
+      this,
+      () => {
+        waited();
+        step();
+      },
+      (error) => {
+        waited();
+        if (drop === undefined) step();
+        else drop(error);
+      },
+    );
   }
 
   // ---- reads ----
@@ -309,27 +339,19 @@ export class Connection implements ReplyTarget {
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
   readLater(step: () => void): void {
     if (this.inFlight > 0) {
-      this.tailEntry!.after(this.tailOrdinal, step);
-      return;
-    }
-    if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
+      this.tailEntry!.after(this.tailOrdinal, () => this.runOrRefuse(step));
+    } else if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
       this.readBehindTick(step);
-      return;
+    } else {
+      this.waitWithReads(step, (error) => this.encode(error));
     }
-    this.waitingReads++;
-    this.server.reads.add(
-      this,
-      () => {
-        this.waitingReads--;
-        step();
-        if (this.idle && this.stalled) this.server.resumeSoon(this);
-      },
-      (error) => {
-        this.waitingReads--;
-        this.encode(error);
-        if (this.idle && this.stalled) this.server.resumeSoon(this);
-      },
-    );
+  }
+
+  /** Leadership may have been lost with the write that a read stands behind. */
+  private runOrRefuse(step: () => void): void {
+    const refusal = this.server.refuseRead(this.consistency);
+    if (refusal === undefined) step();
+    else this.encode(refusal);
   }
 
   /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
@@ -339,10 +361,8 @@ export class Connection implements ReplyTarget {
     this.tailOrdinal = Math.max(0, turn.targets.length - 1);
     this.inFlight++;
     turn.after(this.tailOrdinal, () => {
-      const refusal = this.server.refuseRead(this.consistency);
       this.finishItem();
-      if (refusal === undefined) step();
-      else this.encode(refusal);
+      this.runOrRefuse(step);
     });
   }
 
@@ -440,6 +460,7 @@ export class Connection implements ReplyTarget {
     if (row instanceof ErrorReply) return row;
     if (row.kind === 'read') return this.server.engine.read(row, request, database, this.server.timeMs);
     if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    this.inExec = true;
     try {
       const reply = (row as ProgramCommand).handler.run(request, this, this.server);
       if (reply instanceof Promise) {
@@ -453,6 +474,8 @@ export class Connection implements ReplyTarget {
     } catch (error) {
       if (error instanceof ErrorReply) return error;
       throw error;
+    } finally {
+      this.inExec = false;
     }
   }
 

@@ -52,7 +52,7 @@ export function gatherInformation(server: Server): InfoSource {
       system: totalmem(),
       clients: 0,
       logBuffer: storage.logBytes,
-      maximum: configuration.integer('maxmemory'),
+      maximum: server.eviction.limitBytes,
       policy: configuration.text('maxmemory-policy'),
     },
     persistence: {

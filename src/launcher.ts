@@ -1,21 +1,13 @@
 /**
  * Runs the server in a worker thread of this process, because only there can a program choose V8's limits: flags set after start have no
- * effect, and Node 20 cannot replace its own process.
+ * effect, and Node 20 cannot replace its own process. A child process would start later and outlive a kill -9 of its parent.
+ * docs/PROCESS.md has what was measured.
  *
- * Measured on Node 20, 2 cores, against the alternatives:
- *
- * | | to the first reply | bare socket loop at -P 16, a request's CPU | kill -9 |
- * |---|---|---|---|
- * | main thread, V8's own limits | 76 ms | 1.20 us | one process |
- * | worker thread | 118 ms | 1.25-1.30 us | one process |
- * | child process with flags | 186 ms | as main, with --max-semi-space-size | leaves the child behind |
- *
- * `resourceLimits` is kept to the letter: a young generation of 192 MB has semi-spaces of 64, the heap limit is the old one's and
- * the young one's. The thread loads the server while this one reads the command line, which it gets as a message. This thread does
- * what a worker cannot: take signals, and write to the terminal, so that a slow reader of the log never holds up the server.
+ * The thread loads the server while this one reads the command line, which it then gets as a message. This thread does what a worker
+ * cannot: take signals, and write to the terminal, so that a slow reader of the log never holds up the server.
  */
 import { Worker } from 'node:worker_threads';
-import { availableMemoryBytes, heapLimits } from './heap-limits.js';
+import { availableMemoryBytes, oldGenerationLimitMb } from './heap-limits.js';
 import type { ServeOptions } from './options.js';
 
 /** To the server's thread. */
@@ -39,7 +31,7 @@ export class ServerThread {
 
   constructor() {
     this.worker = new Worker(new URL('./serve.js', import.meta.url), {
-      resourceLimits: heapLimits(availableMemoryBytes()),
+      resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
     });
   }
 
@@ -52,6 +44,8 @@ export class ServerThread {
     const { worker } = this;
     // In ps the command line might show a password.
     process.title = 'redraft';
+    // Whoever read the log may leave (`redraft | head`); the server stays.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     return new Promise((resolve) => {
       worker.on('message', (report: ServerReport) => {
         if (report.kind === 'serving') this.isServing = true;

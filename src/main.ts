@@ -30,7 +30,11 @@ async function run(): Promise<number> {
       }
       case 'status': {
         const { status } = await import('./status.js');
-        return await status(command.options, (text) => process.stdout.write(text));
+        return await status(
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
       }
       case 'serve':
         return await (thread ?? new ServerThread()).run(command.options);

@@ -13,6 +13,7 @@ import {
   type WatchedKey,
 } from '../engine/index.js';
 import { type Entry, EntryKind } from '../raft/index.js';
+import type { Clock } from '../raft/node/index.js';
 import type { ConsensusNode } from './consensus.js';
 import { replies } from './replies.js';
 
@@ -66,13 +67,19 @@ export class Replica implements ApplyListener {
   private readonly pending = new Map<number, PendingEntry>();
   private applying: PendingEntry | undefined;
   private lastStampMs = 0;
+  /** Monotonic time at which {@link lastStampMs} was set. */
+  private stampedAtMs = 0;
   private flushScheduled = false;
+  private pendingBytes = 0;
+  /** Keys whose deletion the turn's entry holds already. */
+  evictionsInTurn = 0;
 
   constructor(
     public engine: Engine,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
-    private readonly session: Session,
-    private readonly clock: () => number,
+    /** This node's start: its counter is no client's. */
+    readonly session: Session,
+    private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {}
@@ -94,6 +101,15 @@ export class Replica implements ApplyListener {
       this.scheduleFlush();
     }
     return this.collecting;
+  }
+
+  /** Bytes of items that are not yet applied: those of the turn, and those in the log. */
+  get proposedBytes(): number {
+    return this.pendingBytes + (this.collecting?.builder.byteLength ?? 0);
+  }
+
+  get itemsInTurn(): number {
+    return this.collecting?.builder.itemCount ?? 0;
   }
 
   /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
@@ -138,7 +154,7 @@ export class Replica implements ApplyListener {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
     // After all sockets that are readable now were read: one entry for the turn.
-    setImmediate(() => {
+    this.clock.afterInput(() => {
       this.flushScheduled = false;
       this.flush();
     });
@@ -149,8 +165,8 @@ export class Replica implements ApplyListener {
     const entry = this.collecting;
     if (entry === undefined) return;
     this.collecting = undefined;
-    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
-    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
+    const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
+    this.evictionsInTurn = 0;
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);
@@ -158,8 +174,24 @@ export class Replica implements ApplyListener {
     }
     entry.index = proposed.index;
     entry.term = proposed.term;
+    this.pendingBytes += entry.builder.byteLength;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
+  }
+
+  /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
+  private stamp(): number {
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    this.noteStamp(
+      Math.max(this.engine.keyspace.now, this.clock.wallMs(), Math.floor(this.lastStampMs + sinceMs)),
+    );
+    return this.lastStampMs;
+  }
+
+  private noteStamp(stampMs: number): void {
+    if (stampMs <= this.lastStampMs) return;
+    this.lastStampMs = stampMs;
+    this.stampedAtMs = this.clock.monotonicMs();
   }
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
@@ -175,6 +207,7 @@ export class Replica implements ApplyListener {
   abandon(): void {
     for (const entry of this.pending.values()) this.abandonEntry(entry);
     this.pending.clear();
+    this.pendingBytes = 0;
     this.events.applied();
   }
 
@@ -214,7 +247,7 @@ export class Replica implements ApplyListener {
       }
       this.applying = undefined;
     }
-    this.lastStampMs = Math.max(this.lastStampMs, this.engine.keyspace.now);
+    this.noteStamp(this.engine.keyspace.now);
     this.events.applied();
   }
 
@@ -222,6 +255,7 @@ export class Replica implements ApplyListener {
     const pending = this.pending.get(entry.index);
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
+    this.pendingBytes -= pending.builder.byteLength;
     if (pending.term === entry.term) return pending;
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
     this.abandonEntry(pending);

@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -11,15 +11,17 @@ import {
   type EntryBuilder,
   ErrorReply,
   engineCommands,
+  errors,
   type Reply,
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import type { RaftNode } from '../raft/node/index.js';
+import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
+import { Eviction } from './eviction.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
@@ -44,6 +46,9 @@ export interface ServerOptions {
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;
+  readonly clock: Clock;
+  /** 32 random bits, to seed what an entry draws at random. */
+  readonly randomSeed: () => number;
   /** A client asked for the end. */
   readonly shutdown: () => void;
 }
@@ -60,6 +65,7 @@ export class Server {
   readonly statistics = new Statistics();
   readonly reads: ReadQueue;
   readonly replica: Replica;
+  readonly eviction: Eviction;
   readonly log: Log;
   readonly configuration: Configuration;
   /** Facts about every command, derived from the table when first asked for. */
@@ -89,7 +95,7 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
-  private readonly ticker: NodeJS.Timeout;
+  private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
 
@@ -105,30 +111,25 @@ export class Server {
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
-    this.replica = new Replica(
-      engine,
-      consensus,
-      session,
-      () => this.clock(),
-      () => randomInt(0x1_0000_0000),
-      {
-        wake: (waiting, reply) => this.wake(waiting, reply),
-        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
-        adopted: (previous) => this.adopted(previous),
-        applied: () => this.afterApply(),
-      },
-    );
+    this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
+      wake: (waiting, reply) => this.wake(waiting, reply),
+      failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      adopted: (previous) => this.adopted(previous),
+      applied: () => this.afterApply(),
+    });
+    this.eviction = new Eviction(this.replica, () => this.isLeader);
+    this.eviction.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
       () => this.notLeading(),
       () => this.flushOutputs(),
+      options.clock,
     );
     this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.accept(socket),
+      this.serve(socket),
     );
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
-    this.ticker.unref();
+    this.ticker = this.armTicker();
   }
 
   /** The consensus node itself, for whoever looks at or administers the cluster. */
@@ -168,7 +169,7 @@ export class Server {
   async close(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.ticker);
+    this.ticker.cancel();
     clearTimeout(this.pauseTimer);
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
     this.replica.flush();
@@ -198,7 +199,8 @@ export class Server {
 
   // ---- clients ----
 
-  private accept(socket: Socket): void {
+  /** Serves a client's connection until it ends. */
+  serve(socket: Socket): void {
     this.statistics.connectionsReceived++;
     socket.on('error', () => socket.destroy());
     if (this.connections.size >= this.maxClients) {
@@ -265,8 +267,9 @@ export class Server {
   }
 
   /** Why this node cannot take a write now, or undefined. */
-  refuseWrite(_needsMemory: boolean): ErrorReply | undefined {
-    return this.consensus.isLeader ? undefined : this.notLeading();
+  refuseWrite(needsMemory: boolean): ErrorReply | undefined {
+    if (!this.consensus.isLeader) return this.notLeading();
+    return needsMemory && !this.eviction.admits() ? errors.outOfMemory : undefined;
   }
 
   private notLeading(): ErrorReply {
@@ -278,14 +281,14 @@ export class Server {
 
   /** Wall clock, milliseconds since the epoch. */
   clock(): number {
-    return Date.now();
+    return this.options.clock.wallMs();
   }
 
   /** {@link clock}, read once a turn. */
   turnTimeMs(): number {
     if (this.turnMs === 0) {
       this.turnMs = this.clock();
-      setImmediate(() => {
+      this.options.clock.afterInput(() => {
         this.turnMs = 0;
       });
     }
@@ -297,7 +300,16 @@ export class Server {
     return this.turnTimeMs();
   }
 
+  private armTicker(): Timer {
+    return this.options.clock.setTimer(TICK_MS, () => {
+      this.ticker = this.armTicker();
+      this.tick();
+    });
+  }
+
   private tick(): void {
+    this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
+    this.eviction.tick();
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -310,9 +322,9 @@ export class Server {
     const step = (): void => {
       this.engine.keyspace.freeDiscarded(FREED_PER_TURN);
       this.freeing = this.engine.keyspace.hasDiscarded;
-      if (this.freeing) setImmediate(step);
+      if (this.freeing) this.options.clock.afterInput(step);
     };
-    setImmediate(step);
+    this.options.clock.afterInput(step);
   }
 
   clockUs(): number {
@@ -326,11 +338,13 @@ export class Server {
     this.configuration.apply(changes);
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
+    this.eviction.configure(this.configuration);
   }
 
   /** What belongs to the node and not to the state goes on with another engine. */
   private adopted(previous: Engine): void {
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.eviction.configure(this.configuration);
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -364,21 +378,22 @@ export class Server {
 
   /** Bytes that keys and values take, and what they are kept in. */
   usedMemory(): number {
-    const { slab, databases } = this.engine.keyspace;
-    let used = slab.usedBytes;
-    for (const database of databases) used += database?.overheadBytes ?? 0;
+    const used = this.eviction.usedBytes;
     this.peakMemory = Math.max(this.peakMemory, used);
     return used;
   }
 
-  /** How many followers have all that was committed; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
+  /** How many followers have all that is committed now. */
+  replicasCaughtUp(commit = this.node.status().commit): number {
+    return this.node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+  }
+
+  /** How many followers have all that was committed when asked; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
   async waitForReplicas(wanted: number, timeoutMs: number): Promise<number> {
     const { commit } = this.node.status();
     const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
     for (;;) {
-      const caughtUp = this.node
-        .status()
-        .peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+      const caughtUp = this.replicasCaughtUp(commit);
       if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
       await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
     }
@@ -429,7 +444,7 @@ export class Server {
 
   /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
   hasOutput(connection: Connection): void {
-    if (this.dirty.push(connection) === 1) setImmediate(() => this.flushOutputs());
+    if (this.dirty.push(connection) === 1) this.options.clock.afterInput(() => this.flushOutputs());
   }
 
   private flushOutputs(): void {
@@ -448,7 +463,7 @@ export class Server {
     this.resuming.push(connection);
     if (this.resumeScheduled) return;
     this.resumeScheduled = true;
-    setImmediate(() => {
+    this.options.clock.afterInput(() => {
       this.resumeScheduled = false;
       for (const resumed of this.resuming.splice(0)) resumed.resume();
     });

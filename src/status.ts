@@ -14,13 +14,17 @@ const fields: readonly (readonly [string, string])[] = [
   ['instantaneous_ops_per_sec', 'commands a second'],
 ];
 
-/** Prints how the node is. Resolves with the exit code: 1 if it could not be asked. */
-export async function status(options: StatusOptions, print: (text: string) => void): Promise<number> {
+/** Prints how the node is, or why it could not be asked. Resolves with the exit code: 0 or 1. */
+export async function status(
+  options: StatusOptions,
+  print: (text: string) => void,
+  complain: (text: string) => void,
+): Promise<number> {
   let client: RespClient;
   try {
     client = await RespClient.connect(options.address);
   } catch (error) {
-    print(`redraft: ${(error as Error).message}\n`);
+    complain(`redraft: ${(error as Error).message}\n`);
     return 1;
   }
   try {
@@ -29,7 +33,7 @@ export async function status(options: StatusOptions, print: (text: string) => vo
     return 0;
   } catch (error) {
     if (!(error instanceof ErrorReply) && !(error instanceof ConnectionError)) throw error;
-    print(`redraft: ${error instanceof ErrorReply ? error.text : error.message}\n`);
+    complain(`redraft: ${error instanceof ErrorReply ? error.text : error.message}\n`);
     return 1;
   } finally {
     await client.close();

@@ -3,6 +3,7 @@ import type { Command } from '../command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';
+import { dumps } from './dump.js';
 import { geo } from './geo.js';
 import { geoSearches } from './geo-searches.js';
 import { hashes } from './hashes.js';
@@ -25,6 +26,7 @@ export const engineCommands: readonly Command[] = [
   ...bitmaps,
   ...hyperLogLogs,
   ...keyCommands,
+  ...dumps,
   ...lists,
   ...blockingLists,
   ...hashes,

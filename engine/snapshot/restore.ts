@@ -131,6 +131,7 @@ export class Restore {
     const { keyspace } = this.engine;
     this.engine.appliedIndex = this.number(index);
     keyspace.now = this.number(now);
+    keyspace.clockSeconds = Math.floor(keyspace.now / 1000);
     keyspace.position = this.number(position);
     this.fingerprint
       .begin(RecordKind.header)

@@ -1,4 +1,5 @@
 /** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
+import type { Slab } from '../slab.js';
 import type { View } from '../view.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
@@ -11,19 +12,22 @@ export class LargeString implements BigValue {
   private constructor(
     private buffer: Buffer,
     public length: number,
-  ) {}
+    private readonly slab: Slab,
+  ) {
+    slab.track(this.memoryBytes);
+  }
 
-  static copyOf(bytes: View): LargeString {
-    return new LargeString(bytes.copy(), bytes.length);
+  static copyOf(bytes: View, slab: Slab): LargeString {
+    return new LargeString(bytes.copy(), bytes.length, slab);
   }
 
   /** `length` zero bytes. */
-  static zeros(length: number): LargeString {
-    return new LargeString(Buffer.alloc(length), length);
+  static zeros(length: number, slab: Slab): LargeString {
+    return new LargeString(Buffer.alloc(length), length, slab);
   }
 
   /** Takes a string of `length` bytes over from its pieces. */
-  static restorer(length: number): ValueRestorer {
+  static restorer(length: number, slab: Slab): ValueRestorer {
     const buffer = Buffer.alloc(length);
     let missing = length;
     return {
@@ -32,7 +36,7 @@ export class LargeString implements BigValue {
       },
       finish() {
         if (missing !== 0) throw new Error(`${missing} bytes of a string are missing`);
-        return new LargeString(buffer, length);
+        return new LargeString(buffer, length, slab);
       },
     };
   }
@@ -64,12 +68,14 @@ export class LargeString implements BigValue {
     if (length > this.buffer.length) {
       const grown = Buffer.alloc(length + Math.min(length, 1 << 20));
       this.buffer.copy(grown, 0, 0, this.length);
+      this.slab.track(grown.length - this.buffer.length);
       this.buffer = grown;
     }
     this.length = length;
   }
 
   dispose(): boolean {
+    this.slab.track(-this.memoryBytes);
     return true;
   }
 

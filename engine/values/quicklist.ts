@@ -529,6 +529,7 @@ export class Quicklist implements BigValue {
   private allocate(size: number): Address {
     const address = this.slab.allocate(size);
     this.chunkBytes += this.slab.capacity(address);
+    this.slab.track(CHUNK_OBJECT_BYTES);
     return address;
   }
 
@@ -563,6 +564,7 @@ export class Quicklist implements BigValue {
   private free(chunk: Chunk): void {
     this.chunkBytes -= this.slab.capacity(chunk.address);
     this.slab.free(chunk.address);
+    this.slab.track(-CHUNK_OBJECT_BYTES);
   }
 
   dispose(limit: number): boolean {

@@ -11,7 +11,7 @@ import { Table } from './table.js';
 export function restorerFor(encoding: Encoding, keyspace: Keyspace, size: number): ValueRestorer {
   switch (encoding) {
     case Encoding.largeRaw:
-      return LargeString.restorer(size);
+      return LargeString.restorer(size, keyspace.slab);
     case Encoding.setTable:
     case Encoding.hashTable:
       return Table.restorer(keyspace, size);

@@ -39,6 +39,7 @@ export function findZset(database: ReadableDatabase, key: View): Slot {
   return slot;
 }
 
+/** Whether the key in `slot` holds a sorted set. */
 export function isZset(database: ReadableDatabase, slot: Slot): boolean {
   return database.encoding(slot) >= Encoding.listpackZset;
 }
@@ -124,6 +125,7 @@ export function putPacked(
   return true;
 }
 
+/** Changes a table, as `change` decides. */
 export function putIntoTable(table: ScoredTable, member: View, change: ScoreChange): void {
   const slot = table.members.find(member);
   if (slot === ABSENT) {
@@ -147,6 +149,7 @@ export function zsetPut(database: Database, slot: Slot, member: View, change: Sc
 const conversionMember = new View();
 const conversionDigits = new Digits();
 
+/** A packed set's members in a table of their own. */
 export function tableOf(place: PackedPlace, home: TableHome): ScoredTable {
   const table = new ScoredTable(home);
   const { buffer, start } = place;
