@@ -72,6 +72,7 @@ export const errors = {
   corruptHyperLogLog: error('INVALIDOBJ Corrupted HLL object detected'),
   hyperLogLogNotSparse: error('ERR HLL encoding is not sparse'),
   specifiedKeyAbsent: error('ERR The specified key does not exist'),
+  scoresNotDoubles: error("ERR One or more scores can't be converted into double"),
   geoNoRadius: error('ERR need numeric radius'),
   geoNoWidth: error('ERR need numeric width'),
   geoNoHeight: error('ERR need numeric height'),

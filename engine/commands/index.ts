@@ -13,6 +13,7 @@ import { longestCommonSubsequences } from './lcs.js';
 import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
+import { sortCommands } from './sort.js';
 import { strings } from './strings.js';
 import { zsetOperations } from './zset-operations.js';
 import { zsetPops } from './zset-pops.js';
@@ -31,6 +32,7 @@ export const engineCommands: readonly Command[] = [
   ...hashes,
   ...sets,
   ...setOperations,
+  ...sortCommands,
   ...zsets,
   ...geo,
   ...geoSearches,
