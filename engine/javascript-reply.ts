@@ -1,5 +1,6 @@
 /** Replies as JavaScript values, for callers inside the process. */
 import {
+  Attributed,
   BigNumber,
   Bool,
   Double,
@@ -54,6 +55,7 @@ function convert(reply: Reply): JavaScriptReply {
   if (reply instanceof Double || reply instanceof Bool) return reply.value;
   if (reply instanceof BigNumber) return BigInt(reply.text);
   if (reply instanceof NullArray) return null;
+  if (reply instanceof Attributed) return convert(reply.reply);
   return (reply as Buffer).utf8Slice();
 }
 

@@ -26,7 +26,8 @@ export type Reply =
   | MapReply
   | SetReply
   | Pairs
-  | Push;
+  | Push
+  | Attributed;
 
 /** A simple string: `+text`. */
 export class Status {
@@ -49,9 +50,12 @@ export class ErrorReply {
 /** The null array: `*-1` in RESP2, null in RESP3. */
 export class NullArray {}
 
-/** A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits. */
+/** A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits unless a text says how. */
 export class Double {
-  constructor(readonly value: number) {}
+  constructor(
+    readonly value: number,
+    readonly text?: string,
+  ) {}
 }
 
 /** A boolean: `#t` or `#f` in RESP3, the integers 1 and 0 in RESP2. */
@@ -92,6 +96,14 @@ export class Push {
   constructor(readonly items: readonly Reply[]) {}
 }
 
+/** A reply with remarks that clients may pass over: `|` and a map before it in RESP3, nothing in RESP2. */
+export class Attributed {
+  constructor(
+    readonly attributes: readonly Reply[],
+    readonly reply: Reply,
+  ) {}
+}
+
 export const OK = new Status('OK');
 export const QUEUED = new Status('QUEUED');
 export const NULL_ARRAY = new NullArray();
@@ -107,5 +119,6 @@ export function detach(reply: Reply): Reply {
   if (reply instanceof SetReply) return new SetReply(reply.items.map(detach));
   if (reply instanceof Pairs) return new Pairs(reply.items.map(detach));
   if (reply instanceof Push) return new Push(reply.items.map(detach));
+  if (reply instanceof Attributed) return new Attributed(reply.attributes.map(detach), detach(reply.reply));
   return reply;
 }

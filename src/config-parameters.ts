@@ -146,7 +146,7 @@ export const configParameters: readonly ConfigParameter[] = [
   none('daemonize', yesNo, 'no', immutable),
   none('dbfilename', text, 'dump.rdb', { protected: true }),
   none('dynamic-hz', yesNo, 'yes'),
-  none('enable-debug-command', choice('no', 'yes', 'local'), 'yes', immutable),
+  node('enable-debug-command', choice('no', 'yes', 'local'), 'local', immutable),
   none('hz', clamped(1, 500), 10),
   none('io-threads', integer(1, 128), 1, immutable),
   none('latency-monitor-threshold', integer(0, max64), 0),

@@ -52,6 +52,8 @@ export class Connection implements ReplyTarget {
   replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
   consistency: Consistency;
   transaction: Transaction | undefined;
+  /** While EXEC runs the program's own commands: what they are part of, and the database they run in. */
+  executing: { readonly transaction: Transaction; readonly database: number } | undefined;
   watched: WatchList = [];
 
   // For CLIENT LIST and limits.
@@ -161,39 +163,53 @@ export class Connection implements ReplyTarget {
   private execute(request: Request, raw?: Buffer): void {
     if (request.count === 0) return;
     const server = this.server;
-    if (this.replyMode !== 'on' && !this.idle) {
+    const row = server.table.resolve(request);
+    if (this.mustWait(row)) {
       this.defer(raw);
       return;
     }
     if (this.replyMode === 'skip next') this.replyMode = 'skip';
     else if (this.replyMode === 'skip') this.replyMode = 'on';
     this.commandsProcessed++;
-    const row = server.table.resolve(request);
     if (row instanceof ErrorReply) {
-      this.reject(row);
+      this.reject(row, request);
       return;
     }
     this.lastCommand = row.name;
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
-      this.reject(replies.noAuth);
+      this.reject(replies.noAuth, request);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
       this.queue(row, request, raw);
       return;
     }
-    if (server.paused !== undefined && server.holdsUp(row, this)) {
-      this.defer(raw);
-      server.resumeAfterPause(this);
-      return;
-    }
     if (row.kind === 'read') this.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
-    else this.runProgram(row as ProgramCommand, request, raw);
+    else this.runProgram(row as ProgramCommand, request);
   }
 
-  private reject(error: ErrorReply): void {
+  /** Whether a request may not run yet: it is put aside before it leaves any trace. */
+  private mustWait(row: Runnable | ErrorReply): boolean {
+    // What changes how replies are given must not change earlier ones.
+    if (this.replyMode !== 'on' && !this.idle) return true;
+    if (row instanceof ErrorReply) return false;
+    if (this.server.paused !== undefined && this.server.holdsUp(row, this)) return true;
+    if (row.kind === 'read') return false;
+    if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) return false;
+    // The reads before a write must not see it.
+    if (row.kind === 'write') return this.waitingReads > 0;
+    return (row as ProgramCommand).handler.ordered && !this.idle;
+  }
+
+  /** Refuses a command before it runs. An EXEC that is refused ends its transaction, and says so. */
+  private reject(error: ErrorReply, request?: Request): void {
+    if (request?.is(0, 'EXEC') === true) {
+      this.transaction = undefined;
+      this.watched = [];
+      error = replies.execAbortedBecause(error);
+    }
     if (this.transaction !== undefined) this.transaction.failed = true;
     this.server.countError(error);
     this.answer(error);
@@ -215,11 +231,7 @@ export class Connection implements ReplyTarget {
     this.answer(QUEUED);
   }
 
-  private runProgram(row: ProgramCommand, request: Request, raw: Buffer | undefined): void {
-    if (row.handler.ordered && !this.idle) {
-      this.defer(raw);
-      return;
-    }
+  private runProgram(row: ProgramCommand, request: Request): void {
     let reply: ReturnType<ProgramCommand['handler']['run']>;
     try {
       reply = row.handler.run(request, this, this.server);
@@ -300,6 +312,10 @@ export class Connection implements ReplyTarget {
       this.tailEntry!.after(this.tailOrdinal, step);
       return;
     }
+    if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
+      this.readBehindTick(step);
+      return;
+    }
     this.waitingReads++;
     this.server.reads.add(
       this,
@@ -316,14 +332,23 @@ export class Connection implements ReplyTarget {
     );
   }
 
+  /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
+  private readBehindTick(step: () => void): void {
+    const turn = this.server.replica.turn;
+    this.tailEntry = turn;
+    this.tailOrdinal = Math.max(0, turn.targets.length - 1);
+    this.inFlight++;
+    turn.after(this.tailOrdinal, () => {
+      const refusal = this.server.refuseRead(this.consistency);
+      this.finishItem();
+      if (refusal === undefined) step();
+      else this.encode(refusal);
+    });
+  }
+
   // ---- writes ----
 
   private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
-    if (this.waitingReads > 0) {
-      // The reads before it must not see it.
-      this.defer(raw);
-      return;
-    }
     const refusal = this.server.refuseWrite(row.denyOutOfMemory);
     if (refusal !== undefined) {
       this.reject(refusal);
@@ -363,7 +388,7 @@ export class Connection implements ReplyTarget {
     const refusal = this.server.refuseWrite(transaction.denyOutOfMemory);
     if (refusal !== undefined) {
       this.server.countError(refusal);
-      return new ErrorReply(`EXECABORT Transaction discarded because of: ${refusal.text}`);
+      return replies.execAbortedBecause(refusal);
     }
     const replica = this.server.replica;
     const target: ReplyTarget = {
@@ -372,7 +397,7 @@ export class Connection implements ReplyTarget {
         this.complete(reply);
       },
       fateUnknown: (error) => this.fateUnknown(error),
-      runInTransaction: (request, database) => this.runInTransaction(request, database),
+      runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
     this.tailOrdinal = replica.exec(target, this.session, this.database, watched, requests);
     this.tailEntry = replica.turn;
@@ -383,7 +408,7 @@ export class Connection implements ReplyTarget {
   }
 
   /** A transaction that only reads needs no log. */
-  private execReads({ requests }: Transaction): void {
+  private execReads(transaction: Transaction): void {
     const refusal = this.server.refuseRead(this.consistency);
     if (refusal !== undefined) {
       this.answer(refusal);
@@ -391,14 +416,23 @@ export class Connection implements ReplyTarget {
     }
     const run = (): void => {
       const results: Reply[] = [];
-      for (const request of requests) {
+      for (const request of transaction.requests) {
         parseTrusted(request, 0, this.stepRequest);
-        results.push(detach(this.runInTransaction(this.stepRequest, this.database)));
+        results.push(detach(this.runQueued(transaction, this.stepRequest, this.database)));
       }
       this.encode(results);
     };
     if (this.idle && this.server.mayReadNow(this.consistency)) run();
     else this.readLater(run);
+  }
+
+  private runQueued(transaction: Transaction, request: Request, database: number): Reply {
+    this.executing = { transaction, database };
+    try {
+      return this.runInTransaction(request, database);
+    } finally {
+      this.executing = undefined;
+    }
   }
 
   runInTransaction(request: Request, database: number): Reply {
@@ -475,11 +509,25 @@ export class Connection implements ReplyTarget {
     });
   }
 
+  /** host:port of the client. */
   get address(): string {
-    const { remoteAddress = '?', remotePort = 0 } = this.socket;
-    return remoteAddress.includes(':')
-      ? `[${remoteAddress}]:${remotePort}`
-      : `${remoteAddress}:${remotePort}`;
+    return hostAndPort(this.socket.remoteAddress, this.socket.remotePort);
+  }
+
+  /** host:port at which it reached this node. */
+  get localAddress(): string {
+    return hostAndPort(this.socket.localAddress, this.socket.localPort);
+  }
+
+  /** Whether the client runs on this machine. */
+  get isLocal(): boolean {
+    const address = this.socket.remoteAddress ?? '';
+    return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  }
+
+  /** The number that the system gave the socket; -1 where it gives none. */
+  get fileDescriptor(): number {
+    return (this.socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
   }
 
   /** Bytes of requests that were read and not yet run. */
@@ -500,4 +548,8 @@ export class Connection implements ReplyTarget {
     this.closing = true;
     if (this.blocked && this.inFlight > 0) this.server.forget(this.session);
   }
+}
+
+function hostAndPort(host = '?', port = 0): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

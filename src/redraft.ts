@@ -114,6 +114,7 @@ export class Redraft {
             maxclients: `${options.maxClients ?? 10_000}`,
             ...options.configuration,
           }),
+          reload: () => machine.reload(),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',

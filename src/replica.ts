@@ -55,6 +55,8 @@ export interface ReplicaEvents {
   wake(session: Session, reply: Reply): void;
   /** Apply broke its promise: the process must stop. */
   failed(index: number, error: unknown): void;
+  /** Another engine than `previous` is in use from now on. */
+  adopted(previous: Engine): void;
   /** An entry was applied: replies may be flushed. */
   applied(): void;
 }
@@ -80,7 +82,9 @@ export class Replica implements ApplyListener {
 
   /** Goes on with another engine: a snapshot was installed. */
   adopt(engine: Engine): void {
+    const previous = this.engine;
     this.engine = engine;
+    this.events.adopted(previous);
     this.events.applied();
   }
 

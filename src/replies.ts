@@ -15,12 +15,27 @@ export const replies = {
   watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  execAbortedBecause: (cause: ErrorReply): ErrorReply =>
+    error(`EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`),
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
   helloWithoutAuth: error(
     'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
   ),
   invalidClientName: error('ERR Client names cannot contain spaces, newlines or special characters.'),
+  clientIdNotPositive: error('ERR client-id should be greater than 0'),
+  noSuchClient: error('ERR No such client'),
+  timeoutNotInteger: error('ERR timeout is not an integer or out of range'),
+  timeoutNegative: error('ERR timeout is negative'),
+  unrecognizedAttribute: (attribute: string): ErrorReply => error(`ERR Unrecognized option '${attribute}'`),
+  invalidAttribute: (attribute: string): ErrorReply =>
+    error(`ERR ${attribute} cannot contain spaces, newlines or special characters.`),
+  debugNotAllowed: error(
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+  ),
+  /** What containers answer to a subcommand that got more than it takes. */
+  unknownArguments: (subcommand: string, container: string): ErrorReply =>
+    error(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`),
   tooManyClients: error('ERR max number of clients reached'),
 
   /** The write went into the log of a leader that lost its office: it may or may not take effect. */

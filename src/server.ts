@@ -30,6 +30,8 @@ import { Statistics } from './statistics.js';
 const TICK_MS = 100;
 /** Elements of discarded values that are freed between two turns of the event loop. */
 const FREED_PER_TURN = 2000;
+/** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
+const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
 const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 export interface ServerOptions {
@@ -40,6 +42,8 @@ export interface ServerOptions {
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
+  /** Replaces the engine by one that is restored from a cut of it. */
+  readonly reload: () => void;
   readonly clock: Clock;
   /** 32 random bits, to seed what an entry draws at random. */
   readonly randomSeed: () => number;
@@ -107,6 +111,7 @@ export class Server {
     this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
       wake: (waiting, reply) => this.wake(waiting, reply),
       failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
     this.reads = new ReadQueue(
@@ -241,7 +246,7 @@ export class Server {
   }
 
   /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
-  private meetsDueKey(): boolean {
+  meetsDueKey(): boolean {
     const deadline = this.engine.keyspace.nextDeadline;
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
   }
@@ -327,6 +332,16 @@ export class Server {
     this.maxClients = this.configuration.integer('maxclients');
   }
 
+  /** What belongs to the node and not to the state goes on with another engine. */
+  private adopted(previous: Engine): void {
+    Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+  }
+
+  /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
+  reload(): void {
+    this.options.reload();
+  }
+
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
     throw new ErrorReply('ERR The server is running without a config file');
@@ -376,27 +391,43 @@ export class Server {
   // ---- pauses ----
 
   /** Whether CLIENT PAUSE holds a command of this connection up. */
-  holdsUp(row: Runnable, _connection: Connection): boolean {
+  holdsUp(row: Runnable, connection: Connection): boolean {
     const pause = this.paused;
-    if (pause === undefined) return false;
-    if (row.name.startsWith('client|')) return false;
-    return pause.what === 'all' || row.kind === 'write' || row.name === 'exec';
+    if (pause === undefined || (!connection.authenticated && !row.noAuth)) return false;
+    if (pause.what === 'all' || row.kind === 'write') return true;
+    if (row.name === 'exec') return connection.transaction?.writes === true;
+    return MAY_REPLICATE.has(row.name);
   }
 
-  /** Pauses clients, or goes on when given nothing. */
-  pause(pause: Pause | undefined): void {
+  /** Pauses clients; of two pauses the longer and the stricter counts, as in Redis. */
+  pause(pause: Pause): void {
+    const before = this.paused;
+    const paused: Pause = {
+      untilMs: Math.max(pause.untilMs, before?.untilMs ?? 0),
+      what: before?.what === 'all' ? 'all' : pause.what,
+    };
     clearTimeout(this.pauseTimer);
-    this.paused = pause;
-    if (pause === undefined) {
-      for (const connection of this.connections.values()) this.resumeSoon(connection);
+    this.paused = paused;
+    const left = Math.max(0, paused.untilMs - this.clock());
+    if (left === 0) {
+      this.unpause();
       return;
     }
-    this.pauseTimer = setTimeout(() => this.pause(undefined), Math.max(0, pause.untilMs - this.clock()));
+    // Timers wait at most this long; a pause that is to last longer starts another one.
+    this.pauseTimer = setTimeout(
+      () => (this.clock() < paused.untilMs ? this.pause(paused) : this.unpause()),
+      Math.min(left, 0x7fffffff),
+    );
     this.pauseTimer.unref();
   }
 
-  /** The connection goes on with the end of the pause. */
-  resumeAfterPause(_connection: Connection): void {}
+  /** Whoever was held up goes on. */
+  unpause(): void {
+    clearTimeout(this.pauseTimer);
+    if (this.paused === undefined) return;
+    this.paused = undefined;
+    for (const connection of this.connections.values()) this.resumeSoon(connection);
+  }
 
   // ---- output ----
 

@@ -13,14 +13,15 @@ export class Transaction {
   writes = false;
   /** Whether any queued command may be refused for want of memory. */
   denyOutOfMemory = false;
-  private bytes = 0;
+  /** What {@link requests} take. */
+  queuedBytes = 0;
   /** The SELECTs among the requests: place and database. */
   private readonly selects: { readonly place: number; readonly database: number }[] = [];
 
   /** False when there is no more room. */
   queue(request: Buffer): boolean {
-    this.bytes += request.length;
-    if (this.bytes > MAX_QUEUED_BYTES) return false;
+    this.queuedBytes += request.length;
+    if (this.queuedBytes > MAX_QUEUED_BYTES) return false;
     this.requests.push(request);
     return true;
   }

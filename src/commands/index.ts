@@ -1,8 +1,11 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
+import { clientCommands } from './clients.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
+import { debugCommands } from './debug.js';
+import { hyperLogLogCommands } from './hyperloglogs.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -11,5 +14,8 @@ export const programCommands: readonly Command[] = [
   ...transactionCommands,
   ...serverCommands,
   ...configCommands,
+  ...clientCommands,
+  ...debugCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];

@@ -7,6 +7,7 @@
  */
 import { formatDouble } from '../../engine/numbers/double.js';
 import {
+  Attributed,
   BigNumber,
   BLOCKED,
   Bool,
@@ -299,7 +300,7 @@ export class ReplyWriter {
     else if (reply instanceof ErrorReply) this.writeSafeLine(0x2d, trimLineEnds(reply.text));
     else if (reply instanceof Uint8Array) this.writeBytes(reply as Buffer);
     else if (reply instanceof NullArray) this.writeNull('*');
-    else if (reply instanceof Double) this.writeDouble(reply.value);
+    else if (reply instanceof Double) this.writeDouble(reply);
     else if (reply instanceof MapReply) this.writeMap(reply.items);
     else if (reply instanceof SetReply) this.writeItems(this.typed(0x7e), reply.items.length, reply.items);
     else if (reply instanceof Pairs) this.writePairs(reply.items);
@@ -307,6 +308,7 @@ export class ReplyWriter {
     else if (reply instanceof Bool) this.writeBool(reply.value);
     else if (reply instanceof BigNumber) this.writeBigNumber(reply.text);
     else if (reply instanceof Verbatim) this.writeVerbatim(reply);
+    else if (reply instanceof Attributed) this.writeAttributed(reply);
     else throw new TypeError(`no reply: ${String(reply)}`);
   }
 
@@ -337,8 +339,8 @@ export class ReplyWriter {
     this.endLine(length);
   }
 
-  private writeDouble(value: number): void {
-    const text = formatDouble(value);
+  private writeDouble(reply: Double): void {
+    const text = reply.text ?? formatDouble(reply.value);
     if (this.protocol === 3) this.writeLine(`,${text}`);
     else this.writeText(text);
   }
@@ -365,6 +367,11 @@ export class ReplyWriter {
   private writeMap(items: readonly Reply[]): void {
     if (this.protocol === 3) this.writeItems(0x25, items.length / 2, items);
     else this.writeItems(0x2a, items.length, items);
+  }
+
+  private writeAttributed({ attributes, reply }: Attributed): void {
+    if (this.protocol === 3) this.writeItems(0x7c, attributes.length / 2, attributes);
+    this.write(reply);
   }
 
   private writePairs(items: readonly Reply[]): void {
