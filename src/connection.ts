@@ -66,6 +66,8 @@ export class Connection implements ReplyTarget {
   blocked = false;
   closing = false;
 
+  /** A command of the program has promised its reply. */
+  private awaiting = false;
   private inFlight = 0;
   private waitingReads = 0;
   private stalled = false;
@@ -245,9 +247,9 @@ export class Connection implements ReplyTarget {
 
   private waitFor(promise: Promise<Reply | undefined>): void {
     this.stalled = true;
-    this.blocked = true;
+    this.blocked = this.awaiting = true;
     const done = (reply: Reply | undefined): void => {
-      this.blocked = false;
+      this.blocked = this.awaiting = false;
       if (reply !== undefined) this.answer(reply);
       this.resume();
       this.flush();
@@ -469,8 +471,11 @@ export class Connection implements ReplyTarget {
 
   private finishItem(): void {
     this.inFlight--;
-    if (this.inFlight === 0) this.tailEntry = undefined;
-    this.blocked = false;
+    if (this.inFlight === 0) {
+      this.tailEntry = undefined;
+      // A command that blocks is the last one in flight: those before it do not end its wait.
+      this.blocked = this.awaiting;
+    }
     if (this.stalled) this.server.resumeSoon(this);
   }
 

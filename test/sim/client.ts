@@ -138,7 +138,10 @@ export class Client {
   ): Promise<boolean> {
     const { linked } = this;
     const invokedAt = this.world.loop.nowMs;
-    const exchange = await this.exchange([['MULTI'], ...commands, ['EXEC']], watched === undefined ? undefined : linked);
+    const exchange = await this.exchange(
+      [['MULTI'], ...commands, ['EXEC']],
+      watched === undefined ? undefined : linked,
+    );
     if (!exchange.wasSent) return watched !== undefined;
     const answer = exchange.answers[commands.length + 1];
     if (answer instanceof Error) {
@@ -153,7 +156,13 @@ export class Client {
     if (isLook) {
       if (isKnown) {
         const [value, ttlMs] = answer as [string | null, number];
-        this.ttl.reads.push({ key: commands[0]![1]!, value, ttlMs, invokedAt, returnedAt: exchange.times.at(-1)! });
+        this.ttl.reads.push({
+          key: commands[0]![1]!,
+          value,
+          ttlMs,
+          invokedAt,
+          returnedAt: exchange.times.at(-1)!,
+        });
       }
       return true;
     }

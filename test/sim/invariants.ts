@@ -2,7 +2,7 @@
  * What must hold at every moment of a run, whatever fails: the properties of the Raft paper's figure 3, one history of entries,
  * and one state at each index.
  */
-import { type Entry, EntryKind, type Message, type NodeId, type SoftState } from '../../raft/index.js';
+import type { Entry, EntryKind, Message, NodeId, SoftState } from '../../raft/index.js';
 import { crc32 } from '../../raft/node/crc32.js';
 
 export class Violation extends Error {
@@ -127,7 +127,10 @@ export class Invariants {
     const known = this.digests.get(index);
     if (known === undefined) this.digests.set(index, { digest, node });
     else if (known.digest !== digest) {
-      this.violate('equal digests', `at index ${index} nodes ${known.node} and ${node} are in different states`);
+      this.violate(
+        'equal digests',
+        `at index ${index} nodes ${known.node} and ${node} are in different states`,
+      );
     }
   }
 }

@@ -1,7 +1,15 @@
 /** One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls and starts on it. */
 import type { Socket } from 'node:net';
 import type { HashSeed } from '../../engine/dictionary.js';
-import type { Entry, Membership, Message, NodeId, SnapshotMetadata, SoftState } from '../../raft/index.js';
+import type {
+  Entry,
+  Membership,
+  Message,
+  NodeId,
+  SnapshotMessage,
+  SnapshotMetadata,
+  SoftState,
+} from '../../raft/index.js';
 import {
   DataDirectory,
   drawIdentity,
@@ -67,6 +75,8 @@ export class Machine {
   syncMs = 1;
   /** What the next calls of this kind are answered with. */
   orderedFault: { readonly operation: DiskOperation; readonly code: string } | undefined;
+  /** A bit of a snapshot was flipped: an older one may serve, or not. */
+  mayRefuse = false;
   private incarnation = 1;
   private starts = 0;
   private port = 1024;
@@ -90,7 +100,8 @@ export class Machine {
     return new SimulatedDisk({
       schedule: (operation, callback) => {
         const { running } = this;
-        const latency = operation === 'sync' ? this.random.exponential(this.syncMs) : this.random.next() * 0.1;
+        const latency =
+          operation === 'sync' ? this.random.exponential(this.syncMs) : this.random.next() * 0.1;
         this.world.loop.after(latency, () => {
           if (running === undefined) callback();
           else running.process.run(callback);
@@ -106,7 +117,9 @@ export class Machine {
     this.orderedFault = undefined;
     this.diskFaults++;
     this.log(`disk: ${operation} of ${path} fails with ${ordered.code}`);
-    return Object.assign(new Error(`${ordered.code}: simulated, ${operation} ${path}`), { code: ordered.code });
+    return Object.assign(new Error(`${ordered.code}: simulated, ${operation} ${path}`), {
+      code: ordered.code,
+    });
   }
 
   log(text: string): void {
@@ -121,7 +134,10 @@ export class Machine {
     this.state = 'starting';
     this.starts++;
     const process = new Process(this.world.loop, this.clock, this.random.fork(`process ${this.starts}`));
-    const machine = new CheckedStateMachine(this, process, { low: this.random.bits(), high: this.random.bits() });
+    const machine = new CheckedStateMachine(this, process, {
+      low: this.random.bits(),
+      high: this.random.bits(),
+    });
     const running: Running = {
       process,
       machine,
@@ -150,7 +166,7 @@ export class Machine {
     this.end(running);
     this.log(`did not start: ${error.message}`);
     const isOfDisk = error instanceof StorageError && (error.code === 'io' || error.code === 'full');
-    if (this.isDamaged && error instanceof StorageError) {
+    if ((this.isDamaged || this.mayRefuse) && error instanceof StorageError) {
       this.state = 'refused';
     } else if (isOfDisk && this.diskFaults > 0) {
       this.world.loop.after(300, () => this.start());
@@ -160,11 +176,14 @@ export class Machine {
   }
 
   private async launch(running: Running): Promise<void> {
-    const { world } = this;
     const directory = await DataDirectory.open(directoryPath, this.disk);
     if (directory.identity === undefined) {
       const isFounder = this.founders.members.some((member) => member.id === this.nodeId);
-      const drawn = drawIdentity(clusterId, this.nodeId, isFounder ? this.founders : { members: [], removed: [] });
+      const drawn = drawIdentity(
+        clusterId,
+        this.nodeId,
+        isFounder ? this.founders : { members: [], removed: [] },
+      );
       await directory.establish({ ...drawn, salt: this.nodeId * 7919 });
     }
     const identity = await directory.countStart();
@@ -192,6 +211,7 @@ export class Machine {
         log: createLog('quiet', () => {}),
         clock: process,
         randomSeed: () => this.random.bits(),
+        reload: () => running.machine.reload(),
         shutdown: () => {},
       },
     );
@@ -248,7 +268,6 @@ export class Machine {
     this.state = 'off';
     if (running.node !== undefined) (running.node as unknown as { isStopped: boolean }).isStopped = true;
     for (const link of running.links) link.reset();
-    this.world.disconnected(this);
   }
 
   /** Stops as on SIGTERM: answers what is in flight, syncs, closes. */
@@ -266,10 +285,26 @@ export class Machine {
     if (this.running !== undefined) this.cutPower();
     this.state = 'off';
     this.isDamaged = false;
+    this.mayRefuse = false;
+    this.starts = 0;
     this.disk = this.newDisk();
     this.incarnation++;
     this.nodeId = this.number * 100 + this.incarnation;
     this.log(`is replaced by node ${this.nodeId}`);
+  }
+
+  /** Whether a process ever ran on what the disk holds. */
+  get wasStarted(): boolean {
+    return this.starts > 0;
+  }
+
+  /** All that was wrong with it is mended, but for damage to what it stored. */
+  heal(): void {
+    this.running?.process.resume();
+    this.clock.setRate(1);
+    this.syncMs = 1;
+    this.orderedFault = undefined;
+    this.disk.options.capacityBytes = undefined;
   }
 
   // ---- what others ask ----
@@ -333,7 +368,8 @@ export class CheckedStateMachine extends EngineStateMachine {
   checkDigest(): void {
     if (this.cuts > 0) return;
     const { appliedIndex } = this.engine;
-    if (appliedIndex > 0) this.owner.world.invariants.digest(this.owner.nodeId, appliedIndex, this.engine.digest());
+    if (appliedIndex > 0)
+      this.owner.world.invariants.digest(this.owner.nodeId, appliedIndex, this.engine.digest());
   }
 
   override async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
@@ -381,7 +417,7 @@ class SimulatedTransport implements Transport {
     this.running.handler = handler;
   }
 
-  setMembers(): void {}
+  setMembership(): void {}
 
   send(to: NodeId, messages: readonly Message[]): void {
     const { world } = this.machine;
@@ -409,7 +445,7 @@ class SimulatedTransport implements Transport {
     const target = world.machineOf(message.to);
     const receiver = target?.running;
     const channel = new Channel();
-    const copy = copyMessage(message);
+    const copy = copyMessage(message) as SnapshotMessage;
     let taken: boolean | undefined;
     let bytes = 0;
     try {
@@ -435,10 +471,7 @@ class SimulatedTransport implements Transport {
         onProgress(bytes, reader.dataBytes);
       }
       channel.end();
-      await Promise.race([
-        channel.whenDone,
-        new Promise<void>((resolve) => world.loop.after(2000, resolve)),
-      ]);
+      await Promise.race([channel.whenDone, new Promise<void>((resolve) => world.loop.after(2000, resolve))]);
       return taken === true && (await this.pass(target!.name, this.machine));
     } finally {
       await reader.close();

@@ -11,7 +11,12 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'weather'; readonly weather: Weather; readonly forMs: number }
   /** Links that carry nothing, by machine numbers; clients (negative numbers) are on either side. */
   | { readonly kind: 'partition'; readonly sides: readonly number[][]; readonly forMs: number }
-  | { readonly kind: 'one-way cut'; readonly target: Target; readonly isOutgoing: boolean; readonly forMs: number }
+  | {
+      readonly kind: 'one-way cut';
+      readonly target: Target;
+      readonly isOutgoing: boolean;
+      readonly forMs: number;
+    }
   | { readonly kind: 'isolate'; readonly target: Target; readonly forMs: number }
   | { readonly kind: 'pause'; readonly target: Target; readonly forMs: number }
   | { readonly kind: 'kill' | 'power cut' | 'stop'; readonly target: Target; readonly forMs: number }
@@ -23,10 +28,18 @@ export type Fault = { readonly atMs: number } & (
     }
   | { readonly kind: 'full disk'; readonly target: Target; readonly forMs: number }
   | { readonly kind: 'slow disk'; readonly target: Target; readonly syncMs: number; readonly forMs: number }
-  | { readonly kind: 'bit flip'; readonly target: Target; readonly where: number; readonly inSnapshot: boolean }
+  | {
+      readonly kind: 'bit flip';
+      readonly target: Target;
+      readonly where: number;
+      readonly inSnapshot: boolean;
+    }
   | { readonly kind: 'clock jump'; readonly target: Target; readonly byMs: number }
   | { readonly kind: 'clock drift'; readonly target: Target; readonly rate: number; readonly forMs: number }
-  | { readonly kind: 'add' | 'promote' | 'remove' | 'transfer' | 'campaign' | 'replace'; readonly target: Target }
+  | {
+      readonly kind: 'add' | 'promote' | 'remove' | 'transfer' | 'campaign' | 'replace';
+      readonly target: Target;
+    }
   | { readonly kind: 'snapshot'; readonly target: Target }
 );
 
@@ -95,7 +108,11 @@ export function drawPlan(seed: number): Plan {
     founders,
     machines,
     sizes: isSmall
-      ? { segmentBytes: random.pick([2_000, 8_000, 30_000]), snapshotLogBytes: 6_000, logTailBytes: random.pick([0, 2_000]) }
+      ? {
+          segmentBytes: random.pick([2_000, 8_000, 30_000]),
+          snapshotLogBytes: 6_000,
+          logTailBytes: random.pick([0, 2_000]),
+        }
       : { segmentBytes: 1_000_000, snapshotLogBytes: random.pick([20_000, 1_000_000]), logTailBytes: 10_000 },
     stormMs,
     faults,
@@ -105,13 +122,7 @@ export function drawPlan(seed: number): Plan {
   };
 }
 
-function drawFault(
-  kind: FaultKind,
-  atMs: number,
-  machines: number,
-  clients: number,
-  random: Random,
-): Fault {
+function drawFault(kind: FaultKind, atMs: number, machines: number, clients: number, random: Random): Fault {
   const target = random.chance(0.45) ? 0 : 1 + random.below(machines);
   const forMs = random.pick([random.between(10, 300), random.between(300, 1200), random.between(1000, 3000)]);
   switch (kind) {
@@ -142,14 +153,27 @@ function drawFault(
         atMs,
         kind,
         target,
-        operation: random.pick(['write', 'sync', 'sync', 'rename', 'syncDirectory', 'open', 'unlink'] as const),
+        operation: random.pick([
+          'write',
+          'sync',
+          'sync',
+          'rename',
+          'syncDirectory',
+          'open',
+          'unlink',
+        ] as const),
       };
     case 'slow disk':
       return { atMs, kind, forMs, target, syncMs: random.pick([5, 30, 200]) };
     case 'bit flip':
       return { atMs, kind, target, where: random.next(), inSnapshot: random.chance(0.3) };
     case 'clock jump':
-      return { atMs, kind, target, byMs: Math.floor(random.pick([50, 1000, 60_000]) * random.between(-1, 1)) };
+      return {
+        atMs,
+        kind,
+        target,
+        byMs: Math.floor(random.pick([50, 1000, 60_000]) * random.between(-1, 1)),
+      };
     case 'clock drift':
       return { atMs, kind, forMs, target, rate: random.pick([0.5, 0.9, 1.1, 2]) };
     case 'power cut of all':

@@ -45,7 +45,15 @@ export function drawOperations(random: Random, clients: number, stormMs: number)
         for (let j = 0; j < count; j++) {
           const key = `t${random.below(3)}`;
           if (isReading) commands.push(['GET', key]);
-          else commands.push(random.pick([['GET', key], ['SET', key, next()], ['APPEND', key, 'x'], ['GETSET', key, next()]]));
+          else
+            commands.push(
+              random.pick([
+                ['GET', key],
+                ['SET', key, next()],
+                ['APPEND', key, 'x'],
+                ['GETSET', key, next()],
+              ]),
+            );
         }
       } else if (kind === 'watch') {
         commands.push(['SET', `r${random.below(keys)}`, next()]);

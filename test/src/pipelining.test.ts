@@ -1,0 +1,32 @@
+/** Replies come in the order of the requests, whatever the requests wait for. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { Redraft } from '../../src/index.js';
+
+/** Sends text at once and resolves with the first `length` bytes that come back. */
+function exchange(port: number, text: string, length: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+      if (received.length < length) return;
+      socket.destroy();
+      resolve(received);
+    });
+    socket.write(text);
+  });
+}
+
+test('what stands behind a blocking command waits for it, though writes stand before it', async () => {
+  const redraft = await Redraft.start();
+  try {
+    const expected = ':1\r\n:2\r\n*-1\r\n$-1\r\n';
+    const text = 'INCR c\r\nINCR c\r\nBLPOP q 0.05\r\nGETSET r v\r\n';
+    assert.equal(await exchange(redraft.port, text, expected.length), expected);
+  } finally {
+    await redraft.stop();
+  }
+});
