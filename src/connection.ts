@@ -336,9 +336,12 @@ export class Connection implements ReplyTarget {
 
   /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
   private readBehindTick(step: () => void): void {
-    const turn = this.server.replica.turn;
+    const { replica } = this.server;
+    const { turn } = replica;
+    // A step runs behind an item. In an empty turn that must not be the write which this client sends next: the read stands before it.
+    if (turn.targets.length === 0) replica.item(undefined, (builder) => builder.forget(this.session));
     this.tailEntry = turn;
-    this.tailOrdinal = Math.max(0, turn.targets.length - 1);
+    this.tailOrdinal = turn.targets.length - 1;
     this.inFlight++;
     turn.after(this.tailOrdinal, () => {
       const refusal = this.server.refuseRead(this.consistency);

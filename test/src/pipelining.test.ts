@@ -30,3 +30,19 @@ test('what stands behind a blocking command waits for it, though writes stand be
     await redraft.stop();
   }
 });
+
+test('a read that meets a due key stands before the write that follows it', async () => {
+  const redraft = await Redraft.start();
+  try {
+    for (let round = 0; round < 10; round++) {
+      await exchange(redraft.port, `SET k${round} v PX 1\r\n`, 5);
+      const due = performance.now() + 3;
+      while (performance.now() < due);
+      const expected = '*0\r\n:1\r\n';
+      const text = `SMEMBERS s${round}\r\nSADD s${round} a\r\n`;
+      assert.equal(await exchange(redraft.port, text, expected.length), expected);
+    }
+  } finally {
+    await redraft.stop();
+  }
+});
