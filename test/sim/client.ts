@@ -28,6 +28,9 @@ const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN')
 
 export class Client {
   isDone = false;
+  private at = -1;
+  /** Its last answer, or what it waits for. */
+  private last = '';
   private link: ClientLink | undefined;
   private linked: Machine | undefined;
   private target: Machine | undefined;
@@ -50,10 +53,17 @@ export class Client {
     for (const operation of this.operations) {
       await this.world.sleep(operation.thinkMs);
       if (this.world.isOver) return;
+      this.at++;
       await this.perform(operation);
     }
     this.disconnect();
     this.isDone = true;
+  }
+
+  /** For reports. */
+  describe(): string {
+    const facts = this.isDone ? 'done' : `at operation ${this.at}, ${this.last}`;
+    return `${this.name} ${facts}`;
   }
 
   /** Carries an operation through: again while it is refused, once when its fate is unknown. */
@@ -206,8 +216,9 @@ export class Client {
 
   /** Where a refusal points to. */
   private heed(error: Error): void {
+    this.last = `${this.linked?.name} says ${error.message}`;
     const address = /TRY (\S+)/.exec(error.message)?.[1];
-    if (address === undefined && !error.message.startsWith('CLUSTERDOWN')) return;
+    if (address === undefined && !error.message.includes('CLUSTERDOWN')) return;
     this.target = this.world.machines.find((machine) => machine.address === address);
     if (this.target !== this.linked) this.disconnect();
   }
@@ -224,6 +235,7 @@ export class Client {
       return { answers: [], times: [], wasSent: false };
     }
     const { world } = this;
+    this.last = `asks ${this.linked?.name} for ${commands.join('; ')} since ${world.loop.nowMs.toFixed(0)}`;
     const answers: Answer[] = [];
     const times: number[] = [];
     await new Promise<void>((resolve) => {

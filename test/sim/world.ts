@@ -165,7 +165,7 @@ export class World {
         'liveness',
         () => clients.every((one) => one.isDone),
         clientsMs,
-        () => 'clients do not get through',
+        () => clients.map((one) => one.describe()).join('; '),
       );
       await this.readAll();
       await this.compareStates();
@@ -284,7 +284,7 @@ export class World {
       'liveness',
       () => reader.isDone,
       clientsMs,
-      () => 'the last reader does not get through',
+      () => reader.describe(),
     );
   }
 
