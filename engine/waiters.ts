@@ -62,6 +62,7 @@ export class Waiters {
 
   remove(waiter: Waiter): void {
     this.bySession.delete(sessionName(waiter.session));
+    if (this.bySession.size === 0) this.earliest = Number.POSITIVE_INFINITY;
     for (const key of waiter.keys) {
       const name = keyName(waiter.type, waiter.database, key);
       const queue = this.byKey.get(name);

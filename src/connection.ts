@@ -68,6 +68,8 @@ export class Connection implements ReplyTarget {
   blocked = false;
   closing = false;
 
+  /** A command of the program has promised its reply. */
+  private awaiting = false;
   private inFlight = 0;
   private waitingReads = 0;
   private stalled = false;
@@ -254,9 +256,9 @@ export class Connection implements ReplyTarget {
 
   private waitFor(promise: Promise<Reply | undefined>): void {
     this.stalled = true;
-    this.blocked = true;
+    this.blocked = this.awaiting = true;
     const done = (reply: Reply | undefined): void => {
-      this.blocked = false;
+      this.blocked = this.awaiting = false;
       if (reply !== undefined) this.answer(reply);
       this.resume();
       this.flush();
@@ -356,9 +358,12 @@ export class Connection implements ReplyTarget {
 
   /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
   private readBehindTick(step: () => void): void {
-    const turn = this.server.replica.turn;
+    const { replica } = this.server;
+    const { turn } = replica;
+    // A step runs behind an item. In an empty turn that must not be the write which this client sends next: the read stands before it.
+    if (turn.targets.length === 0) replica.item(undefined, (builder) => builder.forget(this.session));
     this.tailEntry = turn;
-    this.tailOrdinal = Math.max(0, turn.targets.length - 1);
+    this.tailOrdinal = turn.targets.length - 1;
     this.inFlight++;
     turn.after(this.tailOrdinal, () => {
       this.finishItem();
@@ -492,8 +497,11 @@ export class Connection implements ReplyTarget {
 
   private finishItem(): void {
     this.inFlight--;
-    if (this.inFlight === 0) this.tailEntry = undefined;
-    this.blocked = false;
+    if (this.inFlight === 0) {
+      this.tailEntry = undefined;
+      // A command that blocks is the last one in flight: those before it do not end its wait.
+      this.blocked = this.awaiting;
+    }
     if (this.stalled) this.server.resumeSoon(this);
   }
 

@@ -235,7 +235,6 @@ export class Replica implements ApplyListener {
             ? payload
             : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
           this.engine.apply(entry.index, buffer, this);
-          if (this.applying !== undefined && this.applying.targets.length === 0) this.applying.runSteps(0);
         } else {
           // A term begins: whoever waited was waiting under the old leader.
           if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);

@@ -7,7 +7,7 @@ import type { EngineStateMachine } from './state-machine.js';
 /** What a node is started with, but for what {@link startServing} binds itself. */
 export type ServingOptions = Omit<
   RaftNodeOptions,
-  'stateMachine' | 'onReadStates' | 'onReadsDropped' | 'onSoftState' | 'onMembership'
+  'stateMachine' | 'onReadStates' | 'onReadsDropped' | 'onMembership'
 >;
 
 /**
@@ -33,6 +33,7 @@ export async function startServing(
     },
     onSoftState: (state) => {
       consensus.noteSoftState(state);
+      nodeOptions.onSoftState?.(state);
       if (state.role !== 'leader') server?.replica.abandon();
     },
     onMembership: (membership) => consensus.noteMembership(membership),
