@@ -20,6 +20,7 @@ import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
+import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
@@ -60,6 +61,7 @@ export class Server {
   readonly statistics = new Statistics();
   readonly reads: ReadQueue;
   readonly replica: Replica;
+  readonly keyChanges = new KeyChanges(() => this.engine);
   readonly log: Log;
   readonly configuration: Configuration;
   /** Facts about every command, derived from the table when first asked for. */
