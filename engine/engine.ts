@@ -172,9 +172,30 @@ export class Engine {
         }
         return OK;
       }
+      case ItemKind.deleteUnchanged:
+        return this.deleteUnchanged(entry);
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
+  }
+
+  /** Of each key of the item 1 when it is gone now, 0 when it may have changed and stays. */
+  private deleteUnchanged(entry: EntryReader): Reply {
+    const position = entry.buffer.readDoubleLE(entry.bodyStart);
+    parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
+    const database = this.keyspace.database(entry.database);
+    const outcomes: number[] = [];
+    // All are judged before the first is deleted, which marks what it shares a bucket with.
+    for (let i = 0; i < this.request.count; i++) {
+      const key = this.request.view(i);
+      const changed = database.flushedAt > position || this.keyspace.lastWrite(database.id, key) > position;
+      outcomes.push(changed ? 0 : 1);
+    }
+    for (let i = 0; i < outcomes.length; i++) {
+      const key = this.request.view(i);
+      if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key);
+    }
+    return outcomes;
   }
 
   private configure(name: string, text: string): void {

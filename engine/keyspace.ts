@@ -55,6 +55,8 @@ export class Keyspace {
   /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
   countsFrequency = false;
   readonly frequency = new Frequency();
+  /** Told of each changed key while somebody on this node must know exactly: marks are shared by the keys of a bucket. */
+  changeListener: ((databaseId: number, key: View) => void) | undefined;
   /** Set while clients wait for keys. */
   creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */
@@ -79,6 +81,7 @@ export class Keyspace {
   mark(database: Database, key: View): void {
     this.marks[this.bucket(database.id, key)] = this.position;
     this.statistics.changesSinceSnapshot++;
+    if (this.changeListener !== undefined) this.changeListener(database.id, key);
   }
 
   /** Position of the last write that may have touched `key`, present or not. */

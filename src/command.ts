@@ -13,6 +13,8 @@ export interface ProgramCommandHandler {
   readonly ordered: boolean;
   /** Whether it puts an item into the log: then it waits for the reads before it, which must not see it. */
   readonly writes?: boolean;
+  /** Whether it answers only after asking somebody else, which nothing within EXEC can wait for: MULTI refuses it. */
+  readonly waits?: boolean;
 }
 
 export type ProgramCommand = OtherCommand<ProgramCommandHandler>;
@@ -28,3 +30,6 @@ export const ordered = (facts: Facts, run: ProgramHandler): ProgramCommand =>
 /** Puts an item into the log at its place. */
 export const proposing = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: false, writes: true });
+/** {@link ordered}, for what waits for somebody else. */
+export const waiting = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: true, waits: true });

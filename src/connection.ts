@@ -223,7 +223,7 @@ export class Connection implements ReplyTarget {
 
   private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.transaction!;
-    if (row.noMulti) {
+    if (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)) {
       this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
       return;
     }

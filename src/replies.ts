@@ -38,6 +38,19 @@ export const replies = {
     error(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`),
   tooManyClients: error('ERR max number of clients reached'),
 
+  migrateKeyAndKeys: error(
+    'ERR When using MIGRATE KEYS option, the key argument must be set to the empty string',
+  ),
+  migrateConnecting: error('IOERR error or timeout connecting to the client'),
+  migrateWriting: error('IOERR error or timeout writing to target instance'),
+  migrateReading: error('IOERR error or timeout reading to target instance'),
+  migrateTarget: (text: string): ErrorReply => error(`ERR Target instance replied with error: ${text}`),
+  /** Redis cannot come to this: it stands still while it migrates. */
+  migrateChanged: (accepted: number, changed: number): ErrorReply =>
+    error(
+      `ERR Target instance took ${accepted} keys, but ${changed} of them changed here meanwhile and were not deleted`,
+    ),
+
   /** The write went into the log of a leader that lost its office: it may or may not take effect. */
   fateUnknown: error(
     'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',

@@ -22,6 +22,7 @@ import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
 import { Eviction } from './eviction.js';
+import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
@@ -66,6 +67,7 @@ export class Server {
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
+  readonly keyChanges = new KeyChanges(() => this.engine);
   readonly log: Log;
   readonly configuration: Configuration;
   /** Facts about every command, derived from the table when first asked for. */

@@ -110,6 +110,11 @@ export function parseDoubleLoosely(text: string, at = 0): number {
   return floatValue(text, scanned);
 }
 
+/** What C's strtod makes of the number at the start of a text, whatever follows it; 0 when there is none. */
+export function parseLeadingDouble(text: string): number {
+  return floatValue(text, scanFloat(text, 0));
+}
+
 /**
  * Whether SORT refuses a number that {@link parseDoubleLoosely} takes because strtod sets ERANGE for it: it
  * overflows, or is so small that a double can't hold it exactly.

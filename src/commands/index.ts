@@ -6,6 +6,7 @@ import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
 import { debugCommands } from './debug.js';
 import { hyperLogLogCommands } from './hyperloglogs.js';
+import { migrateCommands } from './migrate.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -13,6 +14,7 @@ export const programCommands: readonly Command[] = [
   ...connectionCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...migrateCommands,
   ...configCommands,
   ...clientCommands,
   ...debugCommands,

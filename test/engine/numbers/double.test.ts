@@ -9,6 +9,7 @@ import {
   isOutOfDoubleRange,
   parseDouble,
   parseDoubleLoosely,
+  parseLeadingDouble,
   powerOfTwo,
   trimFixed,
 } from '../../../engine/numbers/double.js';
@@ -63,6 +64,9 @@ test('range bounds follow strtod on a C string', () => {
   assert.equal(parseDoubleLoosely('(', 1), 0);
   assert.equal(parseDoubleLoosely(' 5'), 5);
   assert.equal(parseDoubleLoosely('5\0junk'), 5);
+  assert.equal(parseLeadingDouble('1.5e1x'), 15);
+  assert.equal(parseLeadingDouble('-infx'), -Infinity);
+  assert.equal(parseLeadingDouble('xyz'), 0);
   assert.equal(parseDoubleLoosely('1e999'), Infinity);
   assert.equal(parseDoubleLoosely('-inf'), -Infinity);
   for (const refused of ['5 ', 'x', '5x', 'nan', '0x', '(5'])
