@@ -57,6 +57,8 @@ export type WriteHandler = (request: Request, database: Database, context: Write
 
 /** What the hot path asks of a row, looked up in its flags once. */
 interface Traits {
+  /** Names the row within this process: what is counted for each command is kept in arrays, by this. */
+  readonly id: number;
   readonly blocking: boolean;
   /** May run before AUTH. */
   readonly noAuth: boolean;
@@ -92,7 +94,10 @@ export interface Container extends Facts {
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
+let nextId = 0;
+
 const traits = (flags: readonly string[] = []): Traits => ({
+  id: nextId++,
   blocking: flags.includes('blocking'),
   noAuth: flags.includes('no_auth'),
   denyOutOfMemory: flags.includes('denyoom'),

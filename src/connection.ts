@@ -109,7 +109,10 @@ export class Connection implements ReplyTarget {
 
   /** Takes bytes from the socket; they are only borrowed until this returns. */
   receive(chunk: Buffer): void {
-    this.lastActiveMs = this.server.turnTimeMs();
+    const { server } = this;
+    this.lastActiveMs = server.turnTimeMs();
+    server.statistics.reads++;
+    server.statistics.inputBytes += chunk.length;
     this.receiving = true;
     this.parser.feed(chunk);
     this.consume();
@@ -178,7 +181,7 @@ export class Connection implements ReplyTarget {
     this.lastCommand = row.name;
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
-      this.reject(replies.noAuth);
+      this.reject(replies.noAuth, row);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
@@ -203,7 +206,9 @@ export class Connection implements ReplyTarget {
     return (row as ProgramCommand).handler.ordered && !this.idle;
   }
 
-  private reject(error: ErrorReply): void {
+  /** Refuses a command before it runs; `row` is undefined when it is none. */
+  private reject(error: ErrorReply, row?: Runnable): void {
+    if (row !== undefined) this.server.statistics.countRejection(row);
     if (this.transaction !== undefined) this.transaction.failed = true;
     this.server.countError(error);
     this.answer(error);
@@ -212,17 +217,17 @@ export class Connection implements ReplyTarget {
   private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.transaction!;
     if (row.noMulti) {
-      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
+      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row);
       return;
     }
     // Queueing takes memory, too, whatever the command.
     if (this.server.isLeader && !this.server.eviction.admits()) {
-      this.reject(errors.outOfMemory);
+      this.reject(errors.outOfMemory, row);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
     if (!transaction.queue(raw ?? this.copyRaw())) {
-      this.reject(errors.outOfMemory);
+      this.reject(errors.outOfMemory, row);
       return;
     }
     if (row.kind === 'write') transaction.writes = true;
@@ -332,7 +337,7 @@ export class Connection implements ReplyTarget {
   private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
     const refusal = this.server.refuseWrite(row.denyOutOfMemory);
     if (refusal !== undefined) {
-      this.reject(refusal);
+      this.reject(refusal, row);
       return;
     }
     const replica = this.server.replica;
@@ -461,7 +466,10 @@ export class Connection implements ReplyTarget {
   flush(): void {
     const { socket, writer } = this;
     this.noted = false;
-    if (writer.length > 0 && !socket.destroyed) {
+    const length = writer.length;
+    if (length > 0 && !socket.destroyed) {
+      this.server.statistics.writes++;
+      this.server.statistics.outputBytes += length;
       writer.flushTo(socket);
       const waiting = socket.writableLength;
       if (waiting > OUTPUT_PAUSE_BYTES) this.pauseForOutput(waiting);

@@ -133,6 +133,7 @@ export class Redraft {
             maxclients: `${options.maxClients ?? 10_000}`,
             ...options.configuration,
           }),
+          clusterId: identity.clusterId,
           reload: () => machine.reload(),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
@@ -145,6 +146,10 @@ export class Redraft {
           ),
       );
       machine.replica = server.replica;
+      machine.onSnapshot = (event) => {
+        if (event === 'began') server?.snapshotBegan();
+        else server?.snapshotEnded(event === 'succeeded');
+      };
       let port: number;
       try {
         port = await server.listen();

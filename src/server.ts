@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -41,6 +41,7 @@ export interface ServerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly configuration: Configuration;
+  readonly clusterId: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
@@ -79,10 +80,14 @@ export class Server {
     lastSeconds: Math.floor(Date.now() / 1000),
     lastSucceeded: true,
     lastDurationSeconds: -1,
+    /** Of the one under way; 0 when there is none. */
+    beganMs: 0,
     count: 0,
   };
   outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
   paused: Pause | undefined;
+  /** 40 hexadecimal digits that name the cluster. */
+  readonly clusterId: string;
   readonly startedMs = Date.now();
 
   private readonly net: NetServer;
@@ -105,6 +110,7 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
@@ -306,6 +312,7 @@ export class Server {
   private tick(): void {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
+    this.statistics.sample(performance.now());
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -354,18 +361,27 @@ export class Server {
   }
 
   async takeSnapshot(): Promise<void> {
-    const began = this.clock();
     try {
       await this.node.takeSnapshot();
-      this.snapshots.lastSucceeded = true;
-      this.snapshots.count++;
-      this.snapshots.lastSeconds = Math.floor(this.clock() / 1000);
-      this.snapshots.lastDurationSeconds = Math.round((this.clock() - began) / 1000);
-      this.engine.keyspace.statistics.changesSinceSnapshot = 0;
     } catch (error) {
       this.snapshots.lastSucceeded = false;
       throw error;
     }
+  }
+
+  /** A snapshot begins, whoever asked for it. */
+  snapshotBegan(): void {
+    this.snapshots.beganMs = this.clock();
+  }
+
+  snapshotEnded(succeeded: boolean): void {
+    const { snapshots } = this;
+    snapshots.lastSucceeded = succeeded;
+    snapshots.lastDurationSeconds = Math.round((this.clock() - snapshots.beganMs) / 1000);
+    snapshots.beganMs = 0;
+    if (!succeeded) return;
+    snapshots.count++;
+    snapshots.lastSeconds = Math.floor(this.clock() / 1000);
   }
 
   shutdown(): void {
@@ -465,12 +481,11 @@ export class Server {
   // ---- counting ----
 
   countCommand(row: Runnable): void {
-    this.statistics.countCommand(row.name);
+    this.statistics.countCommand(row);
   }
 
   /** A command was refused before it ran. */
   countError(error: ErrorReply): void {
-    this.statistics.rejected++;
     this.countErrorReply(error);
   }
 

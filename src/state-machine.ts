@@ -15,6 +15,8 @@ export class EngineStateMachine implements StateMachine {
   engine: Engine;
   /** Set once the program serves; before that entries are replayed for the state alone. */
   replica: Replica | undefined;
+  /** Told of each snapshot that is written, at its begin and its end. */
+  onSnapshot: ((event: 'began' | 'succeeded' | 'failed') => void) | undefined;
   /** Keys that the last installed snapshot held. */
   restoredKeys = 0;
 
@@ -39,15 +41,24 @@ export class EngineStateMachine implements StateMachine {
         `the state stands at index ${cut.index}, the snapshot was asked for at ${metadata.index}`,
       );
     }
+    let succeeded = false;
+    this.onSnapshot?.('began');
+    const { statistics } = this.engine.keyspace;
+    const { changesSinceSnapshot } = statistics;
     try {
       for (;;) {
         const until = performance.now() + SLICE_MS;
         const bytes = cut.next(() => performance.now() < until);
-        if (bytes === undefined) return;
+        if (bytes === undefined) {
+          succeeded = true;
+          statistics.changesSinceSnapshot -= changesSinceSnapshot;
+          return;
+        }
         if (bytes.length > 0) yield bytes;
         await turn();
       }
     } finally {
+      this.onSnapshot?.(succeeded ? 'succeeded' : 'failed');
       cut.abort();
     }
   }
