@@ -294,7 +294,8 @@ export class Connection implements ReplyTarget {
   private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
     const server = this.server;
     if (this.idle && server.mayReadNow(this.consistency)) {
-      this.encode(server.engine.read(row, request, this.database, server.timeMs));
+      if (row.mayBeSlow) this.readTimed(row, request, this.database);
+      else this.encode(server.engine.read(row, request, this.database, server.timeMs));
       return;
     }
     const refusal = server.refuseRead(this.consistency);
@@ -306,8 +307,19 @@ export class Connection implements ReplyTarget {
     const database = this.database;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
+      if (row.mayBeSlow) this.readTimed(row, this.stepRequest, database);
+      else this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
     });
+  }
+
+  /** Runs a read with an eye on the clock, for the slow log. */
+  private readTimed(row: ReadCommand, request: Request, database: number): void {
+    const beganMs = performance.now();
+    const { server } = this;
+    this.encode(server.engine.read(row, request, database, server.timeMs));
+    const durationUs = Math.round((performance.now() - beganMs) * 1000);
+    server.statistics.countDuration(row, durationUs);
+    server.noteSlow(request, this, durationUs);
   }
 
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */

@@ -13,6 +13,7 @@ import {
   engineCommands,
   errors,
   type Reply,
+  type Request,
   type Runnable,
   type Session,
 } from '../engine/index.js';
@@ -26,6 +27,7 @@ import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
 import { replies } from './replies.js';
+import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
@@ -61,6 +63,8 @@ export class Server {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);
   readonly connections = new Map<number, Connection>();
   readonly statistics = new Statistics();
+  readonly slowLog = new SlowLog();
+  readonly latency = new LatencyMonitor();
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
@@ -97,6 +101,7 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
+  private tickedAtMs = performance.now();
   private readonly ticker: NodeJS.Timeout;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -312,11 +317,40 @@ export class Server {
   private tick(): void {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
-    this.statistics.sample(performance.now());
+    this.noteStall();
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
     this.freeDiscarded();
+  }
+
+  /** Samples the rates, and notes for LATENCY when the event loop stood still. */
+  private noteStall(): void {
+    const nowMs = performance.now();
+    this.statistics.sample(nowMs);
+    const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
+    this.tickedAtMs = nowMs;
+    const thresholdMs = this.configuration.integer('latency-monitor-threshold');
+    if (thresholdMs === 0 || lateMs < thresholdMs) return;
+    this.latency.add('event-loop', { timeSeconds: Math.floor(this.clock() / 1000), milliseconds: lateMs });
+  }
+
+  /** A command took long enough for the slow log. */
+  noteSlow(request: Request, connection: Connection, durationUs: number): void {
+    const thresholdUs = this.configuration.integer('slowlog-log-slower-than');
+    if (thresholdUs < 0 || durationUs < thresholdUs) return;
+    const args: string[] = [];
+    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
+    this.slowLog.add(
+      {
+        timeSeconds: Math.floor(this.clock() / 1000),
+        durationUs,
+        args,
+        address: connection.address,
+        clientName: connection.name,
+      },
+      this.configuration.integer('slowlog-max-len'),
+    );
   }
 
   private freeDiscarded(): void {

@@ -42,6 +42,7 @@ export class Statistics {
   /** By the id of a command's row. */
   private calls = new Float64Array(512);
   private rejections = new Float64Array(512);
+  private durationsUs = new Float64Array(512);
 
   countCommand(row: Runnable): void {
     if (row.id >= this.calls.length) this.grow(row.id);
@@ -52,6 +53,11 @@ export class Statistics {
   countRejection(row: Runnable): void {
     if (row.id >= this.calls.length) this.grow(row.id);
     this.rejections[row.id]++;
+  }
+
+  /** How long a command took, of those that are measured. */
+  countDuration(row: Runnable, durationUs: number): void {
+    this.durationsUs[row.id] += durationUs;
   }
 
   countError(code: string): void {
@@ -71,16 +77,17 @@ export class Statistics {
   }
 
   /**
-   * The commands that were called. Durations are not measured: a clock takes 60 ns to read, and most commands take less than
-   * reading it twice would.
+   * The commands that were called. Durations are those of reads that may be slow: a clock takes 60 ns to read, and most commands take
+   * little more than reading it twice would.
    */
   commandStatistics(table: CommandTable): CommandStatistics[] {
     const statistics: CommandStatistics[] = [];
     const add = (row: Runnable): void => {
       const calls = this.calls[row.id] ?? 0;
+      const durationUs = this.durationsUs[row.id] ?? 0;
       const rejected = this.rejections[row.id] ?? 0;
       if (calls === 0 && rejected === 0) return;
-      statistics.push({ name: row.name, calls, durationUs: 0, rejected, failed: 0, percentilesUs: [] });
+      statistics.push({ name: row.name, calls, durationUs, rejected, failed: 0, percentilesUs: [] });
     };
     for (const command of table.commands) {
       if (command.kind !== 'container') add(command);
@@ -103,6 +110,7 @@ export class Statistics {
     this.errors.clear();
     this.calls.fill(0);
     this.rejections.fill(0);
+    this.durationsUs.fill(0);
   }
 
   private grow(id: number): void {
@@ -113,5 +121,6 @@ export class Statistics {
     };
     this.calls = longer(this.calls);
     this.rejections = longer(this.rejections);
+    this.durationsUs = longer(this.durationsUs);
   }
 }
