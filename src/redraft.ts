@@ -114,6 +114,7 @@ export class Redraft {
             maxclients: `${options.maxClients ?? 10_000}`,
             ...options.configuration,
           }),
+          clusterId: identity.clusterId,
           reload: () => machine.reload(),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
@@ -123,6 +124,10 @@ export class Redraft {
           randomSeed: () => randomInt(0x1_0000_0000),
         },
       );
+      machine.onSnapshot = (event) => {
+        if (event === 'began') server?.snapshotBegan();
+        else server?.snapshotEnded(event === 'succeeded');
+      };
       let port: number;
       try {
         port = await server.listen();

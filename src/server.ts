@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -13,6 +13,7 @@ import {
   engineCommands,
   errors,
   type Reply,
+  type Request,
   type Runnable,
   type Session,
 } from '../engine/index.js';
@@ -27,6 +28,7 @@ import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
 import { replies } from './replies.js';
+import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
@@ -42,6 +44,7 @@ export interface ServerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly configuration: Configuration;
+  readonly clusterId: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
@@ -64,6 +67,8 @@ export class Server {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);
   readonly connections = new Map<number, Connection>();
   readonly statistics = new Statistics();
+  readonly slowLog = new SlowLog();
+  readonly latency = new LatencyMonitor();
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
@@ -84,10 +89,14 @@ export class Server {
     lastSeconds: Math.floor(Date.now() / 1000),
     lastSucceeded: true,
     lastDurationSeconds: -1,
+    /** Of the one under way; 0 when there is none. */
+    beganMs: 0,
     count: 0,
   };
   outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
   paused: Pause | undefined;
+  /** 40 hexadecimal digits that name the cluster. */
+  readonly clusterId: string;
   readonly startedMs = Date.now();
 
   private readonly net: NetServer;
@@ -97,6 +106,7 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
+  private tickedAtMs = performance.now();
   private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -110,6 +120,7 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
@@ -312,10 +323,40 @@ export class Server {
   private tick(): void {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
+    this.noteStall();
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
     this.freeDiscarded();
+  }
+
+  /** Samples the rates, and notes for LATENCY when the event loop stood still. */
+  private noteStall(): void {
+    const nowMs = performance.now();
+    this.statistics.sample(nowMs);
+    const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
+    this.tickedAtMs = nowMs;
+    const thresholdMs = this.configuration.integer('latency-monitor-threshold');
+    if (thresholdMs === 0 || lateMs < thresholdMs) return;
+    this.latency.add('event-loop', { timeSeconds: Math.floor(this.clock() / 1000), milliseconds: lateMs });
+  }
+
+  /** A command took long enough for the slow log. */
+  noteSlow(request: Request, connection: Connection, durationUs: number): void {
+    const thresholdUs = this.configuration.integer('slowlog-log-slower-than');
+    if (thresholdUs < 0 || durationUs < thresholdUs) return;
+    const args: string[] = [];
+    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
+    this.slowLog.add(
+      {
+        timeSeconds: Math.floor(this.clock() / 1000),
+        durationUs,
+        args,
+        address: connection.address,
+        clientName: connection.name,
+      },
+      this.configuration.integer('slowlog-max-len'),
+    );
   }
 
   private freeDiscarded(): void {
@@ -360,18 +401,27 @@ export class Server {
   }
 
   async takeSnapshot(): Promise<void> {
-    const began = this.clock();
     try {
       await this.node.takeSnapshot();
-      this.snapshots.lastSucceeded = true;
-      this.snapshots.count++;
-      this.snapshots.lastSeconds = Math.floor(this.clock() / 1000);
-      this.snapshots.lastDurationSeconds = Math.round((this.clock() - began) / 1000);
-      this.engine.keyspace.statistics.changesSinceSnapshot = 0;
     } catch (error) {
       this.snapshots.lastSucceeded = false;
       throw error;
     }
+  }
+
+  /** A snapshot begins, whoever asked for it. */
+  snapshotBegan(): void {
+    this.snapshots.beganMs = this.clock();
+  }
+
+  snapshotEnded(succeeded: boolean): void {
+    const { snapshots } = this;
+    snapshots.lastSucceeded = succeeded;
+    snapshots.lastDurationSeconds = Math.round((this.clock() - snapshots.beganMs) / 1000);
+    snapshots.beganMs = 0;
+    if (!succeeded) return;
+    snapshots.count++;
+    snapshots.lastSeconds = Math.floor(this.clock() / 1000);
   }
 
   shutdown(): void {
@@ -474,12 +524,11 @@ export class Server {
   // ---- counting ----
 
   countCommand(row: Runnable): void {
-    this.statistics.countCommand(row.name);
+    this.statistics.countCommand(row);
   }
 
   /** A command was refused before it ran. */
   countError(error: ErrorReply): void {
-    this.statistics.rejected++;
     this.countErrorReply(error);
   }
 

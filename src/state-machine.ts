@@ -12,6 +12,8 @@ export class EngineStateMachine implements StateMachine {
   engine: Engine;
   /** Set once the program serves; before that entries are replayed for the state alone. */
   replica: Replica | undefined;
+  /** Told of each snapshot that is written, at its begin and its end. */
+  onSnapshot: ((event: 'began' | 'succeeded' | 'failed') => void) | undefined;
   /** Keys that the last installed snapshot held. */
   restoredKeys = 0;
 
@@ -36,15 +38,24 @@ export class EngineStateMachine implements StateMachine {
         `the state stands at index ${cut.index}, the snapshot was asked for at ${metadata.index}`,
       );
     }
+    let succeeded = false;
+    this.onSnapshot?.('began');
+    const { statistics } = this.engine.keyspace;
+    const { changesSinceSnapshot } = statistics;
     try {
       for (;;) {
         const until = this.clock.monotonicMs() + SLICE_MS;
         const bytes = cut.next(() => this.clock.monotonicMs() < until);
-        if (bytes === undefined) return;
+        if (bytes === undefined) {
+          succeeded = true;
+          statistics.changesSinceSnapshot -= changesSinceSnapshot;
+          return;
+        }
         if (bytes.length > 0) yield bytes;
         await this.turn();
       }
     } finally {
+      this.onSnapshot?.(succeeded ? 'succeeded' : 'failed');
       cut.abort();
     }
   }

@@ -1,12 +1,15 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
+import { aclCommands } from './acl.js';
 import { clientCommands } from './clients.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
 import { debugCommands } from './debug.js';
 import { hyperLogLogCommands } from './hyperloglogs.js';
+import { memoryCommands } from './memory.js';
 import { migrateCommands } from './migrate.js';
+import { monitoringCommands } from './monitoring.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -19,5 +22,8 @@ export const programCommands: readonly Command[] = [
   ...clientCommands,
   ...debugCommands,
   ...hyperLogLogCommands,
+  ...memoryCommands,
+  ...monitoringCommands,
+  ...aclCommands,
   commandContainer,
 ];

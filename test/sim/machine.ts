@@ -203,6 +203,7 @@ export class Machine {
         onSoftState: (state) => this.softState(state),
       },
       {
+        clusterId: 'simulated',
         host: this.name,
         port: 7481,
         configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
