@@ -367,6 +367,12 @@ export class Connection implements ReplyTarget {
     }
   }
 
+  /** {@link readLater}, or at once where nothing is to be waited for. */
+  readNowOrLater(step: () => void): void {
+    if (this.idle && this.server.mayReadNow('high')) step();
+    else this.readLater(step);
+  }
+
   /** Leadership may have been lost with the write that a read stands behind. */
   private runOrRefuse(step: () => void): void {
     const refusal = this.server.refuseRead(this.consistency);
