@@ -8,7 +8,8 @@ import type { Protocol } from './transcript.js';
 import { transcriptFiles } from './transcript-files.js';
 
 const usage =
-  'usage: npm run conformance -- [FAMILY…] [--target redraft|redis|HOST:PORT] [--section TEXT] [--resp 2|3] [--failures N]';
+  'usage: npm run conformance -- [FAMILY…] [--target redraft|redis|HOST:PORT] [--section TEXT] [--resp 2|3] [--failures N] [--reload]\n' +
+  '  --reload  before each step the server goes on with the state that its own snapshot restores, its digest checked';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -18,6 +19,7 @@ async function main(): Promise<number> {
       section: { type: 'string' },
       resp: { type: 'string' },
       failures: { type: 'string', default: '20' },
+      reload: { type: 'boolean', default: false },
     },
   });
   if (values.resp !== undefined && values.resp !== '2' && values.resp !== '3')
@@ -25,6 +27,11 @@ async function main(): Promise<number> {
   if (!/^\d+$/.test(values.failures)) throw new Error(`--failures ${values.failures}: expected a number`);
   const files = transcriptFiles(positionals);
   const target = await openTarget(values.target);
+  const reloader = values.reload ? await target.connect() : undefined;
+  const reload = async (): Promise<void> => {
+    const reply = await reloader!.call(['DEBUG', 'RELOAD', 'NOSAVE']);
+    if (reply.type !== 'simple') throw new Error(`DEBUG RELOAD: ${JSON.stringify(reply)}`);
+  };
   let passed = 0;
   let failed = 0;
   let known = 0;
@@ -33,6 +40,7 @@ async function main(): Promise<number> {
     for (const file of files) {
       const result = await runTranscript(file, target.connect, {
         known: exceptions,
+        ...(values.reload ? { betweenSteps: reload } : {}),
         ...(values.section === undefined ? {} : { section: values.section }),
         ...(values.resp === undefined ? {} : { protocol: Number(values.resp) as Protocol }),
       });
@@ -46,6 +54,7 @@ async function main(): Promise<number> {
       console.log(`${basename(file, '.txt')}: ${result.passed} passed, ${result.failed} failed`);
     }
   } finally {
+    reloader?.close();
     await target.stop();
   }
   if (known > 0) console.log(`${known} known differences, explained in conformance/exceptions.txt`);

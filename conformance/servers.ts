@@ -1,6 +1,6 @@
 /** Starts the servers that conformance work needs: the real one, Redraft, or neither when told where one listens. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,13 +125,10 @@ export function startRedis(): Promise<RunningServer> {
   ]);
 }
 
-/** Starts Redraft as its users do: a process of its own, in memory. */
+/** Starts a Redraft in a process of its own, in memory. */
 export function startRedraft(): Promise<RunningServer> {
-  const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
-  if (!existsSync(main)) throw new Error('Redraft is not built: npm run build');
-  return startProcess('redraft', process.execPath, (port, dir) => [
-    ...[main, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--backend', 'memory'],
-  ]);
+  const program = fileURLToPath(new URL('./redraft-process.js', import.meta.url));
+  return startProcess('redraft', process.execPath, (port) => [program, String(port)]);
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Random } from './random.js';
 import type { Reply } from './reply.js';
 import type { Request } from './request.js';
 import type { View } from './view.js';
+import type { WaitableType } from './waiters.js';
 
 export type { Facts } from './command-facts.js';
 
@@ -43,13 +44,16 @@ export interface WriteContext {
   readonly session: Session;
   /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
-  /** Set when a blocked command runs again because this key came into being: it may be served from this key only. */
+  /**
+   * Set when a blocked command runs again because this key came into being: it may be served from this key only. The key is there and
+   * of the type that the command waits for.
+   */
   readonly readyKey: View | undefined;
   /**
-   * Makes the session wait for any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever); the request will run again. A
-   * handler returns its result, at once.
+   * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever);
+   * the request will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
    */
-  block(request: Request, keys: readonly string[], deadlineMs: number): Reply;
+  block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply;
 }
 
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;

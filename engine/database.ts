@@ -133,6 +133,13 @@ export class Database extends Dictionary {
     return this.value(slot, into);
   }
 
+  /** Stores what a command computed, as {@link setString} does, but of encoding raw whatever the bytes. */
+  setRawString(key: View, value: View, keepDeadline = false): Slot {
+    const slot = this.setString(key, value, keepDeadline);
+    if (this.encoding(slot) < Encoding.raw) this.setEncoding(slot, Encoding.raw);
+    return slot;
+  }
+
   /** Stores a string, whatever was there; drops the deadline unless told to keep it. `value` must not be the key's own bytes. */
   setString(key: View, value: View, keepDeadline = false): Slot {
     const slot = this.find(key);

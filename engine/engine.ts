@@ -6,18 +6,18 @@ import type { Session, WriteCommand, WriteContext } from './command.js';
 import { CommandTable, type Runnable } from './command-table.js';
 import { engineCommands } from './commands/index.js';
 import type { Database } from './database.js';
-import type { HashSeed } from './dictionary.js';
+import { ABSENT, type HashSeed } from './dictionary.js';
 import { EntryReader, ItemKind } from './entry.js';
 import { errors } from './errors.js';
 import { type JavaScriptReply, toJavaScript } from './javascript-reply.js';
-import { Keyspace } from './keyspace.js';
+import { type CreationListener, Keyspace } from './keyspace.js';
 import { Random } from './random.js';
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.js';
 import { parseTrusted, Request, RequestBuilder } from './request.js';
 import { defaultSettings, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import { View } from './view.js';
-import { type Waiter, Waiters } from './waiters.js';
+import { type WaitableType, type Waiter, Waiters } from './waiters.js';
 
 /** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
 export const EXPIRED_PER_ENTRY = 200;
@@ -71,7 +71,8 @@ export class Engine {
   private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random };
   /** The entry whose item is at hand: where a request that blocks has its bytes. */
   private item!: EntryReader;
-  private readyKeys: ReadyKey[] = [];
+  /** By database and key, in the order in which they became ready. */
+  private readyKeys = new Map<string, ReadyKey>();
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
   private readonly clock: (() => number) | undefined;
@@ -86,7 +87,7 @@ export class Engine {
       session: { nodeId: 0, startId: 0, counter: 0 },
       inTransaction: false,
       readyKey: undefined,
-      block: (request, keys, deadlineMs) => this.block(request, keys, deadlineMs),
+      block: (request, type, keys, deadlineMs) => this.block(request, type, keys, deadlineMs),
     };
     this.clock = options.clock;
     this.random.seed(options.seed ?? 0, 0);
@@ -109,7 +110,7 @@ export class Engine {
       this.keyspace.position++;
       const reply = this.applyItem(entry, ordinal, listener);
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
-      if (this.readyKeys.length > 0) this.serveWaiters(listener);
+      if (this.readyKeys.size > 0) this.serveWaiters(listener);
     }
     this.appliedIndex = index;
     this.keyspace.writing = false;
@@ -171,9 +172,30 @@ export class Engine {
         }
         return OK;
       }
+      case ItemKind.deleteUnchanged:
+        return this.deleteUnchanged(entry);
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
+  }
+
+  /** Of each key of the item 1 when it is gone now, 0 when it may have changed and stays. */
+  private deleteUnchanged(entry: EntryReader): Reply {
+    const position = entry.buffer.readDoubleLE(entry.bodyStart);
+    parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
+    const database = this.keyspace.database(entry.database);
+    const outcomes: number[] = [];
+    // All are judged before the first is deleted, which marks what it shares a bucket with.
+    for (let i = 0; i < this.request.count; i++) {
+      const key = this.request.view(i);
+      const changed = database.flushedAt > position || this.keyspace.lastWrite(database.id, key) > position;
+      outcomes.push(changed ? 0 : 1);
+    }
+    for (let i = 0; i < outcomes.length; i++) {
+      const key = this.request.view(i);
+      if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key);
+    }
+    return outcomes;
   }
 
   private configure(name: string, text: string): void {
@@ -237,8 +259,9 @@ export class Engine {
   select(request: Request): number | ErrorReply {
     if (request.count !== 2) return errors.wrongArity('select');
     const id = request.int64OrUndefined(1);
-    if (typeof id !== 'number' || Math.abs(id) > 0x7fffffff) return errors.notInteger;
-    return id >= 0 && id < this.keyspace.settings.databases ? id : errors.databaseOutOfRange;
+    if (id === undefined) return errors.notInteger;
+    if (id < -0x80000000 || id > 0x7fffffff) return errors.notInt32;
+    return id >= 0 && id < this.keyspace.settings.databases ? Number(id) : errors.databaseOutOfRange;
   }
 
   // ---- snapshots ----
@@ -257,7 +280,7 @@ export class Engine {
 
   /** Called once the state was filled in from a snapshot. */
   restored(): void {
-    if (this.waiters.size > 0) this.keyspace.onCreated = this.noteReady;
+    if (this.waiters.size > 0) this.keyspace.creationListener = this.creationListener;
   }
 
   // ---- calling in process ----
@@ -313,50 +336,79 @@ export class Engine {
 
   // ---- waiting clients ----
 
-  private block(request: Request, keys: readonly string[], deadlineMs: number): Reply {
-    // A request that runs again stays where it is in the queue.
-    if (this.context.readyKey !== undefined) return BLOCKED;
+  private block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply {
     const { nodeId, startId, counter } = this.context.session;
     this.waiters.add({
       session: { nodeId, startId, counter },
       database: this.item.database,
+      type,
       keys,
       deadlineMs,
       request: Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
     });
-    this.keyspace.onCreated = this.noteReady;
+    this.keyspace.creationListener = this.creationListener;
     return BLOCKED;
   }
 
-  private readonly noteReady = (database: Database, key: View): void => {
-    const text = key.latin1();
-    if (!this.waiters.hasKey(database.id, text)) return;
-    for (const ready of this.readyKeys) if (ready.database === database.id && ready.key === text) return;
-    this.readyKeys.push({ database: database.id, key: text });
+  private readonly creationListener: CreationListener = {
+    created: (database, key, type) => this.noteReady(database.id, key.latin1(), type),
+    swapped: (first, second) => {
+      for (const database of [first, second]) {
+        for (const waiter of this.waiters.all()) {
+          if (waiter.database !== database.id) continue;
+          for (const key of waiter.keys) {
+            const slot = database.find(this.viewOfKey(key));
+            if (slot !== ABSENT && database.type(slot) === waiter.type)
+              this.noteReady(database.id, key, waiter.type);
+          }
+        }
+      }
+    },
   };
+
+  private noteReady(database: number, key: string, type: WaitableType): void {
+    if (this.waiters.hasKey(type, database, key)) this.readyKeys.set(`${database}:${key}`, { database, key });
+  }
+
+  private viewOfKey(key: string): View {
+    const bytes = Buffer.from(key, 'latin1');
+    return new View(bytes, 0, bytes.length);
+  }
 
   /** Serves waiters of keys that came into being, in rounds: a served BLMOVE may make another key ready. */
   private serveWaiters(listener: ApplyListener): void {
-    while (this.readyKeys.length > 0) {
+    while (this.readyKeys.size > 0) {
       const round = this.readyKeys;
-      this.readyKeys = [];
-      for (const { database, key } of round) {
-        for (const waiter of this.waiters.ofKey(database, key)) this.serve(waiter, key, listener);
-      }
+      this.readyKeys = new Map();
+      for (const { database, key } of round.values()) this.serveKey(database, key, listener);
     }
-    if (this.waiters.size === 0) this.keyspace.onCreated = undefined;
+    if (this.waiters.size === 0) this.keyspace.creationListener = undefined;
   }
 
-  private serve(waiter: Waiter, key: string, listener: ApplyListener): void {
+  /** Serves who waits for a key, in order, for as long as the key is there (it may be gone already) and of their type. */
+  private serveKey(databaseId: number, key: string, listener: ApplyListener): void {
+    const view = this.viewOfKey(key);
+    const database = this.keyspace.database(databaseId);
+    for (;;) {
+      const slot = database.find(view);
+      if (slot === ABSENT) return;
+      const waiter = this.waiters.first(database.type(slot) as WaitableType, databaseId, key);
+      if (waiter === undefined) return;
+      const reply = this.retry(waiter, view);
+      if (reply === BLOCKED) throw new Error('a waiting request was not served by the key that it waits for');
+      this.release(waiter, reply, listener);
+    }
+  }
+
+  private retry(waiter: Waiter, readyKey: View): Reply {
     parseTrusted(waiter.request, 0, this.retryRequest);
     const row = this.table.resolve(this.retryRequest);
     if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
-    const bytes = Buffer.from(key, 'latin1');
     this.context.session = waiter.session;
-    this.context.readyKey = new View(bytes, 0, bytes.length);
+    this.context.readyKey = readyKey;
     const reply = this.runWrite(row, this.retryRequest, this.keyspace.database(waiter.database));
     this.context.readyKey = undefined;
-    if (reply !== BLOCKED) this.release(waiter, reply, listener);
+    return reply;
   }
 
   private release(waiter: Waiter, reply: Reply, listener: ApplyListener): void {
@@ -367,7 +419,7 @@ export class Engine {
   /** Drops every waiter unserved: what the first entry of a term does. Their clients get `-UNBLOCKED`. */
   dropWaiters(listener: ApplyListener): void {
     for (const waiter of [...this.waiters.all()]) this.release(waiter, errors.forcedUnblock, listener);
-    this.keyspace.onCreated = undefined;
+    this.keyspace.creationListener = undefined;
   }
 
   // ---- reading ----

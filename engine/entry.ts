@@ -25,6 +25,8 @@ export const ItemKind = {
   configure: 6,
   /** Keys that the leader chose to evict, as a RESP array. */
   evict: 7,
+  /** Keys to delete unless they changed since a position: the position, then the keys as a RESP array. */
+  deleteUnchanged: 8,
 } as const;
 export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
 
@@ -116,6 +118,14 @@ export class EntryBuilder {
   evict(session: Session, database: number, request: Buffer): number {
     const ordinal = this.item(ItemKind.evict, session, database, request.length);
     this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  /** Keys to delete in one database, as one RESP array, but for those that changed behind `position`. */
+  deleteUnchanged(session: Session, database: number, position: number, keys: Buffer): number {
+    const ordinal = this.item(ItemKind.deleteUnchanged, session, database, 8 + keys.length);
+    this.float64(position);
+    this.bytes(keys, 0, keys.length);
     return ordinal;
   }
 

@@ -22,6 +22,11 @@ export class Frequency {
     return (minutesOf(clockSeconds) << 8) | INITIAL;
   }
 
+  /** The word of a key whose counter is known. */
+  withCounter(counter: number, clockSeconds: number): number {
+    return (minutesOf(clockSeconds) << 8) | counter;
+  }
+
   touched(word: number, clockSeconds: number): number {
     const counter = this.decayed(word, clockSeconds);
     const base = Math.max(0, counter - INITIAL);

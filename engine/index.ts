@@ -17,4 +17,5 @@ export { defaultSettings, type Settings } from './settings.js';
 // Snapshots: write with `engine.cut()`, read with `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { Restore, SnapshotError } from './snapshot/restore.js';
+export { selfTest as hyperLogLogSelfTest } from './values/hyperloglog/self-test.js';
 export { View, viewOf } from './view.js';

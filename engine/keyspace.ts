@@ -3,13 +3,14 @@
  */
 import { Database } from './database.js';
 import type { HashSeed } from './dictionary.js';
-import { type Encoding, type TypeName, typeOf } from './encoding.js';
+import { type Encoding, typeOf } from './encoding.js';
 import { Frequency } from './frequency.js';
 import { stableHash } from './hash.js';
 import type { Settings } from './settings.js';
 import { Slab } from './slab.js';
 import type { BigValue } from './values/big-value.js';
 import type { View } from './view.js';
+import type { WaitableType } from './waiters.js';
 
 /** Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC, never a missed change. */
 const MARK_BUCKETS = 1 << 16;
@@ -24,8 +25,13 @@ export interface Statistics {
   changesSinceSnapshot: number;
 }
 
-/** Told when a key of a type that clients can wait for comes into being. */
-export type CreationListener = (database: Database, key: View, type: TypeName) => void;
+/** Told, while clients wait, where that which they wait for may have come into being. */
+export interface CreationListener {
+  /** A key of a type that clients can wait for. */
+  created(database: Database, key: View, type: WaitableType): void;
+  /** SWAPDB: keys that were there before now stand in another database. */
+  swapped(first: Database, second: Database): void;
+}
 
 export class Keyspace {
   readonly slab = new Slab();
@@ -49,8 +55,10 @@ export class Keyspace {
   /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
   countsFrequency = false;
   readonly frequency = new Frequency();
+  /** Told of each changed key while somebody on this node must know exactly: marks are shared by the keys of a bucket. */
+  changeListener: ((databaseId: number, key: View) => void) | undefined;
   /** Set while clients wait for keys. */
-  onCreated: CreationListener | undefined;
+  creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */
   readonly marks = new Float64Array(MARK_BUCKETS);
   private readonly graveyard: (BigValue | Database)[] = [];
@@ -73,6 +81,7 @@ export class Keyspace {
   mark(database: Database, key: View): void {
     this.marks[this.bucket(database.id, key)] = this.position;
     this.statistics.changesSinceSnapshot++;
+    if (this.changeListener !== undefined) this.changeListener(database.id, key);
   }
 
   /** Position of the last write that may have touched `key`, present or not. */
@@ -81,9 +90,9 @@ export class Keyspace {
   }
 
   created(database: Database, key: View, encoding: Encoding): void {
-    if (this.onCreated === undefined) return;
+    if (this.creationListener === undefined) return;
     const type = typeOf(encoding);
-    if (type === 'list' || type === 'zset') this.onCreated(database, key, type);
+    if (type === 'list' || type === 'zset') this.creationListener.created(database, key, type);
   }
 
   /** Empties one database in O(1). Returns how many keys it held. */
@@ -105,6 +114,7 @@ export class Keyspace {
     a.id = second;
     a.flushedAt = this.position;
     b.flushedAt = this.position;
+    this.creationListener?.swapped(b, a);
   }
 
   /** Takes over something that no key holds any more, to be freed by {@link freeDiscarded}. */

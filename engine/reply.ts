@@ -50,9 +50,12 @@ export class ErrorReply {
 /** The null array: `*-1` in RESP2, null in RESP3. */
 export class NullArray {}
 
-/** A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits. */
+/** A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits unless a text says how. */
 export class Double {
-  constructor(readonly value: number) {}
+  constructor(
+    readonly value: number,
+    readonly text?: string,
+  ) {}
 }
 
 /** A boolean: `#t` or `#f` in RESP3, the integers 1 and 0 in RESP2. */

@@ -8,9 +8,14 @@
 import Denque from 'denque';
 import type { Session } from './command.js';
 
+/** What clients can wait for. */
+export type WaitableType = 'list' | 'zset';
+
 export interface Waiter {
   readonly session: Session;
+  /** Number of the database: SWAPDB does not take waiters along. */
   readonly database: number;
+  readonly type: WaitableType;
   /** Latin1; each once. */
   readonly keys: readonly string[];
   /** Logged time in milliseconds at which it gives up; 0: never. */
@@ -20,7 +25,7 @@ export interface Waiter {
 }
 
 const sessionName = (session: Session): string => `${session.nodeId}:${session.startId}:${session.counter}`;
-const keyName = (database: number, key: string): string => `${database}:${key}`;
+const keyName = (type: WaitableType, database: number, key: string): string => `${type}:${database}:${key}`;
 
 /** Sized by the number of connected clients, which is bounded; hence plain Maps. */
 export class Waiters {
@@ -38,10 +43,13 @@ export class Waiters {
     return this.bySession.values();
   }
 
+  /** Adds a waiter, the last in line. A session waits for one request at a time. */
   add(waiter: Waiter): void {
+    const previous = this.ofSession(waiter.session);
+    if (previous !== undefined) this.remove(previous);
     this.bySession.set(sessionName(waiter.session), waiter);
     for (const key of waiter.keys) {
-      const name = keyName(waiter.database, key);
+      const name = keyName(waiter.type, waiter.database, key);
       let queue = this.byKey.get(name);
       if (queue === undefined) {
         queue = new Denque();
@@ -54,8 +62,9 @@ export class Waiters {
 
   remove(waiter: Waiter): void {
     this.bySession.delete(sessionName(waiter.session));
+    if (this.bySession.size === 0) this.earliest = Number.POSITIVE_INFINITY;
     for (const key of waiter.keys) {
-      const name = keyName(waiter.database, key);
+      const name = keyName(waiter.type, waiter.database, key);
       const queue = this.byKey.get(name);
       if (queue === undefined) continue;
       for (let i = 0; i < queue.length; i++) {
@@ -78,13 +87,13 @@ export class Waiters {
     );
   }
 
-  hasKey(database: number, key: string): boolean {
-    return this.byKey.has(keyName(database, key));
+  hasKey(type: WaitableType, database: number, key: string): boolean {
+    return this.byKey.has(keyName(type, database, key));
   }
 
-  /** Who waits for a key, first come first; a copy, so that serving may remove. */
-  ofKey(database: number, key: string): Waiter[] {
-    return this.byKey.get(keyName(database, key))?.toArray() ?? [];
+  /** Who waits longest for a value of a type at a key. */
+  first(type: WaitableType, database: number, key: string): Waiter | undefined {
+    return this.byKey.get(keyName(type, database, key))?.peekFront();
   }
 
   /** The earliest deadline of any waiter, or undefined. May be earlier than the truth, never later. */

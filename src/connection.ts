@@ -62,10 +62,14 @@ export class Connection implements ReplyTarget {
   lastCommand = '';
   commandsProcessed = 0;
 
+  /** EXEC runs a command of the program: nothing may wait. */
+  inExec = false;
   /** A blocking command of this client is in the log or waits in the engine. */
   blocked = false;
   closing = false;
 
+  /** A command of the program has promised its reply. */
+  private awaiting = false;
   private inFlight = 0;
   private waitingReads = 0;
   private stalled = false;
@@ -175,13 +179,13 @@ export class Connection implements ReplyTarget {
     else if (this.replyMode === 'skip') this.replyMode = 'on';
     this.commandsProcessed++;
     if (row instanceof ErrorReply) {
-      this.reject(row);
+      this.reject(row, undefined, request);
       return;
     }
     this.lastCommand = row.name;
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
-      this.reject(replies.noAuth, row);
+      this.reject(replies.noAuth, row, request);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
@@ -203,12 +207,19 @@ export class Connection implements ReplyTarget {
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) return false;
     // The reads before a write must not see it.
     if (row.kind === 'write') return this.waitingReads > 0;
-    return (row as ProgramCommand).handler.ordered && !this.idle;
+    const { handler } = row as ProgramCommand;
+    if (handler.writes === true) return this.waitingReads > 0;
+    return handler.ordered && !this.idle;
   }
 
-  /** Refuses a command before it runs; `row` is undefined when it is none. */
-  private reject(error: ErrorReply, row?: Runnable): void {
+  /** Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so. */
+  private reject(error: ErrorReply, row: Runnable | undefined, request: Request): void {
     if (row !== undefined) this.server.statistics.countRejection(row);
+    if (request.is(0, 'EXEC')) {
+      this.transaction = undefined;
+      this.watched = [];
+      error = replies.execAbortedBecause(error);
+    }
     if (this.transaction !== undefined) this.transaction.failed = true;
     this.server.countError(error);
     this.answer(error);
@@ -216,18 +227,18 @@ export class Connection implements ReplyTarget {
 
   private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.transaction!;
-    if (row.noMulti) {
-      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row);
+    if (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)) {
+      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row, request);
       return;
     }
     // Queueing takes memory, too, whatever the command.
     if (this.server.isLeader && !this.server.eviction.admits()) {
-      this.reject(errors.outOfMemory, row);
+      this.reject(errors.outOfMemory, row, request);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
     if (!transaction.queue(raw ?? this.copyRaw())) {
-      this.reject(errors.outOfMemory, row);
+      this.reject(errors.outOfMemory, row, request);
       return;
     }
     if (row.kind === 'write') transaction.writes = true;
@@ -249,9 +260,9 @@ export class Connection implements ReplyTarget {
 
   private waitFor(promise: Promise<Reply | undefined>): void {
     this.stalled = true;
-    this.blocked = true;
+    this.blocked = this.awaiting = true;
     const done = (reply: Reply | undefined): void => {
-      this.blocked = false;
+      this.blocked = this.awaiting = false;
       if (reply !== undefined) this.answer(reply);
       this.resume();
       this.flush();
@@ -285,8 +296,29 @@ export class Connection implements ReplyTarget {
 
   /** Runs `step` behind the last item or read of this connection. */
   private behindTail(step: () => void): void {
-    if (this.waitingReads > 0) this.server.reads.add(this, step);
+    if (this.waitingReads > 0) this.waitWithReads(step);
     else this.tailEntry!.after(this.tailOrdinal, step);
+  }
+
+  /** Queues a step among the reads of this connection; `drop` is called instead if they are refused, or `step` all the same. */
+  private waitWithReads(step: () => void, drop?: (error: ErrorReply) => void): void {
+    this.waitingReads++;
+    const waited = (): void => {
+      this.waitingReads--;
+      if (this.idle && this.stalled) this.server.resumeSoon(this);
+    };
+    this.server.reads.add(
+      this,
+      () => {
+        waited();
+        step();
+      },
+      (error) => {
+        waited();
+        if (drop === undefined) step();
+        else drop(error);
+      },
+    );
   }
 
   // ---- reads ----
@@ -325,23 +357,34 @@ export class Connection implements ReplyTarget {
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
   readLater(step: () => void): void {
     if (this.inFlight > 0) {
-      this.tailEntry!.after(this.tailOrdinal, step);
-      return;
+      this.tailEntry!.after(this.tailOrdinal, () => this.runOrRefuse(step));
+    } else if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
+      this.readBehindTick(step);
+    } else {
+      this.waitWithReads(step, (error) => this.encode(error));
     }
-    this.waitingReads++;
-    this.server.reads.add(
-      this,
-      () => {
-        this.waitingReads--;
-        step();
-        if (this.idle && this.stalled) this.server.resumeSoon(this);
-      },
-      (error) => {
-        this.waitingReads--;
-        this.encode(error);
-        if (this.idle && this.stalled) this.server.resumeSoon(this);
-      },
-    );
+  }
+
+  /** Leadership may have been lost with the write that a read stands behind. */
+  private runOrRefuse(step: () => void): void {
+    const refusal = this.server.refuseRead(this.consistency);
+    if (refusal === undefined) step();
+    else this.encode(refusal);
+  }
+
+  /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
+  private readBehindTick(step: () => void): void {
+    const { replica } = this.server;
+    const { turn } = replica;
+    // A step runs behind an item. In an empty turn that must not be the write which this client sends next: the read stands before it.
+    if (turn.targets.length === 0) replica.item(undefined, (builder) => builder.forget(this.session));
+    this.tailEntry = turn;
+    this.tailOrdinal = turn.targets.length - 1;
+    this.inFlight++;
+    turn.after(this.tailOrdinal, () => {
+      this.finishItem();
+      this.runOrRefuse(step);
+    });
   }
 
   // ---- writes ----
@@ -349,7 +392,7 @@ export class Connection implements ReplyTarget {
   private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
     const refusal = this.server.refuseWrite(row.denyOutOfMemory);
     if (refusal !== undefined) {
-      this.reject(refusal, row);
+      this.reject(refusal, row, request);
       return;
     }
     const replica = this.server.replica;
@@ -386,7 +429,7 @@ export class Connection implements ReplyTarget {
     const refusal = this.server.refuseWrite(transaction.denyOutOfMemory);
     if (refusal !== undefined) {
       this.server.countError(refusal);
-      return new ErrorReply(`EXECABORT Transaction discarded because of: ${refusal.text}`);
+      return replies.execAbortedBecause(refusal);
     }
     const replica = this.server.replica;
     const target: ReplyTarget = {
@@ -438,6 +481,7 @@ export class Connection implements ReplyTarget {
     if (row instanceof ErrorReply) return row;
     if (row.kind === 'read') return this.server.engine.read(row, request, database, this.server.timeMs);
     if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    this.inExec = true;
     try {
       const reply = (row as ProgramCommand).handler.run(request, this, this.server);
       if (reply instanceof Promise) {
@@ -451,6 +495,8 @@ export class Connection implements ReplyTarget {
     } catch (error) {
       if (error instanceof ErrorReply) return error;
       throw error;
+    } finally {
+      this.inExec = false;
     }
   }
 
@@ -467,8 +513,11 @@ export class Connection implements ReplyTarget {
 
   private finishItem(): void {
     this.inFlight--;
-    if (this.inFlight === 0) this.tailEntry = undefined;
-    this.blocked = false;
+    if (this.inFlight === 0) {
+      this.tailEntry = undefined;
+      // A command that blocks is the last one in flight: those before it do not end its wait.
+      this.blocked = this.awaiting;
+    }
     if (this.stalled) this.server.resumeSoon(this);
   }
 

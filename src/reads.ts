@@ -3,6 +3,7 @@
  * has applied what the round answered.
  */
 import type { ErrorReply } from '../engine/index.js';
+import type { Clock } from '../raft/node/index.js';
 import type { Connection } from './connection.js';
 
 interface Step {
@@ -27,6 +28,7 @@ export class ReadQueue {
     private readonly appliedIndex: () => number,
     private readonly refusal: () => ErrorReply,
     private readonly ran: () => void,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -37,7 +39,7 @@ export class ReadQueue {
     this.collecting.push({ connection, run, drop });
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.clock.afterInput(() => {
       this.scheduled = false;
       this.askRound();
     });

@@ -1,7 +1,6 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { type Engine, type Settings, silentListener } from '../engine/index.js';
-import { type Entry, EntryKind } from '../raft/index.js';
+import type { Settings } from '../engine/index.js';
 import {
   DataDirectory,
   type Durability,
@@ -11,14 +10,14 @@ import {
   type Identity,
   nodeClock,
   noTransport,
-  RaftNode,
+  type RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
 import { Configuration } from './configuration.js';
 import type { Consistency } from './connection.js';
-import { ConsensusNode } from './consensus.js';
 import { createLog, type Log } from './log.js';
-import { Server } from './server.js';
+import type { Server } from './server.js';
+import { startServing } from './serving.js';
 import { EngineStateMachine } from './state-machine.js';
 
 export interface RedraftOptions {
@@ -91,40 +90,22 @@ export class Redraft {
       const machine = new EngineStateMachine(
         { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
         options.settings ?? {},
-        replay,
       );
-      let server: Server | undefined;
-      const consensus = new ConsensusNode();
-      const node = await RaftNode.start({
-        identity,
-        directory,
-        clock: nodeClock,
-        transport: noTransport,
-        random: () => randomInt(2 ** 47) / 2 ** 47,
-        stateMachine: machine,
-        durability: options.durability ?? 'high',
-        snapshotLogBytes: options.snapshotLogBytes,
-        snapshotIntervalMs: options.snapshotIntervalMs,
-        onReadStates: (states) => {
-          for (const { context, index } of states) server?.reads.confirmed(context, index);
+      const { node, server } = await startServing(
+        machine,
+        {
+          identity,
+          directory,
+          clock: nodeClock,
+          transport: noTransport,
+          random: () => randomInt(2 ** 47) / 2 ** 47,
+          durability: options.durability ?? 'high',
+          snapshotLogBytes: options.snapshotLogBytes,
+          snapshotIntervalMs: options.snapshotIntervalMs,
+          onFailure: fail,
+          onNotice: (text) => log.notice(text),
+          onRecovery: options.onRecovery,
         },
-        onReadsDropped: (contexts) => {
-          for (const context of contexts) server?.reads.dropped(context);
-        },
-        onSoftState: (state) => {
-          consensus.noteSoftState(state);
-          if (state.role !== 'leader') server?.replica.abandon();
-        },
-        onMembership: (membership) => consensus.noteMembership(membership),
-        onFailure: fail,
-        onNotice: (text) => log.notice(text),
-        onRecovery: options.onRecovery,
-      });
-      consensus.bind(node);
-      server = new Server(
-        machine.engine,
-        consensus,
-        { nodeId: identity.nodeId, startId: identity.starts, counter: 0 },
         {
           host: options.host ?? '127.0.0.1',
           port: options.port ?? 0,
@@ -139,17 +120,10 @@ export class Redraft {
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',
           log,
+          clock: nodeClock,
+          randomSeed: () => randomInt(0x1_0000_0000),
         },
-        (what, error) =>
-          fail(
-            error instanceof Error ? new Error(`${what}: ${error.stack}`) : new Error(`${what}: ${error}`),
-          ),
       );
-      machine.replica = server.replica;
-      machine.onSnapshot = (event) => {
-        if (event === 'began') server?.snapshotBegan();
-        else server?.snapshotEnded(event === 'succeeded');
-      };
       let port: number;
       try {
         port = await server.listen();
@@ -208,20 +182,4 @@ async function identityFor(directory: DataDirectory | undefined, options: Redraf
   if (directory === undefined) return { ...identity, starts: 1 };
   await directory.establish(identity);
   return directory.countStart();
-}
-
-/** Applies entries for the state alone: at a start, before anybody is served. */
-function replay(engine: Engine, entries: readonly Entry[]): void {
-  for (const { kind, index, payload } of entries) {
-    if (kind === EntryKind.command) {
-      engine.apply(
-        index,
-        Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-        silentListener,
-      );
-    } else {
-      if (kind === EntryKind.noop) engine.dropWaiters(silentListener);
-      engine.appliedIndex = index;
-    }
-  }
 }

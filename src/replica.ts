@@ -13,6 +13,7 @@ import {
   type WatchedKey,
 } from '../engine/index.js';
 import { type Entry, EntryKind } from '../raft/index.js';
+import type { Clock } from '../raft/node/index.js';
 import type { ConsensusNode } from './consensus.js';
 import { replies } from './replies.js';
 
@@ -66,6 +67,8 @@ export class Replica implements ApplyListener {
   private readonly pending = new Map<number, PendingEntry>();
   private applying: PendingEntry | undefined;
   private lastStampMs = 0;
+  /** Monotonic time at which {@link lastStampMs} was set. */
+  private stampedAtMs = 0;
   private flushScheduled = false;
   private pendingBytes = 0;
   /** Keys whose deletion the turn's entry holds already. */
@@ -76,7 +79,7 @@ export class Replica implements ApplyListener {
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
     /** This node's start: its counter is no client's. */
     readonly session: Session,
-    private readonly clock: () => number,
+    private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {}
@@ -151,7 +154,7 @@ export class Replica implements ApplyListener {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
     // After all sockets that are readable now were read: one entry for the turn.
-    setImmediate(() => {
+    this.clock.afterInput(() => {
       this.flushScheduled = false;
       this.flush();
     });
@@ -162,9 +165,8 @@ export class Replica implements ApplyListener {
     const entry = this.collecting;
     if (entry === undefined) return;
     this.collecting = undefined;
+    const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
     this.evictionsInTurn = 0;
-    this.lastStampMs = Math.max(this.lastStampMs, this.clock(), this.engine.keyspace.now);
-    const payload = entry.builder.finish(this.lastStampMs, this.randomSeed(), this.randomSeed());
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);
@@ -175,6 +177,21 @@ export class Replica implements ApplyListener {
     this.pendingBytes += entry.builder.byteLength;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
+  }
+
+  /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
+  private stamp(): number {
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    this.noteStamp(
+      Math.max(this.engine.keyspace.now, this.clock.wallMs(), Math.floor(this.lastStampMs + sinceMs)),
+    );
+    return this.lastStampMs;
+  }
+
+  private noteStamp(stampMs: number): void {
+    if (stampMs <= this.lastStampMs) return;
+    this.lastStampMs = stampMs;
+    this.stampedAtMs = this.clock.monotonicMs();
   }
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
@@ -218,7 +235,6 @@ export class Replica implements ApplyListener {
             ? payload
             : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
           this.engine.apply(entry.index, buffer, this);
-          if (this.applying !== undefined && this.applying.targets.length === 0) this.applying.runSteps(0);
         } else {
           // A term begins: whoever waited was waiting under the old leader.
           if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);
@@ -230,7 +246,7 @@ export class Replica implements ApplyListener {
       }
       this.applying = undefined;
     }
-    this.lastStampMs = Math.max(this.lastStampMs, this.engine.keyspace.now);
+    this.noteStamp(this.engine.keyspace.now);
     this.events.applied();
   }
 

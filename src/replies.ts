@@ -15,6 +15,8 @@ export const replies = {
   watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  execAbortedBecause: (cause: ErrorReply): ErrorReply =>
+    error(`EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`),
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
   helloWithoutAuth: error(
@@ -35,6 +37,19 @@ export const replies = {
   unknownArguments: (subcommand: string, container: string): ErrorReply =>
     error(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`),
   tooManyClients: error('ERR max number of clients reached'),
+
+  migrateKeyAndKeys: error(
+    'ERR When using MIGRATE KEYS option, the key argument must be set to the empty string',
+  ),
+  migrateConnecting: error('IOERR error or timeout connecting to the client'),
+  migrateWriting: error('IOERR error or timeout writing to target instance'),
+  migrateReading: error('IOERR error or timeout reading to target instance'),
+  migrateTarget: (text: string): ErrorReply => error(`ERR Target instance replied with error: ${text}`),
+  /** Redis cannot come to this: it stands still while it migrates. */
+  migrateChanged: (accepted: number, changed: number): ErrorReply =>
+    error(
+      `ERR Target instance took ${accepted} keys, but ${changed} of them changed here meanwhile and were not deleted`,
+    ),
 
   /** The write went into the log of a leader that lost its office: it may or may not take effect. */
   fateUnknown: error(

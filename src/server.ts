@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -17,12 +17,13 @@ import {
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import type { RaftNode } from '../raft/node/index.js';
+import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
 import { Eviction } from './eviction.js';
+import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
@@ -49,6 +50,9 @@ export interface ServerOptions {
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;
+  readonly clock: Clock;
+  /** 32 random bits, to seed what an entry draws at random. */
+  readonly randomSeed: () => number;
   /** A client asked for the end. */
   readonly shutdown: () => void;
 }
@@ -68,6 +72,7 @@ export class Server {
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
+  readonly keyChanges = new KeyChanges(() => this.engine);
   readonly log: Log;
   readonly configuration: Configuration;
   /** Facts about every command, derived from the table when first asked for. */
@@ -101,8 +106,8 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
-  private tickedAtMs = performance.now();
-  private readonly ticker: NodeJS.Timeout;
+  private tickedAtMs: number;
+  private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
 
@@ -119,32 +124,26 @@ export class Server {
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
-    this.replica = new Replica(
-      engine,
-      consensus,
-      session,
-      () => this.clock(),
-      () => randomInt(0x1_0000_0000),
-      {
-        wake: (waiting, reply) => this.wake(waiting, reply),
-        failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
-        adopted: (previous) => this.adopted(previous),
-        applied: () => this.afterApply(),
-      },
-    );
-    this.eviction = new Eviction(this.replica, () => this.isLeader);
+    this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
+      wake: (waiting, reply) => this.wake(waiting, reply),
+      failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      adopted: (previous) => this.adopted(previous),
+      applied: () => this.afterApply(),
+    });
+    this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
     this.eviction.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
       () => this.notLeading(),
       () => this.flushOutputs(),
+      options.clock,
     );
     this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.accept(socket),
+      this.serve(socket),
     );
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
-    this.ticker.unref();
+    this.tickedAtMs = options.clock.monotonicMs();
+    this.ticker = this.armTicker();
   }
 
   /** The consensus node itself, for whoever looks at or administers the cluster. */
@@ -184,7 +183,7 @@ export class Server {
   async close(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.ticker);
+    this.ticker.cancel();
     clearTimeout(this.pauseTimer);
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
     this.replica.flush();
@@ -214,7 +213,8 @@ export class Server {
 
   // ---- clients ----
 
-  private accept(socket: Socket): void {
+  /** Serves a client's connection until it ends. */
+  serve(socket: Socket): void {
     this.statistics.connectionsReceived++;
     socket.on('error', () => socket.destroy());
     if (this.connections.size >= this.maxClients) {
@@ -265,7 +265,7 @@ export class Server {
   }
 
   /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
-  private meetsDueKey(): boolean {
+  meetsDueKey(): boolean {
     const deadline = this.engine.keyspace.nextDeadline;
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
   }
@@ -295,14 +295,14 @@ export class Server {
 
   /** Wall clock, milliseconds since the epoch. */
   clock(): number {
-    return Date.now();
+    return this.options.clock.wallMs();
   }
 
   /** {@link clock}, read once a turn. */
   turnTimeMs(): number {
     if (this.turnMs === 0) {
       this.turnMs = this.clock();
-      setImmediate(() => {
+      this.options.clock.afterInput(() => {
         this.turnMs = 0;
       });
     }
@@ -312,6 +312,13 @@ export class Server {
   /** By which time-to-live replies are reckoned. */
   get timeMs(): number {
     return this.turnTimeMs();
+  }
+
+  private armTicker(): Timer {
+    return this.options.clock.setTimer(TICK_MS, () => {
+      this.ticker = this.armTicker();
+      this.tick();
+    });
   }
 
   private tick(): void {
@@ -326,7 +333,7 @@ export class Server {
 
   /** Samples the rates, and notes for LATENCY when the event loop stood still. */
   private noteStall(): void {
-    const nowMs = performance.now();
+    const nowMs = this.options.clock.monotonicMs();
     this.statistics.sample(nowMs);
     const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
     this.tickedAtMs = nowMs;
@@ -359,9 +366,9 @@ export class Server {
     const step = (): void => {
       this.engine.keyspace.freeDiscarded(FREED_PER_TURN);
       this.freeing = this.engine.keyspace.hasDiscarded;
-      if (this.freeing) setImmediate(step);
+      if (this.freeing) this.options.clock.afterInput(step);
     };
-    setImmediate(step);
+    this.options.clock.afterInput(step);
   }
 
   clockUs(): number {
@@ -429,14 +436,17 @@ export class Server {
     return used;
   }
 
-  /** How many followers have all that was committed; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
+  /** How many followers have all that is committed now. */
+  replicasCaughtUp(commit = this.node.status().commit): number {
+    return this.node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+  }
+
+  /** How many followers have all that was committed when asked; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
   async waitForReplicas(wanted: number, timeoutMs: number): Promise<number> {
     const { commit } = this.node.status();
     const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
     for (;;) {
-      const caughtUp = this.node
-        .status()
-        .peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+      const caughtUp = this.replicasCaughtUp(commit);
       if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
       await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
     }
@@ -487,7 +497,7 @@ export class Server {
 
   /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
   hasOutput(connection: Connection): void {
-    if (this.dirty.push(connection) === 1) setImmediate(() => this.flushOutputs());
+    if (this.dirty.push(connection) === 1) this.options.clock.afterInput(() => this.flushOutputs());
   }
 
   private flushOutputs(): void {
@@ -506,7 +516,7 @@ export class Server {
     this.resuming.push(connection);
     if (this.resumeScheduled) return;
     this.resumeScheduled = true;
-    setImmediate(() => {
+    this.options.clock.afterInput(() => {
       this.resumeScheduled = false;
       for (const resumed of this.resuming.splice(0)) resumed.resume();
     });

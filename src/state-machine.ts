@@ -1,15 +1,12 @@
 /** The engine as the consensus node drives it: applying, cutting snapshots, installing them. */
 import type { HashSeed } from '../engine/dictionary.js';
-import { Engine, Restore, type Settings } from '../engine/index.js';
-import type { Entry, SnapshotMetadata } from '../raft/index.js';
-import type { SnapshotReader, StateMachine } from '../raft/node/index.js';
+import { Engine, Restore, type Settings, silentListener } from '../engine/index.js';
+import { type Entry, EntryKind, type SnapshotMetadata } from '../raft/index.js';
+import { type Clock, nodeClock, type SnapshotReader, type StateMachine } from '../raft/node/index.js';
 import type { Replica } from './replica.js';
 
 /** How long one slice of a snapshot, written or read, may keep the event loop. */
 const SLICE_MS = 2;
-
-/** Lets the event loop take in what has arrived. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class EngineStateMachine implements StateMachine {
   engine: Engine;
@@ -23,13 +20,13 @@ export class EngineStateMachine implements StateMachine {
   constructor(
     private readonly hashSeed: HashSeed,
     private readonly settings: Partial<Settings>,
-    private readonly replay: (engine: Engine, entries: readonly Entry[]) => void,
+    private readonly clock: Clock = nodeClock,
   ) {
     this.engine = new Engine({ hashSeed, settings });
   }
 
   apply(entries: readonly Entry[]): void {
-    if (this.replica === undefined) this.replay(this.engine, entries);
+    if (this.replica === undefined) replay(this.engine, entries);
     else this.replica.apply(entries);
   }
 
@@ -47,15 +44,15 @@ export class EngineStateMachine implements StateMachine {
     const { changesSinceSnapshot } = statistics;
     try {
       for (;;) {
-        const until = performance.now() + SLICE_MS;
-        const bytes = cut.next(() => performance.now() < until);
+        const until = this.clock.monotonicMs() + SLICE_MS;
+        const bytes = cut.next(() => this.clock.monotonicMs() < until);
         if (bytes === undefined) {
           succeeded = true;
           statistics.changesSinceSnapshot -= changesSinceSnapshot;
           return;
         }
         if (bytes.length > 0) yield bytes;
-        await turn();
+        await this.turn();
       }
     } finally {
       this.onSnapshot?.(succeeded ? 'succeeded' : 'failed');
@@ -76,19 +73,39 @@ export class EngineStateMachine implements StateMachine {
 
   async install(reader: SnapshotReader): Promise<void> {
     const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings });
-    let sliceEnds = performance.now() + SLICE_MS;
+    let sliceEnds = this.clock.monotonicMs() + SLICE_MS;
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       // A piece of this size takes well under a slice to take in.
       for (let at = 0; at < bytes.length; at += 32 * 1024) {
         restore.feed(bytes.subarray(at, at + 32 * 1024));
-        if (performance.now() < sliceEnds) continue;
-        await turn();
-        sliceEnds = performance.now() + SLICE_MS;
+        if (this.clock.monotonicMs() < sliceEnds) continue;
+        await this.turn();
+        sliceEnds = this.clock.monotonicMs() + SLICE_MS;
       }
     }
     this.engine = restore.finish();
     this.restoredKeys = restore.keys;
     this.replica?.adopt(this.engine);
+  }
+  /** Lets the event loop take in what has arrived. */
+  private turn(): Promise<void> {
+    return new Promise((resolve) => this.clock.afterInput(resolve));
+  }
+}
+
+/** Applies entries for the state alone: at a start, before anybody is served. */
+function replay(engine: Engine, entries: readonly Entry[]): void {
+  for (const { kind, index, payload } of entries) {
+    if (kind === EntryKind.command) {
+      engine.apply(
+        index,
+        Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+        silentListener,
+      );
+    } else {
+      if (kind === EntryKind.noop) engine.dropWaiters(silentListener);
+      engine.appliedIndex = index;
+    }
   }
 }

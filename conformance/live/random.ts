@@ -1,6 +1,6 @@
 /** Seeded random choices: the same seed gives the same commands on every machine. */
 
-/** A pseudo-random generator (xorshift128+ over 32-bit halves would be more than is needed: this is mulberry32). */
+/** A small pseudo-random generator (mulberry32): quality enough to choose test input, and a seed of one number. */
 export class Random {
   private state: number;
 

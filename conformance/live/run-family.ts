@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadExceptions } from '../exceptions.js';
 import { printCommand } from '../notation.js';
+import { itemsOf, textOf } from '../reply.js';
 import { printLineDifference } from '../run-transcript.js';
 import type { RunningServer } from '../servers.js';
 import type { Protocol } from '../transcript.js';
@@ -104,7 +105,7 @@ async function shrink(
 
 /**
  * Sends a family's commands to both servers, in episodes that each start from an empty keyspace, until so many commands have gone or the first
- * difference is found. The same seed gives the same commands.
+ * difference is found. The same seed gives the same commands. Units with a command of `leaveOut` (lower case) are left out.
  */
 export async function runFamily(
   family: Family,
@@ -113,6 +114,7 @@ export async function runFamily(
   protocol: Protocol,
   seed: number,
   commandsWanted: number,
+  leaveOut: ReadonlySet<string> = new Set(),
 ): Promise<FamilyResult> {
   const player = new EpisodePlayer(reference, target, protocol, family, loadExceptions());
   const result: FamilyResult = { commandCount: 0, knownCount: 0, found: undefined };
@@ -125,15 +127,32 @@ export async function runFamily(
         random,
         Math.min(episodeLength, commandsWanted - result.commandCount),
       );
-      const played = await player.play(units);
+      const kept = units.filter(
+        (unit) => !unit.commands?.some(({ words }) => leaveOut.has(words[0]!.toLowerCase())),
+      );
+      const played = await player.play(kept);
       result.commandCount += Math.max(1, played.commandCount);
       result.knownCount += played.knownCount;
-      if (played.difference) result.found = { ...(await shrink(player, units, played.difference)), episode };
+      if (played.difference) result.found = { ...(await shrink(player, kept, played.difference)), episode };
     }
   } finally {
     player.close();
   }
   return result;
+}
+
+/** The commands that one server has and the other lacks, in lower case, by their COMMAND LIST. */
+export async function commandsMissing(reference: RunningServer, target: RunningServer): Promise<Set<string>> {
+  const list = async (server: RunningServer): Promise<string[]> => {
+    const client = await server.connect();
+    try {
+      return itemsOf(await client.call(['COMMAND', 'LIST'])).map((item) => textOf(item)!.toLowerCase());
+    } finally {
+      client.close();
+    }
+  };
+  const there = new Set(await list(target));
+  return new Set((await list(reference)).filter((name) => !name.includes('|') && !there.has(name)));
 }
 
 /** The units and what differed, as a snippet of a transcript. */

@@ -1,4 +1,5 @@
 /** Everything a client can see of a keyspace, in one comparable text: keys, types, encodings, deadlines, contents. */
+import { withoutCachedCardinality } from '../cached-cardinality.js';
 import type { ReplyClient } from '../client.js';
 import { sorted } from '../matchers.js';
 import { printReply, quote } from '../notation.js';
@@ -26,7 +27,7 @@ const readers: Record<string, (key: string) => string[]> = {
 const hashed = new Set(['hashtable']);
 
 function content(type: string, encoding: string, reply: Reply): string {
-  const canonical = hashed.has(encoding) ? sorted(reply, type === 'hash') : reply;
+  const canonical = hashed.has(encoding) ? sorted(reply, type === 'hash') : withoutCachedCardinality(reply);
   return printReply(canonical).join('\n');
 }
 

@@ -1,17 +1,43 @@
 /** Every command that the engine runs, family by family. */
 import type { Command } from '../command.js';
+import { bitmaps } from './bitmaps.js';
+import { blockingLists } from './blocking-lists.js';
+import { blockingZsets } from './blocking-zsets.js';
+import { dumps } from './dump.js';
+import { geo } from './geo.js';
+import { geoSearches } from './geo-searches.js';
 import { hashes } from './hashes.js';
+import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
+import { longestCommonSubsequences } from './lcs.js';
 import { lists } from './lists.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
+import { sortCommands } from './sort.js';
 import { strings } from './strings.js';
+import { zsetOperations } from './zset-operations.js';
+import { zsetPops } from './zset-pops.js';
+import { zsetRanges } from './zset-ranges.js';
+import { zsets } from './zsets.js';
 
 export const engineCommands: readonly Command[] = [
   ...strings,
+  ...longestCommonSubsequences,
+  ...bitmaps,
+  ...hyperLogLogs,
   ...keyCommands,
+  ...dumps,
   ...lists,
+  ...blockingLists,
   ...hashes,
   ...sets,
   ...setOperations,
+  ...sortCommands,
+  ...zsets,
+  ...geo,
+  ...geoSearches,
+  ...zsetRanges,
+  ...zsetOperations,
+  ...zsetPops,
+  ...blockingZsets,
 ];

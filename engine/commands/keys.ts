@@ -148,8 +148,14 @@ const pexpireat = setsDeadline('PXAT', 'pexpireat');
 
 const inSeconds = (milliseconds: number): number => Math.floor((milliseconds + 500) / 1000);
 
-/** An integer reply for what may be past 2^53. */
-const exact = (value: number): Reply => (Number.isSafeInteger(value) ? value : BigInt(value));
+const INT64_MAX = (1n << 63n) - 1n;
+
+/** An integer reply for what may be past 2^53, where deadlines are no longer exact, and at most the largest there is. */
+function wide(value: number): Reply {
+  if (Number.isSafeInteger(value)) return value;
+  const integer = BigInt(value);
+  return integer > INT64_MAX ? INT64_MAX : integer;
+}
 
 /** -2 for no key, -1 for no deadline, else what `reply` makes of the deadline. */
 function repliesDeadline(reply: (deadline: number, timeMs: number) => number) {
@@ -157,7 +163,7 @@ function repliesDeadline(reply: (deadline: number, timeMs: number) => number) {
     const slot = database.find(request.view(1));
     if (slot === ABSENT) return -2;
     const deadline = database.deadline(slot);
-    return deadline === 0 ? -1 : exact(reply(deadline, context.timeMs));
+    return deadline === 0 ? -1 : wide(reply(deadline, context.timeMs));
   };
 }
 

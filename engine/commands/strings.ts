@@ -2,6 +2,7 @@
 import { read, type WriteContext, write } from '../command.js';
 import type { Database, ReadableDatabase } from '../database.js';
 import { ABSENT, type Slot } from '../dictionary.js';
+import { Encoding } from '../encoding.js';
 import { errors } from '../errors.js';
 import { deadlineFrom, type ExpireUnit } from '../expiration.js';
 import { addInt64, type Int64, negateInt64, parseInt64Bytes } from '../numbers/int64.js';
@@ -306,7 +307,9 @@ function incrbyfloat(request: Request, database: Database): Reply {
   const sum = addLongDouble(start, amount);
   if (sum === undefined || !isFiniteLongDouble(sum)) throw errors.notANumberOrInfinity;
   const text = formatLongDouble(sum);
-  database.setString(key, formattedView(text), true);
+  const stored = database.setString(key, formattedView(text), true);
+  // Redis never takes the result for an integer.
+  if (database.encoding(stored) === Encoding.int) database.setEncoding(stored, Encoding.embstr);
   database.changed(key);
   return text;
 }

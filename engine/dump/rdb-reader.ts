@@ -3,7 +3,7 @@
  * every encoding. Payloads are foreign bytes: each claim is checked before it is believed, and nothing is allocated on a
  * claim that the payload's own size can't back.
  */
-import { parseDoubleLoosely } from '../numbers/double.js';
+import { parseDoubleLoosely, parseLeadingDouble } from '../numbers/double.js';
 import { formatInt64 } from '../numbers/int64.js';
 import { intsetCount, intsetElement, isValidIntset } from '../values/intset.js';
 import { listpackFirst, listpackNext, listpackText, validateListpack } from '../values/listpack.js';
@@ -43,6 +43,9 @@ function corrupt(reason: string): never {
   throw new Corruption(reason);
 }
 
+/** Redis looks at no more of a packed score. */
+const packedScoreSizeMax = 127;
+
 /** LZF at its best makes 264 bytes of 3. */
 const lzfRatioMax = 88;
 
@@ -60,15 +63,15 @@ export function isIntactDump(payload: Buffer, start: number, end: number): boole
  * Reads the value of a payload whose footer {@link isIntactDump} has found right.
  *
  * Never throws on damaged bytes: the failure says what is wrong (RESTORE answers "Bad data format"). Refused besides
- * damage: empty collections, duplicates, NaN scores, types that are none of the five. As in Redis, bytes between value
- * and footer are ignored.
+ * damage: empty collections, duplicates, NaN scores (a packed score that is no number is 0), types that are none of the five. As in Redis, bytes between value
+ * and footer are ignored, and a value that claims more than there is before the footer is read into it.
  *
  * On restoring, Redis 7.0 keeps a listpack or ziplist packed by its count of entries alone (a member may be longer than
  * the configured value size), a zipmap and every big form by count and sizes.
  */
 export function readDump(payload: Buffer, start: number, end: number): DumpValue | DumpFailure {
   try {
-    return new RdbReader(payload, start, end - footerSize).value();
+    return new RdbReader(payload, start, end).value();
   } catch (error) {
     if (error instanceof Corruption) return { kind: 'corrupt', reason: error.message };
     throw error;
@@ -162,7 +165,7 @@ class RdbReader {
     const scores: number[] = [];
     for (let i = 0; i < texts.length; i += 2) {
       members.push(texts[i]!);
-      scores.push(texts[i + 1]! === '' ? NaN : parseDoubleLoosely(texts[i + 1]!));
+      scores.push(parseLeadingDouble(texts[i + 1]!.slice(0, packedScoreSizeMax)));
     }
     return this.zset(rdbType, members, scores);
   }

@@ -2,8 +2,10 @@
  * Writes DUMP payloads as redis-server 7.0.15 does (RDB version 10): a real server RESTOREs them, and for values whose
  * inner order Redis defines (strings, lists, packed forms, sorted sets) the bytes are the same.
  */
+import { errors } from '../errors.js';
 import { parseInt64Bytes } from '../numbers/int64.js';
 import { ListpackBuilder } from '../values/listpack-builder.js';
+import type { View } from '../view.js';
 import { writeCrc64 } from './crc64.js';
 import { compressLzf } from './lzf.js';
 import { footerSize, QuicklistContainer, RdbType, rdbVersion, StringEncoding } from './rdb-types.js';
@@ -15,6 +17,11 @@ const integerTextMax = 11;
 /** What a quicklist node may grow to (list-max-listpack-size -2), and what Redis adds to an element to estimate. */
 const nodeSizeMax = 8192;
 const nodeSizeSlack = 8;
+
+/** No payload grows beyond this; no server's limit on a request would let it in again. */
+const payloadSizeMax = 2 ** 31;
+/** What type, encoding and two lengths take before a compressed stream, at most. */
+const compressedHeaderMax = 1 + 9 + 9;
 
 /** Builds one payload: a type byte, the pieces of the value, {@link finish}. */
 export class RdbWriter {
@@ -29,7 +36,8 @@ export class RdbWriter {
   private reserve(size: number): void {
     const needed = this.end + size;
     if (needed <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    if (needed > payloadSizeMax) throw errors.dumpTooLarge;
+    const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.buffer.length * 2, payloadSizeMax)));
     this.buffer.copy(grown, 0, 0, this.end);
     this.buffer = grown;
   }
@@ -72,9 +80,11 @@ export class RdbWriter {
     return this;
   }
 
-  /** {@link bytes} of a latin1 string. */
-  text(text: string): this {
-    const bytes = Buffer.from(text, 'latin1');
+  /** {@link bytes} of an element of a value; strings are latin1. */
+  element(element: View | string): this {
+    if (typeof element !== 'string')
+      return this.bytes(element.buffer, element.start, element.end - element.start);
+    const bytes = Buffer.from(element, 'latin1');
     return this.bytes(bytes, 0, bytes.length);
   }
 
@@ -98,15 +108,15 @@ export class RdbWriter {
   }
 
   private compressed(source: Buffer, start: number, length: number): boolean {
-    // Compression must save 4 bytes at least. The sizes that precede the stream are known only afterwards.
+    // Compression must save 4 bytes at least. The sizes that precede the stream are known only afterwards: it is moved then.
     const limit = length - 4;
-    const stream = Buffer.allocUnsafe(limit + 1);
-    const size = compressLzf(source, start, length, stream, 0, limit);
+    this.reserve(compressedHeaderMax + limit + 1);
+    const at = this.end + compressedHeaderMax;
+    const size = compressLzf(source, start, length, this.buffer, at, limit);
     if (size === 0) return false;
-    this.reserve(1);
     this.buffer[this.end++] = 0xc0 | StringEncoding.lzf;
-    this.length(size).length(length).reserve(size);
-    stream.copy(this.buffer, this.end, 0, size);
+    this.length(size).length(length);
+    this.buffer.copyWithin(this.end, at, at + size);
     this.end += size;
     return true;
   }
@@ -145,10 +155,10 @@ export function dumpPacked(type: number, source: Buffer, start: number, length: 
 export function dumpTexts(
   type: typeof RdbType.set | typeof RdbType.hash,
   count: number,
-  texts: Iterable<string>,
+  elements: Iterable<View | string>,
 ): Buffer {
   const writer = new RdbWriter(type).length(type === RdbType.hash ? count / 2 : count);
-  for (const text of texts) writer.text(text);
+  for (const element of elements) writer.element(element);
   return writer.finish();
 }
 
@@ -158,10 +168,10 @@ export function dumpTexts(
  */
 export function dumpSortedSet(
   count: number,
-  descending: Iterable<readonly [member: string, score: number]>,
+  descending: Iterable<readonly [member: View | string, score: number]>,
 ): Buffer {
   const writer = new RdbWriter(RdbType.zset2).length(count);
-  for (const [member, score] of descending) writer.text(member).double(score);
+  for (const [member, score] of descending) writer.element(member).double(score);
   return writer.finish();
 }
 
@@ -173,12 +183,13 @@ export function dumpListpacks(nodes: readonly Buffer[]): Buffer {
 }
 
 /** Payload of a list, packed into nodes as repeated RPUSH packs them in Redis: up to 8 KB each. */
-export function dumpList(items: Iterable<string>): Buffer {
+export function dumpList(items: Iterable<View | string>): Buffer {
   const nodes: Buffer[] = [];
   const node = new ListpackBuilder(nodeSizeMax);
   for (const item of items) {
     if (node.count > 0 && node.size + item.length + nodeSizeSlack > nodeSizeMax) nodes.push(node.take());
-    node.appendText(item);
+    if (typeof item === 'string') node.appendText(item);
+    else node.appendBytes(item.buffer, item.start, item.length);
   }
   if (node.count > 0) nodes.push(node.take());
   return dumpListpacks(nodes);

@@ -44,10 +44,26 @@ export function roundBinary(
   return { mantissa: shiftRightRounded(mantissa, shift, sticky), exponent: exponent + shift };
 }
 
-/** The exact mantissa and exponent of the digits of a hexadecimal float (no exponent part). */
-export function hexadecimalDigits(digits: string): BinaryValue {
-  const point = digits.indexOf('.');
-  if (point < 0) return { mantissa: BigInt(`0x${digits}`), exponent: 0 };
-  const fraction = digits.slice(point + 1);
-  return { mantissa: BigInt(`0x0${digits.slice(0, point)}${fraction}`), exponent: -4 * fraction.length };
+/** More hexadecimal digits than any rounding to a double or long double, subnormals included, can need. */
+const hexadecimalDigitsMax = 8192;
+
+/**
+ * Mantissa and exponent of the digits of a hexadecimal float (no exponent part). Exact up to 8192 significant digits; what
+ * follows is told by the last bit only, which is all that rounding needs.
+ */
+export function hexadecimalDigits(text: string): BinaryValue {
+  const point = text.indexOf('.');
+  let digits = point < 0 ? text : text.slice(0, point) + text.slice(point + 1);
+  let exponent = point < 0 ? 0 : -4 * (text.length - point - 1);
+  let first = 0;
+  while (digits.charCodeAt(first) === 0x30) first++;
+  digits = digits.slice(first);
+  if (digits.length === 0) return { mantissa: 0n, exponent: 0 };
+  if (digits.length > hexadecimalDigitsMax) {
+    const rest = digits.slice(hexadecimalDigitsMax);
+    exponent += 4 * rest.length;
+    digits = digits.slice(0, hexadecimalDigitsMax) + (/[^0]/.test(rest) ? '1' : '0');
+    exponent -= 4;
+  }
+  return { mantissa: BigInt(`0x${digits}`), exponent };
 }

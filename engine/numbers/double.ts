@@ -110,6 +110,11 @@ export function parseDoubleLoosely(text: string, at = 0): number {
   return floatValue(text, scanned);
 }
 
+/** What C's strtod makes of the number at the start of a text, whatever follows it; 0 when there is none. */
+export function parseLeadingDouble(text: string): number {
+  return floatValue(text, scanFloat(text, 0));
+}
+
 /**
  * Whether SORT refuses a number that {@link parseDoubleLoosely} takes because strtod sets ERANGE for it: it
  * overflows, or is so small that a double can't hold it exactly.
@@ -130,15 +135,20 @@ function isExactSubnormal(text: string, scanned: FloatSyntax, value: number): bo
     if (exponent >= -1074) return true;
     return exponent > -1e6 && digits.mantissa % (1n << BigInt(-1074 - exponent)) === 0n;
   }
-  // An exact subnormal has at most 767 significant digits; compare the literal with the value's exact digits.
+  // Compare the literal with the value's exact digits, of which a subnormal has at most 767.
   const literal = text.slice(scanned.from, scanned.digitsEnd);
   const point = literal.indexOf('.');
-  const fraction = point < 0 ? '' : literal.slice(point + 1);
-  const units = BigInt((point < 0 ? literal : literal.slice(0, point)) + fraction || '0');
-  const scale = exponentOf(text, scanned) - fraction.length;
+  const fractionLength = point < 0 ? 0 : literal.length - point - 1;
+  const digits = point < 0 ? literal : literal.slice(0, point) + literal.slice(point + 1);
+  const significant = trimZeros(digits);
+  let first = 0;
+  while (significant.charCodeAt(first) === 0x30) first++;
+  if (significant.length - first > 767) return false;
+  // literal = units * 10^scale, scale below 0 here; value = steps * 2^-1074.
+  const scale = exponentOf(text, scanned) - fractionLength + digits.length - significant.length;
+  if (scale < -2_000) return false;
+  const units = BigInt(significant.slice(first));
   const steps = BigInt(value / 5e-324);
-  // value = steps * 2^-1074, literal = units * 10^scale with scale < 0 here.
-  if (scale < -20_000) return false;
   return units << 1074n === steps * 10n ** BigInt(-scale);
 }
 

@@ -217,12 +217,18 @@ export class Cut {
   }
 
   private writeWaiter(waiter: Waiter, place: number): void {
-    const { session, database, deadlineMs, request, keys } = waiter;
+    const { session, database, deadlineMs, type, request, keys } = waiter;
     const numbers = [session.nodeId, session.startId, session.counter, database, deadlineMs];
     this.fingerprint.begin(RecordKind.waiter).number(place);
     for (const number of numbers) this.fingerprint.number(number);
-    this.fingerprint.bytes(request, 0, request.length).end();
-    this.record([RecordKind.waiter, ...numbers, request, ...keys.map((key) => Buffer.from(key, 'latin1'))]);
+    this.fingerprint.text(type).bytes(request, 0, request.length).end();
+    this.record([
+      RecordKind.waiter,
+      ...numbers,
+      type,
+      request,
+      ...keys.map((key) => Buffer.from(key, 'latin1')),
+    ]);
   }
 
   private batchFor(kind: number, owner: number): unknown[] {

@@ -6,7 +6,7 @@
  *     [keys, database, (slot, key, encoding, deadline, value | [object, size]) ...]
  *     [pieces, object, (at, first, second) ...]          behind the key that owns the object
  *     [marks, (bucket, position) ...]                    last writes, for WATCH
- *     [waiter, node id, start id, counter, database, deadline, request, key ...]      in order of arrival
+ *     [waiter, node id, start id, counter, database, deadline, type, request, key ...]      in order of arrival
  *     [footer, records before it, digest]
  *
  * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their

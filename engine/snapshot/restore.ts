@@ -241,16 +241,18 @@ export class Restore {
   }
 
   private takeWaiter(items: unknown[]): void {
-    const [, nodeId, startId, counter, database, deadlineMs, request, ...keys] = items;
+    const [, nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items;
+    this.check(type === 'list' || type === 'zset', 'waits for no type');
     const numbers = [nodeId, startId, counter, database, deadlineMs].map((item) => this.number(item));
     const bytes = Buffer.from(this.bytes(request));
     this.fingerprint.begin(RecordKind.waiter).number(this.waiterPlace++);
     for (const number of numbers) this.fingerprint.number(number);
-    this.fingerprint.bytes(bytes, 0, bytes.length).end();
+    this.fingerprint.text(type).bytes(bytes, 0, bytes.length).end();
     this.engine.waiters.add({
       session: { nodeId: numbers[0], startId: numbers[1], counter: numbers[2] },
       database: numbers[3],
       deadlineMs: numbers[4],
+      type,
       request: bytes,
       keys: keys.map((key) => this.bytes(key).latin1Slice()),
     });

@@ -131,6 +131,13 @@ export function createList(database: Database, key: View, willBeBig: boolean): S
     : database.create(key, Encoding.packedList, empty);
 }
 
+/** Puts a list of no elements yet in place of whatever a key holds, without a deadline: the caller pushes some at once. */
+export function replaceByList(database: Database, slot: Slot): Slot {
+  database.replace(slot, Encoding.packedList, empty);
+  if (database.deadline(slot) !== 0) database.setDeadline(slot, 0);
+  return slot;
+}
+
 /** The slot of the list, created if absent and turned into its big form if `size` more bytes of elements will not go into the packed one. */
 function makeRoom(database: Database, key: View, slot: Slot, size: number): Slot {
   if (slot === ABSENT) return createList(database, key, listpackEmptySize + size > PACKED_LIST_BYTES);

@@ -4,6 +4,7 @@ import type { Keyspace } from '../keyspace.js';
 import type { BigValue, ValueRestorer } from './big-value.js';
 import { LargeString } from './large-string.js';
 import { Quicklist } from './quicklist.js';
+import { ScoredTable } from './scored-table.js';
 import { Table } from './table.js';
 
 /** A restorer for a value of `size` elements or bytes (as its walk said). Throws for an encoding that has no big values. */
@@ -14,6 +15,8 @@ export function restorerFor(encoding: Encoding, keyspace: Keyspace, size: number
     case Encoding.setTable:
     case Encoding.hashTable:
       return Table.restorer(keyspace, size);
+    case Encoding.skiplist:
+      return ScoredTable.restorer(keyspace, size);
     case Encoding.quicklist:
       return Quicklist.restorer(keyspace.slab, size);
     default:

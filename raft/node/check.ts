@@ -158,7 +158,7 @@ async function checkLog(
   if (unborn !== undefined) notices.push(`${unborn} was never finished: a start will remove it`);
   if (strays.length > 0)
     notices.push(`${strays.length} segments are left from a compaction: a start will remove them`);
-  if (scan.segments.length === 0 && problem === undefined && identity.starts > 0)
+  if (scan.segments.length === 0 && problem === undefined && identity.logFounded)
     damages.push('the log is gone');
   const none = { firstIndex: 0, lastIndex: 0, firstTerm: 0, lastTerm: 0 };
   const segments = scan.segments.map((segment) => ({

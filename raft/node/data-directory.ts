@@ -54,9 +54,18 @@ export class DataDirectory {
   }
 
   /** Notes durably that a process starts here. Returns the identity with the new count. */
-  async countStart(): Promise<Identity> {
+  countStart(): Promise<Identity> {
+    return this.change((identity) => ({ ...identity, starts: identity.starts + 1 }));
+  }
+
+  /** Notes durably that the log exists: should it be missing at a later start, that start is refused. */
+  async noteLogFounded(): Promise<void> {
+    if (this.held?.logFounded === false) await this.change((identity) => ({ ...identity, logFounded: true }));
+  }
+
+  private async change(change: (identity: Identity) => Identity): Promise<Identity> {
     if (this.held === undefined) throw new Error(`${this.path} has no identity yet`);
-    const identity = { ...this.held, starts: this.held.starts + 1 };
+    const identity = change(this.held);
     await writeIdentity(this.disk, this.path, identity);
     this.held = identity;
     return identity;

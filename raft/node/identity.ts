@@ -19,6 +19,8 @@ export interface Identity {
   readonly salt: number;
   /** The membership before the first entry: a founder names itself, a joiner nobody. */
   readonly initialMembership: Membership;
+  /** Whether the log was founded: from then on it must be there. */
+  readonly logFounded: boolean;
   /** How often a process has started on this directory; part of what makes its sessions' names unique. */
   readonly starts: number;
 }
@@ -34,7 +36,14 @@ export function drawClusterId(): string {
 
 /** The identity of a node that has none yet, to be stored by `writeIdentity`. */
 export function drawIdentity(clusterId: string, nodeId: NodeId, initialMembership: Membership): Identity {
-  return { clusterId, nodeId, salt: randomBytes(4).readUInt32LE(0), initialMembership, starts: 0 };
+  return {
+    clusterId,
+    nodeId,
+    salt: randomBytes(4).readUInt32LE(0),
+    initialMembership,
+    logFounded: false,
+    starts: 0,
+  };
 }
 
 /**
@@ -62,14 +71,15 @@ export async function readIdentity(disk: Disk, directory: string): Promise<Ident
     const message = `${file} has format ${String(value.format)}; this release reads format ${identityFormat}: use the release that wrote it`;
     throw new StorageError('identity', message, file);
   }
-  const { clusterId, nodeId, salt, initialMembership, starts } = value;
+  const { clusterId, nodeId, salt, initialMembership, logFounded, starts } = value;
   if (typeof clusterId !== 'string' || !/^[0-9a-f]{32}$/.test(clusterId))
     throw malformed(file, 'clusterId is wrong');
   if (!isCount(nodeId) || nodeId === 0) throw malformed(file, 'nodeId is wrong');
   if (!isCount(salt) || salt > 0xffffffff) throw malformed(file, 'salt is wrong');
+  if (typeof logFounded !== 'boolean') throw malformed(file, 'logFounded is wrong');
   if (!isCount(starts)) throw malformed(file, 'starts is wrong');
   if (!isMembership(initialMembership)) throw malformed(file, 'initialMembership is wrong');
-  return { clusterId, nodeId, salt, initialMembership, starts };
+  return { clusterId, nodeId, salt, initialMembership, logFounded, starts };
 }
 
 /** Stores an identity so that a crash leaves the old one or the new one. */

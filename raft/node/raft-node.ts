@@ -14,102 +14,20 @@ import {
   type NodeId,
   type Proposed,
   Raft,
-  type ReadState,
   type Ready,
   type SnapshotMessage,
   type SnapshotMetadata,
-  type SoftState,
   type Status,
 } from '../index.js';
-import type { Clock, Timer } from './clock.js';
-import type { DataDirectory } from './data-directory.js';
+import type { Timer } from './clock.js';
 import type { StorageError } from './errors.js';
-import type { Identity } from './identity.js';
-import { logDirectory, snapshotDirectory } from './layout.js';
-import { MemoryLog } from './memory-log.js';
 import type { NodeLog } from './node-log.js';
-import {
-  FileSnapshotStore,
-  MemorySnapshotStore,
-  type SnapshotReader,
-  type SnapshotStore,
-} from './snapshot-store.js';
+import type { RaftNodeOptions, Recovered } from './node-options.js';
+import { openStorage } from './node-storage.js';
+import type { SnapshotReader, SnapshotStore } from './snapshot-store.js';
+import { SnapshotTransfers } from './snapshot-transfers.js';
 import { Snapshotter } from './snapshotter.js';
-import type { Transport } from './transport.js';
 import { type Durability, Wal } from './wal.js';
-
-/** What the log drives. */
-export interface StateMachine {
-  /** Takes committed entries of every kind, in order, each once. Must not throw: an entry that cannot be applied ends the node. */
-  apply(entries: readonly Entry[]): void;
-  /** Freezes the state as it is now, at `metadata.index`, and gives its bytes bit by bit. */
-  cut(metadata: SnapshotMetadata): AsyncIterable<Uint8Array>;
-  /** Replaces the whole state by that of a snapshot. */
-  install(reader: SnapshotReader): Promise<void>;
-}
-
-export interface RaftNodeOptions {
-  /** Who this node is. */
-  readonly identity: Identity;
-  /** Where its files are; without one it keeps everything in memory. */
-  readonly directory?: DataDirectory;
-  readonly clock: Clock;
-  readonly transport: Transport;
-  /** Numbers in [0, 1), for election timeouts. */
-  readonly random: () => number;
-  readonly stateMachine: StateMachine;
-  readonly durability: Durability;
-  /** Unit of the core's time. Default 25. */
-  readonly tickMs?: number;
-  /** A follower campaigns after more than this and at most twice this without a leader. Default 500. */
-  readonly electionTimeoutMs?: number;
-  /** Default 100. */
-  readonly heartbeatMs?: number;
-  /** A snapshot is taken when this many bytes of log have been applied since the last one. Default 128 MiB. */
-  readonly snapshotLogBytes?: number;
-  /** A snapshot is taken this long after the last one, if anything was applied since. Default: only by bytes. */
-  readonly snapshotIntervalMs?: number;
-  /** Log that is kept behind a snapshot for followers that lag. Default 64 MiB. */
-  readonly logTailBytes?: number;
-  /** Segments of the log; for tests. */
-  readonly segmentBytes?: number;
-  /** All reads asked under `context` may be answered once `index` is applied (it is, unless a snapshot is being installed). */
-  readonly onReadStates?: (states: readonly ReadState[]) => void;
-  /** These will never be answered: ask again or say so. */
-  readonly onReadsDropped?: (contexts: readonly number[]) => void;
-  /** Role, leader or term changed. */
-  readonly onSoftState?: (state: SoftState) => void;
-  /** The membership in force changed (it may not be committed yet). */
-  readonly onMembership?: (membership: Membership) => void;
-  /** The node must stop: its disk failed, or it found proof of a broken invariant. It has fallen silent already. */
-  readonly onFailure: (error: Error) => void;
-  /** One line for the operator. */
-  readonly onNotice?: (text: string) => void;
-  readonly onRecovery?: (progress: RecoveryProgress) => void;
-  /** A snapshot that is received from or sent to a peer. */
-  readonly onTransfer?: (progress: TransferProgress) => void;
-}
-
-export interface RecoveryProgress {
-  readonly phase: 'log' | 'snapshot' | 'replay';
-  /** Bytes of the log or the snapshot, entries of the replay. */
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface TransferProgress {
-  readonly direction: 'in' | 'out';
-  readonly peer: NodeId;
-  readonly bytes: number;
-  readonly bytesTotal: number;
-}
-
-export interface Recovered {
-  readonly snapshotIndex: number;
-  readonly snapshotBytes: number;
-  /** Entries that were replayed on top of it. */
-  readonly entries: number;
-}
 
 /** A Ready whose write is not durable yet. */
 interface Outstanding {
@@ -125,6 +43,7 @@ export class RaftNode {
   private readonly raft: Raft;
   private readonly tickMs: number;
   private readonly snapshotter: Snapshotter;
+  private readonly transfers: SnapshotTransfers;
   private outstanding: Outstanding[] = [];
   private isScheduled = false;
   private isWorking = false;
@@ -136,12 +55,11 @@ export class RaftNode {
   private membership: Membership;
   private appliedIndex: number;
   private appliedWaiters: { index: number; resolve: () => void }[] = [];
-  private receiving = false;
   private isInstalling = false;
   private lastAppended: number;
   private appliedTerm: number;
   private ticks = 0;
-  /** Woken when no write is under way, and when the node fails. */
+  /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
   private wakeFailed!: () => void;
   private readonly whenFailed = new Promise<void>((resolve) => {
@@ -198,6 +116,17 @@ export class RaftNode {
       isVolatile: options.directory === undefined,
       onNotice: (text) => options.onNotice?.(text),
     });
+    this.transfers = new SnapshotTransfers({
+      transport: options.transport,
+      snapshots,
+      snapshotter: this.snapshotter,
+      isRunning: () => this.isRunning,
+      position: () => this.raft.status(),
+      step: (message) => this.guard(() => this.raft.step(message)),
+      report: (to, isTaken) => this.guard(() => this.raft.reportSnapshot(to, isTaken)),
+      onTransfer: options.onTransfer,
+      onNotice: options.onNotice,
+    });
   }
 
   /**
@@ -212,10 +141,10 @@ export class RaftNode {
       await node.restore(snapshots);
       options.transport.start({
         onMessages: (messages) => node.receive(messages),
-        onSnapshot: (message, data, dataBytes) => node.receiveSnapshot(message, data, dataBytes),
+        onSnapshot: (message, data, dataBytes) => node.transfers.receive(message, data, dataBytes),
         onUnreachable: (to) => node.guard(() => node.raft.reportUnreachable(to)),
       });
-      options.transport.setMembers(node.membership.members);
+      options.transport.setMembership(node.membership);
       await node.replay();
       node.armTick();
       node.snapshotter.start();
@@ -231,37 +160,14 @@ export class RaftNode {
   private static async open(
     options: RaftNodeOptions,
   ): Promise<{ snapshots: SnapshotStore; log: NodeLog; node: RaftNode }> {
-    const { identity, directory, clock } = options;
-    const initial: SnapshotMetadata = { index: 0, term: 0, membership: identity.initialMembership };
     let node: RaftNode | undefined;
-    if (directory === undefined) {
-      const snapshots = new MemorySnapshotStore();
-      const log = new MemoryLog(initial);
-      return { snapshots, log, node: new RaftNode(options, log, snapshots) };
-    }
-    const { disk, path } = directory;
-    const snapshots = await FileSnapshotStore.open(disk, snapshotDirectory(path), options.onNotice);
-    let failure: Error | undefined;
-    const log = await Wal.open({
-      disk,
-      clock,
-      directory: logDirectory(path),
-      clusterId: identity.clusterId,
-      nodeId: identity.nodeId,
-      salt: identity.salt,
-      durability: options.durability,
-      snapshot: snapshots.latest()?.metadata ?? initial,
-      mustExist: identity.starts > 1,
-      onFailure: (error) => {
-        if (node === undefined) failure = error;
-        else node.fail(error);
-      },
-      onNotice: options.onNotice,
-      onProgress: (done, total) => options.onRecovery?.({ phase: 'log', done, total }),
-      segmentBytes: options.segmentBytes,
+    let early: Error | undefined;
+    const { log, snapshots } = await openStorage(options, (error) => {
+      if (node === undefined) early = error;
+      else node.fail(error);
     });
-    if (failure !== undefined) throw failure;
     try {
+      if (early !== undefined) throw early;
       node = new RaftNode(options, log, snapshots);
     } catch (error) {
       await log.close();
@@ -271,6 +177,11 @@ export class RaftNode {
   }
 
   // What the program asks
+
+  /** Whether it neither failed nor was stopped. */
+  get isRunning(): boolean {
+    return !this.isStopped && this.failed === undefined;
+  }
 
   get id(): NodeId {
     return this.options.identity.nodeId;
@@ -311,7 +222,7 @@ export class RaftNode {
    * @returns where it will stand if it commits; undefined if this node does not lead or is stopping
    */
   propose(payload: Uint8Array): Proposed | undefined {
-    if (this.isStopped) return undefined;
+    if (!this.isRunning) return undefined;
     const proposed = this.raft.propose(payload);
     if (proposed !== undefined) this.schedule();
     return proposed;
@@ -319,7 +230,7 @@ export class RaftNode {
 
   /** @returns where the change stands if it commits, or why it was refused */
   proposeMembership(change: MembershipChange): Proposed | { readonly refused: MembershipRefusal } {
-    if (this.isStopped) return { refused: 'not-leader' };
+    if (!this.isRunning) return { refused: 'not-leader' };
     const result = this.raft.proposeMembership(change);
     this.schedule();
     return result;
@@ -331,7 +242,7 @@ export class RaftNode {
    * @returns the context under which `onReadStates` or `onReadsDropped` will answer; undefined if no leader is known
    */
   readIndex(): number | undefined {
-    if (this.isStopped) return undefined;
+    if (!this.isRunning) return undefined;
     const context = this.nextContext++;
     if (!this.raft.readIndex(context)) return undefined;
     this.schedule();
@@ -340,7 +251,7 @@ export class RaftNode {
 
   /** @returns false if this node does not lead or `to` is not another voter */
   transferLeadership(to: NodeId): boolean {
-    const isUnderWay = !this.isStopped && this.raft.transferLeadership(to);
+    const isUnderWay = this.isRunning && this.raft.transferLeadership(to);
     this.schedule();
     return isUnderWay;
   }
@@ -380,7 +291,8 @@ export class RaftNode {
   async stop(): Promise<void> {
     if (this.isStopped) return;
     this.work();
-    while (this.outstanding.length > 0 && this.failed === undefined) {
+    const last = this.outstanding.at(-1)?.sequence ?? 0;
+    while ((this.outstanding[0]?.sequence ?? Number.POSITIVE_INFINITY) <= last && this.failed === undefined) {
       await new Promise<void>((resolve) => {
         this.drainWaiters.push(resolve);
       });
@@ -437,7 +349,7 @@ export class RaftNode {
     const due = (): void => {
       // Input that came while the loop stood still is listened to before silence is judged.
       clock.afterInput(() => {
-        if (this.isStopped || this.failed !== undefined) return;
+        if (!this.isRunning) return;
         this.guard(() => this.tick());
         this.tickTimer = clock.setTimer(
           Math.max(1, this.lastTickAt + this.tickMs - clock.monotonicMs()),
@@ -469,65 +381,6 @@ export class RaftNode {
     });
   }
 
-  private async receiveSnapshot(
-    message: SnapshotMessage,
-    data: AsyncIterable<Uint8Array>,
-    dataBytes: number,
-  ): Promise<boolean> {
-    const { snapshot, from } = message;
-    if (this.isStopped || this.failed !== undefined || this.receiving) return false;
-    const { term, commit } = this.raft.status();
-    if (message.term < term) return false;
-    if (snapshot.index > commit) {
-      this.receiving = true;
-      try {
-        const writer = await this.snapshots.begin(snapshot);
-        let bytes = 0;
-        try {
-          for await (const chunk of data) {
-            if (this.isStopped) throw new Error('stopped');
-            await writer.write(chunk);
-            bytes += chunk.length;
-            this.options.onTransfer?.({ direction: 'in', peer: from, bytes, bytesTotal: dataBytes });
-          }
-          if (bytes !== dataBytes) throw new Error(`${bytes} of ${dataBytes} bytes arrived`);
-        } catch (error) {
-          await writer.abort();
-          throw error;
-        }
-        await writer.commit();
-      } catch (error) {
-        this.options.onNotice?.(`snapshot ${snapshot.index} from node ${from}: ${(error as Error).message}`);
-        return false;
-      } finally {
-        this.receiving = false;
-      }
-    }
-    this.guard(() => this.raft.step(message));
-    return true;
-  }
-
-  private async sendSnapshot(message: SnapshotMessage): Promise<void> {
-    const { to } = message;
-    let isTaken = false;
-    try {
-      const reader = await this.snapshotter.read(message.snapshot.index);
-      const release = this.snapshotter.hold(reader.metadata.index);
-      try {
-        isTaken = await this.options.transport.sendSnapshot(
-          { ...message, snapshot: reader.metadata },
-          reader,
-          (bytes, bytesTotal) => this.options.onTransfer?.({ direction: 'out', peer: to, bytes, bytesTotal }),
-        );
-      } finally {
-        release();
-      }
-    } catch (error) {
-      this.options.onNotice?.(`snapshot for node ${to}: ${(error as Error).message}`);
-    }
-    this.guard(() => this.raft.reportSnapshot(to, isTaken));
-  }
-
   // Work
 
   private schedule(): void {
@@ -541,7 +394,7 @@ export class RaftNode {
 
   /** Runs a step of the core. A broken invariant ends the node: it must not go on as if nothing were. */
   private guard(step: () => void): void {
-    if (this.isStopped || this.failed !== undefined) return;
+    if (!this.isRunning) return;
     try {
       step();
     } catch (error) {
@@ -552,7 +405,7 @@ export class RaftNode {
   }
 
   private work(): void {
-    if (this.isWorking || this.isStopped || this.failed !== undefined) return;
+    if (this.isWorking || !this.isRunning) return;
     this.isWorking = true;
     try {
       const { clock } = this.options;
@@ -621,11 +474,11 @@ export class RaftNode {
     while (count < this.outstanding.length && this.outstanding[count]!.isDone) count++;
     if (count === 0) return;
     const released = this.outstanding.splice(0, count);
-    if (this.outstanding.length === 0) this.wakeDrain();
     this.guard(() => {
       for (const { messages } of released) if (messages.length > 0) this.send(messages);
       this.raft.persisted(released.at(-1)!.sequence);
     });
+    this.wakeDrain();
   }
 
   private wakeDrain(): void {
@@ -640,7 +493,7 @@ export class RaftNode {
     for (let i = 1; i <= messages.length; i++) {
       const { to, type } = messages[from]!;
       if (type === 'snapshot') {
-        void this.sendSnapshot(messages[from] as SnapshotMessage);
+        void this.transfers.send(messages[from] as SnapshotMessage);
         from = i;
       } else if (i === messages.length || messages[i]!.to !== to || messages[i]!.type === 'snapshot') {
         transport.send(to, from === 0 && i === messages.length ? messages : messages.slice(from, i));
@@ -697,7 +550,7 @@ export class RaftNode {
 
   private membershipChanged(): void {
     this.membership = this.raft.status().membership;
-    this.options.transport.setMembers(this.membership.members);
+    this.options.transport.setMembership(this.membership);
     this.options.onMembership?.(this.membership);
   }
 

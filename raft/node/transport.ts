@@ -1,6 +1,6 @@
 /** How messages get from node to node, as the driver of a node sees it. */
 import type { Message, SnapshotMessage } from '../messages.js';
-import type { Member, NodeId } from '../types.js';
+import type { Membership, NodeId } from '../types.js';
 import type { SnapshotReader } from './snapshot-store.js';
 
 /** What a transport hands to its node. Everything comes from authenticated peers and has been checked for its shape. */
@@ -19,8 +19,8 @@ export interface TransportHandler {
 export interface Transport {
   /** Called once, before anything else. */
   start(handler: TransportHandler): void;
-  /** The nodes that may be asked for and listened to, and where they are. */
-  setMembers(members: readonly Member[]): void;
+  /** Who belongs to the cluster and where; who was removed from it. */
+  setMembership(membership: Membership): void;
   /** Sends without waiting; what cannot be sent is dropped. */
   send(to: NodeId, messages: readonly Message[]): void;
   /**
@@ -39,7 +39,7 @@ export interface Transport {
 /** For a node that has no peers and never will. */
 export const noTransport: Transport = {
   start() {},
-  setMembers() {},
+  setMembership() {},
   send() {},
   sendSnapshot: async (_message, reader) => {
     await reader.close();

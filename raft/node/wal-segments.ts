@@ -1,5 +1,8 @@
 /** The files of the log and, sparsely, which entry lies where in them. */
+import type { Entry } from '../types.js';
 import type { DiskFile } from './disk.js';
+import { damageError, ioError, logDamageAdvice } from './errors.js';
+import { RecordReader } from './wal-record.js';
 
 export interface Segment {
   readonly sequence: number;
@@ -23,6 +26,9 @@ export interface Location {
 /** One place in this many bytes is remembered. */
 const placeDistanceBytes = 64 * 1024;
 
+const readChunkBytes = 256 * 1024;
+const readChunkMaxBytes = 4 * 1024 * 1024;
+
 export class WalSegments {
   readonly segments: Segment[] = [];
   /** Index of the last entry that was written. */
@@ -32,6 +38,8 @@ export class WalSegments {
   private readonly placeOffset: number[] = [];
   /** Sequence numbers. */
   private readonly placeSegment: number[] = [];
+
+  constructor(private readonly salt: number) {}
 
   get active(): Segment {
     return this.segments.at(-1)!;
@@ -111,5 +119,60 @@ export class WalSegments {
     this.placeOffset.splice(0, count);
     this.placeSegment.splice(0, count);
     return dropped;
+  }
+
+  /** Entries from `low` on out of one part of the files; returns their payload bytes. */
+  read(low: number, high: number, maxBytes: number, into: Entry[]): number {
+    const { segment, offset, ...place } = this.locate(low);
+    const want = Math.min(readChunkMaxBytes, Math.max(readChunkBytes, maxBytes + readChunkBytes));
+    let bytes = this.readBytes(segment, offset, want);
+    const reader = new RecordReader(bytes, this.salt);
+    let { limit } = place;
+    let start = offset;
+    let at = 0;
+    let taken = 0;
+    while (low < high && (into.length === 0 || taken < maxBytes)) {
+      if (low >= limit) {
+        // Go on where the next place is what comes next anyway.
+        const next = this.locate(low);
+        if (next.segment !== segment || next.offset !== start + at) return taken;
+        limit = next.limit;
+      }
+      const fault = reader.next(at, undefined);
+      const isCut = fault === 'incomplete' || at >= bytes.length;
+      if (isCut && start + bytes.length < segment.end) {
+        // The record goes on behind what was read: enough if there are entries to return, else read it whole.
+        if (taken > 0) return taken;
+        start += at;
+        bytes = this.readBytes(segment, start, Math.max(want, reader.length + 32));
+        reader.use(bytes);
+        at = 0;
+        continue;
+      }
+      if (fault !== undefined) {
+        throw damageError(
+          segment.path,
+          start + at,
+          `entry ${low} does not read back as it was written`,
+          logDamageAdvice,
+        );
+      }
+      const before = into.length;
+      taken += reader.entries(low, Math.min(high, limit), maxBytes - taken, into);
+      if (into.length > before) low = into.at(-1)!.index + 1;
+      // A record that was not used up: the next of its entries is more than was asked for.
+      if (reader.count > 0 && reader.firstIndex + reader.count > low) return taken;
+      at = reader.end;
+    }
+    return taken;
+  }
+
+  private readBytes(segment: Segment, offset: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(length, segment.end - offset));
+    try {
+      return bytes.subarray(0, segment.file.readSync(bytes, offset));
+    } catch (error) {
+      throw ioError('read', segment.path, error);
+    }
   }
 }

@@ -11,20 +11,18 @@ import type { Entry, HardState, LogStorage, SnapshotMetadata } from '../types.js
 import type { Clock, Timer } from './clock.js';
 import { type Disk, syncFile, writeFile } from './disk.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';
-import { damageError, ioError, logDamageAdvice, StorageError } from './errors.js';
+import { ioError, StorageError } from './errors.js';
 import { TermRuns } from './term-runs.js';
 import {
   encodePrelude,
   payloadBytesMax,
   preludeBytes,
   RecordEncoder,
-  RecordReader,
   recordEntriesMax,
-  recordKind,
   recordPayloadMax,
-  type SegmentHeader,
 } from './wal-record.js';
-import { type LogScan, type SegmentScan, scanLog, segmentFile } from './wal-scan.js';
+import { type RecoveredLog, recoverLog } from './wal-recovery.js';
+import { segmentFile } from './wal-scan.js';
 import { type Segment, WalSegments } from './wal-segments.js';
 
 /** When a batch counts as persisted: after fdatasync; when written, with a sync each second; when written. */
@@ -77,12 +75,12 @@ const unsyncedMaxBytes = 8 * 1024 * 1024;
 const syncIntervalMs = 1000;
 /** After this much quiet, the log notes how far it is known to be durable. */
 const idleMarkMs = 500;
-const readChunkBytes = 256 * 1024;
-const readChunkMaxBytes = 4 * 1024 * 1024;
+/** The operator is warned when there is room for fewer segments than this. */
+const lowSpaceSegments = 4;
 const zeros = new Uint8Array(extendBytes);
 
 export class Wal implements LogStorage {
-  private readonly segments = new WalSegments();
+  private readonly segments: WalSegments;
   private readonly terms = new TermRuns();
   private readonly cache = new EntryCache();
   private readonly encoder: RecordEncoder;
@@ -92,7 +90,7 @@ export class Wal implements LogStorage {
   private durability: Durability;
   private state: HardState = { term: 0, vote: 0, commit: 0 };
   private snapshotMetadata: SnapshotMetadata;
-  /** Term or vote changed and is not known to be durable. */
+  /** Term or vote changed and was not written yet. */
   private mustSync = false;
   private pending: Append[] = [];
   private flushScheduled = false;
@@ -120,6 +118,7 @@ export class Wal implements LogStorage {
   lastSyncMs = 0;
 
   private constructor(private readonly options: WalOptions) {
+    this.segments = new WalSegments(options.salt);
     this.encoder = new RecordEncoder(options.salt);
     this.segmentBytes = options.segmentBytes ?? defaultSegmentBytes;
     this.cacheBytes = options.cacheBytes ?? defaultCacheBytes;
@@ -135,24 +134,10 @@ export class Wal implements LogStorage {
    */
   static async open(options: WalOptions): Promise<Wal> {
     const wal = new Wal(options);
-    let entries = 0;
-    let isFirst = true;
-    const scan = await scanLog(options.disk, options.directory, options.salt, {
-      record: (reader, header) => {
-        wal.state = { term: reader.term, vote: reader.vote, commit: reader.commit };
-        if (reader.kind === recordKind.header) {
-          wal.checkOwner(header);
-          if (isFirst || header.reset) wal.resetIndex(reader.firstIndex, reader.previousTerm);
-          isFirst = false;
-        } else if (reader.count > 0) {
-          wal.recoverEntries(reader, header);
-          entries += reader.count;
-        }
-      },
-      progress: (bytes, bytesTotal) => options.onProgress?.(bytes, bytesTotal, entries),
-    });
     try {
-      await wal.adopt(scan);
+      const recovered = await recoverLog(options, wal.terms, wal.segments);
+      if (recovered === undefined) await wal.found();
+      else await wal.adopt(recovered);
     } catch (error) {
       for (const segment of wal.segments.segments) await segment.file.close().catch(() => {});
       throw error;
@@ -209,7 +194,7 @@ export class Wal implements LogStorage {
     let taken = 0;
     while (low < high && low < this.cache.first && (found.length === 0 || taken < maxBytes)) {
       const before = found.length;
-      taken += this.readEntries(low, Math.min(high, this.cache.first), maxBytes - taken, found);
+      taken += this.segments.read(low, Math.min(high, this.cache.first), maxBytes - taken, found);
       if (found.length === before) return found;
       low = found.at(-1)!.index + 1;
     }
@@ -261,6 +246,8 @@ export class Wal implements LogStorage {
 
   /** Removes whole segments of entries up to `index`, but keeps at least `keepBytes` of log for slow followers. */
   compact(index: number, keepBytes: number): void {
+    // While a snapshot is taking the place of the log, the files are those of the log before it.
+    if (this.pending.some((append) => append.snapshot !== undefined)) return;
     const { segments } = this.segments;
     let keepFrom = 0;
     for (let i = 1; i < segments.length; i++) {
@@ -276,8 +263,9 @@ export class Wal implements LogStorage {
   /** Takes effect for all that is not yet acknowledged; a step up syncs what was written so far. */
   setDurability(durability: Durability): void {
     this.durability = durability;
-    if (durability === 'high' && this.syncedPosition < this.segments.position && !this.isClosed)
-      this.sync(() => {});
+    if (this.isClosed || this.failure !== undefined || this.syncedPosition >= this.segments.position) return;
+    if (durability === 'high') this.sync(() => {});
+    else this.armSync();
   }
 
   /** Syncs what is pending, notes that it is durable and closes the files. Appends after this call fail. */
@@ -301,169 +289,29 @@ export class Wal implements LogStorage {
     for (const segment of this.segments.segments) await segment.file.close();
   }
 
-  // Recovery
+  // Opening
 
-  private checkOwner(header: SegmentHeader): void {
-    const { clusterId, nodeId, directory } = this.options;
-    if (header.clusterId === clusterId && header.nodeId === nodeId) return;
-    const file = join(directory, segmentFile(header.sequence));
-    const message = `${file} belongs to node ${header.nodeId} of cluster ${header.clusterId}, the directory to node ${nodeId} of cluster ${clusterId}`;
-    throw new StorageError('identity', message, file);
+  private async found(): Promise<void> {
+    const { index, term } = this.snapshotMetadata;
+    this.terms.reset(index + 1, term);
+    this.segments.reset(index + 1);
+    this.cache.clear(index + 1);
+    this.state = { term, vote: 0, commit: index };
+    await this.beginSegment(false);
   }
 
-  private resetIndex(firstIndex: number, previousTerm: number): void {
-    this.terms.reset(firstIndex, previousTerm);
-    this.segments.reset(firstIndex);
-  }
-
-  private recoverEntries(reader: RecordReader, header: SegmentHeader): void {
-    // After a compaction, the first segment may replace entries that were in segments before it.
-    if (reader.firstIndex < this.terms.first) this.resetIndex(reader.firstIndex, reader.previousTerm);
-    if (reader.firstIndex > this.terms.last + 1) {
-      const file = join(this.options.directory, segmentFile(header.sequence));
-      throw damageError(file, reader.offset, `entry ${this.terms.last + 1} is missing`, logDamageAdvice);
-    }
-    this.segments.note(header.sequence, reader.offset, reader.firstIndex, reader.count);
-    this.terms.append(reader.firstIndex, reader.count, reader.entriesTerm);
-  }
-
-  /** Takes over what the scan found, mends its end and brings it in line with the snapshot. */
-  private async adopt(scan: LogScan): Promise<void> {
-    const { options, snapshotMetadata: snapshot } = this;
-    const { disk, directory } = options;
-    if (scan.problem?.kind === 'damaged') {
-      throw damageError(scan.problem.file, scan.problem.offset, scan.problem.what, logDamageAdvice);
-    }
-    const last = scan.segments.at(-1);
-    if (last === undefined) {
-      if (options.mustExist) {
-        const message = `${directory} was in use but holds no log; restore it, or remove the directory and let this node join anew`;
-        throw new StorageError('damaged', message, directory);
-      }
-      await this.io('write', directory, async () => {
-        if (scan.unborn !== undefined) await disk.unlink(scan.unborn);
-      });
-      this.resetIndex(snapshot.index + 1, snapshot.term);
-      this.state = { term: snapshot.term, vote: 0, commit: snapshot.index };
-      await this.beginSegment(false);
-      return;
-    }
-    if (this.terms.first > snapshot.index + 1) {
-      const what = `the log begins at entry ${this.terms.first}, but the newest good snapshot ends at ${snapshot.index}`;
-      throw damageError(scan.segments[0]!.path, 0, what, logDamageAdvice);
-    }
-    for (const { path, sequence, header, end } of scan.segments) {
-      const isLast = sequence === last.sequence;
-      const file = await this.io('open', path, () => disk.open(path, isLast ? 'update' : 'read'));
-      this.segments.segments.push({
-        sequence,
-        path,
-        file,
-        base: header!.base,
-        firstIndex: header!.firstIndex,
-        end,
-      });
-    }
-    this.encoder.checksum = last.checksum;
-    await this.mendTail(scan, last);
+  /** Takes over what was recovered and brings it in line with the snapshot. */
+  private async adopt({ hardState, checksum, fileBytes }: RecoveredLog): Promise<void> {
+    const { index, term } = this.snapshotMetadata;
+    this.encoder.checksum = checksum;
+    this.extended = fileBytes;
     this.syncedPosition = this.segments.position;
     this.cache.clear(this.terms.last + 1);
-    if (this.state.commit < snapshot.index) this.state = { ...this.state, commit: snapshot.index };
-    for (const name of scan.strays) await this.io('remove', name, () => disk.unlink(join(directory, name)));
-    if (snapshot.index > this.terms.last || this.terms.term(snapshot.index) !== snapshot.term) {
-      await new Promise<void>((resolve, reject) => {
-        this.reset(snapshot, (error) => (error === undefined ? resolve() : reject(error)));
-      });
-    }
-  }
-
-  private async mendTail(scan: LogScan, last: SegmentScan): Promise<void> {
-    const { disk, directory } = this.options;
-    const { active } = this.segments;
-    const { unborn, problem, unsyncedTail } = scan;
-    this.extended = last.size;
-    await this.io('write', active.path, async () => {
-      if (unborn !== undefined) {
-        await disk.unlink(unborn);
-        await disk.syncDirectory(directory);
-      }
-      if (problem !== undefined) {
-        await active.file.truncate(last.end);
-        this.extended = last.end;
-        this.options.onNotice?.(
-          `cut a torn tail of ${last.size - last.end} bytes at offset ${last.end} of ${active.path}: ${problem.what}, not known to be durable`,
-        );
-      }
-      // Bytes that read back are not therefore on the disk: the cache may hold what a failed sync left behind.
-      if (unsyncedTail.length > 0)
-        await writeFile(active.file, [unsyncedTail], last.end - unsyncedTail.length);
-      if (unsyncedTail.length > 0 || problem !== undefined) await syncFile(active.file);
+    this.state = { ...hardState, commit: Math.max(hardState.commit, index) };
+    if (index <= this.terms.last && this.terms.term(index) === term) return;
+    await new Promise<void>((resolve, reject) => {
+      this.reset(this.snapshotMetadata, (error) => (error === undefined ? resolve() : reject(error)));
     });
-  }
-
-  private async io<T>(action: string, file: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw ioError(action, file, error);
-    }
-  }
-
-  // Reading
-
-  /** Entries from `low` on out of one part of the files; returns their payload bytes. */
-  private readEntries(low: number, high: number, maxBytes: number, into: Entry[]): number {
-    const { segment, offset, ...place } = this.segments.locate(low);
-    const want = Math.min(readChunkMaxBytes, Math.max(readChunkBytes, maxBytes + readChunkBytes));
-    let bytes = this.readBytes(segment, offset, want);
-    const reader = new RecordReader(bytes, this.options.salt);
-    let { limit } = place;
-    let start = offset;
-    let at = 0;
-    let taken = 0;
-    while (low < high && (into.length === 0 || taken < maxBytes)) {
-      if (low >= limit) {
-        // Go on where the next place is what comes next anyway.
-        const next = this.segments.locate(low);
-        if (next.segment !== segment || next.offset !== start + at) return taken;
-        limit = next.limit;
-      }
-      const fault = reader.next(at, undefined);
-      const isCut = fault === 'incomplete' || at >= bytes.length;
-      if (isCut && start + bytes.length < segment.end) {
-        // The record goes on behind what was read: enough if there are entries to return, else read it whole.
-        if (taken > 0) return taken;
-        start += at;
-        bytes = this.readBytes(segment, start, Math.max(want, reader.length + 32));
-        reader.use(bytes);
-        at = 0;
-        continue;
-      }
-      if (fault !== undefined) {
-        throw damageError(
-          segment.path,
-          start + at,
-          `entry ${low} does not read back as it was written`,
-          logDamageAdvice,
-        );
-      }
-      const before = into.length;
-      taken += reader.entries(low, Math.min(high, limit), maxBytes - taken, into);
-      if (into.length > before) low = into.at(-1)!.index + 1;
-      // A record that was not used up: the next of its entries is more than was asked for.
-      if (reader.count > 0 && reader.firstIndex + reader.count > low) return taken;
-      at = reader.end;
-    }
-    return taken;
-  }
-
-  private readBytes(segment: Segment, offset: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(length, segment.end - offset));
-    try {
-      return bytes.subarray(0, segment.file.readSync(bytes, offset));
-    } catch (error) {
-      throw ioError('read', segment.path, error);
-    }
   }
 
   // Writing
@@ -476,17 +324,16 @@ export class Wal implements LogStorage {
   }
 
   private remember(entries: readonly Entry[]): void {
+    for (const { payload } of entries) {
+      if (payload.length > payloadBytesMax) throw new RangeError(`an entry of ${payload.length} bytes`);
+    }
     let from = 0;
     for (let i = 1; i <= entries.length; i++) {
       if (i < entries.length && entries[i]!.term === entries[from]!.term) continue;
       this.terms.append(entries[from]!.index, i - from, entries[from]!.term);
       from = i;
     }
-    for (const entry of entries) {
-      if (entry.payload.length > payloadBytesMax)
-        throw new RangeError(`an entry of ${entry.payload.length} bytes`);
-      this.cache.push(entry);
-    }
+    for (const entry of entries) this.cache.push(entry);
   }
 
   private scheduleFlush(): void {
@@ -525,6 +372,7 @@ export class Wal implements LogStorage {
     const pieces = this.encode(appends, segment);
     const total = this.encoder.total;
     const needSync = this.durability === 'high' || this.mustSync;
+    this.mustSync = false;
     this.busy = true;
     if (total <= writeSyncMaxBytes) {
       try {
@@ -594,7 +442,6 @@ export class Wal implements LogStorage {
     if (this.extended < active.end) this.extended = active.end;
     if (this.pending.length === 0) this.cache.evict(this.cacheBytes, this.segments.lastWritten);
     if (needSync) {
-      this.mustSync = false;
       this.sync(() => this.acknowledge());
       return;
     }
@@ -711,7 +558,7 @@ export class Wal implements LogStorage {
     const path = join(directory, segmentFile(sequence));
     const next = reset ? this.snapshotMetadata.index + 1 : this.segments.lastWritten + 1;
     const previousTerm = reset ? this.snapshotMetadata.term : (this.terms.term(next - 1) ?? 0);
-    await this.io('write', path, async () => {
+    try {
       const file = await disk.open(path, 'create');
       this.encoder.start();
       this.encoder.header(this.state, this.syncedPosition, {
@@ -730,7 +577,20 @@ export class Wal implements LogStorage {
       this.segments.segments.push({ sequence, path, file, base, firstIndex: next, end });
       this.extended = end;
       this.syncedPosition = base + end;
-    });
+      await this.warnOfFullDisk();
+    } catch (error) {
+      throw ioError('write', path, error);
+    }
+  }
+
+  private async warnOfFullDisk(): Promise<void> {
+    const { disk, directory, onNotice } = this.options;
+    const free = await disk.freeBytes(directory);
+    if (free < lowSpaceSegments * this.segmentBytes) {
+      onNotice?.(
+        `${Math.floor(free / 1048576)} MiB are left on the disk of ${directory}: the node stops when it is full`,
+      );
+    }
   }
 
   /** Unlinks segments, oldest first, so that a crash in between leaves no hole. */

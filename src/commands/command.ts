@@ -10,7 +10,7 @@ import {
   containerHelp,
 } from '../../engine/command-replies.js';
 import type { Reply } from '../../engine/reply.js';
-import { immediate, type ProgramHandler } from '../command.js';
+import { immediate, type ProgramCommandHandler, type ProgramHandler } from '../command.js';
 import { matchesIgnoringCase } from '../glob.js';
 
 type Answer = (catalog: CommandCatalog, args: readonly string[]) => Reply;
@@ -145,5 +145,5 @@ export const commandContainer = container(
       list,
     ),
   ],
-  all,
+  { run: all, ordered: false } satisfies ProgramCommandHandler,
 );

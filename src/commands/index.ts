@@ -6,7 +6,9 @@ import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
 import { debugCommands } from './debug.js';
+import { hyperLogLogCommands } from './hyperloglogs.js';
 import { memoryCommands } from './memory.js';
+import { migrateCommands } from './migrate.js';
 import { monitoringCommands } from './monitoring.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
@@ -15,11 +17,13 @@ export const programCommands: readonly Command[] = [
   ...connectionCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...migrateCommands,
   ...configCommands,
   ...clientCommands,
   ...debugCommands,
   ...memoryCommands,
   ...monitoringCommands,
   ...aclCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];

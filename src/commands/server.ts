@@ -100,11 +100,13 @@ function art(): string {
 }
 
 /** How many followers have what this connection wrote: every acknowledged write is on a majority already. */
-async function wait(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+function wait(request: Request, connection: Connection, server: Server): ProgramReply {
   const replicas = request.int64(1);
   const timeoutMs = request.int64OrUndefined(2);
   if (timeoutMs === undefined) throw new ErrorReply('ERR timeout is not an integer or out of range');
   if (timeoutMs < 0) throw new ErrorReply('ERR timeout is negative');
+  const caughtUp = server.replicasCaughtUp();
+  if (connection.inExec || caughtUp >= replicas) return caughtUp;
   return server.waitForReplicas(Number(replicas), Number(timeoutMs));
 }
 

@@ -1,6 +1,6 @@
 /** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
 import { OK, type Reply, type Request, View, type WatchedKey } from '../../engine/index.js';
-import { immediate, ordered, type ProgramReply } from '../command.js';
+import { immediate, ordered, type ProgramReply, proposing } from '../command.js';
 import type { Connection } from '../connection.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
@@ -69,7 +69,7 @@ export const transactionCommands = [
     },
     discard,
   ),
-  immediate(
+  proposing(
     {
       name: 'exec',
       arity: 1,

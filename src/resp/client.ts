@@ -11,6 +11,14 @@ import { encodeRequest } from './encode-request.js';
 /** The connection failed, was closed, or no reply came in time. Of a command that was sent, nobody knows whether it took effect. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
+
+  /** @param code the system's name of the error, where it has one */
+  constructor(
+    message: string,
+    readonly code?: string,
+  ) {
+    super(message);
+  }
 }
 
 export interface ClientOptions {
@@ -63,12 +71,13 @@ export class RespClient {
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port, noDelay: true });
-      const failed = (what: string): void => {
+      const failed = (what: string, code?: string): void => {
         clearTimeout(timer);
         socket.destroy();
-        reject(new ConnectionError(`${address}: ${what}`));
+        reject(new ConnectionError(`${address}: ${what}`, code));
       };
-      const onError = (error: Error): void => failed(error.message);
+      const onError = (error: NodeJS.ErrnoException): void =>
+        failed(error.message === '' ? `${error.code}` : error.message, error.code);
       const timer = setTimeout(() => failed(`no connection within ${connectTimeoutMs} ms`), connectTimeoutMs);
       socket.once('error', onError);
       socket.once('connect', () => {

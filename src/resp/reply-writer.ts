@@ -300,7 +300,7 @@ export class ReplyWriter {
     else if (reply instanceof ErrorReply) this.writeSafeLine(0x2d, trimLineEnds(reply.text));
     else if (reply instanceof Uint8Array) this.writeBytes(reply as Buffer);
     else if (reply instanceof NullArray) this.writeNull('*');
-    else if (reply instanceof Double) this.writeDouble(reply.value);
+    else if (reply instanceof Double) this.writeDouble(reply);
     else if (reply instanceof MapReply) this.writeMap(reply.items);
     else if (reply instanceof SetReply) this.writeItems(this.typed(0x7e), reply.items.length, reply.items);
     else if (reply instanceof Pairs) this.writePairs(reply.items);
@@ -339,8 +339,8 @@ export class ReplyWriter {
     this.endLine(length);
   }
 
-  private writeDouble(value: number): void {
-    const text = formatDouble(value);
+  private writeDouble(reply: Double): void {
+    const text = reply.text ?? formatDouble(reply.value);
     if (this.protocol === 3) this.writeLine(`,${text}`);
     else this.writeText(text);
   }

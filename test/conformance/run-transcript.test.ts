@@ -17,6 +17,7 @@ function answer(socket: Socket, words: string[]): string {
       return `$${words[1]!.length}\r\n${words[1]}\r\n`;
     case 'FLUSHALL':
     case 'HELLO':
+    case 'DEL':
       return '+OK\r\n';
     case 'INFO': {
       const text = `blocked_clients:${blocked.length}\r\n`;

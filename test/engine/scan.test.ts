@@ -1,4 +1,4 @@
-/** SCAN's guarantee, on the dictionary itself and through SSCAN and HSCAN. */
+/** SCAN's guarantee, on the dictionary itself and through SSCAN, HSCAN and ZSCAN. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -57,11 +57,15 @@ test('an entry that is there throughout is visited, whatever comes and goes mean
   );
 });
 
-test('SSCAN and HSCAN keep the guarantee across removals, insertions and the turn into a table', () => {
-  const body = (kind: 'S' | 'H', staying: number, rounds: readonly (readonly Change[])[]): void => {
+test('SSCAN, HSCAN and ZSCAN keep the guarantee across removals, insertions and the turn into a table', () => {
+  const body = (kind: 'S' | 'H' | 'Z', staying: number, rounds: readonly (readonly Change[])[]): void => {
     const engine = new Engine();
     const add = (name: string): unknown =>
-      kind === 'S' ? engine.call('SADD', 'k', name) : engine.call('HSET', 'k', name, 'v');
+      kind === 'S'
+        ? engine.call('SADD', 'k', name)
+        : kind === 'H'
+          ? engine.call('HSET', 'k', name, 'v')
+          : engine.call('ZADD', 'k', name.length, name);
     for (let i = 0; i < staying; i++) {
       add(`passing ${i % 40}`);
       add(`staying ${i}`);
@@ -78,12 +82,16 @@ test('SSCAN and HSCAN keep the guarantee across removals, insertions and the tur
       for (let i = 0; i < elements.length; i += kind === 'S' ? 1 : 2) seen.add(elements[i]);
       for (const { insert, number } of rounds[round++ % rounds.length]) {
         if (insert) add(`passing ${number}`);
-        else engine.call(kind === 'S' ? 'SREM' : 'HDEL', 'k', `passing ${number}`);
+        else engine.call({ S: 'SREM', H: 'HDEL', Z: 'ZREM' }[kind], 'k', `passing ${number}`);
       }
     } while (cursor !== '0');
     assert.equal(seen.size, staying);
   };
   // 128 members and 512 fields are where tables begin.
+  fc.assert(
+    fc.property(fc.integer({ min: 100, max: 160 }), changes, (n, rounds) => body('Z', n, rounds)),
+    { numRuns: 40 },
+  );
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 160 }), changes, (n, rounds) => body('S', n, rounds)),
     {

@@ -27,6 +27,7 @@ const key = fc.integer({ min: 0, max: 40 }).map((n) => `key:${n}`);
 const text = fc.nat({ max: 20 }).map((n) => `text ${n}`);
 /** Past the thresholds at which hashes and sets become tables. */
 const longText = fc.constantFrom('short', 'z'.repeat(70));
+const score = fc.oneof(fc.integer({ min: -9, max: 9 }), fc.constantFrom('-0', 'inf', '-inf', '0.1'));
 /** Commands of every family, so that all encodings, deadlines, moves of slots and whole-database changes occur. */
 export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('SET'), key, fc.string({ maxLength: 60 })),
@@ -36,6 +37,38 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('GETDEL'), key),
   fc.tuple(fc.constant('GETEX'), key, fc.constant('PX'), fc.integer({ min: 1, max: 3000 })),
   fc.tuple(fc.constant('INCRBY'), key, fc.integer()),
+  fc.tuple(fc.constant('SETBIT'), key, fc.integer({ min: 0, max: 1_000_000 }), fc.nat({ max: 1 })),
+  fc.tuple(
+    fc.constant('BITFIELD'),
+    key,
+    fc.constant('INCRBY'),
+    fc.constant('u7'),
+    fc.nat({ max: 99 }),
+    fc.nat(),
+  ),
+  fc.tuple(fc.constant('BITOP'), fc.constantFrom('XOR', 'OR'), key, key, key),
+  fc.tuple(fc.constant('PFADD'), key, text, text),
+  fc.tuple(fc.constantFrom('PFMERGE', 'PFDEBUG'), fc.oneof(key, fc.constant('TODENSE')), key),
+  fc.tuple(
+    fc.constant('GEOADD'),
+    key,
+    fc.integer({ min: -180, max: 180 }),
+    fc.integer({ min: -85, max: 85 }),
+    text,
+  ),
+  fc.tuple(
+    fc.constant('GEORADIUS'),
+    ...[
+      key,
+      fc.constant(0),
+      fc.constant(0),
+      fc.constant(9000),
+      fc.constant('km'),
+      fc.constant('STOREDIST'),
+      key,
+    ],
+  ),
+  fc.tuple(fc.constant('SORT'), key, fc.constant('ALPHA'), fc.constant('STORE'), key),
   fc.tuple(fc.constant('HSET'), key, text, text, text, longText),
   fc.tuple(fc.constant('HDEL'), key, text, text),
   fc.tuple(fc.constant('SADD'), key, fc.nat(), text, longText),
@@ -53,6 +86,18 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('LSET'), key, fc.integer({ min: -20, max: 20 }), fc.string({ maxLength: 3000 })),
   fc.tuple(fc.constant('LREM'), key, fc.integer({ min: -3, max: 3 }), fc.constantFrom('a', '1')),
   fc.tuple(fc.constant('LMOVE'), key, key, fc.constant('LEFT'), fc.constant('RIGHT')),
+  fc.tuple(fc.constant('ZADD'), key, score, text, score, longText),
+  fc.tuple(
+    fc.constant('ZADD'),
+    key,
+    ...Array.from({ length: 70 }, (_, i) => [score, fc.constant(`m${i}`)]).flat(),
+  ),
+  fc.tuple(fc.constant('ZREM'), key, text, text),
+  fc.tuple(fc.constant('ZINCRBY'), key, score, text),
+  fc.tuple(fc.constantFrom('ZPOPMIN', 'ZPOPMAX'), key, fc.nat({ max: 5 })),
+  fc.tuple(fc.constant('ZREMRANGEBYLEX'), key, fc.constant('[text 1'), fc.constant('(text 15')),
+  fc.tuple(fc.constant('ZUNIONSTORE'), key, fc.constant(2), key, key),
+  fc.tuple(fc.constant('ZRANGESTORE'), key, key, fc.nat({ max: 5 }), fc.constant(-1)),
 );
 
 function run(engine: Engine, command: Command): void {

@@ -3,10 +3,11 @@ import { type Entry, EntryKind, type Member, type Message } from '../../raft/ind
 import type { Clock } from '../../raft/node/clock.js';
 import { DataDirectory } from '../../raft/node/data-directory.js';
 import { drawIdentity } from '../../raft/node/identity.js';
-import { RaftNode, type RaftNodeOptions, type StateMachine } from '../../raft/node/raft-node.js';
+import type { RaftNodeOptions, StateMachine } from '../../raft/node/node-options.js';
+import { RaftNode } from '../../raft/node/raft-node.js';
 import type { SnapshotReader } from '../../raft/node/snapshot-store.js';
 import type { Transport, TransportHandler } from '../../raft/node/transport.js';
-import { SimulatedDisk } from '../sim/disk.js';
+import { SimulatedDisk, type SimulatedDiskOptions } from '../sim/disk.js';
 import { EventLoop } from '../sim/event-loop.js';
 import { seeded } from './wal-harness.js';
 
@@ -77,7 +78,7 @@ class Port implements Transport {
     this.cluster.ports.set(this.id, this);
   }
 
-  setMembers(): void {}
+  setMembership(): void {}
 
   send(to: number, messages: readonly Message[]): void {
     for (const message of messages) {
@@ -122,6 +123,8 @@ export class Cluster {
   readonly machines = new Map<number, WordList>();
   readonly disks = new Map<number, SimulatedDisk>();
   private readonly clocks = new Map<number, ProcessClock>();
+  /** Faults of disks, by node. */
+  readonly faults = new Map<number, NonNullable<SimulatedDiskOptions['fault']>>();
   readonly failures: string[] = [];
   readonly notices: string[] = [];
   /** Pairs `from-to` whose messages are lost. */
@@ -157,6 +160,7 @@ export class Cluster {
         disk = new SimulatedDisk({
           schedule: (operation, callback) =>
             this.loop.after(operation === 'sync' ? 0.1 + this.random() : 0, callback),
+          fault: (operation, path) => this.faults.get(id)?.(operation, path),
         });
         this.disks.set(id, disk);
       }
@@ -219,7 +223,10 @@ export class Cluster {
   }
 
   async elect(): Promise<RaftNode> {
-    const isReady = (): boolean => this.leader()?.status().ownTermCommitted === true;
+    const isReady = (): boolean => {
+      const status = this.leader()?.status();
+      return status?.ownTermCommitted === true && status.transferTarget === 0;
+    };
     if (!(await this.loop.until(isReady))) throw new Error('no leader');
     return this.leader()!;
   }

@@ -59,6 +59,28 @@ test('a single node over files is there again after stop, kill and power cut', a
   assert.deepEqual(cluster.failures, []);
 });
 
+test('a first start that died before the log was founded is no lost log; a log that vanishes later is', async () => {
+  const cluster = new Cluster([1]);
+  await cluster.startAll();
+  await cluster.propose('a');
+  cluster.kill(1);
+  const disk = cluster.disks.get(1)!;
+  for (const path of disk.paths()) if (path.endsWith('.wal')) disk.drop(path);
+  await assert.rejects(cluster.start(1), /was in use but holds no log/);
+
+  const young = new Cluster([1]);
+  young.faults.set(1, (operation, path) =>
+    operation === 'write' && path.endsWith('.wal') ? diskError('EIO', path) : undefined,
+  );
+  await assert.rejects(young.start(1), /write of .* failed/);
+  young.faults.clear();
+  young.disks.get(1)!.crash(() => 0.5);
+  await young.start(1);
+  await young.propose('b');
+  assert.deepEqual(young.words(1), ['b']);
+  await young.stopAll();
+});
+
 test('what is proposed in one turn costs one sync', async () => {
   const cluster = new Cluster([1]);
   await cluster.startAll();
@@ -130,8 +152,7 @@ test('a disk that fails ends the node: nothing is acknowledged afterwards', asyn
   const cluster = new Cluster([1]);
   await cluster.startAll();
   await cluster.propose('before');
-  const disk = cluster.disks.get(1)! as unknown as { options: { fault?: unknown } };
-  disk.options.fault = (operation: string) => (operation === 'sync' ? diskError('EIO') : undefined);
+  cluster.faults.set(1, (operation) => (operation === 'sync' ? diskError('EIO') : undefined));
   const node = cluster.nodes.get(1)!;
   const { index } = node.propose(Buffer.from('after'))!;
   await cluster.loop.run(1000);

@@ -136,6 +136,29 @@ test('durability medium syncs each second, low never, and a vote always', async 
   }
 });
 
+test('a vote that is cast while a large batch is being written waits for a sync of its own', async () => {
+  const writes: (() => void)[] = [];
+  const disk = new SimulatedDisk({
+    schedule: (operation, callback) => {
+      if (operation === 'write' && isHeld) writes.push(callback);
+      else queueMicrotask(callback);
+    },
+  });
+  let isHeld = false;
+  const wal = await openWal(disk, { durability: 'low' });
+  isHeld = true;
+  const large = append(wal, [entry(1, 1, Buffer.alloc(400_000))], { term: 1, vote: 2, commit: 0 });
+  await Promise.resolve();
+  const vote = append(wal, [], { term: 2, vote: 3, commit: 0 });
+  isHeld = false;
+  writes[0]!();
+  await Promise.all([large, vote]);
+  disk.crash(() => 0, 0);
+  const again = await openWal(disk);
+  assert.deepEqual(again.hardState, { term: 2, vote: 3, commit: 0 });
+  await again.close();
+});
+
 test('a conflicting suffix is replaced, also across restarts, segments and reads of old entries', async () => {
   const disk = new SimulatedDisk();
   const changes = { segmentBytes: 600, cacheBytes: 0 };
@@ -263,6 +286,14 @@ test('a full disk is named as such, and the log stays readable', async () => {
   assert.equal(again.lastIndex(), 5);
   assert.match(notices[0]!, /cut a torn tail/);
   await again.close();
+});
+
+test('a disk that is nearly full is announced', async () => {
+  const notices: string[] = [];
+  const disk = new SimulatedDisk({ capacityBytes: 3 * 1048576 });
+  const wal = await openWal(disk, { segmentBytes: 1048576, onNotice: (text) => notices.push(text) });
+  assert.match(notices.join(), /^2 MiB are left on the disk of .*: the node stops when it is full$/);
+  await wal.close();
 });
 
 test('the log of another node is refused', async () => {

@@ -181,8 +181,8 @@ export class SimulatedDisk implements Disk {
   }
 
   /** An independent copy of what reads now, all of it durable. */
-  copy(): SimulatedDisk {
-    const made = new SimulatedDisk({ ...this.options });
+  copy(options: SimulatedDiskOptions = { ...this.options }): SimulatedDisk {
+    const made = new SimulatedDisk(options);
     for (const [path, content] of this.names) made.put(path, content.current);
     return made;
   }

@@ -169,7 +169,7 @@ test('damage with a right checksum is read or refused, never thrown', () => {
 
 test('types other than the five are refused', () => {
   for (const type of [6, 7, 8, 15, 19, 20, 246, 255]) {
-    assert.equal(read(new RdbWriter(type).text('x').finish()).kind, 'corrupt');
+    assert.equal(read(new RdbWriter(type).element('x').finish()).kind, 'corrupt');
   }
 });
 

@@ -9,6 +9,7 @@ import {
   isOutOfDoubleRange,
   parseDouble,
   parseDoubleLoosely,
+  parseLeadingDouble,
   powerOfTwo,
   trimFixed,
 } from '../../../engine/numbers/double.js';
@@ -63,6 +64,9 @@ test('range bounds follow strtod on a C string', () => {
   assert.equal(parseDoubleLoosely('(', 1), 0);
   assert.equal(parseDoubleLoosely(' 5'), 5);
   assert.equal(parseDoubleLoosely('5\0junk'), 5);
+  assert.equal(parseLeadingDouble('1.5e1x'), 15);
+  assert.equal(parseLeadingDouble('-infx'), -Infinity);
+  assert.equal(parseLeadingDouble('xyz'), 0);
   assert.equal(parseDoubleLoosely('1e999'), Infinity);
   assert.equal(parseDoubleLoosely('-inf'), -Infinity);
   for (const refused of ['5 ', 'x', '5x', 'nan', '0x', '(5'])
@@ -78,6 +82,17 @@ test('strtod reports a range error for overflow and for inexact subnormals only'
   for (const text of ['1', '0', '0e-999', 'inf', '1e-300', '0x1p-1074', smallest]) {
     assert.ok(!isOutOfDoubleRange(text), text);
   }
+});
+
+test('literals of any length are read', () => {
+  const long = 40_000;
+  assert.equal(parseDouble(`0x1${'0'.repeat(long)}p-${4 * long}`), 1);
+  // A one far behind decides a tie between 2^53 and its successor.
+  assert.equal(parseDouble(`0x20000000000001.${'0'.repeat(long)}`), 2 ** 53);
+  assert.equal(parseDouble(`0x20000000000001.${'0'.repeat(long)}1`), 2 ** 53 + 2);
+  assert.equal(parseDouble(`0x.${'0'.repeat(long)}8p${4 * long}`), 0.5);
+  assert.equal(parseDouble(`9007199254740993.${'0'.repeat(long)}1`), 2 ** 53 + 2);
+  assert.ok(isOutOfDoubleRange(`1${'1'.repeat(long)}e-${long + 315}`));
 });
 
 test('powers of two are exact', () => {

@@ -1,0 +1,15 @@
+/** A Redraft in a process of its own, in memory: `node redraft-process.js PORT`. What conformance runs against unless told otherwise. */
+import { Redraft } from '../src/index.js';
+
+const port = Number(process.argv[2]);
+const redraft = await Redraft.start({
+  port,
+  configuration: { 'enable-debug-command': 'yes' },
+  onFailure: (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+});
+process.once('SIGTERM', () => {
+  redraft.stop().then(() => process.exit(0));
+});

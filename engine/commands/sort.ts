@@ -1,0 +1,311 @@
+/** SORT and SORT_RO: the elements of a list, set or sorted set in order, or what stands at keys named after them. */
+import { read, write } from '../command.js';
+import type { Database, ReadableDatabase } from '../database.js';
+import { ABSENT, type Slot } from '../dictionary.js';
+import { errors } from '../errors.js';
+import { isOutOfDoubleRange, parseDoubleLoosely } from '../numbers/double.js';
+import { partialSort } from '../partial-sort.js';
+import type { Reply } from '../reply.js';
+import type { Request } from '../request.js';
+import { hashGet } from '../values/hash.js';
+import { createList, listLength, pushElement, replaceByList, seekElement } from '../values/list.js';
+import { ListCursor } from '../values/list-cursor.js';
+import { SetReader, setLength } from '../values/set.js';
+import { ZsetReader, zsetLength } from '../values/zset.js';
+import { View, viewOf, writeLatin1 } from '../view.js';
+
+const cursor = new ListCursor();
+const setReader = new SetReader();
+const zsetReader = new ZsetReader();
+const value = new View();
+let scratch = Buffer.allocUnsafeSlow(256);
+const scratchView = new View();
+
+/** A text's bytes, valid until the next call. */
+function bytesOf(text: string): View {
+  if (text.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
+  writeLatin1(text, scratch, 0);
+  return scratchView.on(scratch, 0, text.length);
+}
+
+// ---- patterns ----
+
+/** What BY and GET name: the element itself (`#`), or a string or hash field at a key that has the element in place of `*`. */
+class Pattern {
+  private readonly isElement: boolean;
+  /** Whether an element has a place in it; without one GET finds nothing. */
+  readonly hasPlace: boolean;
+  private readonly prefix: string;
+  private readonly postfix: string;
+  private readonly field: View | undefined;
+
+  constructor(text: string) {
+    const place = text.indexOf('*');
+    const arrow = place < 0 ? -1 : text.indexOf('->', place + 1);
+    // An arrow with nothing behind it belongs to the key.
+    const hasField = arrow >= 0 && arrow + 2 < text.length;
+    this.isElement = text === '#';
+    this.hasPlace = place >= 0;
+    this.prefix = text.slice(0, Math.max(place, 0));
+    this.postfix = text.slice(place + 1, hasField ? arrow : text.length);
+    this.field = hasField ? viewOf(text.slice(arrow + 2)) : undefined;
+  }
+
+  /** What the pattern names for an element, or undefined. */
+  resolve(database: ReadableDatabase, element: string): string | undefined {
+    if (this.isElement) return element;
+    if (!this.hasPlace) return undefined;
+    const slot = database.lookup(bytesOf(this.prefix + element + this.postfix));
+    if (slot === ABSENT) return undefined;
+    if (this.field === undefined)
+      return database.type(slot) === 'string' ? database.stringAt(slot, value).latin1() : undefined;
+    if (database.type(slot) !== 'hash') return undefined;
+    const found = hashGet(database, slot, this.field, value);
+    return found instanceof View ? found.latin1() : found;
+  }
+}
+
+// ---- what is asked for ----
+
+class Options {
+  descending = false;
+  alphabetic = false;
+  /** As given: a negative offset is 0, a negative count all. */
+  offset = 0;
+  count = -1;
+  by: Pattern | undefined;
+  /** BY something without a place for the element: the order stays what it is. */
+  isUnsorted = false;
+  readonly get: Pattern[] = [];
+  /** Argument with the key that takes the result, 0 for none. */
+  storeAt = 0;
+}
+
+function parseOptions(request: Request, mayStore: boolean): Options {
+  const options = new Options();
+  for (let i = 2; i < request.count; i++) {
+    const word = request.option(i);
+    const behind = request.count - i - 1;
+    if (word === 'ASC') options.descending = false;
+    else if (word === 'DESC') options.descending = true;
+    else if (word === 'ALPHA') options.alphabetic = true;
+    else if (word === 'LIMIT' && behind >= 2) {
+      options.offset = request.integer(++i);
+      options.count = request.integer(++i);
+    } else if (word === 'STORE' && mayStore && behind >= 1) options.storeAt = ++i;
+    else if (word === 'BY' && behind >= 1) {
+      options.by = new Pattern(request.latin1(++i));
+      // Once so, always so, whatever pattern follows: so it is in Redis.
+      if (!options.by.hasPlace) options.isUnsorted = true;
+    } else if (word === 'GET' && behind >= 1) options.get.push(new Pattern(request.latin1(++i)));
+    else throw errors.syntax;
+  }
+  return options;
+}
+
+// ---- elements ----
+
+type SourceType = 'list' | 'set' | 'zset';
+
+/** The type of what is sorted. Throws WRONGTYPE for what cannot be. */
+function sourceType(database: ReadableDatabase, slot: Slot): SourceType {
+  const type = database.type(slot);
+  if (type !== 'list' && type !== 'set' && type !== 'zset') throw errors.wrongType;
+  return type;
+}
+
+function lengthOf(database: ReadableDatabase, slot: Slot, type: SourceType): number {
+  if (type === 'list') return listLength(database, slot);
+  return type === 'set' ? setLength(database, slot) : zsetLength(database, slot);
+}
+
+/** All elements; a sorted set's in the order that ZSCAN has. */
+function loadAll(database: ReadableDatabase, slot: Slot, type: SourceType): string[] {
+  if (type === 'list') return loadListRange(database, slot, 0, listLength(database, slot), false);
+  const elements: string[] = [];
+  if (type === 'set')
+    for (setReader.open(database, slot); setReader.next(); ) elements.push(setReader.text());
+  else for (zsetReader.open(database, slot); zsetReader.next(); ) elements.push(zsetReader.memberText());
+  return elements;
+}
+
+/** `count` elements of a list from index `first` on, upward or downward. */
+function loadListRange(
+  database: ReadableDatabase,
+  slot: Slot,
+  first: number,
+  count: number,
+  downward: boolean,
+): string[] {
+  const elements: string[] = [];
+  if (count > 0) seekElement(database, slot, first, cursor);
+  for (let left = count; left > 0; left--) {
+    const element = cursor.view();
+    elements.push(element instanceof View ? element.latin1() : element);
+    if (left === 1) break;
+    if (downward) cursor.previous();
+    else cursor.next();
+  }
+  return elements;
+}
+
+/** `count` members of a sorted set from rank `first` on, upward or downward. */
+function loadRanks(
+  database: ReadableDatabase,
+  slot: Slot,
+  first: number,
+  count: number,
+  downward: boolean,
+): string[] {
+  const members: string[] = [];
+  for (let i = 0; i < count; i++) {
+    if (i === 0) zsetReader.openRank(database, slot, first);
+    else zsetReader.step(downward);
+    members.push(zsetReader.memberText());
+  }
+  return members;
+}
+
+// ---- sorting ----
+
+interface Sortable {
+  readonly element: string;
+  readonly score: number;
+  /** What ALPHA compares, undefined where BY finds nothing: that comes first. */
+  readonly text: string | undefined;
+}
+
+function scoreOf(text: string): number {
+  const score = parseDoubleLoosely(text);
+  if (Number.isNaN(score) || isOutOfDoubleRange(text)) throw errors.scoresNotDoubles;
+  return score;
+}
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Equal scores are told apart by their elements. */
+const byScore = (a: Sortable, b: Sortable): number =>
+  a.score < b.score ? -1 : a.score > b.score ? 1 : compareTexts(a.element, b.element);
+
+function byText(a: Sortable, b: Sortable): number {
+  if (a.text === undefined || b.text === undefined)
+    return (a.text === undefined ? 0 : 1) - (b.text === undefined ? 0 : 1);
+  return compareTexts(a.text, b.text);
+}
+
+/** Without STORE Redis compares texts by strcoll, in the C locale: up to the first NUL byte. */
+function collated(text: string | undefined): string | undefined {
+  const end = text?.indexOf('\0') ?? -1;
+  return end < 0 ? text : text!.slice(0, end);
+}
+
+/** Brings elements in order; at least those from `start` to `end`, both inclusive. */
+function sortElements(
+  database: ReadableDatabase,
+  elements: readonly string[],
+  options: Options,
+  start: number,
+  end: number,
+): string[] {
+  const { by, alphabetic, descending, storeAt } = options;
+  const sortables = elements.map((element): Sortable => {
+    const found = by === undefined ? element : by.resolve(database, element);
+    if (alphabetic) return { element, score: 0, text: storeAt > 0 ? found : collated(found) };
+    return { element, score: found === undefined ? 0 : scoreOf(found), text: undefined };
+  });
+  const ascending = alphabetic ? byText : byScore;
+  const compare = descending ? (a: Sortable, b: Sortable): number => -ascending(a, b) : ascending;
+  if (by !== undefined && (start !== 0 || end !== elements.length - 1))
+    partialSort(sortables, compare, start, end);
+  else sortables.sort(compare);
+  return sortables.map(({ element }) => element);
+}
+
+/** The elements asked for, in order. */
+function sortedElements(database: ReadableDatabase, slot: Slot, options: Options): string[] {
+  if (slot === ABSENT) return [];
+  const type = sourceType(database, slot);
+  const length = lengthOf(database, slot, type);
+  const start = Math.min(Math.max(options.offset, 0), length);
+  const end = Math.min(options.count < 0 ? length : start + options.count, length) - 1;
+  if (options.isUnsorted && type === 'set' && options.storeAt > 0) {
+    // A set has no order of its own that could be stored.
+    options.alphabetic = true;
+    options.by = undefined;
+  } else if (options.isUnsorted && type !== 'set') {
+    const first = options.descending ? length - 1 - start : start;
+    const load = type === 'list' ? loadListRange : loadRanks;
+    return load(database, slot, first, end - start + 1, options.descending);
+  }
+  const elements = loadAll(database, slot, type);
+  if (options.isUnsorted && options.storeAt === 0) return elements.slice(start, end + 1);
+  return sortElements(database, elements, options, start, end).slice(start, end + 1);
+}
+
+/** What is answered or stored for the elements: themselves, or what GET names, null where that is nothing. */
+function results(database: ReadableDatabase, slot: Slot, options: Options): (string | null)[] {
+  const elements = sortedElements(database, slot, options);
+  if (options.get.length === 0) return elements;
+  const found: (string | null)[] = [];
+  for (const element of elements)
+    for (const pattern of options.get) found.push(pattern.resolve(database, element) ?? null);
+  return found;
+}
+
+function sort(request: Request, database: Database): Reply {
+  const options = parseOptions(request, true);
+  const found = results(database, database.lookup(request.view(1)), options);
+  if (options.storeAt === 0) return found;
+  const destination = request.view(options.storeAt);
+  if (found.length > 0) {
+    const present = database.find(destination);
+    const slot =
+      present === ABSENT ? createList(database, destination, false) : replaceByList(database, present);
+    for (const text of found) pushElement(database, destination, slot, false, bytesOf(text ?? ''));
+    database.changed(destination);
+  } else if (database.deleteKey(destination)) database.changed(destination);
+  return found.length;
+}
+
+function sortReadOnly(request: Request, database: ReadableDatabase): Reply {
+  const options = parseOptions(request, false);
+  return results(database, database.lookup(request.view(1)), options);
+}
+
+export const sortCommands = [
+  write(
+    {
+      name: 'sort',
+      arity: -2,
+      flags: ['denyoom'],
+      keys: [
+        '1 RO access',
+        '? RO access; Keys named by the patterns of BY and GET.',
+        '? OW update; STORE may stand anywhere.',
+      ],
+      categories: ['set', 'sortedset', 'list', 'dangerous'],
+      group: 'generic',
+      since: '1.0.0',
+      complexity: 'O(N+M*log(M)), N elements, M of them returned',
+      summary: 'Returns or stores the sorted elements of a list, set or sorted set.',
+      syntax:
+        'key [BY pattern:pattern#1] [LIMIT (offset:integer count:integer)] [GET pattern:pattern#1]... [order:<ASC | DESC>] [sorting=ALPHA] [STORE destination:key#2]',
+    },
+    sort,
+  ),
+  read(
+    {
+      name: 'sort_ro',
+      arity: -2,
+      keys: ['1 RO access', '? RO access; Keys named by the patterns of BY and GET.'],
+      categories: ['set', 'sortedset', 'list', 'dangerous'],
+      group: 'generic',
+      since: '7.0.0',
+      complexity: 'O(N+M*log(M)), N elements, M of them returned',
+      summary: 'Returns the sorted elements of a list, set or sorted set.',
+      syntax:
+        'key [BY pattern:pattern#1] [LIMIT (offset:integer count:integer)] [GET pattern:pattern#1]... [order:<ASC | DESC>] [sorting=ALPHA]',
+    },
+    sortReadOnly,
+  ),
+];

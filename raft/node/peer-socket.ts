@@ -1,0 +1,165 @@
+/**
+ * A socket between peers: lines while the two get to know each other, then frames.
+ *
+ *   u32 length of the body (little endian), u8 kind, body
+ */
+import type net from 'node:net';
+
+export const frameKind = {
+  messages: 1,
+  snapshotBegin: 2,
+  snapshotChunk: 3,
+  snapshotEnd: 4,
+  snapshotResult: 5,
+  ping: 6,
+  pong: 7,
+  request: 8,
+  reply: 9,
+} as const;
+
+const headBytes = 5;
+const lineBytesMax = 1024;
+/** A body is at most this long: the largest entry and what surrounds it. */
+const bodyBytesMax = 2 ** 30 + 2 ** 20;
+
+export interface PeerSocketHandler {
+  onLine(line: string): void;
+  onFrame(kind: number, body: Buffer): void;
+  /** The socket is gone, whatever the reason. Called once. */
+  onClose(reason: string): void;
+}
+
+export class PeerSocket {
+  private isFramed = false;
+  private head = Buffer.allocUnsafe(headBytes);
+  private headFilled = 0;
+  private body: Buffer | undefined;
+  private bodyFilled = 0;
+  private line = '';
+  private closeReason: string | undefined;
+  private drainWaiters: (() => void)[] = [];
+
+  constructor(
+    readonly socket: net.Socket,
+    private readonly handler: PeerSocketHandler,
+  ) {
+    socket.setNoDelay(true);
+    socket.resume();
+    socket.on('data', (chunk) => this.take(chunk));
+    socket.on('drain', () => this.wake());
+    socket.on('error', (error) => {
+      this.closeReason ??= error.message;
+    });
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      this.wake();
+      handler.onClose(this.closeReason ?? 'the connection was closed');
+    });
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  get isOpen(): boolean {
+    return !this.socket.destroyed;
+  }
+
+  /** What comes from now on is frames. */
+  switchToFrames(): void {
+    this.isFramed = true;
+  }
+
+  sendLine(line: string): void {
+    this.socket.write(`${line}\r\n`, 'latin1');
+  }
+
+  sendFrame(kind: number, pieces: readonly Uint8Array[]): void {
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    const head = Buffer.allocUnsafe(headBytes);
+    head.writeUInt32LE(length, 0);
+    head[4] = kind;
+    this.socket.cork();
+    this.socket.write(head);
+    for (const piece of pieces) this.socket.write(piece);
+    this.socket.uncork();
+  }
+
+  /** Resolves when little waits to be sent, or the socket is gone. */
+  async drained(bytesMax: number): Promise<void> {
+    while (this.isOpen && this.bufferedBytes > bytesMax) {
+      await new Promise<void>((resolve) => {
+        this.drainWaiters.push(resolve);
+      });
+    }
+  }
+
+  /** Sends a last line and closes. */
+  refuse(line: string): void {
+    this.socket.end(`${line}\r\n`, 'latin1');
+    this.socket.setTimeout(1000, () => this.socket.destroy());
+  }
+
+  destroy(reason: string): void {
+    this.closeReason ??= reason;
+    this.socket.destroy();
+  }
+
+  /** Takes bytes that somebody else has read from the socket already. */
+  take(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length && this.isOpen)
+      at = this.isFramed ? this.takeFrame(chunk, at) : this.takeLine(chunk, at);
+  }
+
+  private takeLine(chunk: Uint8Array, at: number): number {
+    const end = chunk.indexOf(0x0a, at);
+    const upTo = end === -1 ? chunk.length : end + 1;
+    this.line += Buffer.from(chunk.buffer, chunk.byteOffset + at, upTo - at).toString('latin1');
+    if (this.line.length > lineBytesMax) {
+      this.destroy('a line that is too long');
+    } else if (end !== -1) {
+      const line = this.line.trimEnd();
+      this.line = '';
+      this.handler.onLine(line);
+    }
+    return upTo;
+  }
+
+  private takeFrame(chunk: Uint8Array, at: number): number {
+    if (this.body === undefined) {
+      const count = Math.min(headBytes - this.headFilled, chunk.length - at);
+      this.head.set(chunk.subarray(at, at + count), this.headFilled);
+      this.headFilled += count;
+      at += count;
+      if (this.headFilled < headBytes) return at;
+      const length = this.head.readUInt32LE(0);
+      if (length > bodyBytesMax) {
+        this.destroy(`a frame of ${length} bytes`);
+        return chunk.length;
+      }
+      // A buffer of its own: what is kept of a frame must not hold on to the socket's chunks.
+      this.body = Buffer.allocUnsafeSlow(length);
+      this.bodyFilled = 0;
+    }
+    const { body } = this;
+    const count = Math.min(body.length - this.bodyFilled, chunk.length - at);
+    body.set(chunk.subarray(at, at + count), this.bodyFilled);
+    this.bodyFilled += count;
+    at += count;
+    if (this.bodyFilled === body.length) {
+      this.body = undefined;
+      this.headFilled = 0;
+      this.handler.onFrame(this.head[4]!, body);
+    }
+    return at;
+  }
+
+  private wake(): void {
+    const waiters = this.drainWaiters;
+    this.drainWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}

@@ -1,0 +1,217 @@
+/** What goes wrong, carried out. A fault that makes no sense when its time comes (nobody leads, the machine is off) does nothing. */
+import { scanLog } from '../../raft/node/wal-scan.js';
+import type { Machine } from './machine.js';
+import type { Fault } from './plan.js';
+import type { World } from './world.js';
+
+export function applyFault(world: World, fault: Fault): void {
+  world.counts.faults++;
+  const { loop, network, machines } = world;
+  const heals = (forMs: number, heal: () => void): void => {
+    loop.after(forMs, () => {
+      if (!world.isCalm) heal();
+    });
+  };
+  if (fault.kind === 'weather') {
+    world.trace('operator', `weather ${JSON.stringify(fault.weather)}`);
+    const before = network.weather;
+    network.weather = fault.weather;
+    heals(fault.forMs, () => {
+      network.weather = before;
+    });
+    return;
+  }
+  if (fault.kind === 'partition') {
+    const name = (place: number): string => (place < 0 ? `c${-place}` : `m${place}`);
+    const [left, right] = fault.sides as [number[], number[]];
+    const links = left.flatMap((a) =>
+      right.flatMap((b) => [`${name(a)}>${name(b)}`, `${name(b)}>${name(a)}`]),
+    );
+    cut(world, links, fault.forMs, `partition ${left.map(name)} | ${right.map(name)}`);
+    return;
+  }
+  if (fault.kind === 'power cut of all') {
+    for (const machine of machines)
+      if (machine.running !== undefined) restartAfter(machine, 'power cut', fault.forMs);
+    return;
+  }
+  const machine = fault.target === 0 ? world.leader : machines[fault.target - 1];
+  if (machine === undefined) return;
+  const { name } = machine;
+  switch (fault.kind) {
+    case 'isolate':
+    case 'one-way cut': {
+      const outgoing = machines.map((other) => `${name}>${other.name}`);
+      const incoming = machines.map((other) => `${other.name}>${name}`);
+      const links =
+        fault.kind === 'isolate' ? [...outgoing, ...incoming] : fault.isOutgoing ? outgoing : incoming;
+      cut(world, links, fault.forMs, `${fault.kind} ${name}`);
+      break;
+    }
+    case 'pause': {
+      const { running } = machine;
+      if (running === undefined) break;
+      machine.log(`stands still for ${fault.forMs.toFixed(0)} ms`);
+      running.process.pause();
+      heals(fault.forMs, () => running.process.resume());
+      break;
+    }
+    case 'kill':
+    case 'power cut':
+    case 'stop':
+      if (machine.running !== undefined) restartAfter(machine, fault.kind, fault.forMs);
+      break;
+    case 'disk error':
+      machine.orderedFault = { operation: fault.operation, code: 'EIO' };
+      break;
+    case 'full disk':
+      machine.log('its disk is full');
+      machine.diskFaults++;
+      machine.disk.options.capacityBytes = machine.disk.usedBytes() + 200;
+      heals(fault.forMs, () => {
+        machine.disk.options.capacityBytes = undefined;
+      });
+      break;
+    case 'slow disk':
+      machine.syncMs = fault.syncMs;
+      heals(fault.forMs, () => {
+        machine.syncMs = 1;
+      });
+      break;
+    case 'bit flip':
+      void flipBit(world, machine, fault.where, fault.inSnapshot).catch((error: Error) =>
+        world.invariants.violate('no crash', error.stack!),
+      );
+      break;
+    case 'clock jump':
+      machine.log(`its clock jumps by ${fault.byMs} ms`);
+      machine.clock.offsetMs += fault.byMs;
+      world.skewMs += 2 * Math.abs(fault.byMs);
+      break;
+    case 'clock drift':
+      machine.log(`its clock runs at ${fault.rate}`);
+      machine.clock.setRate(fault.rate);
+      world.skewMs += 2 * Math.abs(fault.rate - 1) * fault.forMs + 5;
+      heals(fault.forMs, () => machine.clock.setRate(1));
+      break;
+    case 'snapshot':
+      machine.node?.takeSnapshot().catch((error: Error) => machine.log(`snapshot failed: ${error.message}`));
+      break;
+    case 'transfer': {
+      const { leader } = world;
+      if (leader === undefined) break;
+      const to =
+        fault.target === 0 ? machines.find((other) => other !== leader && other.node !== undefined) : machine;
+      if (to !== undefined && leader.node!.transferLeadership(to.nodeId))
+        leader.log(`hands over to node ${to.nodeId}`);
+      break;
+    }
+    case 'campaign':
+      machine.node?.campaign();
+      break;
+    case 'add':
+      add(world, machine);
+      break;
+    case 'promote':
+      world.administer({ kind: 'promote', id: machine.nodeId }, undefined, 30);
+      break;
+    case 'remove':
+      remove(world, machine);
+      break;
+    case 'replace':
+      replace(world, machine);
+      break;
+  }
+}
+
+function cut(world: World, links: readonly string[], forMs: number, what: string): void {
+  world.trace('operator', `${what} for ${forMs.toFixed(0)} ms`);
+  world.network.cut(links);
+  world.loop.after(forMs, () => {
+    if (!world.isCalm) world.network.cut(links, -1);
+  });
+}
+
+function restartAfter(machine: Machine, how: 'kill' | 'power cut' | 'stop', forMs: number): void {
+  const { world } = machine;
+  if (how === 'stop') void machine.stop();
+  else if (how === 'kill') machine.kill();
+  else machine.cutPower();
+  world.loop.after(forMs, () => machine.start());
+}
+
+/** A node joins: a fresh one where the old one was removed. */
+function add(world: World, machine: Machine): void {
+  const { members, removed } = world.membership;
+  if (members.some((member) => member.id === machine.nodeId)) return;
+  if (removed.includes(machine.nodeId)) machine.wipe();
+  if (machine.state === 'off') machine.start();
+  const id = machine.nodeId;
+  world.administer({ kind: 'add-learner', id, address: machine.address }, () => {
+    world.loop.after(200, () => world.administer({ kind: 'promote', id }, undefined, 40));
+  });
+}
+
+/** Never below what keeps a majority of sound voters. */
+function remove(world: World, machine: Machine): void {
+  const { members } = world.membership;
+  const voters = members.filter((member) => !member.learner);
+  const sound = voters.filter((voter) => {
+    const other = world.machineOf(voter.id);
+    return (
+      voter.id !== machine.nodeId && other !== undefined && !other.isDamaged && other.state !== 'refused'
+    );
+  });
+  if (voters.length < 2 || sound.length < Math.floor((voters.length - 1) / 2) + 1) return;
+  world.administer({ kind: 'remove', id: machine.nodeId }, undefined, 20);
+}
+
+/** A machine loses its disk; a new node takes the old one's place, by the book: remove, then add. */
+function replace(world: World, machine: Machine): void {
+  if (machine.state !== 'refused' && !world.canLose(machine)) return;
+  const old = machine.nodeId;
+  machine.wipe();
+  world.administer({ kind: 'remove', id: old }, () => add(world, machine));
+}
+
+/** Power fails, and something flips a bit of what was safely stored. */
+async function flipBit(world: World, machine: Machine, where: number, inSnapshot: boolean): Promise<void> {
+  if (machine.state !== 'up' || !world.canLose(machine)) return;
+  machine.cutPower();
+  const { disk } = machine;
+  const paths = disk.paths().filter((path) => path.endsWith(inSnapshot ? '.snap' : '.wal'));
+  if (paths.length > 0) {
+    const path = inSnapshot ? paths.at(-1)! : paths[Math.floor(where * paths.length)]!;
+    const bytes = disk.contents(path);
+    const places = inSnapshot ? [...bytes.keys()] : await checkedBytes(machine, path, bytes);
+    if (places.length > 0) {
+      const at = places[Math.floor(where * 7919 * places.length) % places.length]!;
+      bytes[at]! ^= 1 << (Math.floor(where * 1e9) & 7);
+      disk.put(path, bytes);
+      // An older snapshot may serve in place of a damaged one.
+      if (inSnapshot) machine.mayRefuse = true;
+      else machine.isDamaged = true;
+      machine.log(`a bit of ${path} flips at ${at}`);
+    }
+  }
+  world.loop.after(100, () => machine.start());
+}
+
+/** The places in a segment that are known to be durable and that its checksums cover. */
+async function checkedBytes(machine: Machine, path: string, bytes: Buffer): Promise<number[]> {
+  const { segments, synced } = await scanLog(machine.disk.copy({}), '/data/log', machine.nodeId * 7919, {
+    record() {},
+  });
+  const segment = segments.find((one) => one.path === path);
+  if (segment?.header === undefined) return [];
+  const durable = Math.min(segment.end, synced - segment.header.base);
+  const places: number[] = [];
+  for (let start = 16; start < durable; ) {
+    const end = start + 24 + bytes.readUInt32LE(start);
+    const next = (end + 7) & ~7;
+    if (next > durable) break;
+    for (let at = start; at < end; at++) places.push(at);
+    start = next;
+  }
+  return places;
+}

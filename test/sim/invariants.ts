@@ -1,0 +1,140 @@
+/**
+ * What must hold at every moment of a run, whatever fails: the properties of the Raft paper's figure 3, one history of entries,
+ * and one state at each index.
+ */
+import type { Entry, EntryKind, Message, NodeId, SoftState } from '../../raft/index.js';
+import { crc32 } from '../../raft/node/crc32.js';
+
+export class Violation extends Error {
+  override readonly name = 'Violation';
+
+  /** @param check which of the checkers found it */
+  constructor(
+    readonly check: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+interface SeenEntry {
+  readonly previousTerm: number;
+  readonly content: number;
+}
+
+interface CommittedEntry {
+  readonly term: number;
+  readonly content: number;
+  readonly kind: EntryKind;
+}
+
+export class Invariants {
+  /** The first one found; the run ends with it. */
+  violation: Violation | undefined;
+  readonly counts = { entries: 0, committed: 0, digests: 0, leaders: 0 };
+
+  private readonly leaders = new Map<number, NodeId>();
+  /** Every entry that ever travelled or was applied, by index and term. */
+  private readonly seen = new Map<string, SeenEntry>();
+  private readonly committed = new Map<number, CommittedEntry>();
+  private readonly digests = new Map<number, { readonly digest: string; readonly node: NodeId }>();
+  private highest = 0;
+
+  /** Notes what must never be; only the first counts, the rest may follow from it. */
+  violate(check: string, text: string): void {
+    this.violation ??= new Violation(check, text);
+  }
+
+  /** Index of the last entry that any node applied. */
+  get lastCommitted(): number {
+    return this.highest;
+  }
+
+  /** A node took a role: at most one leader a term (election safety). */
+  softState(node: NodeId, { role, term }: SoftState): void {
+    if (role !== 'leader') return;
+    const other = this.leaders.get(term);
+    if (other === undefined) {
+      this.leaders.set(term, node);
+      this.counts.leaders++;
+    } else if (other !== node) {
+      this.violate('one leader per term', `nodes ${other} and ${node} lead in term ${term}`);
+    }
+  }
+
+  /** A message leaves: its entries must be those that anybody ever saw under their index and term (log matching, by induction). */
+  sent(message: Message): void {
+    if (message.type !== 'append') return;
+    let { previousTerm } = message;
+    for (const entry of message.entries) {
+      this.checkSeen(message.from, entry, previousTerm);
+      previousTerm = entry.term;
+    }
+  }
+
+  private checkSeen(node: NodeId, entry: Entry, previousTerm: number): void {
+    const name = `${entry.index}/${entry.term}`;
+    const content = contentOf(entry);
+    const known = this.seen.get(name);
+    if (known === undefined) {
+      this.counts.entries++;
+      this.seen.set(name, { previousTerm, content });
+    } else if (known.content !== content || known.previousTerm !== previousTerm) {
+      this.violate(
+        'log matching',
+        `node ${node} has another entry ${entry.index} of term ${entry.term}, or another one before it (terms ${known.previousTerm} and ${previousTerm})`,
+      );
+    }
+  }
+
+  /** A node applies an entry: state machine safety, and leader completeness in so far as it was applied anywhere before. */
+  applied(node: NodeId, entry: Entry): void {
+    const content = contentOf(entry);
+    const known = this.committed.get(entry.index);
+    if (known === undefined) {
+      this.counts.committed++;
+      this.committed.set(entry.index, { term: entry.term, content, kind: entry.kind });
+      this.highest = Math.max(this.highest, entry.index);
+      this.checkTerms(node, entry);
+    } else if (known.term !== entry.term || known.content !== content || known.kind !== entry.kind) {
+      this.violate(
+        'committed entries never change',
+        `node ${node} applies entry ${entry.index} of term ${entry.term}, another one applied one of term ${known.term} there`,
+      );
+    }
+  }
+
+  private checkTerms(node: NodeId, entry: Entry): void {
+    const before = this.committed.get(entry.index - 1);
+    if (before !== undefined && before.term > entry.term) {
+      this.violate(
+        'committed entries never change',
+        `node ${node} applies entry ${entry.index} of term ${entry.term} behind one of term ${before.term}`,
+      );
+    }
+  }
+
+  /** The entries that one node applies have consecutive indices: none is left out, none comes twice. */
+  follows(node: NodeId, last: number, entry: Entry): void {
+    if (entry.index !== last + 1) {
+      this.violate('each entry once', `node ${node} applies entry ${entry.index} after entry ${last}`);
+    }
+  }
+
+  /** The state that a node is in at an index. */
+  digest(node: NodeId, index: number, digest: string): void {
+    this.counts.digests++;
+    const known = this.digests.get(index);
+    if (known === undefined) this.digests.set(index, { digest, node });
+    else if (known.digest !== digest) {
+      this.violate(
+        'equal digests',
+        `at index ${index} nodes ${known.node} and ${node} are in different states`,
+      );
+    }
+  }
+}
+
+function contentOf({ payload, kind }: Entry): number {
+  return crc32(payload, 0, payload.length, kind + 1);
+}

@@ -1,0 +1,533 @@
+/** One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls and starts on it. */
+import type { Socket } from 'node:net';
+import type { HashSeed } from '../../engine/dictionary.js';
+import type {
+  Entry,
+  Membership,
+  Message,
+  NodeId,
+  SnapshotMessage,
+  SnapshotMetadata,
+  SoftState,
+} from '../../raft/index.js';
+import {
+  DataDirectory,
+  drawIdentity,
+  type RaftNode,
+  type SnapshotReader,
+  StorageError,
+  type Transport,
+  type TransportHandler,
+} from '../../raft/node/index.js';
+import { Configuration } from '../../src/configuration.js';
+import { createLog } from '../../src/log.js';
+import type { Server } from '../../src/server.js';
+import { startServing } from '../../src/serving.js';
+import { EngineStateMachine } from '../../src/state-machine.js';
+import { type DiskOperation, SimulatedDisk } from './disk.js';
+import { type ClientLink, copyMessage } from './network.js';
+import { MachineClock, Process } from './process.js';
+import type { Random } from './random.js';
+import type { World } from './world.js';
+
+const clusterId = '00112233445566778899aabbccddeeff';
+const directoryPath = '/data';
+
+/** Small, so that runs of a few seconds roll segments, take snapshots and send them. */
+export interface NodeSizes {
+  readonly segmentBytes: number;
+  readonly snapshotLogBytes: number;
+  readonly logTailBytes: number;
+}
+
+export type MachineState =
+  | 'off'
+  | 'starting'
+  | 'up'
+  /** It refuses to start: what it stored was damaged. */
+  | 'refused'
+  /** Its node was removed from the cluster, or never belonged to it. */
+  | 'retired';
+
+/** A running process with all that belongs to it. */
+interface Running {
+  readonly process: Process;
+  readonly machine: CheckedStateMachine;
+  node: RaftNode | undefined;
+  server: Server | undefined;
+  handler: TransportHandler | undefined;
+  readonly links: Set<ClientLink>;
+}
+
+export class Machine {
+  readonly name: string;
+  readonly address: string;
+  readonly clock: MachineClock;
+  disk: SimulatedDisk;
+  state: MachineState = 'off';
+  nodeId: NodeId;
+  running: Running | undefined;
+  /** Bits in its files were flipped: it must refuse to start. */
+  isDamaged = false;
+  /** A fault of its disk was ordered and may strike at any time. */
+  diskFaults = 0;
+  /** Mean milliseconds that a sync takes. */
+  syncMs = 1;
+  /** What the next calls of this kind are answered with. */
+  orderedFault: { readonly operation: DiskOperation; readonly code: string } | undefined;
+  /** A bit of a snapshot was flipped: an older one may serve, or not. */
+  mayRefuse = false;
+  private incarnation = 1;
+  private starts = 0;
+  private port = 1024;
+  private readonly random: Random;
+
+  constructor(
+    readonly number: number,
+    readonly world: World,
+    private readonly sizes: NodeSizes,
+    private readonly founders: Membership,
+  ) {
+    this.name = `m${number}`;
+    this.address = `${this.name}:7481`;
+    this.clock = new MachineClock(world.loop);
+    this.random = world.random.fork(this.name);
+    this.nodeId = number * 100 + this.incarnation;
+    this.disk = this.newDisk();
+  }
+
+  private newDisk(): SimulatedDisk {
+    return new SimulatedDisk({
+      schedule: (operation, callback) => {
+        const { running } = this;
+        const latency =
+          operation === 'sync' ? this.random.exponential(this.syncMs) : this.random.next() * 0.1;
+        this.world.loop.after(latency, () => {
+          if (running === undefined) callback();
+          else running.process.run(callback);
+        });
+      },
+      fault: (operation, path) => this.fault(operation, path),
+    });
+  }
+
+  private fault(operation: DiskOperation, path: string): NodeJS.ErrnoException | undefined {
+    const ordered = this.orderedFault;
+    if (ordered === undefined || ordered.operation !== operation) return undefined;
+    this.orderedFault = undefined;
+    this.diskFaults++;
+    this.log(`disk: ${operation} of ${path} fails with ${ordered.code}`);
+    return Object.assign(new Error(`${ordered.code}: simulated, ${operation} ${path}`), {
+      code: ordered.code,
+    });
+  }
+
+  log(text: string): void {
+    this.world.trace(this.name, text);
+  }
+
+  // ---- life ----
+
+  /** Starts the process; what becomes of it shows in {@link state}. */
+  start(): void {
+    if (this.state !== 'off') return;
+    this.state = 'starting';
+    this.starts++;
+    const process = new Process(this.world.loop, this.clock, this.random.fork(`process ${this.starts}`));
+    const machine = new CheckedStateMachine(this, process, {
+      low: this.random.bits(),
+      high: this.random.bits(),
+    });
+    const running: Running = {
+      process,
+      machine,
+      node: undefined,
+      server: undefined,
+      handler: undefined,
+      links: new Set(),
+    };
+    this.running = running;
+    this.log(`starts as node ${this.nodeId}`);
+    this.launch(running).then(
+      () => {
+        if (this.running !== running) return;
+        this.state = 'up';
+        this.log(`is up, applied ${running.node!.applied}`);
+        if (this.isDamaged) {
+          this.world.invariants.violate('damage is refused', `${this.name} started on damaged files`);
+        }
+      },
+      (error: Error) => this.startFailed(running, error),
+    );
+  }
+
+  private startFailed(running: Running, error: Error): void {
+    if (this.running !== running) return;
+    this.end(running);
+    this.log(`did not start: ${error.message}`);
+    const isOfDisk = error instanceof StorageError && (error.code === 'io' || error.code === 'full');
+    if ((this.isDamaged || this.mayRefuse) && error instanceof StorageError) {
+      this.state = 'refused';
+    } else if (isOfDisk && this.diskFaults > 0) {
+      this.world.loop.after(300, () => this.start());
+    } else {
+      this.world.invariants.violate('a sound node starts', `${this.name}: ${error.stack}`);
+    }
+  }
+
+  private async launch(running: Running): Promise<void> {
+    const directory = await DataDirectory.open(directoryPath, this.disk);
+    if (directory.identity === undefined) {
+      const isFounder = this.founders.members.some((member) => member.id === this.nodeId);
+      const drawn = drawIdentity(
+        clusterId,
+        this.nodeId,
+        isFounder ? this.founders : { members: [], removed: [] },
+      );
+      await directory.establish({ ...drawn, salt: this.nodeId * 7919 });
+    }
+    const identity = await directory.countStart();
+    const { process } = running;
+    const { node, server } = await startServing(
+      running.machine,
+      {
+        identity,
+        directory,
+        clock: process,
+        transport: new SimulatedTransport(this, running),
+        random: this.random.fork(`node ${this.starts}`).next,
+        durability: 'high',
+        ...this.sizes,
+        onFailure: (error) => this.failed(running, error),
+        onNotice: (text) => this.log(text),
+        onSoftState: (state) => this.softState(state),
+      },
+      {
+        host: this.name,
+        port: 7481,
+        configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
+        consistency: 'high',
+        follower: 'try',
+        log: createLog('quiet', () => {}),
+        clock: process,
+        randomSeed: () => this.random.bits(),
+        clusterId: 'simulated',
+        reload: () => running.machine.reload(),
+        shutdown: () => {},
+      },
+    );
+    running.node = node;
+    running.server = server;
+  }
+
+  private softState(state: SoftState): void {
+    this.log(`${state.role} of term ${state.term}, leader ${state.leader}`);
+    this.world.invariants.softState(this.nodeId, state);
+  }
+
+  /** The node says that it must stop. That is right after a fault of the disk, and wrong at all other times. */
+  private failed(running: Running, error: Error): void {
+    if (this.running !== running) return;
+    this.log(`stops: ${error.message}`);
+    const isOfDisk = error instanceof StorageError && (error.code === 'io' || error.code === 'full');
+    if (!isOfDisk || this.diskFaults === 0) {
+      this.world.invariants.violate('no broken invariant', `${this.name}: ${error.stack}`);
+      return;
+    }
+    // The process ends as main does; whoever watches over it starts it again.
+    this.world.loop.after(0, () => {
+      if (this.running !== running) return;
+      this.kill();
+      this.world.loop.after(400, () => this.start());
+    });
+  }
+
+  /** Ends the process at this very instant: what it wrote is there, nothing else happens any more. */
+  kill(): void {
+    this.disk.kill();
+    this.stopRunning('killed');
+  }
+
+  /** Power cut: what was not synced may be lost, in part and in any order. */
+  cutPower(): void {
+    this.disk.crash(this.random.next);
+    this.stopRunning('loses power');
+  }
+
+  private stopRunning(how: string): void {
+    const { running } = this;
+    if (running !== undefined) {
+      this.log(how);
+      this.end(running);
+    }
+    if (this.state !== 'refused') this.state = 'off';
+  }
+
+  private end(running: Running): void {
+    running.process.isDead = true;
+    this.running = undefined;
+    this.state = 'off';
+    if (running.node !== undefined) (running.node as unknown as { isStopped: boolean }).isStopped = true;
+    for (const link of running.links) link.reset();
+  }
+
+  /** Stops as on SIGTERM: answers what is in flight, syncs, closes. */
+  async stop(): Promise<void> {
+    const { running } = this;
+    if (running?.node === undefined) return;
+    await running.node.stop();
+    if (this.running !== running) return;
+    this.log('stopped');
+    this.end(running);
+  }
+
+  /** The machine lost its disk for good: a new node with a new id will live here. */
+  wipe(): void {
+    if (this.running !== undefined) this.cutPower();
+    this.state = 'off';
+    this.isDamaged = false;
+    this.mayRefuse = false;
+    this.starts = 0;
+    this.disk = this.newDisk();
+    this.incarnation++;
+    this.nodeId = this.number * 100 + this.incarnation;
+    this.log(`is replaced by node ${this.nodeId}`);
+  }
+
+  /** Whether a process ever ran on what the disk holds. */
+  get wasStarted(): boolean {
+    return this.starts > 0;
+  }
+
+  /** All that was wrong with it is mended, but for damage to what it stored. */
+  heal(): void {
+    this.running?.process.resume();
+    this.clock.setRate(1);
+    this.syncMs = 1;
+    this.orderedFault = undefined;
+    this.disk.options.capacityBytes = undefined;
+  }
+
+  // ---- what others ask ----
+
+  get node(): RaftNode | undefined {
+    return this.state === 'up' ? this.running?.node : undefined;
+  }
+
+  get isLeader(): boolean {
+    const { node } = this;
+    return node !== undefined && !this.running!.process.isPaused && node.status().role === 'leader';
+  }
+
+  get appliedIndex(): number {
+    return this.running?.machine.engine.appliedIndex ?? 0;
+  }
+
+  /** Serves a client once its connection arrives. */
+  accept(socket: Socket): boolean {
+    const server = this.state === 'up' ? this.running?.server : undefined;
+    server?.serve(socket);
+    return server !== undefined;
+  }
+
+  nextPort(): number {
+    return ++this.port;
+  }
+}
+
+/** The engine under observation: every entry is checked before it is applied, and the state at some indices. */
+export class CheckedStateMachine extends EngineStateMachine {
+  private last = 0;
+  private cuts = 0;
+
+  constructor(
+    private readonly owner: Machine,
+    process: Process,
+    hashSeed: HashSeed,
+  ) {
+    // Slices end after a few steps, so that entries are applied between them.
+    super(hashSeed, {}, slicingClock(process));
+  }
+
+  override apply(entries: readonly Entry[]): void {
+    const { world, nodeId } = this.owner;
+    let from = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      world.invariants.follows(nodeId, this.last, entry);
+      world.invariants.applied(nodeId, entry);
+      this.last = entry.index;
+      if (entry.index % world.digestEvery !== 0) continue;
+      super.apply(entries.slice(from, i + 1));
+      from = i + 1;
+      this.checkDigest();
+    }
+    if (from < entries.length) super.apply(from === 0 ? entries : entries.slice(from));
+  }
+
+  /** Compares the state with that of the others at this index. A state that is being written is left alone. */
+  checkDigest(): void {
+    if (this.cuts > 0) return;
+    const { appliedIndex } = this.engine;
+    if (appliedIndex > 0)
+      this.owner.world.invariants.digest(this.owner.nodeId, appliedIndex, this.engine.digest());
+  }
+
+  override async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
+    this.cuts++;
+    this.owner.log(`cuts a snapshot at ${metadata.index}`);
+    this.owner.world.counts.snapshots++;
+    try {
+      yield* super.cut(metadata);
+    } finally {
+      this.cuts--;
+    }
+  }
+
+  override async install(reader: SnapshotReader): Promise<void> {
+    await super.install(reader);
+    const { index } = reader.metadata;
+    this.owner.log(`installed a snapshot at ${index}`);
+    this.owner.world.counts.installs++;
+    if (this.engine.appliedIndex !== index) {
+      this.owner.world.invariants.violate(
+        'each entry once',
+        `${this.owner.name}: a snapshot of index ${index} restored the state of ${this.engine.appliedIndex}`,
+      );
+    }
+    this.last = index;
+    this.checkDigest();
+  }
+}
+
+function slicingClock(process: Process): Process {
+  let steps = 0;
+  return Object.create(process, {
+    monotonicMs: { value: () => process.monotonicMs() + steps++ },
+  }) as Process;
+}
+
+/** Carries a node's messages through the simulated network. */
+class SimulatedTransport implements Transport {
+  constructor(
+    private readonly machine: Machine,
+    private readonly running: Running,
+  ) {}
+
+  start(handler: TransportHandler): void {
+    this.running.handler = handler;
+  }
+
+  setMembership(): void {}
+
+  send(to: NodeId, messages: readonly Message[]): void {
+    const { world } = this.machine;
+    for (const message of messages) {
+      world.invariants.sent(message);
+      const target = world.machineOf(to);
+      if (target === undefined) continue;
+      const copy = copyMessage(message);
+      const isSent = world.network.send(this.machine.name, target.name, () => {
+        const { running } = target;
+        if (running === undefined || target.nodeId !== to) return;
+        running.process.run(() => running.handler?.onMessages([copy]));
+      });
+      if (!isSent && this.machine.world.random.chance(0.2)) {
+        world.loop.after(1, () => this.running.process.run(() => this.running.handler?.onUnreachable(to)));
+      }
+    }
+  }
+
+  /** In chunks over a connection of its own; it breaks where the network is cut, and when either end dies. */
+  async sendSnapshot(
+    ...[message, reader, onProgress]: Parameters<Transport['sendSnapshot']>
+  ): Promise<boolean> {
+    const { world, name } = this.machine;
+    const target = world.machineOf(message.to);
+    const receiver = target?.running;
+    const channel = new Channel();
+    const copy = copyMessage(message) as SnapshotMessage;
+    let taken: boolean | undefined;
+    let bytes = 0;
+    try {
+      for (;;) {
+        const chunk = await reader.next();
+        if (chunk !== undefined) bytes += chunk.length;
+        const isSound = await this.pass(name, target);
+        if (!isSound || receiver === undefined || target?.running !== receiver) {
+          channel.fail(new Error('the connection broke'));
+          return false;
+        }
+        if (receiver.handler !== undefined && taken === undefined) {
+          taken = false;
+          receiver.process.run(() => {
+            void receiver.handler!.onSnapshot(copy, channel, reader.dataBytes).then((isTaken) => {
+              taken = isTaken;
+              channel.done();
+            });
+          });
+        }
+        if (chunk === undefined) break;
+        channel.push(Buffer.from(chunk));
+        onProgress(bytes, reader.dataBytes);
+      }
+      channel.end();
+      await Promise.race([channel.whenDone, new Promise<void>((resolve) => world.loop.after(2000, resolve))]);
+      return taken === true && (await this.pass(target!.name, this.machine));
+    } finally {
+      await reader.close();
+    }
+  }
+
+  private pass(from: string, to: Machine | undefined): Promise<boolean> {
+    const { world } = this.machine;
+    if (to === undefined || world.network.isCut(from, to.name)) {
+      return new Promise((resolve) => world.loop.after(50, () => resolve(false)));
+    }
+    return new Promise((resolve) => world.loop.after(world.network.delay(), () => resolve(true)));
+  }
+
+  async close(): Promise<void> {
+    this.running.handler = undefined;
+  }
+}
+
+/** Chunks on their way from one process to another. */
+class Channel implements AsyncIterable<Uint8Array> {
+  private readonly chunks: Uint8Array[] = [];
+  private isEnded = false;
+  private error: Error | undefined;
+  private wake: () => void = () => {};
+  done!: () => void;
+  readonly whenDone = new Promise<void>((resolve) => {
+    this.done = resolve;
+  });
+
+  push(chunk: Uint8Array): void {
+    this.chunks.push(chunk);
+    this.wake();
+  }
+
+  end(): void {
+    this.isEnded = true;
+    this.wake();
+  }
+
+  fail(error: Error): void {
+    this.error = error;
+    this.wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (this.error !== undefined) throw this.error;
+      const chunk = this.chunks.shift();
+      if (chunk !== undefined) yield chunk;
+      else if (this.isEnded) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** The clock of a machine, and the event loop of one process on it: what stands still in a pause and ends with a crash. */
+import type { Clock } from '../../raft/node/clock.js';
+import type { EventLoop } from './event-loop.js';
+import type { Random } from './random.js';
+
+/** A machine's quartz and its idea of the time of day; both survive its processes. */
+export class MachineClock {
+  private rate = 1;
+  private sinceMs: number;
+  private elapsedMs = 0;
+  /** How far the time of day is off. */
+  offsetMs = 0;
+
+  constructor(private readonly loop: EventLoop) {
+    this.sinceMs = loop.nowMs;
+  }
+
+  get monotonicMs(): number {
+    return this.elapsedMs + (this.loop.nowMs - this.sinceMs) * this.rate;
+  }
+
+  get wallMs(): number {
+    return Math.floor(1_700_000_000_000 + this.monotonicMs + this.offsetMs);
+  }
+
+  /** How many of its milliseconds pass in one true millisecond. */
+  setRate(rate: number): void {
+    this.elapsedMs = this.monotonicMs;
+    this.sinceMs = this.loop.nowMs;
+    this.rate = rate;
+  }
+
+  /** How long its `delayMs` take in true time. */
+  trueDelay(delayMs: number): number {
+    return delayMs / this.rate;
+  }
+}
+
+/** Everything that happens in a process goes through {@link run}, in the order in which it came about. */
+export class Process implements Clock {
+  isDead = false;
+  private backlog: (() => void)[] | undefined;
+  private nextTurnMs = 0;
+
+  constructor(
+    private readonly loop: EventLoop,
+    private readonly clock: MachineClock,
+    private readonly random: Random,
+  ) {}
+
+  /** Runs now; after the pause if the process stands still; never if it is dead. */
+  run(callback: () => void): void {
+    if (this.isDead) return;
+    if (this.backlog === undefined) callback();
+    else this.backlog.push(callback);
+  }
+
+  /** The process stands still: SIGSTOP, a long garbage collection, a machine that is being moved. */
+  pause(): void {
+    this.backlog ??= [];
+  }
+
+  resume(): void {
+    const { backlog } = this;
+    this.backlog = undefined;
+    if (backlog === undefined) return;
+    for (const callback of backlog) this.loop.after(0, () => this.run(callback));
+  }
+
+  get isPaused(): boolean {
+    return this.backlog !== undefined;
+  }
+
+  monotonicMs(): number {
+    return this.clock.monotonicMs;
+  }
+
+  wallMs(): number {
+    return this.clock.wallMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): { cancel(): void } {
+    let isCancelled = false;
+    // A timer may be late, never early.
+    const delay = this.clock.trueDelay(delayMs) + this.random.next() * 0.3;
+    this.loop.after(delay, () =>
+      this.run(() => {
+        if (!isCancelled) callback();
+      }),
+    );
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
+  }
+
+  /** In the order of the calls, a part of a millisecond later: what else arrives until then belongs to the same turn. */
+  afterInput(callback: () => void): void {
+    const { nowMs } = this.loop;
+    if (this.nextTurnMs < nowMs) this.nextTurnMs = nowMs + this.random.next() * 0.1;
+    this.loop.after(this.nextTurnMs - nowMs, () => this.run(callback));
+  }
+}
