@@ -160,6 +160,7 @@ export class Engine {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
         for (let i = 0; i + 1 < this.request.count; i += 2)
           this.configure(this.request.latin1(i), this.request.latin1(i + 1));
+        this.keyspace.onConfigured?.();
         return OK;
       case ItemKind.evict: {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);

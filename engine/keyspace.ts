@@ -57,6 +57,8 @@ export class Keyspace {
   readonly frequency = new Frequency();
   /** Told of each changed key while somebody on this node must know exactly: marks are shared by the keys of a bucket. */
   changeListener: ((databaseId: number, key: View) => void) | undefined;
+  /** Told of settings that an entry changed. */
+  onConfigured: (() => void) | undefined;
   /** Set while clients wait for keys. */
   creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */

@@ -121,6 +121,10 @@ export class Connection implements ReplyTarget {
     this.parser.feed(chunk);
     this.consume();
     this.receiving = false;
+    if (this.queryBufferBytes > server.limits.queryBytes) {
+      server.closeClient(this, `${this.queryBufferBytes} bytes of requests wait (client-query-buffer-limit)`);
+      return;
+    }
     this.flush();
   }
 
@@ -533,15 +537,16 @@ export class Connection implements ReplyTarget {
       this.server.statistics.outputBytes += length;
       writer.flushTo(socket);
       const waiting = socket.writableLength;
-      if (waiting > OUTPUT_PAUSE_BYTES) this.pauseForOutput(waiting);
+      if (waiting > OUTPUT_PAUSE_BYTES || waiting > this.server.limits.outputBytes)
+        this.pauseForOutput(waiting);
     }
     if (this.closing && this.idle && !this.blocked) socket.end();
   }
 
   private pauseForOutput(waiting: number): void {
-    if (waiting > this.server.outputLimitBytes) {
+    if (waiting > this.server.limits.outputBytes) {
       this.server.log.warning(
-        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.outputLimitBytes})`,
+        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.limits.outputBytes})`,
       );
       this.socket.destroy();
       return;

@@ -1,6 +1,6 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Settings } from '../engine/index.js';
+import { durabilityLevels, type Settings } from '../engine/index.js';
 import {
   DataDirectory,
   type Durability,
@@ -13,7 +13,7 @@ import {
   type RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
-import { Configuration } from './configuration.js';
+import { Configuration, configParameter } from './configuration.js';
 import type { Consistency } from './connection.js';
 import { createLog, type Log } from './log.js';
 import type { Server } from './server.js';
@@ -87,10 +87,7 @@ export class Redraft {
         options.onFailure?.(error);
       };
       const seed = randomBytes(8);
-      const machine = new EngineStateMachine(
-        { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
-        options.settings ?? {},
-      );
+      const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
       const { node, server } = await startServing(
         machine,
         {
@@ -112,7 +109,9 @@ export class Redraft {
           configuration: new Configuration({
             requirepass: options.password ?? '',
             maxclients: `${options.maxClients ?? 10_000}`,
+            durability: options.durability ?? 'high',
             ...options.configuration,
+            ...settingTexts(options.settings),
           }),
           clusterId: identity.clusterId,
           reload: () => machine.reload(),
@@ -126,6 +125,7 @@ export class Redraft {
       );
       let port: number;
       try {
+        await server.settle();
         port = await server.listen();
       } catch (error) {
         await server.close();
@@ -168,6 +168,14 @@ export class Redraft {
     })();
     return this.stopped;
   }
+}
+
+/** Settings as the configuration takes them. */
+function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
+  const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
+  return Object.fromEntries(
+    parameters.map(([name, value]) => [name, name === 'durability' ? durabilityLevels[value] : `${value}`]),
+  );
 }
 
 /** The identity in the directory, or a new one that founds a cluster of one. */

@@ -7,6 +7,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
+  durabilityLevels,
   type Engine,
   type EntryBuilder,
   ErrorReply,
@@ -18,6 +19,7 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { ClientLimits } from './client-limits.js';
 import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
@@ -27,6 +29,7 @@ import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
+import { differences, encodeSettings } from './replicated-settings.js';
 import { replies } from './replies.js';
 import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
@@ -37,7 +40,6 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
 const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
-const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 export interface ServerOptions {
   readonly host: string;
@@ -93,7 +95,7 @@ export class Server {
     beganMs: 0,
     count: 0,
   };
-  outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
+  readonly limits = new ClientLimits();
   paused: Pause | undefined;
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
@@ -132,6 +134,7 @@ export class Server {
     });
     this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
@@ -139,9 +142,7 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.serve(socket),
-    );
+    this.net = createServer({ noDelay: true }, (socket) => this.serve(socket));
     this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
@@ -224,11 +225,14 @@ export class Server {
     }
     const connection = new Connection(this.nextConnectionId++, socket, this);
     this.connections.set(connection.id, connection);
+    const { keepAliveSeconds } = this.limits;
+    if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     // A client that ends its side still gets its replies.
     socket.on('end', () => connection.closeAfterReplies());
     socket.on('close', () => {
       this.connections.delete(connection.id);
+      this.limits.forget(connection);
       connection.disconnected();
     });
   }
@@ -249,6 +253,12 @@ export class Server {
   forget(session: Session): void {
     if (this.isLeader && !this.stopping)
       this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
+  }
+
+  /** Ends a connection that takes more than it may. */
+  closeClient(connection: Connection, why: string): void {
+    this.log.warning(`client ${connection.address} closed: ${why}`);
+    connection.socket.destroy();
   }
 
   // ---- consistency and leadership ----
@@ -325,6 +335,9 @@ export class Server {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
     this.noteStall();
+    this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
+      this.closeClient(connection, why),
+    );
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -383,12 +396,44 @@ export class Server {
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
   }
 
   /** What belongs to the node and not to the state goes on with another engine. */
   private adopted(previous: Engine): void {
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.settingsChanged();
     this.eviction.configure(this.configuration);
+  }
+
+  /**
+   * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
+   * cluster's own are in force, and what is configured otherwise is named in the log.
+   */
+  async settle(): Promise<void> {
+    const different = differences(this.configuration, this.engine.keyspace.settings);
+    if (different.length > 0) {
+      if (this.engine.keyspace.position === 0 && this.isLeader) {
+        const settings = encodeSettings(different.map(([name, value]) => [name, value]));
+        await this.proposeItem((builder) => builder.configure(this.session, settings));
+      } else {
+        const list = different
+          .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
+          .join(', ');
+        this.log.notice(`the cluster keeps its own settings: ${list}`);
+      }
+    }
+    this.settingsChanged();
+  }
+
+  /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
+  private settingsChanged(): void {
+    const { keyspace } = this.engine;
+    for (const [name, , inForce] of differences(this.configuration, keyspace.settings)) {
+      this.configuration.adopt(name, inForce);
+    }
+    this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
+    keyspace.onConfigured = () => this.settingsChanged();
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
