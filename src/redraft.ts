@@ -39,6 +39,8 @@ export interface RedraftOptions {
   readonly settings?: Partial<Settings>;
   /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
   readonly configuration?: Readonly<Record<string, string>>;
+  /** The file that CONFIG REWRITE brings up to date. */
+  readonly configFile?: string;
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
@@ -114,6 +116,7 @@ export class Redraft {
             ...settingTexts(options.settings),
           }),
           clusterId: identity.clusterId,
+          configFile: options.configFile,
           reload: () => machine.reload(),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',

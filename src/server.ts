@@ -21,6 +21,8 @@ import {
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
 import { programCommands } from './commands/index.js';
+import { rewriteConfigFile } from './config-file.js';
+import { configParameters } from './config-parameters.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
@@ -47,6 +49,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly configuration: Configuration;
   readonly clusterId: string;
+  /** What CONFIG REWRITE writes to. */
+  readonly configFile?: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
@@ -81,7 +85,10 @@ export class Server {
   private commandCatalog: CommandCatalog | undefined;
   /** New at each start, as Redis's run id. */
   readonly runId = randomBytes(20).toString('hex');
-  readonly configFile = '';
+  /** Empty when there is none. */
+  readonly configFile: string;
+  /** The parameters' values before any CONFIG SET. */
+  private readonly configuredAtStart: ReadonlyMap<string, string>;
   password: string;
   consistency: Consistency;
   maxClients: number;
@@ -122,6 +129,10 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.configFile = options.configFile ?? '';
+    this.configuredAtStart = new Map(
+      configParameters.map(({ name }) => [name, options.configuration.text(name)]),
+    );
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
@@ -443,7 +454,15 @@ export class Server {
 
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
-    throw new ErrorReply('ERR The server is running without a config file');
+    if (this.configFile === '') throw new ErrorReply('ERR The server is running without a config file');
+    const changed = configParameters
+      .map(({ name }) => name)
+      .filter((name) => this.configuration.text(name) !== this.configuredAtStart.get(name));
+    try {
+      await rewriteConfigFile(this.configFile, (name) => this.configuration.text(name), changed);
+    } catch (error) {
+      throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
+    }
   }
 
   async takeSnapshot(): Promise<void> {
