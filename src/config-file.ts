@@ -6,12 +6,12 @@ import { configParameter } from './configuration.js';
  * The text of a config file in which parameters have the given values. Lines of parameters are replaced where they stand, new ones come
  * at the end, everything else (comments, options that are no parameters) stays.
  *
- * @param valueOf the value in force
+ * @param value the value in force
  * @param changed parameters that were changed since the start
  */
 export function rewriteConfig(
   text: string,
-  valueOf: (name: string) => string,
+  value: (name: string) => string,
   changed: readonly string[],
 ): string {
   const missing = new Set(changed);
@@ -20,10 +20,10 @@ export function rewriteConfig(
     const parameter = word === undefined ? undefined : configParameter(word);
     if (parameter === undefined || !changed.includes(parameter.name)) return line;
     missing.delete(parameter.name);
-    return `${parameter.name} ${quoted(valueOf(parameter.name))}`;
+    return `${parameter.name} ${quoted(value(parameter.name))}`;
   });
   while (lines.at(-1) === '') lines.pop();
-  for (const name of missing) lines.push(`${name} ${quoted(valueOf(name))}`);
+  for (const name of missing) lines.push(`${name} ${quoted(value(name))}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -39,10 +39,10 @@ function quoted(value: string): string {
 /** Replaces a file in one step: whoever reads it sees the old text or the new one. */
 export async function rewriteConfigFile(
   path: string,
-  valueOf: (name: string) => string,
+  value: (name: string) => string,
   changed: readonly string[],
 ): Promise<void> {
-  const text = rewriteConfig(await readFile(path, 'utf8'), valueOf, changed);
+  const text = rewriteConfig(await readFile(path, 'utf8'), value, changed);
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
     await file.writeFile(text);

@@ -330,7 +330,7 @@ export class Connection implements ReplyTarget {
   private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
     const server = this.server;
     if (this.idle && server.mayReadNow(this.consistency)) {
-      if (row.mayBeSlow) this.readTimed(row, request, this.database);
+      if (row.mayBeSlow || this.noTouch) this.readTimed(row, request, this.database);
       else this.encode(server.engine.read(row, request, this.database, server.timeMs));
       return;
     }
@@ -343,16 +343,19 @@ export class Connection implements ReplyTarget {
     const database = this.database;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      if (row.mayBeSlow) this.readTimed(row, this.stepRequest, database);
+      if (row.mayBeSlow || this.noTouch) this.readTimed(row, this.stepRequest, database);
       else this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
     });
   }
 
-  /** Runs a read with an eye on the clock, for the slow log. */
+  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
   private readTimed(row: ReadCommand, request: Request, database: number): void {
     const beganMs = performance.now();
     const { server } = this;
+    const { keyspace } = server.engine;
+    keyspace.untouched = this.noTouch && row.name !== 'touch';
     this.encode(server.engine.read(row, request, database, server.timeMs));
+    keyspace.untouched = false;
     const durationUs = Math.round((performance.now() - beganMs) * 1000);
     server.statistics.countDuration(row, durationUs);
     server.noteSlow(request, this, durationUs);
