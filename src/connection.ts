@@ -183,6 +183,12 @@ export class Connection implements ReplyTarget {
     else if (this.replyMode === 'skip') this.replyMode = 'on';
     this.commandsProcessed++;
     if (row instanceof ErrorReply) {
+      // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
+      if (request.is(0, 'POST') || request.is(0, 'HOST:')) {
+        server.closeClient(this, `it speaks HTTP ('${request.latin1(0)}')`);
+        this.closing = true;
+        return;
+      }
       this.reject(row, undefined, request);
       return;
     }
