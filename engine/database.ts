@@ -290,6 +290,7 @@ export class Database extends Dictionary {
   // ---- access times, outside the state ----
 
   touch(slot: Slot): void {
+    if (this.keyspace.untouched) return;
     this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.accessClock(
       this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK],
     );

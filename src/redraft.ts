@@ -1,6 +1,6 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Settings } from '../engine/index.js';
+import { durabilityLevels, type Settings } from '../engine/index.js';
 import {
   DataDirectory,
   type Durability,
@@ -13,7 +13,7 @@ import {
   type RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
-import { Configuration } from './configuration.js';
+import { Configuration, configParameter } from './configuration.js';
 import type { Consistency } from './connection.js';
 import { createLog, type Log } from './log.js';
 import type { Server } from './server.js';
@@ -39,6 +39,8 @@ export interface RedraftOptions {
   readonly settings?: Partial<Settings>;
   /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
   readonly configuration?: Readonly<Record<string, string>>;
+  /** The file that CONFIG REWRITE brings up to date. */
+  readonly configFile?: string;
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
@@ -87,10 +89,7 @@ export class Redraft {
         options.onFailure?.(error);
       };
       const seed = randomBytes(8);
-      const machine = new EngineStateMachine(
-        { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
-        options.settings ?? {},
-      );
+      const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
       const { node, server } = await startServing(
         machine,
         {
@@ -112,9 +111,12 @@ export class Redraft {
           configuration: new Configuration({
             requirepass: options.password ?? '',
             maxclients: `${options.maxClients ?? 10_000}`,
+            durability: options.durability ?? 'high',
             ...options.configuration,
+            ...settingTexts(options.settings),
           }),
           clusterId: identity.clusterId,
+          configFile: options.configFile,
           reload: () => machine.reload(),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
@@ -124,12 +126,9 @@ export class Redraft {
           randomSeed: () => randomInt(0x1_0000_0000),
         },
       );
-      machine.onSnapshot = (event) => {
-        if (event === 'began') server?.snapshotBegan();
-        else server?.snapshotEnded(event === 'succeeded');
-      };
       let port: number;
       try {
+        await server.settle();
         port = await server.listen();
       } catch (error) {
         await server.close();
@@ -172,6 +171,14 @@ export class Redraft {
     })();
     return this.stopped;
   }
+}
+
+/** Settings as the configuration takes them. */
+function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
+  const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
+  return Object.fromEntries(
+    parameters.map(([name, value]) => [name, name === 'durability' ? durabilityLevels[value] : `${value}`]),
+  );
 }
 
 /** The identity in the directory, or a new one that founds a cluster of one. */

@@ -7,6 +7,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
+  durabilityLevels,
   type Engine,
   type EntryBuilder,
   ErrorReply,
@@ -18,7 +19,10 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { ClientLimits } from './client-limits.js';
 import { programCommands } from './commands/index.js';
+import { rewriteConfigFile } from './config-file.js';
+import { configParameters } from './config-parameters.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
@@ -27,6 +31,7 @@ import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
+import { differences, encodeSettings } from './replicated-settings.js';
 import { replies } from './replies.js';
 import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
@@ -37,7 +42,6 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
 const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
-const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 export interface ServerOptions {
   readonly host: string;
@@ -45,6 +49,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly configuration: Configuration;
   readonly clusterId: string;
+  /** What CONFIG REWRITE writes to. */
+  readonly configFile?: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
@@ -79,7 +85,10 @@ export class Server {
   private commandCatalog: CommandCatalog | undefined;
   /** New at each start, as Redis's run id. */
   readonly runId = randomBytes(20).toString('hex');
-  readonly configFile = '';
+  /** Empty when there is none. */
+  readonly configFile: string;
+  /** The parameters' values before any CONFIG SET. */
+  private readonly configuredAtStart: ReadonlyMap<string, string>;
   password: string;
   consistency: Consistency;
   maxClients: number;
@@ -93,7 +102,7 @@ export class Server {
     beganMs: 0,
     count: 0,
   };
-  outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
+  readonly limits = new ClientLimits();
   paused: Pause | undefined;
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
@@ -106,7 +115,7 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
-  private tickedAtMs = performance.now();
+  private tickedAtMs: number;
   private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -120,6 +129,10 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.configFile = options.configFile ?? '';
+    this.configuredAtStart = new Map(
+      configParameters.map(({ name }) => [name, options.configuration.text(name)]),
+    );
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
@@ -130,8 +143,9 @@ export class Server {
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
-    this.eviction = new Eviction(this.replica, () => this.isLeader);
+    this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
@@ -139,9 +153,8 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.serve(socket),
-    );
+    this.net = createServer({ noDelay: true }, (socket) => this.serve(socket));
+    this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
 
@@ -223,11 +236,14 @@ export class Server {
     }
     const connection = new Connection(this.nextConnectionId++, socket, this);
     this.connections.set(connection.id, connection);
+    const { keepAliveSeconds } = this.limits;
+    if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     // A client that ends its side still gets its replies.
     socket.on('end', () => connection.closeAfterReplies());
     socket.on('close', () => {
       this.connections.delete(connection.id);
+      this.limits.forget(connection);
       connection.disconnected();
     });
   }
@@ -248,6 +264,12 @@ export class Server {
   forget(session: Session): void {
     if (this.isLeader && !this.stopping)
       this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
+  }
+
+  /** Ends a connection that takes more than it may. */
+  closeClient(connection: Connection, why: string): void {
+    this.log.warning(`client ${connection.address} closed: ${why}`);
+    connection.socket.destroy();
   }
 
   // ---- consistency and leadership ----
@@ -324,6 +346,9 @@ export class Server {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
     this.noteStall();
+    this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
+      this.closeClient(connection, why),
+    );
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -332,7 +357,7 @@ export class Server {
 
   /** Samples the rates, and notes for LATENCY when the event loop stood still. */
   private noteStall(): void {
-    const nowMs = performance.now();
+    const nowMs = this.options.clock.monotonicMs();
     this.statistics.sample(nowMs);
     const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
     this.tickedAtMs = nowMs;
@@ -382,12 +407,44 @@ export class Server {
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
   }
 
   /** What belongs to the node and not to the state goes on with another engine. */
   private adopted(previous: Engine): void {
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.settingsChanged();
     this.eviction.configure(this.configuration);
+  }
+
+  /**
+   * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
+   * cluster's own are in force, and what is configured otherwise is named in the log.
+   */
+  async settle(): Promise<void> {
+    const different = differences(this.configuration, this.engine.keyspace.settings);
+    if (different.length > 0) {
+      if (this.engine.keyspace.position === 0 && this.isLeader) {
+        const settings = encodeSettings(different.map(([name, value]) => [name, value]));
+        await this.proposeItem((builder) => builder.configure(this.session, settings));
+      } else {
+        const list = different
+          .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
+          .join(', ');
+        this.log.notice(`the cluster keeps its own settings: ${list}`);
+      }
+    }
+    this.settingsChanged();
+  }
+
+  /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
+  private settingsChanged(): void {
+    const { keyspace } = this.engine;
+    for (const [name, , inForce] of differences(this.configuration, keyspace.settings)) {
+      this.configuration.adopt(name, inForce);
+    }
+    this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
+    keyspace.onConfigured = () => this.settingsChanged();
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -397,7 +454,15 @@ export class Server {
 
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
-    throw new ErrorReply('ERR The server is running without a config file');
+    if (this.configFile === '') throw new ErrorReply('ERR The server is running without a config file');
+    const changed = configParameters
+      .map(({ name }) => name)
+      .filter((name) => this.configuration.text(name) !== this.configuredAtStart.get(name));
+    try {
+      await rewriteConfigFile(this.configFile, (name) => this.configuration.text(name), changed);
+    } catch (error) {
+      throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
+    }
   }
 
   async takeSnapshot(): Promise<void> {

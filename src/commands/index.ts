@@ -21,9 +21,9 @@ export const programCommands: readonly Command[] = [
   ...configCommands,
   ...clientCommands,
   ...debugCommands,
-  ...hyperLogLogCommands,
   ...memoryCommands,
   ...monitoringCommands,
   ...aclCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];

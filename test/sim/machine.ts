@@ -203,7 +203,6 @@ export class Machine {
         onSoftState: (state) => this.softState(state),
       },
       {
-        clusterId: 'simulated',
         host: this.name,
         port: 7481,
         configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
@@ -212,6 +211,7 @@ export class Machine {
         log: createLog('quiet', () => {}),
         clock: process,
         randomSeed: () => this.random.bits(),
+        clusterId: 'simulated',
         reload: () => running.machine.reload(),
         shutdown: () => {},
       },
