@@ -53,6 +53,8 @@ export class PendingEntry {
 export interface ReplicaEvents {
   /** A session of this node's start that waited has its reply. */
   wake(session: Session, reply: Reply): void;
+  /** Why this node cannot propose. */
+  refusal(): ErrorReply;
   /** Apply broke its promise: the process must stop. */
   failed(index: number, error: unknown): void;
   /** Another engine than `previous` is in use from now on. */
@@ -61,7 +63,12 @@ export interface ReplicaEvents {
   applied(): void;
 }
 
+/** How often it is looked whether a transfer of leadership has ended. */
+const TRANSFER_POLL_MS = 5;
+
 export class Replica implements ApplyListener {
+  /** Set when the node ends: what is collected goes out now, whatever is under way. */
+  isClosing = false;
   private collecting: PendingEntry | undefined;
   /** By index. Bounded by what connections have in flight. */
   private readonly pending = new Map<number, PendingEntry>();
@@ -71,23 +78,28 @@ export class Replica implements ApplyListener {
   private stampedAtMs = 0;
   private flushScheduled = false;
   private pendingBytes = 0;
+  /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
+  wallClockBelieved = true;
   /** Keys whose deletion the turn's entry holds already. */
   evictionsInTurn = 0;
 
   constructor(
     public engine: Engine,
-    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
+    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush' | 'isTransferring'>,
     /** This node's start: its counter is no client's. */
     readonly session: Session,
     private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
-  ) {}
+  ) {
+    this.noteStamp(engine.keyspace.now);
+  }
 
   /** Goes on with another engine: a snapshot was installed. */
   adopt(engine: Engine): void {
     const previous = this.engine;
     this.engine = engine;
+    this.noteStamp(engine.keyspace.now);
     this.events.adopted(previous);
     this.events.applied();
   }
@@ -168,6 +180,12 @@ export class Replica implements ApplyListener {
     const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
     this.evictionsInTurn = 0;
     const proposed = this.consensus.propose(payload);
+    if (proposed === undefined && this.consensus.isTransferring && !this.isClosing) {
+      // Soon it is known who leads: then the items go into the log, or nothing has happened to them.
+      this.collecting = entry;
+      this.clock.setTimer(TRANSFER_POLL_MS, () => this.flush());
+      return;
+    }
     if (proposed === undefined) {
       this.refuse(entry);
       return;
@@ -181,11 +199,16 @@ export class Replica implements ApplyListener {
 
   /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
   private stamp(): number {
-    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
-    this.noteStamp(
-      Math.max(this.engine.keyspace.now, this.clock.wallMs(), Math.floor(this.lastStampMs + sinceMs)),
-    );
+    this.noteStamp(this.timeMs());
     return this.lastStampMs;
+  }
+
+  /** What an entry would be stamped with now. */
+  timeMs(): number {
+    const { now } = this.engine.keyspace;
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    const logged = this.lastStampMs === 0 ? now : Math.max(now, Math.floor(this.lastStampMs + sinceMs));
+    return this.wallClockBelieved || logged === 0 ? Math.max(logged, this.clock.wallMs()) : logged;
   }
 
   private noteStamp(stampMs: number): void {
@@ -196,8 +219,9 @@ export class Replica implements ApplyListener {
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
   private refuse(entry: PendingEntry): void {
+    const refusal = this.events.refusal();
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.complete(replies.notLeader());
+      entry.targets[ordinal]?.complete(refusal);
       entry.runSteps(ordinal);
     }
     this.events.applied();
