@@ -204,6 +204,9 @@ function deriveCategories(
   return categoryOrder.filter((category) => categories.has(category));
 }
 
+/** Every ACL category, in Redis's order. */
+export const aclCategories: readonly AclCategory[] = categoryOrder;
+
 /** Whether `word` names an ACL category, in lower case and without `@`. */
 export function isAclCategory(word: string): word is AclCategory {
   return (categoryOrder as readonly string[]).includes(word);

@@ -30,6 +30,7 @@ export const ordered = (facts: Facts, run: ProgramHandler): ProgramCommand =>
 /** Puts an item into the log at its place. */
 export const proposing = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: false, writes: true });
+
 /** {@link ordered}, for what waits for somebody else. */
 export const waiting = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: true, waits: true });

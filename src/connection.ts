@@ -115,7 +115,10 @@ export class Connection implements ReplyTarget {
 
   /** Takes bytes from the socket; they are only borrowed until this returns. */
   receive(chunk: Buffer): void {
-    this.lastActiveMs = this.server.turnTimeMs();
+    const { server } = this;
+    this.lastActiveMs = server.turnTimeMs();
+    server.statistics.reads++;
+    server.statistics.inputBytes += chunk.length;
     this.receiving = true;
     this.parser.feed(chunk);
     this.consume();
@@ -178,13 +181,13 @@ export class Connection implements ReplyTarget {
     else if (this.replyMode === 'skip') this.replyMode = 'on';
     this.commandsProcessed++;
     if (row instanceof ErrorReply) {
-      this.reject(row, request);
+      this.reject(row, undefined, request);
       return;
     }
     this.lastCommand = row.name;
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
-      this.reject(replies.noAuth, request);
+      this.reject(replies.noAuth, row, request);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
@@ -211,8 +214,11 @@ export class Connection implements ReplyTarget {
     return handler.ordered && !this.idle;
   }
 
-  /** Refuses a command before it runs. An EXEC that is refused ends its transaction, and says so. */
-  private reject(error: ErrorReply, request?: Request): void {
+  /**
+   * Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so.
+   */
+  private reject(error: ErrorReply, row?: Runnable, request?: Request): void {
+    if (row !== undefined) this.server.statistics.countRejection(row);
     if (request?.is(0, 'EXEC') === true) {
       this.transaction = undefined;
       this.watched = [];
@@ -226,17 +232,17 @@ export class Connection implements ReplyTarget {
   private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.transaction!;
     if (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)) {
-      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'));
+      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row);
       return;
     }
     // Queueing takes memory, too, whatever the command.
     if (this.server.isLeader && !this.server.eviction.admits()) {
-      this.reject(errors.outOfMemory);
+      this.reject(errors.outOfMemory, row);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
     if (!transaction.queue(raw ?? this.copyRaw())) {
-      this.reject(errors.outOfMemory);
+      this.reject(errors.outOfMemory, row);
       return;
     }
     if (row.kind === 'write') transaction.writes = true;
@@ -324,7 +330,8 @@ export class Connection implements ReplyTarget {
   private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
     const server = this.server;
     if (this.idle && server.mayReadNow(this.consistency)) {
-      this.encode(server.engine.read(row, request, this.database, server.timeMs));
+      if (row.mayBeSlow) this.readTimed(row, request, this.database);
+      else this.encode(server.engine.read(row, request, this.database, server.timeMs));
       return;
     }
     const refusal = server.refuseRead(this.consistency);
@@ -336,8 +343,19 @@ export class Connection implements ReplyTarget {
     const database = this.database;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
+      if (row.mayBeSlow) this.readTimed(row, this.stepRequest, database);
+      else this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
     });
+  }
+
+  /** Runs a read with an eye on the clock, for the slow log. */
+  private readTimed(row: ReadCommand, request: Request, database: number): void {
+    const beganMs = performance.now();
+    const { server } = this;
+    this.encode(server.engine.read(row, request, database, server.timeMs));
+    const durationUs = Math.round((performance.now() - beganMs) * 1000);
+    server.statistics.countDuration(row, durationUs);
+    server.noteSlow(request, this, durationUs);
   }
 
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
@@ -378,7 +396,7 @@ export class Connection implements ReplyTarget {
   private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
     const refusal = this.server.refuseWrite(row.denyOutOfMemory);
     if (refusal !== undefined) {
-      this.reject(refusal);
+      this.reject(refusal, row);
       return;
     }
     const replica = this.server.replica;
@@ -513,7 +531,10 @@ export class Connection implements ReplyTarget {
   flush(): void {
     const { socket, writer } = this;
     this.noted = false;
-    if (writer.length > 0 && !socket.destroyed) {
+    const length = writer.length;
+    if (length > 0 && !socket.destroyed) {
+      this.server.statistics.writes++;
+      this.server.statistics.outputBytes += length;
       writer.flushTo(socket);
       const waiting = socket.writableLength;
       if (waiting > OUTPUT_PAUSE_BYTES) this.pauseForOutput(waiting);

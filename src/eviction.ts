@@ -72,10 +72,10 @@ export class Eviction {
     keyspace.frequency.decayMinutes = configuration.integer('lfu-decay-time');
   }
 
-  /** Bytes that keys and values take, with their indexes. */
+  /** Bytes that keys and values take, with their indexes and what an engine needs without any. */
   get usedBytes(): number {
-    const { slab } = this.replica.engine.keyspace;
-    return slab.usedBytes + slab.trackedBytes;
+    const { slab, marks } = this.replica.engine.keyspace;
+    return slab.usedBytes + slab.trackedBytes + marks.byteLength;
   }
 
   /** Beyond the limit once everything proposed is applied, or by what the heap holds. */
@@ -124,7 +124,9 @@ export class Eviction {
       if (keys === undefined) chosen.set(victim.database, [victim.key]);
       else keys.push(victim.key);
     }
-    if (chosen.size === 0) return this.leaving.size > 0;
+    // What is proposed may be more than fits while nothing of it is there yet to be evicted: then the next entry makes up for it.
+    if (chosen.size === 0)
+      return this.leaving.size > 0 || this.usedBytes - this.leavingBytes <= this.limitBytes;
     for (const [database, keys] of chosen) {
       const request = encodeRequest(keys);
       this.replica.evictionsInTurn += keys.length;

@@ -155,7 +155,9 @@ export class Redraft {
             maxclients: `${options.maxClients ?? 10_000}`,
             ...options.configuration,
           }),
+          clusterId: identity.clusterId,
           reload: () => machine.reload(),
+          digest: (index) => machine.digest(index),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',
@@ -168,6 +170,10 @@ export class Redraft {
       const { replica } = server;
       cluster.onClockJudged = (isBelieved) => {
         replica.wallClockBelieved = isBelieved;
+      };
+      machine.onSnapshot = (event) => {
+        if (event === 'began') server.snapshotBegan();
+        else server.snapshotEnded(event === 'succeeded');
       };
       let port: number;
       try {

@@ -31,6 +31,7 @@ export interface ReplyTarget {
 export class PendingEntry {
   index = 0;
   term = 0;
+  proposedAtMs = 0;
   readonly targets: (ReplyTarget | undefined)[] = [];
   /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
   private readonly steps: ((() => void)[] | undefined)[] = [];
@@ -78,6 +79,9 @@ export class Replica implements ApplyListener {
   private stampedAtMs = 0;
   private flushScheduled = false;
   private pendingBytes = 0;
+  private indexWaiters: { readonly index: number; readonly reached: (applied: number) => void }[] = [];
+  /** Milliseconds from an entry's proposal to its application here, as an average that fades. */
+  commitLatencyMs = 0;
   /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
   wallClockBelieved = true;
   /** Keys whose deletion the turn's entry holds already. */
@@ -100,6 +104,7 @@ export class Replica implements ApplyListener {
     const previous = this.engine;
     this.engine = engine;
     this.noteStamp(engine.keyspace.now);
+    this.reached(engine.appliedIndex);
     this.events.adopted(previous);
     this.events.applied();
   }
@@ -190,6 +195,7 @@ export class Replica implements ApplyListener {
       this.refuse(entry);
       return;
     }
+    entry.proposedAtMs = this.clock.monotonicMs();
     entry.index = proposed.index;
     entry.term = proposed.term;
     this.pendingBytes += entry.builder.byteLength;
@@ -269,9 +275,22 @@ export class Replica implements ApplyListener {
         return;
       }
       this.applying = undefined;
+      if (this.indexWaiters.length > 0) this.reached(entry.index);
     }
     this.noteStamp(this.engine.keyspace.now);
     this.events.applied();
+  }
+
+  /** Calls back as soon as the entry at `index` is applied, before any other; with a later index if a snapshot passed over it. */
+  whenApplied(index: number, reached: (applied: number) => void): void {
+    this.indexWaiters.push({ index, reached });
+  }
+
+  private reached(applied: number): void {
+    const due = this.indexWaiters.filter(({ index }) => index <= applied);
+    if (due.length === 0) return;
+    this.indexWaiters = this.indexWaiters.filter(({ index }) => index > applied);
+    for (const { reached } of due) reached(applied);
   }
 
   private claim(entry: Entry): PendingEntry | undefined {
@@ -279,7 +298,10 @@ export class Replica implements ApplyListener {
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
     this.pendingBytes -= pending.builder.byteLength;
-    if (pending.term === entry.term) return pending;
+    if (pending.term === entry.term) {
+      this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
+      return pending;
+    }
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
     this.abandonEntry(pending);
     return undefined;

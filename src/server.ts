@@ -2,7 +2,7 @@
  * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
@@ -13,6 +13,7 @@ import {
   engineCommands,
   errors,
   type Reply,
+  type Request,
   type Runnable,
   type Session,
 } from '../engine/index.js';
@@ -29,6 +30,7 @@ import { readPeerGreeting } from './peer-greeting.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
 import { replies } from './replies.js';
+import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
@@ -48,11 +50,14 @@ export interface ServerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly configuration: Configuration;
+  readonly clusterId: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;
+  /** The digest of the state at an index to come, or now. */
+  readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
   readonly clock: Clock;
   /** 32 random bits, to seed what an entry draws at random. */
   readonly randomSeed: () => number;
@@ -72,6 +77,8 @@ export class Server {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);
   readonly connections = new Map<number, Connection>();
   readonly statistics = new Statistics();
+  readonly slowLog = new SlowLog();
+  readonly latency = new LatencyMonitor();
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
@@ -92,10 +99,14 @@ export class Server {
     lastSeconds: Math.floor(Date.now() / 1000),
     lastSucceeded: true,
     lastDurationSeconds: -1,
+    /** Of the one under way; 0 when there is none. */
+    beganMs: 0,
     count: 0,
   };
   outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
   paused: Pause | undefined;
+  /** 40 hexadecimal digits that name the cluster. */
+  readonly clusterId: string;
   readonly startedMs: number;
 
   private readonly net: NetServer;
@@ -109,6 +120,7 @@ export class Server {
   private onClientGone: (() => void) | undefined;
   /** Resolves when the port is given up and every socket, be it a peer's, is gone. */
   ended: Promise<void> = Promise.resolve();
+  private tickedAtMs = performance.now();
   private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -122,6 +134,7 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
@@ -389,6 +402,7 @@ export class Server {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
     this.endLostWaiting();
+    this.noteStall();
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -401,6 +415,35 @@ export class Server {
     if (this.consensus.hasLeader) this.leaderKnownMs = nowMs;
     else if (nowMs - this.leaderKnownMs > LEADERLESS_MAX_MS)
       this.releaseBlocked((session) => this.engine.waiters.ofSession(session) !== undefined);
+  }
+
+  /** Samples the rates, and notes for LATENCY when the event loop stood still. */
+  private noteStall(): void {
+    const nowMs = performance.now();
+    this.statistics.sample(nowMs);
+    const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
+    this.tickedAtMs = nowMs;
+    const thresholdMs = this.configuration.integer('latency-monitor-threshold');
+    if (thresholdMs === 0 || lateMs < thresholdMs) return;
+    this.latency.add('event-loop', { timeSeconds: Math.floor(this.clock() / 1000), milliseconds: lateMs });
+  }
+
+  /** A command took long enough for the slow log. */
+  noteSlow(request: Request, connection: Connection, durationUs: number): void {
+    const thresholdUs = this.configuration.integer('slowlog-log-slower-than');
+    if (thresholdUs < 0 || durationUs < thresholdUs) return;
+    const args: string[] = [];
+    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
+    this.slowLog.add(
+      {
+        timeSeconds: Math.floor(this.clock() / 1000),
+        durationUs,
+        args,
+        address: connection.address,
+        clientName: connection.name,
+      },
+      this.configuration.integer('slowlog-max-len'),
+    );
   }
 
   private freeDiscarded(): void {
@@ -455,24 +498,38 @@ export class Server {
     this.options.reload();
   }
 
+  /** RAFTDIGEST: see the state machine. */
+  digest(index?: number): Promise<{ readonly index: number; readonly digest: string }> {
+    return this.options.digest(index);
+  }
+
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
     throw new ErrorReply('ERR The server is running without a config file');
   }
 
   async takeSnapshot(): Promise<void> {
-    const began = this.clock();
     try {
       await this.node.takeSnapshot();
-      this.snapshots.lastSucceeded = true;
-      this.snapshots.count++;
-      this.snapshots.lastSeconds = Math.floor(this.clock() / 1000);
-      this.snapshots.lastDurationSeconds = Math.round((this.clock() - began) / 1000);
-      this.engine.keyspace.statistics.changesSinceSnapshot = 0;
     } catch (error) {
       this.snapshots.lastSucceeded = false;
       throw error;
     }
+  }
+
+  /** A snapshot begins, whoever asked for it. */
+  snapshotBegan(): void {
+    this.snapshots.beganMs = this.clock();
+  }
+
+  snapshotEnded(succeeded: boolean): void {
+    const { snapshots } = this;
+    snapshots.lastSucceeded = succeeded;
+    snapshots.lastDurationSeconds = Math.round((this.clock() - snapshots.beganMs) / 1000);
+    snapshots.beganMs = 0;
+    if (!succeeded) return;
+    snapshots.count++;
+    snapshots.lastSeconds = Math.floor(this.clock() / 1000);
   }
 
   shutdown(): void {
@@ -575,12 +632,11 @@ export class Server {
   // ---- counting ----
 
   countCommand(row: Runnable): void {
-    this.statistics.countCommand(row.name);
+    this.statistics.countCommand(row);
   }
 
   /** A command was refused before it ran. */
   countError(error: ErrorReply): void {
-    this.statistics.rejected++;
     this.countErrorReply(error);
   }
 

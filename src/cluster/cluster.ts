@@ -76,6 +76,11 @@ export class Cluster {
     });
   }
 
+  /** Whether this node's clock agrees with its peers'. */
+  get clock(): 'sound' | 'unsound' | 'unknown' {
+    return this.clockVerdict;
+  }
+
   get administration(): Administration {
     return this.administrationOfNode!;
   }

@@ -1,12 +1,16 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
+import { aclCommands } from './acl.js';
 import { clientCommands } from './clients.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
 import { debugCommands } from './debug.js';
 import { hyperLogLogCommands } from './hyperloglogs.js';
+import { memoryCommands } from './memory.js';
 import { migrateCommands } from './migrate.js';
+import { monitoringCommands } from './monitoring.js';
+import { raftCommands } from './raft.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -14,10 +18,14 @@ export const programCommands: readonly Command[] = [
   ...connectionCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...raftCommands,
   ...migrateCommands,
   ...configCommands,
   ...clientCommands,
   ...debugCommands,
   ...hyperLogLogCommands,
+  ...memoryCommands,
+  ...monitoringCommands,
+  ...aclCommands,
   commandContainer,
 ];

@@ -203,6 +203,7 @@ export class Machine {
         onSoftState: (state) => this.softState(state),
       },
       {
+        clusterId: 'simulated',
         host: this.name,
         port: 7481,
         configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
@@ -212,6 +213,7 @@ export class Machine {
         clock: process,
         randomSeed: () => this.random.bits(),
         reload: () => running.machine.reload(),
+        digest: (index) => running.machine.digest(index),
         shutdown: () => {},
       },
     );

@@ -1,0 +1,258 @@
+/** SLOWLOG and LATENCY. */
+import { containerHelp } from '../../engine/command-replies.js';
+import {
+  container,
+  ErrorReply,
+  type Facts,
+  MapReply,
+  OK,
+  type Reply,
+  type Request,
+} from '../../engine/index.js';
+import { immediate, type ProgramHandler } from '../command.js';
+import type { Connection } from '../connection.js';
+import { replies } from '../replies.js';
+import type { Server } from '../server.js';
+
+const help =
+  (name: string): ProgramHandler =>
+  (_request, _connection, server) =>
+    containerHelp(server.catalog.get(name)!);
+
+// ---- SLOWLOG ----
+
+function slowlogGet(request: Request, _connection: Connection, server: Server): Reply {
+  if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'SLOWLOG');
+  const count = request.count === 3 ? request.int64OrUndefined(2) : 10;
+  if (count === undefined || count < -1) {
+    throw new ErrorReply('ERR count should be greater than or equal to -1');
+  }
+  const { entries } = server.slowLog;
+  return entries
+    .slice(0, count < 0 ? entries.length : Number(count))
+    .map(({ id, timeSeconds, durationUs, args, address, clientName }) => [
+      id,
+      timeSeconds,
+      durationUs,
+      args,
+      address,
+      clientName,
+    ]);
+}
+
+const slowlogLength = (_request: Request, _connection: Connection, server: Server): Reply =>
+  server.slowLog.entries.length;
+
+function slowlogReset(_request: Request, _connection: Connection, server: Server): Reply {
+  server.slowLog.entries = [];
+  return OK;
+}
+
+// ---- LATENCY ----
+
+const latest = (_request: Request, _connection: Connection, server: Server): Reply =>
+  [...server.latency.latest()].map(([event, last, worstMs]) => [
+    event,
+    last.timeSeconds,
+    last.milliseconds,
+    worstMs,
+  ]);
+
+const history = (request: Request, _connection: Connection, server: Server): Reply =>
+  server.latency
+    .history(request.latin1(2))
+    .map(({ timeSeconds, milliseconds }) => [timeSeconds, milliseconds]);
+
+function reset(request: Request, _connection: Connection, server: Server): Reply {
+  const events: string[] = [];
+  for (let i = 2; i < request.count; i++) events.push(request.latin1(i));
+  return server.latency.reset(events);
+}
+
+/** A bar for each sample, from the oldest to the newest. */
+function graph(request: Request, _connection: Connection, server: Server): Reply {
+  const event = request.latin1(2);
+  const samples = server.latency.history(event);
+  if (samples.length === 0) throw new ErrorReply(`ERR No samples available for event '${event}'`);
+  const highest = Math.max(...samples.map(({ milliseconds }) => milliseconds));
+  const lines = samples.map(
+    ({ timeSeconds, milliseconds }) =>
+      `${timeSeconds} ${'#'.repeat(Math.ceil((milliseconds / highest) * 40))} ${milliseconds} ms`,
+  );
+  return `${event} - high ${highest} ms\n${lines.join('\n')}\n`;
+}
+
+function doctor(_request: Request, _connection: Connection, server: Server): Reply {
+  if (server.configuration.integer('latency-monitor-threshold') === 0) {
+    return 'Latency is not monitored. Set latency-monitor-threshold to a number of milliseconds to have stalls of the event loop noted.\n';
+  }
+  const lines = [...server.latency.latest()].map(
+    ([event, last, worstMs]) => `${event}: last ${last.milliseconds} ms, worst ${worstMs} ms.`,
+  );
+  return lines.length === 0 ? 'No stall was noted.\n' : `${lines.join('\n')}\n`;
+}
+
+/** Durations are not measured command by command, so there is no distribution of them. */
+const histogram = (): Reply => new MapReply([]);
+
+const admin: Pick<Facts, 'flags' | 'group' | 'since'> = {
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  group: 'server',
+  since: '2.8.13',
+};
+const slow: Pick<Facts, 'flags' | 'group' | 'since'> = {
+  flags: ['admin', 'loading', 'stale'],
+  group: 'server',
+  since: '2.2.12',
+};
+const everywhere = ['nondeterministic_output', 'request_policy:all_nodes', 'response_policy:special'];
+
+/** Every row of the family. */
+export const monitoringCommands = [
+  container(
+    {
+      name: 'latency',
+      arity: -2,
+      group: 'server',
+      since: '2.8.13',
+      complexity: 'Depends on the subcommand',
+      summary: 'Looks into slow events.',
+    },
+    [
+      immediate(
+        {
+          ...admin,
+          name: 'latency|doctor',
+          arity: 2,
+          tips: everywhere,
+          summary: 'Reports what was slow.',
+        },
+        doctor,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'latency|graph',
+          arity: 3,
+          tips: everywhere,
+          summary: 'Draws the samples of an event.',
+          syntax: 'event',
+        },
+        graph,
+      ),
+      immediate(
+        {
+          name: 'latency|help',
+          arity: 2,
+          flags: ['loading', 'stale'],
+          group: 'server',
+          since: '2.8.13',
+          summary: 'Lists the subcommands.',
+        },
+        help('latency'),
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'latency|histogram',
+          arity: -2,
+          since: '7.0.0',
+          tips: everywhere,
+          complexity: 'O(N), N commands',
+          summary: 'Returns how long commands took, where it is measured.',
+          syntax: '[COMMAND ...]',
+        },
+        histogram,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'latency|history',
+          arity: 3,
+          tips: everywhere,
+          summary: 'Returns the samples of an event.',
+          syntax: 'event',
+        },
+        history,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'latency|latest',
+          arity: 2,
+          tips: everywhere,
+          summary: 'Returns the last sample of each event.',
+        },
+        latest,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'latency|reset',
+          arity: -2,
+          tips: ['request_policy:all_nodes', 'response_policy:agg_sum'],
+          summary: 'Forgets the samples of events, or of all.',
+          syntax: '[event ...]',
+        },
+        reset,
+      ),
+    ],
+  ),
+  container(
+    {
+      name: 'slowlog',
+      arity: -2,
+      group: 'server',
+      since: '2.2.12',
+      complexity: 'Depends on the subcommand',
+      summary: 'Looks at the log of slow commands.',
+    },
+    [
+      immediate(
+        {
+          ...slow,
+          name: 'slowlog|get',
+          arity: -2,
+          tips: ['request_policy:all_nodes', 'nondeterministic_output'],
+          history: [['4.0.0', 'Address, port and name of the client.']],
+          complexity: 'O(N), N entries returned',
+          summary: 'Returns entries of the slow log.',
+          syntax: '[count:integer]',
+        },
+        slowlogGet,
+      ),
+      immediate(
+        {
+          name: 'slowlog|help',
+          arity: 2,
+          flags: ['loading', 'stale'],
+          group: 'server',
+          since: '6.2.0',
+          summary: 'Lists the subcommands.',
+        },
+        help('slowlog'),
+      ),
+      immediate(
+        {
+          ...slow,
+          name: 'slowlog|len',
+          arity: 2,
+          tips: ['request_policy:all_nodes', 'response_policy:agg_sum', 'nondeterministic_output'],
+          summary: 'Returns the number of entries of the slow log.',
+        },
+        slowlogLength,
+      ),
+      immediate(
+        {
+          ...slow,
+          name: 'slowlog|reset',
+          arity: 2,
+          tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+          complexity: 'O(N), N entries',
+          summary: 'Empties the slow log.',
+        },
+        slowlogReset,
+      ),
+    ],
+  ),
+];

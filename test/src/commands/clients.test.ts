@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConnectionError } from '../../../src/resp/client.js';
+import { show, withNode } from './test-node.js';
+
+test('CLIENT INFO and LIST tell what a client did', () =>
+  withNode(async ({ connect }) => {
+    const client = await connect();
+    await client.call('CLIENT', 'SETNAME', 'me');
+    await client.call('CLIENT', 'SETINFO', 'lib-name', 'test');
+    await client.call('SELECT', '3');
+    const info = show(await client.call('CLIENT', 'INFO'));
+    assert.match(info, /^id=\d+ addr=127\.0\.0\.1:\d+ laddr=127\.0\.0\.1:\d+ fd=\d+ name=me /);
+    assert.match(info, / flags=N db=3 .* cmd=client\|info user=default redir=-1 resp=2 lib-name=test\n$/);
+    assert.equal(show(await client.call('CLIENT', 'LIST', 'TYPE', 'replica')), '');
+    const other = await connect();
+    const list = show(await other.call('CLIENT', 'LIST'));
+    assert.equal(list.split('\n').length, 3);
+    assert.match(list, /name=me .* cmd=client\|list/);
+  }));
+
+test('within MULTI a client is described as part of EXEC', () =>
+  withNode(async ({ connect }) => {
+    const client = await connect();
+    await client.call('MULTI');
+    await client.call('CLIENT', 'INFO');
+    assert.match(show(await client.call('EXEC')), /flags=x db=0 .* multi=1 .* cmd=exec /);
+  }));
+
+test('CLIENT KILL by id closes another client, and never its own unless told so', () =>
+  withNode(async ({ connect }) => {
+    const killer = await connect();
+    const victim = await connect();
+    const id = show(await victim.call('CLIENT', 'ID'));
+    assert.equal(show(await killer.call('CLIENT', 'KILL', 'ID', id)), '1');
+    await assert.rejects(victim.call('PING'), ConnectionError);
+    const own = show(await killer.call('CLIENT', 'ID'));
+    assert.equal(show(await killer.call('CLIENT', 'KILL', 'ID', own)), '0');
+    assert.equal(show(await killer.call('CLIENT', 'KILL', 'ID', own, 'SKIPME', 'no')), '1');
+    await assert.rejects(killer.call('PING'), ConnectionError);
+  }));
+
+test('CLIENT PAUSE WRITE holds writes up in their order, counts them once, and lets reads pass', () =>
+  withNode(async ({ connect, redraft }) => {
+    const admin = await connect();
+    const client = await connect();
+    await admin.call('CONFIG', 'RESETSTAT');
+    await admin.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+    const order: string[] = [];
+    const held = client.call('SET', 'k', '1').then(() => order.push('set'));
+    const behind = client.call('GET', 'k').then((reply) => order.push(`get ${show(reply)}`));
+    assert.equal(show(await admin.call('GET', 'k')), 'nil');
+    assert.deepEqual(order, []);
+    await admin.call('CLIENT', 'UNPAUSE');
+    await Promise.all([held, behind]);
+    assert.deepEqual(order, ['set', 'get 1']);
+    assert.match(show(await admin.call('INFO', 'commandstats')), /cmdstat_set:calls=1,/);
+    assert.equal(redraft.server.paused, undefined);
+  }));
+
+test('a longer or stricter pause wins over a later weaker one', () =>
+  withNode(async ({ connect, redraft }) => {
+    const client = await connect();
+    await client.call('CLIENT', 'PAUSE', '90000', 'WRITE');
+    const { untilMs } = redraft.server.paused!;
+    await client.call('CLIENT', 'PAUSE', '10', 'WRITE');
+    assert.deepEqual(redraft.server.paused, { untilMs, what: 'write' });
+    redraft.server.unpause();
+  }));
+
+test('CLIENT REPLY SKIP and OFF leave exactly their replies out of a pipeline', () =>
+  withNode(async ({ connect }) => {
+    const client = await connect();
+    const request = [
+      'SET a 1',
+      'CLIENT REPLY SKIP',
+      'SET b 2',
+      'CLIENT REPLY OFF',
+      'GET a',
+      'NOSUCH',
+      'CLIENT REPLY ON',
+    ];
+    // Three of the seven are answered: the parser of the client takes what comes in order.
+    const replies = client.send(Buffer.from(`${request.join('\r\n')}\r\n`));
+    assert.equal(show(await replies), 'OK');
+    assert.equal(show(await client.call('GET', 'b').catch((error: Error) => error.message)), 'OK');
+  }));
+
+test('tracking is refused in words, and off is fine', () =>
+  withNode(async ({ connect }) => {
+    const client = await connect();
+    assert.match(
+      show(await client.call('CLIENT', 'TRACKING', 'ON')),
+      /^-ERR client side caching is not supported/,
+    );
+    assert.equal(show(await client.call('CLIENT', 'TRACKING', 'OFF')), 'OK');
+    assert.equal(show(await client.call('CLIENT', 'GETREDIR')), '-1');
+    assert.equal(show(await client.call('CLIENT', 'UNBLOCK', '99')), '0');
+  }));
