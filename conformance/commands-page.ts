@@ -39,7 +39,7 @@ const titles: Readonly<Record<string, string>> = {
 const introduction = `# Commands
 
 What Redraft knows, in the notation of Redis's documentation: \`[optional]\`, \`<one | of these>\`, \`[repeated ...]\`. "Since" is the
-version of Redis that brought the command. A reply is that of redis-server 7.0.15, to the byte, unless the last column says otherwise.
+version of Redis that brought the command; those of the Raft cluster are our own, and have our version. A reply is that of redis-server 7.0.15, to the byte, unless the last column says otherwise.
 
 This page is generated from the command table (\`npm run docs:commands\`); do not edit it.
 `;

@@ -267,9 +267,13 @@ export class Engine {
 
   // ---- snapshots ----
 
-  /** Starts a snapshot of the state as it is now; it is written while the engine goes on. One at a time. */
-  cut(): Cut {
-    return new Cut(this);
+  /**
+   * Starts a snapshot of the state as it is now; it is written while the engine goes on. One at a time.
+   *
+   * @param write false if only its digest is wanted
+   */
+  cut(write = true): Cut {
+    return new Cut(this, write);
   }
 
   /** The digest of the whole state, its order included, in one step: equal on all nodes at an equal index. */

@@ -90,6 +90,8 @@ export class Connection implements ReplyTarget {
     readonly id: number,
     readonly socket: Socket,
     private readonly server: Server,
+    /** The node that passes this client's commands on; 0 for a client of this node's own. */
+    readonly passedOnBy = 0,
   ) {
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
     this.authenticated = !server.authenticationRequired;

@@ -35,6 +35,26 @@ export class ConsensusNode {
     return this.softState.role === 'leader';
   }
 
+  /** Whether a leader is known, be it this node. */
+  get hasLeader(): boolean {
+    return this.softState.leader !== 0;
+  }
+
+  get leaderId(): number {
+    return this.softState.leader;
+  }
+
+  /** Whether a transfer of leadership is under way: proposals are refused until it ends. */
+  get isTransferring(): boolean {
+    return this.isLeader && this.node.status().transferTarget !== 0;
+  }
+
+  /** Whether a committed change has taken this node out. */
+  removalHolds(id: number): boolean {
+    const { membership, membershipIndex, commit } = this.node.status();
+    return membership.removed.includes(id) && membershipIndex <= commit;
+  }
+
   get members(): Membership['members'] {
     return this.membership.members;
   }
@@ -62,7 +82,11 @@ export class ConsensusNode {
 
   /** Whether a read on the applied state is linearizable without asking anybody: a sole member that has committed in its own term. */
   readsAreLocal(): boolean {
-    if (!this.isLeader || this.membership.members.length !== 1) return false;
+    return this.isLeader && this.membership.members.length === 1 && this.knowsCommitted();
+  }
+
+  /** Whether this leader knows all that was acknowledged before it took office. */
+  knowsCommitted(): boolean {
     this.ownTermCommitted ||= this.node.status().ownTermCommitted;
     return this.ownTermCommitted;
   }

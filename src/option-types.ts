@@ -93,11 +93,16 @@ export const hostAndPort: OptionType<HostAndPort> = {
   },
 };
 
-/** One or several {@link hostAndPort}, separated by commas. */
+/** {@link hostAndPort}, or a port of this machine. */
+function portOrHostAndPort(text: string): HostAndPort | undefined {
+  return hostAndPort.parse(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+}
+
+/** One or several of {@link hostAndPort} or bare ports of this machine, separated by commas. */
 export const hostsAndPorts: OptionType<readonly HostAndPort[]> = {
-  allowed: 'host:port, or several separated by commas',
+  allowed: 'a port, host:port, or several separated by commas',
   parse: (text) => {
-    const parsed = text.split(',').map((part) => hostAndPort.parse(part.trim()));
+    const parsed = text.split(',').map((part) => portOrHostAndPort(part.trim()));
     return parsed.includes(undefined) ? undefined : (parsed as HostAndPort[]);
   },
 };

@@ -172,7 +172,7 @@ export const serveTable = {
   join: option({
     group: 'Cluster',
     short: 'j',
-    argument: 'HOST:PORT,...',
+    argument: '[HOST:]PORT,...',
     type: hostsAndPorts,
     default: undefined,
     shownDefault: 'found a cluster',

@@ -2,6 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { durabilityLevels, type Settings } from '../engine/index.js';
 import {
+  type Clock,
   DataDirectory,
   type Durability,
   drawClusterId,
@@ -9,10 +10,11 @@ import {
   drawNodeId,
   type Identity,
   nodeClock,
-  noTransport,
   type RaftNode,
   type RecoveryProgress,
 } from '../raft/node/index.js';
+import { Cluster } from './cluster/cluster.js';
+import { findCluster, reachableHost } from './cluster/join.js';
 import { Configuration, configParameter } from './configuration.js';
 import type { Consistency } from './connection.js';
 import { createLog, type Log } from './log.js';
@@ -27,12 +29,20 @@ export interface RedraftOptions {
   readonly port?: number;
   /** host:port under which clients and peers reach this node. Default: what it listens on. */
   readonly advertise?: string;
+  /**
+   * host:port of nodes of the cluster to join, any of them. The start then resolves once this node votes. Right on every later start,
+   * too; without it a new node founds a cluster of its own.
+   */
+  readonly join?: string | readonly string[];
+  /** Nodes prove to each other that they know it. Default: none. */
+  readonly clusterSecret?: string;
   /** Directory for log and snapshots. Without one everything stays in memory. */
   readonly dir?: string;
   /** When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or left to the system. */
   readonly durability?: Durability;
   /** How fresh reads are: linearizable (high, the default), the leader's own state, or any node's. */
   readonly consistency?: Consistency;
+  /** What a follower does with a command that is the leader's: answer -TRY with its address (the default), or pass it on. */
   readonly follower?: 'try' | 'forward';
   readonly password?: string;
   readonly maxClients?: number;
@@ -44,6 +54,12 @@ export interface RedraftOptions {
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
+  /** Without a leader for longer than this, and at most twice this, a follower stands for election. Default 500. */
+  readonly electionTimeoutMs?: number;
+  /** Default 100. */
+  readonly heartbeatMs?: number;
+  /** The time; for tests. */
+  readonly clock?: Clock;
   readonly log?: Log;
   /** Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped answering by then. */
   readonly onFailure?: (error: Error) => void;
@@ -66,6 +82,7 @@ export class Redraft {
   private constructor(
     readonly server: Server,
     readonly node: RaftNode,
+    readonly cluster: Cluster,
     private readonly directory: DataDirectory | undefined,
     private readonly options: RedraftOptions,
     readonly recovery: RecoverySummary,
@@ -81,29 +98,53 @@ export class Redraft {
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
     const began = performance.now();
     const log = options.log ?? createLog('quiet', () => {});
+    const clock = options.clock ?? nodeClock;
+    const joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
+    let redraft: Redraft | undefined;
+    let failure: Error | undefined;
+    const fail = (error: Error): void => {
+      failure ??= error;
+      log.warning(error.message);
+      if (redraft === undefined) options.onFailure?.(error);
+      else void redraft.stop().finally(() => options.onFailure?.(error));
+    };
+    let cluster: Cluster | undefined;
     try {
-      const identity = await identityFor(directory, options);
-      const fail = (error: Error): void => {
-        log.warning(error.message);
-        options.onFailure?.(error);
-      };
+      const identity = await identityFor(directory, options, joinAddresses, clock, log);
+      cluster = new Cluster({
+        clusterId: identity.clusterId,
+        nodeId: identity.nodeId,
+        secret: options.clusterSecret ?? '',
+        joinAddresses,
+        clock,
+        log,
+        onExpelled: fail,
+      });
+      if (joinAddresses.length > 0) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
       const seed = randomBytes(8);
       const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
-      const { node, server } = await startServing(
+      const { node, server, consensus } = await startServing(
         machine,
         {
           identity,
           directory,
-          clock: nodeClock,
-          transport: noTransport,
+          clock,
+          transport: cluster.transport,
           random: () => randomInt(2 ** 47) / 2 ** 47,
           durability: options.durability ?? 'high',
+          electionTimeoutMs: options.electionTimeoutMs,
+          heartbeatMs: options.heartbeatMs,
           snapshotLogBytes: options.snapshotLogBytes,
           snapshotIntervalMs: options.snapshotIntervalMs,
           onFailure: fail,
           onNotice: (text) => log.notice(text),
           onRecovery: options.onRecovery,
+          onTransfer: (progress) => cluster?.noteTransfer(progress),
+          // Before it stamps anything.
+          onSoftState: ({ role }) => {
+            if (role === 'leader') cluster?.judgeClock();
+          },
         },
         {
           host: options.host ?? '127.0.0.1',
@@ -118,14 +159,20 @@ export class Redraft {
           clusterId: identity.clusterId,
           configFile: options.configFile,
           reload: () => machine.reload(),
+          digest: (index) => machine.digest(index),
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',
           log,
-          clock: nodeClock,
+          clock,
           randomSeed: () => randomInt(0x1_0000_0000),
+          cluster,
         },
       );
+      const { replica } = server;
+      cluster.onClockJudged = (isBelieved) => {
+        replica.wallClockBelieved = isBelieved;
+      };
       let port: number;
       try {
         await server.settle();
@@ -144,8 +191,19 @@ export class Redraft {
         keys,
         milliseconds: Math.round(performance.now() - began),
       };
-      return new Redraft(server, node, directory, options, recovery, port);
+      const started = new Redraft(server, node, cluster, directory, options, recovery, port);
+      redraft = started;
+      cluster.start(consensus, advertisedAddress(options, port));
+      try {
+        if (joinAddresses.length > 0) await cluster.join();
+        if (failure !== undefined) throw failure;
+      } catch (error) {
+        await started.stop();
+        throw error;
+      }
+      return started;
     } catch (error) {
+      cluster?.stop();
       await directory?.close();
       throw error;
     }
@@ -165,8 +223,10 @@ export class Redraft {
   /** Stops: answers what is in flight, syncs, closes. Nothing of it keeps the process alive afterwards. */
   stop(): Promise<void> {
     this.stopped ??= (async () => {
+      this.cluster.stop();
       await this.server.close();
       await this.node.stop();
+      await this.server.ended;
       await this.directory?.close();
     })();
     return this.stopped;
@@ -181,15 +241,36 @@ function settingTexts(settings: Partial<Settings> = {}): Record<string, string> 
   );
 }
 
-/** The identity in the directory, or a new one that founds a cluster of one. */
-async function identityFor(directory: DataDirectory | undefined, options: RedraftOptions): Promise<Identity> {
+/** host:port under which others reach a node that listens on `port`. */
+function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, port: number): string {
+  if (advertise !== undefined) return advertise;
+  const reachable = reachableHost(host);
+  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. */
+async function identityFor(
+  directory: DataDirectory | undefined,
+  options: RedraftOptions,
+  joinAddresses: readonly string[],
+  clock: Clock,
+  log: Log,
+): Promise<Identity> {
   if (directory?.identity !== undefined) return directory.countStart();
   const nodeId = drawNodeId();
-  const address = options.advertise ?? `${options.host ?? '127.0.0.1'}:${options.port ?? 0}`;
-  const identity = drawIdentity(drawClusterId(), nodeId, {
-    members: [{ id: nodeId, address, learner: false }],
-    removed: [],
-  });
+  const { host = '127.0.0.1', port = 0, clusterSecret: secret = '' } = options;
+  const ownAddress = advertisedAddress(options, port);
+  let identity: Identity;
+  if (joinAddresses.length > 0) {
+    const { clusterId } = await findCluster(
+      { nodeId, secret, addresses: joinAddresses, ownAddress, clock, log, isStopped: () => false },
+      { host, port },
+    );
+    identity = drawIdentity(clusterId, nodeId, { members: [], removed: [] });
+  } else {
+    const members = [{ id: nodeId, address: ownAddress, learner: false }];
+    identity = drawIdentity(drawClusterId(), nodeId, { members, removed: [] });
+  }
   if (directory === undefined) return { ...identity, starts: 1 };
   await directory.establish(identity);
   return directory.countStart();

@@ -31,6 +31,7 @@ export interface ReplyTarget {
 export class PendingEntry {
   index = 0;
   term = 0;
+  proposedAtMs = 0;
   readonly targets: (ReplyTarget | undefined)[] = [];
   /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
   private readonly steps: ((() => void)[] | undefined)[] = [];
@@ -53,6 +54,8 @@ export class PendingEntry {
 export interface ReplicaEvents {
   /** A session of this node's start that waited has its reply. */
   wake(session: Session, reply: Reply): void;
+  /** Why this node cannot propose. */
+  refusal(): ErrorReply;
   /** Apply broke its promise: the process must stop. */
   failed(index: number, error: unknown): void;
   /** Another engine than `previous` is in use from now on. */
@@ -61,7 +64,12 @@ export interface ReplicaEvents {
   applied(): void;
 }
 
+/** How often it is looked whether a transfer of leadership has ended. */
+const TRANSFER_POLL_MS = 5;
+
 export class Replica implements ApplyListener {
+  /** Set when the node ends: what is collected goes out now, whatever is under way. */
+  isClosing = false;
   private collecting: PendingEntry | undefined;
   /** By index. Bounded by what connections have in flight. */
   private readonly pending = new Map<number, PendingEntry>();
@@ -71,23 +79,32 @@ export class Replica implements ApplyListener {
   private stampedAtMs = 0;
   private flushScheduled = false;
   private pendingBytes = 0;
+  private indexWaiters: { readonly index: number; readonly reached: (applied: number) => void }[] = [];
+  /** Milliseconds from an entry's proposal to its application here, as an average that fades. */
+  commitLatencyMs = 0;
+  /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
+  wallClockBelieved = true;
   /** Keys whose deletion the turn's entry holds already. */
   evictionsInTurn = 0;
 
   constructor(
     public engine: Engine,
-    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush'>,
+    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush' | 'isTransferring'>,
     /** This node's start: its counter is no client's. */
     readonly session: Session,
     private readonly clock: Clock,
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
-  ) {}
+  ) {
+    this.noteStamp(engine.keyspace.now);
+  }
 
   /** Goes on with another engine: a snapshot was installed. */
   adopt(engine: Engine): void {
     const previous = this.engine;
     this.engine = engine;
+    this.noteStamp(engine.keyspace.now);
+    this.reached(engine.appliedIndex);
     this.events.adopted(previous);
     this.events.applied();
   }
@@ -168,10 +185,17 @@ export class Replica implements ApplyListener {
     const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
     this.evictionsInTurn = 0;
     const proposed = this.consensus.propose(payload);
+    if (proposed === undefined && this.consensus.isTransferring && !this.isClosing) {
+      // Soon it is known who leads: then the items go into the log, or nothing has happened to them.
+      this.collecting = entry;
+      this.clock.setTimer(TRANSFER_POLL_MS, () => this.flush());
+      return;
+    }
     if (proposed === undefined) {
       this.refuse(entry);
       return;
     }
+    entry.proposedAtMs = this.clock.monotonicMs();
     entry.index = proposed.index;
     entry.term = proposed.term;
     this.pendingBytes += entry.builder.byteLength;
@@ -181,11 +205,16 @@ export class Replica implements ApplyListener {
 
   /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
   private stamp(): number {
-    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
-    this.noteStamp(
-      Math.max(this.engine.keyspace.now, this.clock.wallMs(), Math.floor(this.lastStampMs + sinceMs)),
-    );
+    this.noteStamp(this.timeMs());
     return this.lastStampMs;
+  }
+
+  /** What an entry would be stamped with now. */
+  timeMs(): number {
+    const { now } = this.engine.keyspace;
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    const logged = this.lastStampMs === 0 ? now : Math.max(now, Math.floor(this.lastStampMs + sinceMs));
+    return this.wallClockBelieved || logged === 0 ? Math.max(logged, this.clock.wallMs()) : logged;
   }
 
   private noteStamp(stampMs: number): void {
@@ -196,8 +225,9 @@ export class Replica implements ApplyListener {
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
   private refuse(entry: PendingEntry): void {
+    const refusal = this.events.refusal();
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.complete(replies.notLeader());
+      entry.targets[ordinal]?.complete(refusal);
       entry.runSteps(ordinal);
     }
     this.events.applied();
@@ -245,9 +275,22 @@ export class Replica implements ApplyListener {
         return;
       }
       this.applying = undefined;
+      if (this.indexWaiters.length > 0) this.reached(entry.index);
     }
     this.noteStamp(this.engine.keyspace.now);
     this.events.applied();
+  }
+
+  /** Calls back as soon as the entry at `index` is applied, before any other; with a later index if a snapshot passed over it. */
+  whenApplied(index: number, reached: (applied: number) => void): void {
+    this.indexWaiters.push({ index, reached });
+  }
+
+  private reached(applied: number): void {
+    const due = this.indexWaiters.filter(({ index }) => index <= applied);
+    if (due.length === 0) return;
+    this.indexWaiters = this.indexWaiters.filter(({ index }) => index > applied);
+    for (const { reached } of due) reached(applied);
   }
 
   private claim(entry: Entry): PendingEntry | undefined {
@@ -255,7 +298,10 @@ export class Replica implements ApplyListener {
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
     this.pendingBytes -= pending.builder.byteLength;
-    if (pending.term === entry.term) return pending;
+    if (pending.term === entry.term) {
+      this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
+      return pending;
+    }
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
     this.abandonEntry(pending);
     return undefined;

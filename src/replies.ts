@@ -58,5 +58,12 @@ export const replies = {
   /** A follower's answer to what only the leader may do. */
   tryLeader: (address: string): ErrorReply => error(`TRY ${address}`),
   noLeader: (reason: string): ErrorReply => error(`CLUSTERDOWN ${reason}`),
+  notAnAddress: (text: string): ErrorReply => error(`ERR '${text}' is no address: host:port, or a port`),
+  unknownConsistency: error('ERR the level must be low, medium or high'),
+  consistencyLowered: (level: string): ErrorReply =>
+    error(`ERR reads of this node are ${level} at least: a connection can only raise that`),
+  digestInterrupted: error('ERR a snapshot came in between: ask again'),
+  indexPassed: (index: number, applied: number): ErrorReply =>
+    error(`ERR index ${index} is passed: this node stands at ${applied}`),
   notLeader: (): ErrorReply => error('CLUSTERDOWN no leader is known: an election is under way'),
 };

@@ -7,7 +7,7 @@ import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
 import type { ServerOrder, ServerReport } from './launcher.js';
 import { createLog, type Log } from './log.js';
 import { formatHostAndPort } from './option-types.js';
-import { dashed, type ServeOptions } from './options.js';
+import type { ServeOptions } from './options.js';
 import { Redraft, type RedraftOptions } from './redraft.js';
 import { redraftVersion } from './version.js';
 
@@ -45,10 +45,6 @@ async function start(options: ServeOptions): Promise<void> {
 }
 
 function nodeOptions(options: ServeOptions): RedraftOptions {
-  for (const name of ['join', 'clusterSecret'] as const) {
-    if (options[name] !== undefined)
-      throw new Error(`--${dashed(name)}: this version runs single nodes only`);
-  }
   const settings: Record<string, number> = { databases: options.databases };
   for (const [name, value] of Object.entries(options.parameters)) {
     if (name in defaultSettings) settings[name] = Number(value);
@@ -58,6 +54,8 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     host: options.bind,
     port: options.port,
     advertise: options.advertise && formatHostAndPort(options.advertise),
+    join: options.join?.map(formatHostAndPort),
+    clusterSecret: options.clusterSecret,
     dir: options.backend === 'memory' ? undefined : resolve(options.dir),
     durability: options.durability,
     consistency: options.consistency,

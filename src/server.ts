@@ -20,6 +20,7 @@ import {
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
+import type { Cluster } from './cluster/cluster.js';
 import { programCommands } from './commands/index.js';
 import { rewriteConfigFile } from './config-file.js';
 import { configParameters } from './config-parameters.js';
@@ -29,6 +30,7 @@ import type { ConsensusNode } from './consensus.js';
 import { Eviction } from './eviction.js';
 import { KeyChanges } from './key-changes.js';
 import type { Log } from './log.js';
+import { readPeerGreeting } from './peer-greeting.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
 import { differences, encodeSettings } from './replicated-settings.js';
@@ -42,6 +44,10 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
 const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
+/** How long a client may block on a node that knows no leader. */
+const LEADERLESS_MAX_MS = 5000;
+/** How long a connection beyond the limit may take to show that it is a peer's. */
+const TURN_AWAY_MS = 100;
 
 export interface ServerOptions {
   readonly host: string;
@@ -56,9 +62,13 @@ export interface ServerOptions {
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;
+  /** The digest of the state at an index to come, or now. */
+  readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
   readonly clock: Clock;
   /** 32 random bits, to seed what an entry draws at random. */
   readonly randomSeed: () => number;
+  /** This node's part in its cluster; without it there are no peers. */
+  readonly cluster?: Cluster;
   /** A client asked for the end. */
   readonly shutdown: () => void;
 }
@@ -106,7 +116,7 @@ export class Server {
   paused: Pause | undefined;
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
-  readonly startedMs = Date.now();
+  readonly startedMs: number;
 
   private readonly net: NetServer;
   private nextConnectionId = 1;
@@ -115,6 +125,10 @@ export class Server {
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
+  private leaderKnownMs = 0;
+  private onClientGone: (() => void) | undefined;
+  /** Resolves when the port is given up and every socket, be it a peer's, is gone. */
+  ended: Promise<void> = Promise.resolve();
   private tickedAtMs: number;
   private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
@@ -139,10 +153,12 @@ export class Server {
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
       wake: (waiting, reply) => this.wake(waiting, reply),
+      refusal: () => this.notLeading(),
       failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
+    this.startedMs = this.clock();
     this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
     this.eviction.configure(this.configuration);
     this.limits.configure(this.configuration);
@@ -161,6 +177,12 @@ export class Server {
   /** The consensus node itself, for whoever looks at or administers the cluster. */
   get node(): RaftNode {
     return this.consensus.node;
+  }
+
+  /** This node's part in its cluster. */
+  get cluster(): Cluster {
+    if (this.options.cluster === undefined) throw new ErrorReply('ERR this node has no cluster');
+    return this.options.cluster;
   }
 
   get catalog(): CommandCatalog {
@@ -195,9 +217,10 @@ export class Server {
   async close(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
+    this.replica.isClosing = true;
     this.ticker.cancel();
     clearTimeout(this.pauseTimer);
-    const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
+    this.ended = new Promise<void>((resolve) => this.net.close(() => resolve()));
     this.replica.flush();
     await this.drained();
     for (const connection of this.connections.values()) {
@@ -208,7 +231,11 @@ export class Server {
     const impatience = setTimeout(() => {
       for (const connection of this.connections.values()) connection.socket.destroy();
     }, 500);
-    await closed;
+    while (this.connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.onClientGone = resolve;
+      });
+    }
     clearTimeout(impatience);
   }
 
@@ -225,27 +252,71 @@ export class Server {
 
   // ---- clients ----
 
-  /** Serves a client's connection until it ends. */
+  /** Serves a connection until it ends: a client's, until its first bytes are those of a peer. */
   serve(socket: Socket): void {
+    const destroy = (): void => {
+      socket.destroy();
+    };
+    socket.on('error', destroy);
+    // Peers are exempt from the limit, and do not keep it waiting for long.
+    const connection = this.connections.size < this.maxClients ? this.connect(socket, 0) : undefined;
     this.statistics.connectionsReceived++;
-    socket.on('error', () => socket.destroy());
-    if (this.connections.size >= this.maxClients) {
+    const turnAway = (): void => {
       this.statistics.connectionsRejected++;
       socket.end(`-${replies.tooManyClients.text}\r\n`);
-      return;
-    }
-    const connection = new Connection(this.nextConnectionId++, socket, this);
+    };
+    const patience = connection === undefined ? setTimeout(turnAway, TURN_AWAY_MS) : undefined;
+    const { cluster } = this.options;
+    let begun: Buffer | undefined;
+    const receiveFirst = (chunk: Buffer): void => {
+      const bytes = begun === undefined ? chunk : Buffer.concat([begun, chunk]);
+      const greeting = cluster === undefined ? undefined : readPeerGreeting(bytes);
+      if (greeting === 'more') {
+        begun = Buffer.from(bytes);
+        return;
+      }
+      clearTimeout(patience);
+      socket.off('data', receiveFirst);
+      if (greeting !== undefined) {
+        this.statistics.connectionsReceived--;
+        if (connection !== undefined) this.connections.delete(connection.id);
+        socket.pause();
+        for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
+        cluster?.transport.accept(socket, greeting.args, greeting.head);
+      } else if (connection !== undefined) {
+        socket.on('data', (data: Buffer) => connection.receive(data));
+        connection.receive(bytes);
+      } else {
+        turnAway();
+      }
+    };
+    socket.on('data', receiveFirst);
+    socket.once('close', () => clearTimeout(patience));
+  }
+
+  /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
+  servePassedOn(socket: Socket, from: number): void {
+    socket.on('error', () => socket.destroy());
+    const connection = this.connect(socket, from);
+    connection.authenticated = true;
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk));
+    socket.resume();
+  }
+
+  private connect(socket: Socket, passedOnBy: number): Connection {
+    const connection = new Connection(this.nextConnectionId++, socket, this, passedOnBy);
     this.connections.set(connection.id, connection);
     const { keepAliveSeconds } = this.limits;
     if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
-    socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     // A client that ends its side still gets its replies.
     socket.on('end', () => connection.closeAfterReplies());
     socket.on('close', () => {
       this.connections.delete(connection.id);
       this.limits.forget(connection);
       connection.disconnected();
+      this.onClientGone?.();
     });
+    return connection;
   }
 
   get authenticationRequired(): boolean {
@@ -282,7 +353,9 @@ export class Server {
   mayReadNow(consistency: Consistency): boolean {
     if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
     if (!this.consensus.isLeader || this.meetsDueKey()) return false;
-    return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.readsAreLocal();
+    if (consistency === 'high') return this.consensus.readsAreLocal();
+    // Before its first own commit a leader may not have applied what its predecessor acknowledged.
+    return this.consensus.leaseValid && this.consensus.knowsCommitted();
   }
 
   /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
@@ -307,16 +380,21 @@ export class Server {
     return needsMemory && !this.eviction.admits() ? errors.outOfMemory : undefined;
   }
 
-  private notLeading(): ErrorReply {
-    const leader = this.consensus.leaderAddress;
-    return leader === undefined ? replies.notLeader() : replies.tryLeader(leader);
+  /** Where a client should go, or why there is nowhere to go. */
+  notLeading(): ErrorReply {
+    const { consensus } = this;
+    if (consensus.isTransferring) return replies.noLeader('leadership is being handed over');
+    const leader = consensus.isLeader ? undefined : consensus.leaderAddress;
+    if (leader !== undefined) return replies.tryLeader(leader);
+    if (consensus.members.length === 0) return replies.noLeader('this node waits to be let into its cluster');
+    return replies.notLeader();
   }
 
   // ---- time ----
 
-  /** Wall clock, milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as the next entry would be stamped: never behind the log, whatever this node's clock says. */
   clock(): number {
-    return this.options.clock.wallMs();
+    return this.replica.timeMs();
   }
 
   /** {@link clock}, read once a turn. */
@@ -345,6 +423,7 @@ export class Server {
   private tick(): void {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
+    this.endLostWaiting();
     this.noteStall();
     this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
       this.closeClient(connection, why),
@@ -353,6 +432,14 @@ export class Server {
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
     this.freeDiscarded();
+  }
+
+  /** Of clients that block where no leader has been known for long, nobody can say any more what became of them. */
+  private endLostWaiting(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    if (this.consensus.hasLeader) this.leaderKnownMs = nowMs;
+    else if (nowMs - this.leaderKnownMs > LEADERLESS_MAX_MS)
+      this.releaseBlocked((session) => this.engine.waiters.ofSession(session) !== undefined);
   }
 
   /** Samples the rates, and notes for LATENCY when the event loop stood still. */
@@ -410,8 +497,24 @@ export class Server {
     this.limits.configure(this.configuration);
   }
 
+  /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */
+  private releaseBlocked(isLost: (session: Session) => boolean): void {
+    for (const connection of [...this.connections.values()]) {
+      if (!connection.blocked || !isLost(connection.session)) continue;
+      this.connections.delete(connection.id);
+      connection.fateUnknown(replies.fateUnknown);
+      connection.closeAfterReplies();
+    }
+  }
+
   /** What belongs to the node and not to the state goes on with another engine. */
   private adopted(previous: Engine): void {
+    // What the snapshot passed over may have served them.
+    this.releaseBlocked(
+      (session) =>
+        previous.waiters.ofSession(session) !== undefined &&
+        this.engine.waiters.ofSession(session) === undefined,
+    );
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
     this.settingsChanged();
     this.eviction.configure(this.configuration);
@@ -450,6 +553,11 @@ export class Server {
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
   reload(): void {
     this.options.reload();
+  }
+
+  /** RAFTDIGEST: see the state machine. */
+  digest(index?: number): Promise<{ readonly index: number; readonly digest: string }> {
+    return this.options.digest(index);
   }
 
   /** CONFIG REWRITE. */

@@ -19,7 +19,7 @@ export async function startServing(
   machine: EngineStateMachine,
   nodeOptions: ServingOptions,
   serverOptions: ServerOptions,
-): Promise<{ readonly node: RaftNode; readonly server: Server }> {
+): Promise<{ readonly node: RaftNode; readonly server: Server; readonly consensus: ConsensusNode }> {
   let server: Server | undefined;
   const consensus = new ConsensusNode();
   const node = await RaftNode.start({
@@ -55,5 +55,5 @@ export async function startServing(
     if (event === 'began') server.snapshotBegan();
     else server.snapshotEnded(event === 'succeeded');
   };
-  return { node, server };
+  return { node, server, consensus };
 }

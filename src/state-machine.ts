@@ -1,9 +1,10 @@
 /** The engine as the consensus node drives it: applying, cutting snapshots, installing them. */
 import type { HashSeed } from '../engine/dictionary.js';
-import { Engine, Restore, type Settings, silentListener } from '../engine/index.js';
+import { type Cut, Engine, Restore, type Settings, silentListener } from '../engine/index.js';
 import { type Entry, EntryKind, type SnapshotMetadata } from '../raft/index.js';
 import { type Clock, nodeClock, type SnapshotReader, type StateMachine } from '../raft/node/index.js';
 import type { Replica } from './replica.js';
+import { replies } from './replies.js';
 
 /** How long one slice of a snapshot, written or read, may keep the event loop. */
 const SLICE_MS = 2;
@@ -14,6 +15,10 @@ export class EngineStateMachine implements StateMachine {
   replica: Replica | undefined;
   /** Told of each snapshot that is written, at its begin and its end. */
   onSnapshot: ((event: 'began' | 'succeeded' | 'failed') => void) | undefined;
+  /** A snapshot is being cut; resolves with its end. */
+  private cutEnds: Promise<void> | undefined;
+  private digesting: Cut | undefined;
+  private digestEnds: Promise<void> = Promise.resolve();
   /** Keys that the last installed snapshot held. */
   restoredKeys = 0;
 
@@ -31,6 +36,8 @@ export class EngineStateMachine implements StateMachine {
   }
 
   async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
+    // A digest under way starts again later: a snapshot must stand at the index that it was asked for.
+    this.digesting?.abort();
     const cut = this.engine.cut();
     if (cut.index !== metadata.index) {
       cut.abort();
@@ -42,6 +49,7 @@ export class EngineStateMachine implements StateMachine {
     this.onSnapshot?.('began');
     const { statistics } = this.engine.keyspace;
     const { changesSinceSnapshot } = statistics;
+    const done = this.beginCut();
     try {
       for (;;) {
         const until = this.clock.monotonicMs() + SLICE_MS;
@@ -57,11 +65,71 @@ export class EngineStateMachine implements StateMachine {
     } finally {
       this.onSnapshot?.(succeeded ? 'succeeded' : 'failed');
       cut.abort();
+      done();
     }
+  }
+
+  /** Notes that a snapshot is being cut; returns what ends that. */
+  private beginCut(): () => void {
+    let end: (() => void) | undefined;
+    this.cutEnds = new Promise((resolve) => {
+      end = resolve;
+    });
+    return () => {
+      this.cutEnds = undefined;
+      end?.();
+    };
+  }
+
+  /**
+   * The digest of the whole state at an index, reckoned in slices while the engine goes on.
+   *
+   * @param index waited for if it is to come; by default, wherever the state stands now
+   * @throws ErrorReply if the state has passed the index, or a snapshot came in between
+   */
+  async digest(index?: number): Promise<{ readonly index: number; readonly digest: string }> {
+    for (;;) {
+      while (this.cutEnds !== undefined || this.digesting !== undefined) {
+        await (this.cutEnds ?? this.digestEnds);
+      }
+      const cut = index === undefined ? this.engine.cut(false) : await this.cutAt(index);
+      this.digesting = cut;
+      this.digestEnds = this.digestCut(cut);
+      await this.digestEnds;
+      if (cut.isComplete) return { index: cut.index, digest: cut.digest };
+      if (index !== undefined) throw replies.digestInterrupted;
+    }
+  }
+
+  private async digestCut(cut: Cut): Promise<void> {
+    for (;;) {
+      const until = this.clock.monotonicMs() + SLICE_MS;
+      if (cut.next(() => this.clock.monotonicMs() < until) === undefined) break;
+      await this.turn();
+    }
+    this.digesting = undefined;
+  }
+
+  private cutAt(index: number): Promise<Cut> {
+    return new Promise((resolve, reject) => {
+      const arrived = (at: number): void => {
+        if (at !== index) {
+          reject(replies.indexPassed(index, at));
+        } else if (this.cutEnds !== undefined || this.digesting !== undefined) {
+          reject(replies.digestInterrupted);
+        } else {
+          this.digesting = this.engine.cut(false);
+          resolve(this.digesting);
+        }
+      };
+      if (this.engine.appliedIndex >= index) arrived(this.engine.appliedIndex);
+      else this.replica?.whenApplied(index, arrived);
+    });
   }
 
   /** Goes on with an engine that is restored from a cut of the present one, in one step: nothing may be applied in between. */
   reload(): void {
+    this.digesting?.abort();
     const cut = this.engine.cut();
     const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings });
     for (let bytes = cut.next(() => true); bytes !== undefined; bytes = cut.next(() => true)) {

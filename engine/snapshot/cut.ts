@@ -44,6 +44,7 @@ export class Cut {
   private outputBytes = 0;
   private records = 0;
   private done = false;
+  private complete = false;
   /** Within {@link next}; otherwise a change forces records out, which are encoded at once. */
   private stepping = false;
   private readonly keyView = new View();
@@ -89,9 +90,14 @@ export class Cut {
     }
   }
 
+  /** Whether everything was written; false for one that was given up, too. */
+  get isComplete(): boolean {
+    return this.complete;
+  }
+
   /** The state's digest; only once {@link next} has returned undefined. */
   get digest(): string {
-    if (!this.done) throw new Error('the digest stands only when the cut has been written');
+    if (!this.complete) throw new Error('the digest stands only when the cut has been written');
     return this.fingerprint.toString();
   }
 
@@ -107,7 +113,7 @@ export class Cut {
       if (!this.step(within)) continue;
       this.flushBatch();
       this.record([RecordKind.footer, this.records, this.fingerprint.toString()]);
-      this.done = true;
+      this.done = this.complete = true;
     } while (!this.done && within());
     this.flushBatch();
     this.stepping = false;

@@ -18,12 +18,12 @@ import { PeerSocket } from './peer-socket.js';
 export const peerCommand = 'RAFTPEER';
 const protocolVersion = '1';
 const handshakeTimeoutMs = 5000;
-const purposes = ['messages', 'snapshot', 'exchange'] as const;
+const purposes = ['messages', 'snapshot', 'exchange', 'client'] as const;
 const idPattern = /^[1-9][0-9]{0,15}$/;
 const clusterPattern = /^([0-9a-f]{32}|-)$/;
 const noncePattern = /^[0-9a-f]{32}$/;
 
-/** What a connection is for: messages between cores, one snapshot, or one question and its answer. */
+/** What a connection is for: messages between cores, one snapshot, one question and its answer, or a client's commands, passed on. */
 export type PeerPurpose = (typeof purposes)[number];
 
 /** Who wants to speak to whom. */
@@ -203,6 +203,8 @@ export interface AcceptOptions {
     peer: PeerSocket,
     introduction: Introduction,
   ) => { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void };
+  /** The dialer has proved itself and passes on a client's commands: the socket goes on as a client's. */
+  readonly onClient: (socket: net.Socket, introduction: Introduction) => void;
 }
 
 /** Answers a handshake. The socket belongs to this function from now on; nothing is thrown. */
@@ -237,10 +239,16 @@ export function acceptPeer(options: AcceptOptions): void {
         refuse('removed', `node ${from} was removed from this cluster`, true);
       } else {
         clearTimeout(timer);
+        const given = proof(secret, 'acceptor', [...transcript, 'ok', clusterId, nodeId]);
+        const welcome = `+PEEROK ${clusterId} ${nodeId} ${given}`;
+        if (introduction.purpose === 'client') {
+          peer.sendLine(welcome);
+          options.onClient(peer.release(), introduction);
+          return;
+        }
         peer.switchToFrames();
         handler = options.onAccepted(peer, introduction);
-        const given = proof(secret, 'acceptor', [...transcript, 'ok', clusterId, nodeId]);
-        peer.sendLine(`+PEEROK ${clusterId} ${nodeId} ${given}`);
+        peer.sendLine(welcome);
       }
     },
     onFrame: (kind, body) => handler?.onFrame(kind, body),

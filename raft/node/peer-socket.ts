@@ -45,16 +45,29 @@ export class PeerSocket {
   ) {
     socket.setNoDelay(true);
     socket.resume();
-    socket.on('data', (chunk) => this.take(chunk));
-    socket.on('drain', () => this.wake());
-    socket.on('error', (error) => {
+    for (const [event, listener] of Object.entries(this.listeners)) socket.on(event, listener);
+  }
+
+  private readonly listeners = {
+    data: (chunk: Buffer): void => this.take(chunk),
+    drain: (): void => this.wake(),
+    error: (error: Error): void => {
       this.closeReason ??= error.message;
-    });
-    socket.on('end', () => socket.destroy());
-    socket.on('close', () => {
+    },
+    end: (): void => {
+      this.socket.destroy();
+    },
+    close: (): void => {
       this.wake();
-      handler.onClose(this.closeReason ?? 'the connection was closed');
-    });
+      this.handler.onClose(this.closeReason ?? 'the connection was closed');
+    },
+  };
+
+  /** Gives the socket back, paused, without a listener of this object: from now on it is somebody else's. */
+  release(): net.Socket {
+    this.socket.pause();
+    for (const [event, listener] of Object.entries(this.listeners)) this.socket.off(event, listener);
+    return this.socket;
   }
 
   /** Bytes that wait to be sent. */

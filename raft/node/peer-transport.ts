@@ -34,6 +34,8 @@ export interface PeerTransportOptions {
   readonly onMismatch?: (wanted: Introduction) => void;
   /** Answers a question of an authenticated node, which may not be a member (see `askPeer`). */
   readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
+  /** A peer passes a client's commands on over this socket, which is paused and has no listeners. Refused if absent. */
+  readonly onClient?: (socket: net.Socket, from: NodeId) => void;
 }
 
 const pingIntervalMs = 1000;
@@ -125,6 +127,10 @@ export class PeerTransport implements Transport {
       isRemoved: (id) => this.removed.includes(id),
       onMismatch: (wanted) => this.options.onMismatch?.(wanted),
       onAccepted: (peer, introduction) => this.accepted(peer, introduction),
+      onClient: (client, { from }) => {
+        if (this.options.onClient === undefined || this.isClosed) client.destroy();
+        else this.options.onClient(client, from);
+      },
     });
   }
 
@@ -160,6 +166,24 @@ export class PeerTransport implements Transport {
     } finally {
       await reader.close();
     }
+  }
+
+  /**
+   * Opens a connection on which a client's commands can be passed on to a member, and its replies come back.
+   *
+   * @returns the socket, paused and without listeners
+   * @throws PeerRefusal, or Error if the member cannot be reached
+   */
+  async dialClient(to: NodeId, address: string): Promise<net.Socket> {
+    const { secret, clusterId, nodeId: from } = this.options;
+    const { peer } = await dialPeer({
+      address,
+      secret,
+      introduction: { clusterId, from, to, purpose: 'client' },
+      onFrame: () => {},
+      onClose: () => {},
+    });
+    return peer.release();
   }
 
   /** How far the clocks of peers that were heard from lately are ahead of this node's, in milliseconds. */
@@ -204,8 +228,9 @@ export class PeerTransport implements Transport {
         }
         link.peer = peer;
         link.redialDelayMs = redialFirstMs;
-        link.heardAt = this.clock.monotonicMs();
-        link.pingSentAt = 0;
+        // The clocks are compared before anything that this peer sends can make a leader of this node.
+        link.heardAt = link.pingSentAt = this.clock.monotonicMs();
+        peer.sendFrame(frameKind.ping, []);
         if (link.isReported) this.options.onNotice?.(`node ${link.id} at ${link.address} is reached again`);
         link.isReported = false;
         const { waiting } = link;

@@ -256,6 +256,11 @@ export class RaftNode {
     return isUnderWay;
   }
 
+  /** Whether this node may stand for election (see the core's `setMayLead`). */
+  setMayLead(mayLead: boolean): void {
+    this.guard(() => this.raft.setMayLead(mayLead));
+  }
+
   /** Stands for election now. */
   campaign(): void {
     this.guard(() => this.raft.campaign());

@@ -10,6 +10,7 @@ import { hyperLogLogCommands } from './hyperloglogs.js';
 import { memoryCommands } from './memory.js';
 import { migrateCommands } from './migrate.js';
 import { monitoringCommands } from './monitoring.js';
+import { raftCommands } from './raft.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -17,6 +18,7 @@ export const programCommands: readonly Command[] = [
   ...connectionCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...raftCommands,
   ...migrateCommands,
   ...configCommands,
   ...clientCommands,

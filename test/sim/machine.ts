@@ -213,6 +213,7 @@ export class Machine {
         randomSeed: () => this.random.bits(),
         clusterId: 'simulated',
         reload: () => running.machine.reload(),
+        digest: (index) => running.machine.digest(index),
         shutdown: () => {},
       },
     );

@@ -146,7 +146,7 @@ test('a wrong value is named with its flag and what is allowed', () => {
   refuses(['--bind', '1.2.3'], '--bind 1.2.3: must be an IP address or a host name');
   refuses(['--advertise', 'host'], '--advertise host: must be host:port, with an IPv6 address in brackets');
   refuses(['--advertise', 'h:0'], '--advertise h:0: must be host:port, with an IPv6 address in brackets');
-  refuses(['--join', 'a:1,b'], '--join a:1,b: must be host:port, or several separated by commas');
+  refuses(['--join', 'a:1,b'], '--join a:1,b: must be a port, host:port, or several separated by commas');
   refuses(
     ['--snapshot-interval', '15'],
     '--snapshot-interval 15: must be off, or a number with a unit s, m, h or d, from 1s to 24d',

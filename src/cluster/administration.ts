@@ -1,0 +1,277 @@
+/** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
+import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
+import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
+import type { ConsensusNode } from '../consensus.js';
+import type { Log } from '../log.js';
+import { type Answer, asAnswer, type Question } from './questions.js';
+
+export interface AdministrationOptions {
+  readonly consensus: ConsensusNode;
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** host:port under which this node is reached. */
+  readonly address: () => string;
+}
+
+/** What stands in the way, in words for the operator. */
+export class AdministrationError extends Error {
+  override readonly name = 'AdministrationError';
+}
+
+const CHANGE_TIMEOUT_MS = 10_000;
+const ASK_TIMEOUT_MS = 5000;
+const POLL_MS = 10;
+
+/** Refusals that pass by themselves. */
+const passing: ReadonlySet<MembershipRefusal> = new Set([
+  'transferring',
+  'change-in-flight',
+  'term-not-committed',
+  'not-caught-up',
+  'quorum-unreachable',
+]);
+
+const refusalTexts: Partial<Record<MembershipRefusal, string>> = {
+  'quorum-unreachable': 'too few of the members that would be left can be reached',
+  'last-voter': 'it is the only voter: a cluster cannot be left without one',
+  'unknown-id': 'it is no member',
+  'removed-id': 'it was removed from the cluster, and its id is never used again',
+  'not-caught-up': 'it does not keep up with the log',
+};
+
+export class Administration {
+  /** Changes are made one after the other. */
+  private queue: Promise<unknown> = Promise.resolve();
+  /** By learner: how far the log was committed when it was last looked at. */
+  private readonly goals = new Map<NodeId, number>();
+
+  constructor(private readonly options: AdministrationOptions) {}
+
+  /** Answers what a peer asks of this node. */
+  async answer(question: Question, from: NodeId): Promise<Answer> {
+    const { consensus } = this.options;
+    if (question.kind === 'who') return { kind: 'done' };
+    if (question.kind === 'invite') return this.invited(question);
+    if (!consensus.isLeader) return { kind: 'elsewhere', leader: consensus.leaderAddress ?? '' };
+    try {
+      switch (question.kind) {
+        case 'join':
+          return await this.inTurn(() => this.admit(from, question.address));
+        case 'remove':
+          await this.removePeer(question.address);
+          return { kind: 'done' };
+        case 'transfer':
+          await this.transfer(question.address);
+          return { kind: 'done' };
+      }
+    } catch (error) {
+      if (!(error instanceof AdministrationError)) throw error;
+      if (!consensus.isLeader) return { kind: 'elsewhere', leader: consensus.leaderAddress ?? '' };
+      return { kind: 'refused', reason: error.message };
+    }
+  }
+
+  private invited({ clusterId }: Question & { kind: 'invite' }): Answer {
+    if (clusterId === this.options.clusterId) return { kind: 'done' };
+    const reason = 'it belongs to another cluster: start it with --join and an empty directory';
+    return { kind: 'refused', reason };
+  }
+
+  private inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.queue.then(step, step);
+    this.queue = done.catch(() => {});
+    return done;
+  }
+
+  // ---- what the leader does by itself ----
+
+  /** Called every now and then: promotes learners that keep up, and keeps its own address right. */
+  tick(): void {
+    const { consensus, log, nodeId, address } = this.options;
+    const { node } = consensus;
+    if (!consensus.isLeader) {
+      this.goals.clear();
+      return;
+    }
+    const own = consensus.members.find(({ id }) => id === nodeId);
+    if (own !== undefined && own.address !== address()) {
+      node.proposeMembership({ kind: 'set-address', id: nodeId, address: address() });
+    }
+    if (!consensus.members.some(({ learner }) => learner)) return;
+    const { peers, commit } = node.status();
+    for (const peer of peers) {
+      if (!peer.learner) continue;
+      const goal = this.goals.get(peer.id);
+      // It has all that was committed a moment ago: as a voter it will not hold anybody up.
+      const keepsUp = goal !== undefined && peer.match >= goal && peer.recentActive;
+      this.goals.set(peer.id, commit);
+      if (!keepsUp) continue;
+      const result = node.proposeMembership({ kind: 'promote', id: peer.id });
+      if ('refused' in result) continue;
+      this.goals.delete(peer.id);
+      const at = consensus.members.find(({ id }) => id === peer.id)?.address;
+      log.notice(`node ${peer.id} at ${at} has caught up and votes from now on`);
+    }
+  }
+
+  // ---- joining ----
+
+  private async admit(id: NodeId, address: string): Promise<Answer> {
+    const { consensus, log } = this.options;
+    splitAddress(address);
+    const known = consensus.members.find((member) => member.id === id);
+    const occupant = consensus.members.find((member) => member.address === address && member.id !== id);
+    if (occupant !== undefined) {
+      if (this.isAlive(occupant.id)) {
+        const reason = `${address} is the address of node ${occupant.id}, a living member of the cluster: give this node an address of its own (--port, --advertise)`;
+        return { kind: 'taken', reason };
+      }
+      log.notice(`node ${id} takes the place of node ${occupant.id}, which is lost, at ${address}`);
+      await this.change({ kind: 'remove', id: occupant.id });
+    }
+    if (known === undefined) {
+      await this.change({ kind: 'add-learner', id, address });
+      log.notice(`node ${id} at ${address} joins: it catches up before it votes`);
+    } else if (known.address !== address) {
+      await this.change({ kind: 'set-address', id, address });
+      log.notice(`node ${id} has moved from ${known.address} to ${address}`);
+    }
+    if (known?.learner === false) return { kind: 'voter' };
+    const { lastIndex } = consensus.node.status();
+    return { kind: 'learner', behind: Math.max(0, lastIndex - (this.peer(id)?.match ?? 0)) };
+  }
+
+  private peer(id: NodeId): PeerStatus | undefined {
+    return this.options.consensus.node.status().peers.find((peer) => peer.id === id);
+  }
+
+  private isAlive(id: NodeId): boolean {
+    return id === this.options.nodeId || this.peer(id)?.recentActive === true;
+  }
+
+  /** Proposes a change, again while what stands in its way may pass, and waits until it holds. */
+  private async change(change: MembershipChange): Promise<void> {
+    const { consensus, clock } = this.options;
+    const { node } = consensus;
+    const deadline = clock.monotonicMs() + CHANGE_TIMEOUT_MS;
+    for (;;) {
+      const result = node.proposeMembership(change);
+      if (!('refused' in result)) {
+        await this.until(() => {
+          const { commit, term, role } = node.status();
+          if (role !== 'leader' || term !== result.term) {
+            throw new AdministrationError(
+              'leadership was lost while the membership changed: look at RAFTPEERS',
+            );
+          }
+          return commit >= result.index;
+        }, deadline);
+        return;
+      }
+      const { refused } = result;
+      if (!passing.has(refused) || clock.monotonicMs() > deadline) {
+        throw new AdministrationError(refusalTexts[refused] ?? `the change is refused (${refused})`);
+      }
+      await this.pause();
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.setTimer(POLL_MS, resolve);
+    });
+  }
+
+  private async until(holds: () => boolean, deadlineMs: number): Promise<void> {
+    while (!holds()) {
+      if (this.options.clock.monotonicMs() > deadlineMs) {
+        throw new AdministrationError('it takes too long; it may still happen: look at RAFTPEERS');
+      }
+      await this.pause();
+    }
+  }
+
+  // ---- what the operator asks for, of any node ----
+
+  /** Lets the node at an address in, which runs with --join and waits, or is a member already. */
+  async addPeer(address: string): Promise<void> {
+    const { consensus, clusterId, clock } = this.options;
+    const isVoter = (): boolean =>
+      consensus.members.some((member) => member.address === address && !member.learner);
+    if (isVoter()) return;
+    const addresses = consensus.members.map((member) => member.address);
+    const answer = await this.ask(address, { kind: 'invite', clusterId, addresses }, undefined);
+    if (answer.kind === 'refused') throw new AdministrationError(`${address}: ${answer.reason}`);
+    await this.until(isVoter, clock.monotonicMs() + CHANGE_TIMEOUT_MS);
+  }
+
+  /** Takes the node at an address out of the cluster for good. The leader hands over before it goes. */
+  async removePeer(address: string): Promise<void> {
+    const { consensus, nodeId } = this.options;
+    const member = consensus.members.find((one) => one.address === address || `${one.id}` === address);
+    if (member === undefined) throw new AdministrationError(`no member has the address ${address}`);
+    if (consensus.isLeader && member.id === nodeId) await this.transfer('');
+    if (consensus.isLeader) await this.inTurn(() => this.change({ kind: 'remove', id: member.id }));
+    else await this.askLeader({ kind: 'remove', address });
+  }
+
+  /** Hands leadership to the voter at an address, or to the one that is furthest. */
+  async transfer(address: string): Promise<void> {
+    const { consensus, nodeId, clock } = this.options;
+    if (!consensus.isLeader) {
+      await this.askLeader({ kind: 'transfer', address });
+      return;
+    }
+    const { node } = consensus;
+    let to: NodeId;
+    if (address === '') {
+      const voters = node.status().peers.filter((peer) => !peer.learner && peer.recentActive);
+      if (voters.length === 0) throw new AdministrationError('there is no other voter to hand over to');
+      to = voters.reduce((best, peer) => (peer.match > best.match ? peer : best)).id;
+    } else {
+      const member = consensus.members.find((one) => one.address === address || `${one.id}` === address);
+      if (member === undefined) throw new AdministrationError(`no member has the address ${address}`);
+      if (member.id === nodeId) return;
+      if (member.learner) throw new AdministrationError(`${address} has no vote yet`);
+      to = member.id;
+    }
+    if (!node.transferLeadership(to)) throw new AdministrationError('leadership cannot be handed over now');
+    const deadline = clock.monotonicMs() + CHANGE_TIMEOUT_MS;
+    await this.until(() => {
+      if (!consensus.isLeader) return consensus.leaderAddress !== undefined;
+      if (node.status().transferTarget !== 0) return false;
+      throw new AdministrationError('the other node did not take over in time; this one leads on');
+    }, deadline);
+  }
+
+  /** Asks the leader, wherever it is; follows it once more if it has just moved. */
+  private async askLeader(question: Question): Promise<void> {
+    const { consensus, clusterId } = this.options;
+    let address = consensus.leaderAddress ?? '';
+    for (let attempt = 0; attempt < 3; attempt++) {
+      if (address === '') throw new AdministrationError('no leader is known');
+      const answer = await this.ask(address, question, clusterId);
+      if (answer.kind === 'refused') throw new AdministrationError(answer.reason);
+      if (answer.kind !== 'elsewhere') return;
+      address = answer.leader;
+    }
+    throw new AdministrationError('leadership is moving: try again');
+  }
+
+  private async ask(address: string, question: Question, clusterId: string | undefined): Promise<Answer> {
+    const { secret, nodeId } = this.options;
+    // The answer to a change of membership takes as long as the change.
+    const timeoutMs = ASK_TIMEOUT_MS + CHANGE_TIMEOUT_MS;
+    try {
+      const { answer } = await askPeer(address, { secret, clusterId, nodeId, timeoutMs }, question);
+      return asAnswer(answer);
+    } catch (error) {
+      const { message } = error as Error;
+      if (error instanceof PeerRefusal) throw new AdministrationError(`${address} refuses: ${message}`);
+      throw new AdministrationError(`${address} cannot be asked: ${message}`);
+    }
+  }
+}

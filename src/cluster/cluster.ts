@@ -1,0 +1,273 @@
+/** A node's part in its cluster besides consensus: peers, joining, members that come and go, and whether its clock may be believed. */
+import type { Socket } from 'node:net';
+import type { Membership, NodeId } from '../../raft/index.js';
+import {
+  askPeer,
+  type Clock,
+  type Introduction,
+  PeerRefusal,
+  PeerTransport,
+  type Timer,
+  type TransferProgress,
+} from '../../raft/node/index.js';
+import type { ConsensusNode } from '../consensus.js';
+import type { Log } from '../log.js';
+import { Administration } from './administration.js';
+import { judgeClock } from './clock-check.js';
+import { becomeVoter, JoinError, othersOf } from './join.js';
+import { asQuestion } from './questions.js';
+
+export interface ClusterOptions {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  readonly secret: string;
+  /** Of --join; empty for a founder. */
+  readonly joinAddresses: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The node must stop: it is no part of its cluster any more. */
+  readonly onExpelled: (error: Error) => void;
+}
+
+const TICK_MS = 100;
+/** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
+const LEADERLESS_MAX_MS = 5000;
+/** For a quick look at --join when this node is a member already. */
+const CHECK_TIMEOUT_MS = 1000;
+
+export class Cluster {
+  readonly transport: PeerTransport;
+  private administrationOfNode: Administration | undefined;
+  private consensus: ConsensusNode | undefined;
+  private address = '';
+  private timer: Timer | undefined;
+  private isStopped = false;
+  private isExpelled = false;
+  private wasMember = false;
+  private leaderlessSinceMs: number;
+  private clockVerdict: 'sound' | 'unsound' | 'unknown' = 'unknown';
+  private mayLead = true;
+  private incoming: TransferProgress | undefined;
+
+  /** A peer passes a client's commands on over this socket. */
+  onClient: ((socket: Socket, from: NodeId) => void) | undefined;
+  /** Whether the wall clock may stamp the log. */
+  onClockJudged: ((isBelieved: boolean) => void) | undefined;
+
+  constructor(private readonly options: ClusterOptions) {
+    const { clusterId, nodeId, secret, clock, log } = options;
+    this.leaderlessSinceMs = clock.monotonicMs();
+    this.transport = new PeerTransport({
+      clusterId,
+      nodeId,
+      secret,
+      clock,
+      onNotice: (text) => log.notice(text),
+      onRefused: (_peer, refusal) => this.refused(refusal),
+      onMismatch: (wanted) => this.mismatched(wanted),
+      onQuestion: async (value, from) => {
+        if (this.administrationOfNode === undefined) throw new Error('this node is starting');
+        return this.administrationOfNode.answer(asQuestion(value), from);
+      },
+      onClient: (socket, from) => {
+        if (this.onClient === undefined) socket.destroy();
+        else this.onClient(socket, from);
+      },
+    });
+  }
+
+  /** Whether this node's clock agrees with its peers'. */
+  get clock(): 'sound' | 'unsound' | 'unknown' {
+    return this.clockVerdict;
+  }
+
+  get administration(): Administration {
+    return this.administrationOfNode!;
+  }
+
+  /** Goes to work, once the node runs and listens at `address` (host:port, as advertised). */
+  start(consensus: ConsensusNode, address: string): void {
+    this.consensus = consensus;
+    this.address = address;
+    const { clusterId, nodeId, secret, clock, log } = this.options;
+    this.administrationOfNode = new Administration({
+      consensus,
+      clusterId,
+      nodeId,
+      secret,
+      clock,
+      log,
+      address: () => address,
+    });
+    this.armTick();
+    const own = consensus.members.find(({ id }) => id === nodeId);
+    // The leader corrects its own address; a member that has moved asks for it.
+    if (own !== undefined && own.address !== address && consensus.members.length > 1) {
+      this.join().catch((error: Error) => log.warning(error.message));
+    }
+  }
+
+  /**
+   * Sees to it that this node is a voter: asks to be let in if it is not.
+   *
+   * @throws JoinError when the cluster will not have it
+   */
+  async join(): Promise<void> {
+    const { nodeId, joinAddresses, secret, clusterId, clock, log } = this.options;
+    const consensus = this.consensus!;
+    const own = (): Membership['members'][number] | undefined =>
+      consensus.members.find(({ id }) => id === nodeId);
+    const isVoter = (): boolean => own()?.learner === false && own()?.address === this.address;
+    if (isVoter()) return;
+    log.notice(`joining the cluster ${clusterId} as node ${nodeId} at ${this.address}`);
+    await becomeVoter({
+      nodeId,
+      secret,
+      clusterId,
+      addresses: joinAddresses,
+      ownAddress: this.address,
+      clock,
+      log,
+      isStopped: () => this.isStopped,
+      members: () => consensus.members.map(({ address }) => address),
+      isVoter,
+      progress: () => this.transferProgress(),
+    });
+    const others = consensus.members.length - 1;
+    log.notice(`joined: node ${nodeId} votes in a cluster of ${others + 1}`);
+  }
+
+  /**
+   * Makes sure that a member which is told to join is told to join its own cluster.
+   *
+   * @throws JoinError if a node at `--join` proves that it belongs to another one
+   */
+  async checkJoin(ownAddress: string): Promise<void> {
+    const { joinAddresses, secret, clusterId, nodeId } = this.options;
+    await Promise.all(
+      othersOf(joinAddresses, ownAddress).map(async (address) => {
+        try {
+          await askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' });
+        } catch (error) {
+          // Who does not answer is away; the members that are known will be found.
+          if (!(error instanceof PeerRefusal)) return;
+          const advice = 'empty the data directory to join that cluster anew, or leave --join out';
+          if (error.code === 'cluster' && error.isAuthentic) {
+            throw new JoinError(`--join ${address}: ${error.message}; ${advice}`);
+          }
+          if (error.code === 'secret') {
+            throw new JoinError(
+              `${address} has another cluster secret: give all nodes the same --cluster-secret`,
+            );
+          }
+        }
+      }),
+    );
+  }
+
+  noteTransfer(progress: TransferProgress): void {
+    if (progress.direction === 'in') this.incoming = progress;
+  }
+
+  private transferProgress(): string | undefined {
+    const transfer = this.incoming;
+    if (transfer === undefined || transfer.bytes >= transfer.bytesTotal) return undefined;
+    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+    return `snapshot ${megabytes(transfer.bytes)} of ${megabytes(transfer.bytesTotal)} MB`;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.timer?.cancel();
+  }
+
+  // ---- what goes wrong ----
+
+  private expelled(reason: string): void {
+    if (this.isExpelled || this.isStopped) return;
+    this.isExpelled = true;
+    this.options.onExpelled(new Error(reason));
+  }
+
+  private refused(refusal: PeerRefusal): void {
+    if (refusal.code !== 'removed') return;
+    this.expelled(
+      'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
+    );
+  }
+
+  /** Members of a cluster look for it at this address: a founder that has nobody stands where one of them was lost. */
+  private mismatched({ clusterId, to }: Introduction): void {
+    const { options } = this;
+    if (clusterId === undefined || clusterId === options.clusterId) return;
+    const isAlone = this.consensus?.members.every(({ id }) => id === options.nodeId) ?? false;
+    if (!isAlone) {
+      options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`);
+      return;
+    }
+    this.expelled(
+      `this address belongs to cluster ${clusterId}, whose members look for node ${to} here, and this node has founded another one: ` +
+        'it serves no more. Restore the directory of that node, or empty this one and start with --join',
+    );
+  }
+
+  // ---- now and then ----
+
+  private armTick(): void {
+    this.timer = this.options.clock.setTimer(TICK_MS, () => {
+      if (this.isStopped) return;
+      this.tick();
+      this.armTick();
+    });
+  }
+
+  private tick(): void {
+    const consensus = this.consensus!;
+    const { nodeId, clock } = this.options;
+    if (!consensus.node.isRunning) return;
+    if (consensus.hasLeader) this.leaderlessSinceMs = clock.monotonicMs();
+    const isMember = consensus.members.some(({ id }) => id === nodeId);
+    this.wasMember ||= isMember;
+    if (this.wasMember && !isMember && consensus.removalHolds(nodeId)) {
+      this.expelled(
+        'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
+      );
+      return;
+    }
+    this.administration.tick();
+    this.judgeClock();
+  }
+
+  /** Also called when this node becomes leader, before it stamps anything. */
+  judgeClock(): void {
+    const { consensus, transport } = this;
+    if (consensus === undefined) return;
+    const { clock, log } = this.options;
+    const voters = consensus.members.filter(({ learner }) => !learner).length;
+    const offsetsMs = [...transport.clockOffsetsMs().values()];
+    const verdict = judgeClock(offsetsMs, voters);
+    // Peers that went away leave the last judgement standing.
+    if (verdict !== 'unknown' || this.clockVerdict === 'unknown') {
+      if (verdict === 'unsound' && this.clockVerdict !== 'unsound') {
+        const shown = offsetsMs.map((offsetMs) => `${(offsetMs / 1000).toFixed(1)} s`).join(', ');
+        log.warning(
+          `the clock of this node is not to be believed (its peers' are ahead by ${shown}): it will not lead`,
+        );
+      }
+      if (verdict === 'sound' && this.clockVerdict === 'unsound')
+        log.notice('the clock of this node agrees again');
+      this.clockVerdict = verdict;
+    }
+    this.onClockJudged?.(this.clockVerdict === 'sound');
+    const isLeaderless = clock.monotonicMs() - this.leaderlessSinceMs > LEADERLESS_MAX_MS;
+    const mayLead = this.clockVerdict !== 'unsound' || isLeaderless;
+    if (mayLead !== this.mayLead) consensus.node.setMayLead(mayLead);
+    this.mayLead = mayLead;
+    if (this.clockVerdict !== 'unsound' || !consensus.isLeader) return;
+    const next = consensus.node
+      .status()
+      .peers.filter((peer) => !peer.learner && peer.recentActive)
+      .sort((a, b) => b.match - a.match)[0];
+    if (next !== undefined) consensus.node.transferLeadership(next.id);
+  }
+}

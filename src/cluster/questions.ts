@@ -1,0 +1,55 @@
+/** What nodes ask each other outside of consensus: joining, and administration that is the leader's. */
+
+export type Question =
+  /** Who are you: only the handshake's answer matters. */
+  | { readonly kind: 'who' }
+  /** Let the asking node, which is reached at `address`, into the cluster; or note its new address. */
+  | { readonly kind: 'join'; readonly address: string }
+  /** Join the cluster of the asking node, which is reached at `addresses`. */
+  | { readonly kind: 'invite'; readonly clusterId: string; readonly addresses: readonly string[] }
+  | { readonly kind: 'remove'; readonly address: string }
+  /** Hand leadership over, to any voter if no address is given. */
+  | { readonly kind: 'transfer'; readonly address: string };
+
+export type Answer =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'voter' }
+  /** Admitted, and so many entries behind. */
+  | { readonly kind: 'learner'; readonly behind: number }
+  /** The leader is elsewhere; empty while none is known. */
+  | { readonly kind: 'elsewhere'; readonly leader: string }
+  /** A living member has this address; a member that has just died looks alive for a moment. */
+  | { readonly kind: 'taken'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const questionKinds: readonly string[] = ['who', 'join', 'invite', 'remove', 'transfer'];
+const answerKinds: readonly string[] = ['done', 'voter', 'learner', 'elsewhere', 'taken', 'refused'];
+
+/** Checks what came from a peer. @throws Error for what is no question */
+export function asQuestion(value: unknown): Question {
+  const question = (value ?? {}) as Record<string, unknown>;
+  const { kind, address, addresses, clusterId } = question;
+  const needsAddress = kind === 'join' || kind === 'remove' || kind === 'transfer';
+  const isSound =
+    questionKinds.includes(kind as string) &&
+    (!needsAddress || typeof address === 'string') &&
+    (kind !== 'invite' ||
+      (typeof clusterId === 'string' &&
+        Array.isArray(addresses) &&
+        addresses.every((item) => typeof item === 'string')));
+  if (!isSound) throw new Error('a question of an unknown kind');
+  return question as Question;
+}
+
+/** Checks what a peer answered. @throws Error for what is no answer */
+export function asAnswer(value: unknown): Answer {
+  const answer = (value ?? {}) as Record<string, unknown>;
+  const { kind, reason, leader, behind } = answer;
+  const isSound =
+    answerKinds.includes(kind as string) &&
+    (kind !== 'learner' || typeof behind === 'number') &&
+    (kind !== 'elsewhere' || typeof leader === 'string') &&
+    ((kind !== 'taken' && kind !== 'refused') || typeof reason === 'string');
+  if (!isSound) throw new Error('an answer of an unknown kind');
+  return answer as Answer;
+}
