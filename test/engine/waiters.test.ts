@@ -7,6 +7,7 @@ const waiter = (counter: number, deadlineMs: number): Waiter => ({
   session: { nodeId: 1, startId: 1, counter },
   database: 0,
   keys: ['q'],
+  type: 'list',
   deadlineMs,
   request: Buffer.alloc(0),
 });
