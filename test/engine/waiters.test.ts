@@ -8,6 +8,7 @@ const waiter = (counter: number, deadlineMs: number): Waiter => ({
   type: 'list',
   database: 0,
   keys: ['q'],
+  type: 'list',
   deadlineMs,
   request: Buffer.alloc(0),
 });
