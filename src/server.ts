@@ -17,6 +17,7 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { reuseReadBuffer } from './client-socket.js';
 import { programCommands } from './commands/index.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
@@ -126,8 +127,9 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.serve(socket),
+    this.net = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000, pauseOnConnect: true },
+      (socket) => this.serve(reuseReadBuffer(socket)),
     );
     this.ticker = this.armTicker();
   }
