@@ -21,6 +21,7 @@ import {
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
 import type { Cluster } from './cluster/cluster.js';
+import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { programCommands } from './commands/index.js';
 import { rewriteConfigFile } from './config-file.js';
 import { configParameters } from './config-parameters.js';
@@ -169,7 +170,7 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true }, (socket) => this.serve(socket));
+    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.serve(reuseReadBuffer(socket)));
     this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
@@ -282,7 +283,8 @@ export class Server {
         if (connection !== undefined) this.connections.delete(connection.id);
         socket.pause();
         for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
-        cluster?.transport.accept(socket, greeting.args, greeting.head);
+        giveOwnChunks(socket);
+        cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
       } else if (connection !== undefined) {
         socket.on('data', (data: Buffer) => connection.receive(data));
         connection.receive(bytes);
