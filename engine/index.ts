@@ -14,8 +14,8 @@ export * from './reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './request.js';
 export { defaultSettings, durabilityLevels, type Settings } from './settings.js';
-// Snapshots: write with `engine.cut()`, read with `Restore`.
+// Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
-export { Restore, SnapshotError } from './snapshot/restore.js';
+export { Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
 export { selfTest as hyperLogLogSelfTest } from './values/hyperloglog/self-test.js';
 export { View, viewOf } from './view.js';

@@ -107,7 +107,11 @@ export class Redraft {
       failure ??= error;
       log.warning(error.message);
       if (redraft === undefined) options.onFailure?.(error);
-      else void redraft.stop().finally(() => options.onFailure?.(error));
+      else {
+        // What is in flight will never be acknowledged: its clients are told before the end.
+        redraft.server.replica.abandon();
+        void redraft.stop().finally(() => options.onFailure?.(error));
+      }
     };
     let cluster: Cluster | undefined;
     try {

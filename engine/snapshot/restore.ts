@@ -283,3 +283,14 @@ export class Restore {
     if (!holds) throw new SnapshotError(`record ${this.records} ${what}`);
   }
 }
+
+/**
+ * An engine equal to the one that `engine.snapshot()` was called on, to the order of iteration.
+ *
+ * @throws SnapshotError when the bytes are not whole, or their digest differs
+ */
+export function restoreEngine(bytes: Buffer, options: EngineOptions = {}): Engine {
+  const restore = new Restore(options);
+  restore.feed(bytes);
+  return restore.finish();
+}

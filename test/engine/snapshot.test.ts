@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Cut, Engine, Restore, SnapshotError } from '../../engine/index.js';
+import { type Cut, Engine, Restore, restoreEngine, SnapshotError } from '../../engine/index.js';
 
 function written(cut: Cut, between: () => void): Buffer {
   const chunks: Buffer[] = [];
@@ -141,6 +141,17 @@ test('a snapshot written while commands go on restores the state at the cut', ()
     ),
     { numRuns: 60 },
   );
+});
+
+test('a snapshot at once is taken and restored by an embedder', () => {
+  const engine = new Engine();
+  engine.call('RPUSH', 'l', 1, 2, 3);
+  engine.call('SET', 'k', 'v', 'PX', 100);
+  const copy = restoreEngine(engine.snapshot(), { seed: 7 });
+  assert.deepEqual(copy.call('LRANGE', 'l', 0, -1), ['1', '2', '3']);
+  assert.equal(copy.digest(), engine.digest());
+  copy.fastForward(100);
+  assert.equal(copy.call('GET', 'k'), null);
 });
 
 test('a damaged or short snapshot is refused', () => {
