@@ -374,7 +374,8 @@ export class Engine {
   private noteReady(database: number, key: string, type: WaitableType): void {
     // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for the key: what it holds when
     // waiters are served decides who is.
-    if (this.waiters.hasType(type) && this.waiters.hasKey(database, key)) this.readyKeys.set(`${database}:${key}`, { database, key });
+    if (this.waiters.hasType(type) && this.waiters.hasKey(database, key))
+      this.readyKeys.set(`${database}:${key}`, { database, key });
   }
 
   private viewOfKey(key: string): View {
