@@ -48,6 +48,8 @@ const packedScoreSizeMax = 127;
 
 /** LZF at its best makes 264 bytes of 3. */
 const lzfRatioMax = 88;
+/** What one payload may come to decompressed: some megabytes could otherwise claim all memory, on every node alike. */
+const decompressedMax = 2 ** 30;
 
 /**
  * Whether a payload's footer is right: a version that is known, and the checksum of all before it. What RESTORE answers
@@ -63,8 +65,9 @@ export function isIntactDump(payload: Buffer, start: number, end: number): boole
  * Reads the value of a payload whose footer {@link isIntactDump} has found right.
  *
  * Never throws on damaged bytes: the failure says what is wrong (RESTORE answers "Bad data format"). Refused besides
- * damage: empty collections, duplicates, NaN scores (a packed score that is no number is 0), types that are none of the five. As in Redis, bytes between value
- * and footer are ignored, and a value that claims more than there is before the footer is read into it.
+ * damage: empty collections, duplicates, NaN scores (a packed score that is no number is 0), types that are none of the
+ * five, more than 1 GiB of decompressed strings. As in Redis, bytes between value and footer are ignored, and a value that
+ * claims more than there is before the footer is read into it.
  *
  * On restoring, Redis 7.0 keeps a listpack or ziplist packed by its count of entries alone (a member may be longer than
  * the configured value size), a zipmap and every big form by count and sizes.
@@ -86,6 +89,8 @@ interface Bytes {
 }
 
 class RdbReader {
+  private decompressed = 0;
+
   constructor(
     private readonly buffer: Buffer,
     private at: number,
@@ -236,6 +241,8 @@ class RdbReader {
     const length = this.length();
     const start = this.take(size);
     if (length > size * lzfRatioMax || length > stringSizeMax) corrupt('a compressed string claims too much');
+    this.decompressed += length;
+    if (this.decompressed > decompressedMax) corrupt('compressed strings claim too much together');
     const buffer = Buffer.allocUnsafe(length);
     if (!decompressLzf(this.buffer, start, size, buffer)) corrupt('a compressed string is damaged');
     return { buffer, start: 0, length };
