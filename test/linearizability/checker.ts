@@ -23,6 +23,9 @@ export interface CheckOptions {
   readonly stepsMax?: number;
 }
 
+/** More states than this at once are not followed: chance has hidden too much. */
+const statesMax = 4000;
+
 /** Judges a whole history, part by part. */
 export function checkHistory(history: readonly Operation[], options: CheckOptions = {}): Judgement {
   let steps = 0;
@@ -83,8 +86,13 @@ function checkPart(part: readonly Operation[], stepsMax: number): Judgement {
       const operation = operations[id]!;
       const mustWait = follows[id] !== undefined && !isTaken(follows[id]);
       const after = mustWait ? undefined : statesAfter(states, operation);
-      if (++steps > stepsMax) {
-        return { verdict: 'undecided', report: `no verdict after ${stepsMax} steps`, steps };
+      steps += 1 + (after === undefined ? 0 : after.all.length >>> 4);
+      if (steps > stepsMax || (after?.all.length ?? 0) > statesMax) {
+        return {
+          verdict: 'undecided',
+          report: `no verdict after ${steps} steps, with ${after?.all.length} states possible`,
+          steps,
+        };
       }
       const isNews = after !== undefined && (operation.output !== undefined || after.name !== states.name);
       if (isNews) {

@@ -1,4 +1,5 @@
 /** What goes wrong, carried out. A fault that makes no sense when its time comes (nobody leads, the machine is off) does nothing. */
+import { majority, type NodeId } from '../../raft/index.js';
 import { scanLog } from '../../raft/node/wal-scan.js';
 import type { Machine } from './machine.js';
 import type { Fault } from './plan.js';
@@ -146,7 +147,11 @@ function restartAfter(machine: Machine, how: 'kill' | 'power cut' | 'stop', forM
 function add(world: World, machine: Machine): void {
   const { members, removed } = world.membership;
   if (members.some((member) => member.id === machine.nodeId)) return;
-  if (removed.includes(machine.nodeId)) machine.wipe();
+  if (removed.includes(machine.nodeId)) {
+    // Somebody tries what must not work: the removed id comes back.
+    world.administer({ kind: 'add-learner', id: machine.nodeId, address: machine.address }, undefined, 5);
+    machine.wipe();
+  }
   if (machine.state === 'off') machine.start();
   const id = machine.nodeId;
   world.administer({ kind: 'add-learner', id, address: machine.address }, () => {
@@ -154,18 +159,20 @@ function add(world: World, machine: Machine): void {
   });
 }
 
-/** Never below what keeps a majority of sound voters. */
 function remove(world: World, machine: Machine): void {
-  const { members } = world.membership;
-  const voters = members.filter((member) => !member.learner);
-  const sound = voters.filter((voter) => {
-    const other = world.machineOf(voter.id);
-    return (
-      voter.id !== machine.nodeId && other !== undefined && !other.isDamaged && other.state !== 'refused'
-    );
+  const id = machine.nodeId;
+  world.administer({ kind: 'remove', id }, undefined, 20, () => leavesMajority(world, id));
+}
+
+/** Whether the voters but for `id` have a majority of sound ones. */
+function leavesMajority(world: World, id: NodeId): boolean {
+  const voters = world.membership.members.filter((member) => !member.learner);
+  const others = voters.filter((voter) => voter.id !== id);
+  const sound = others.filter((voter) => {
+    const machine = world.machineOf(voter.id);
+    return machine !== undefined && !machine.isDoubtful;
   });
-  if (voters.length < 2 || sound.length < Math.floor((voters.length - 1) / 2) + 1) return;
-  world.administer({ kind: 'remove', id: machine.nodeId }, undefined, 20);
+  return others.length === voters.length || sound.length >= majority(others.length);
 }
 
 /** A machine loses its disk; a new node takes the old one's place, by the book: remove, then add. */
@@ -180,6 +187,7 @@ function replace(world: World, machine: Machine): void {
 async function flipBit(world: World, machine: Machine, where: number, inSnapshot: boolean): Promise<void> {
   if (machine.state !== 'up' || !world.canLose(machine)) return;
   machine.cutPower();
+  machine.mayRefuse = true;
   const { disk } = machine;
   const paths = disk.paths().filter((path) => path.endsWith(inSnapshot ? '.snap' : '.wal'));
   if (paths.length > 0) {
@@ -191,8 +199,7 @@ async function flipBit(world: World, machine: Machine, where: number, inSnapshot
       bytes[at]! ^= 1 << (Math.floor(where * 1e9) & 7);
       disk.put(path, bytes);
       // An older snapshot may serve in place of a damaged one.
-      if (inSnapshot) machine.mayRefuse = true;
-      else machine.isDamaged = true;
+      machine.isDamaged = !inSnapshot;
       machine.log(`a bit of ${path} flips at ${at}`);
     }
   }

@@ -2,7 +2,15 @@
  * What must hold at every moment of a run, whatever fails: the properties of the Raft paper's figure 3, one history of entries,
  * and one state at each index.
  */
-import type { Entry, EntryKind, Message, NodeId, SoftState } from '../../raft/index.js';
+import {
+  decodeMembership,
+  type Entry,
+  EntryKind,
+  type Membership,
+  type Message,
+  type NodeId,
+  type SoftState,
+} from '../../raft/index.js';
 import { crc32 } from '../../raft/node/crc32.js';
 
 export class Violation extends Error {
@@ -39,6 +47,10 @@ export class Invariants {
   private readonly committed = new Map<number, CommittedEntry>();
   private readonly digests = new Map<number, { readonly digest: string; readonly node: NodeId }>();
   private highest = 0;
+  /** The newest change of the membership that was sent. */
+  private lastChange: { readonly index: number; readonly term: number } | undefined;
+  /** The newest membership that was applied. */
+  membership: Membership | undefined;
 
   /** Notes what must never be; only the first counts, the rest may follow from it. */
   violate(check: string, text: string): void {
@@ -67,24 +79,72 @@ export class Invariants {
     if (message.type !== 'append') return;
     let { previousTerm } = message;
     for (const entry of message.entries) {
-      this.checkSeen(message.from, entry, previousTerm);
+      const isNew = this.checkSeen(message.from, entry, previousTerm);
+      if (isNew && entry.kind === EntryKind.membership)
+        this.checkOneChange(message.commit, message.term, entry);
       previousTerm = entry.term;
     }
   }
 
-  private checkSeen(node: NodeId, entry: Entry, previousTerm: number): void {
+  /** A leader proposes a change of the membership only when the one before it is committed (thesis, 4.1). */
+  private checkOneChange(commit: number, term: number, { index, term: ownTerm }: Entry): void {
+    const { lastChange } = this;
+    if (
+      ownTerm === term &&
+      lastChange?.term === term &&
+      lastChange.index < index &&
+      lastChange.index > commit
+    ) {
+      this.violate(
+        'one membership change at a time',
+        `the change at ${index} was made in term ${term} while the one at ${lastChange.index} was not committed (commit ${commit})`,
+      );
+    }
+    this.lastChange = { index, term: ownTerm };
+  }
+
+  /** Ids that were removed stay removed, and consecutive voters differ by one. */
+  private checkMembership(node: NodeId, entry: Entry): void {
+    const before = this.membership;
+    const after = decodeMembership(entry.payload);
+    this.membership = after;
+    const back = after.members.find(
+      (member) => after.removed.includes(member.id) || before?.removed.includes(member.id),
+    );
+    if (back !== undefined) {
+      this.violate(
+        'removed ids stay removed',
+        `node ${node} applies entry ${entry.index}: ${back.id} is a member again`,
+      );
+    }
+    if (before === undefined) return;
+    const voters = ({ members }: Membership): NodeId[] =>
+      members.filter((one) => !one.learner).map((one) => one.id);
+    const [old, now] = [voters(before), voters(after)];
+    const changes =
+      old.filter((id) => !now.includes(id)).length + now.filter((id) => !old.includes(id)).length;
+    if (changes > 1) {
+      this.violate('one membership change at a time', `entry ${entry.index} turns voters ${old} into ${now}`);
+    }
+  }
+
+  /** @returns whether nobody had seen it before */
+  private checkSeen(node: NodeId, entry: Entry, previousTerm: number): boolean {
     const name = `${entry.index}/${entry.term}`;
     const content = contentOf(entry);
     const known = this.seen.get(name);
     if (known === undefined) {
       this.counts.entries++;
       this.seen.set(name, { previousTerm, content });
-    } else if (known.content !== content || known.previousTerm !== previousTerm) {
+      return true;
+    }
+    if (known.content !== content || known.previousTerm !== previousTerm) {
       this.violate(
         'log matching',
         `node ${node} has another entry ${entry.index} of term ${entry.term}, or another one before it (terms ${known.previousTerm} and ${previousTerm})`,
       );
     }
+    return false;
   }
 
   /** A node applies an entry: state machine safety, and leader completeness in so far as it was applied anywhere before. */
@@ -96,6 +156,7 @@ export class Invariants {
       this.committed.set(entry.index, { term: entry.term, content, kind: entry.kind });
       this.highest = Math.max(this.highest, entry.index);
       this.checkTerms(node, entry);
+      if (entry.kind === EntryKind.membership) this.checkMembership(node, entry);
     } else if (known.term !== entry.term || known.content !== content || known.kind !== entry.kind) {
       this.violate(
         'committed entries never change',

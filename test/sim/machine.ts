@@ -307,6 +307,11 @@ export class Machine {
     return this.starts > 0;
   }
 
+  /** What it stored is gone, or may prove to be no good: no majority should count on it. */
+  get isDoubtful(): boolean {
+    return this.isDamaged || this.mayRefuse || this.state === 'refused';
+  }
+
   /** All that was wrong with it is mended, but for damage to what it stored. */
   heal(): void {
     this.running?.process.resume();

@@ -19,6 +19,8 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     seed: { type: 'string' },
     'no-shrink': { type: 'boolean', default: false },
+    /** Ends at the first failure, and says it in one line of JSON. */
+    first: { type: 'boolean', default: false },
   },
 });
 
@@ -55,6 +57,11 @@ if (values.seed !== undefined) {
 }
 
 const seeds = count('seeds', values.seeds);
+if (values.first) {
+  const outcome = await runSeeds({ from: count('from', values.from), seeds, stopAtFailure: true });
+  console.log(JSON.stringify({ done: outcome.done, failure: outcome.failures[0] }));
+  process.exit(outcome.failures.length > 0 ? 1 : 0);
+}
 const isTerminal = process.stdout.isTTY === true;
 let failed = 0;
 let saidAt = performance.now();

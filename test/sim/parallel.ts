@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { SeedOutcome } from './worker.js';
 
-/** Real time after which a seed counts as hanging: a thousand times what one takes. */
-const patienceMs = 120_000;
+/** Real time after which a seed counts as hanging: some hundred times what one takes. */
+const patienceMs = 60_000;
 
 export interface ParallelOptions {
   readonly from: number;

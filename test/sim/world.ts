@@ -1,6 +1,6 @@
 /** One run: the cluster that a plan describes, in virtual time, with everything that is to go wrong, and all checkers watching. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Membership, MembershipChange, NodeId } from '../../raft/index.js';
+import { type Membership, type MembershipChange, majority, type NodeId } from '../../raft/index.js';
 import { checkHistory } from '../linearizability/checker.js';
 import type { Operation } from '../linearizability/history.js';
 import { Client } from './client.js';
@@ -106,21 +106,36 @@ export class World {
     );
   }
 
-  /** Whether the cluster can bear that `machine` loses what it stored: only the voters' minority may. */
+  /** Whether the cluster can bear that `machine` loses what it stored: only a minority may, of every membership that anybody goes by. */
   canLose(machine: Machine): boolean {
-    const { members } = this.membership;
+    const views = this.machines.flatMap((one) =>
+      one.node === undefined ? [] : [one.node.status().membership],
+    );
+    const known = this.invariants.membership;
+    if (known !== undefined) views.push(known);
+    const isMember = this.membership.members.some(
+      (member) => member.id === machine.nodeId && !member.learner,
+    );
+    return isMember && views.every((view) => view.members.length === 0 || this.canBear(view, machine));
+  }
+
+  private canBear({ members }: Membership, machine: Machine): boolean {
     const voters = members.filter((member) => !member.learner);
-    if (voters.length < 3 || !voters.some((voter) => voter.id === machine.nodeId)) return false;
-    const lost = voters.filter((voter) => {
+    const sound = voters.filter((voter) => {
       const other = this.machineOf(voter.id);
-      return other === undefined || other.isDamaged || other.state === 'refused';
+      return other !== undefined && other !== machine && !other.isDoubtful;
     });
-    return lost.length + 1 <= Math.floor((voters.length - 1) / 2);
+    return sound.length >= majority(voters.length);
   }
 
   /** Asks whoever leads for a change until it is accepted or makes no sense any more. */
-  administer(change: MembershipChange, then?: () => void, attempts = 60): void {
-    if (attempts === 0 || this.isOver) return;
+  administer(
+    change: MembershipChange,
+    then?: () => void,
+    attempts = 60,
+    isSensible = (): boolean => true,
+  ): void {
+    if (attempts === 0 || this.isOver || !isSensible()) return;
     const result = this.leader?.node?.proposeMembership(change);
     if (result !== undefined && 'index' in result) {
       this.trace('operator', `${change.kind} ${change.id} at ${result.index}`);
@@ -138,7 +153,7 @@ export class World {
         'last-voter',
         'invalid-change',
       ].includes(refused);
-    if (!isFutile) this.loop.after(70, () => this.administer(change, then, attempts - 1));
+    if (!isFutile) this.loop.after(70, () => this.administer(change, then, attempts - 1, isSensible));
   }
 
   // ---- the run ----
