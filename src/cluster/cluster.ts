@@ -29,6 +29,9 @@ export interface ClusterOptions {
   readonly onExpelled: (error: Error) => void;
 }
 
+const removedAdvice =
+  'its id is never used again: empty its directory and start it with --join to let it in anew';
+
 const TICK_MS = 100;
 /** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
 const LEADERLESS_MAX_MS = 5000;
@@ -99,6 +102,7 @@ export class Cluster {
       log,
       address: () => address,
     });
+    this.administrationOfNode.tick();
     this.armTick();
     const own = consensus.members.find(({ id }) => id === nodeId);
     // The leader corrects its own address; a member that has moved asks for it.
@@ -155,6 +159,8 @@ export class Cluster {
           if (error.code === 'cluster' && error.isAuthentic) {
             throw new JoinError(`--join ${address}: ${error.message}; ${advice}`);
           }
+          if (error.code === 'removed' && error.isAuthentic)
+            throw new JoinError(`${error.message}; ${removedAdvice}`);
           if (error.code === 'secret') {
             throw new JoinError(
               `${address} has another cluster secret: give all nodes the same --cluster-secret`,
@@ -191,16 +197,17 @@ export class Cluster {
 
   private refused(refusal: PeerRefusal): void {
     if (refusal.code !== 'removed') return;
-    this.expelled(
-      'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
-    );
+    this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
   }
 
   /** Members of a cluster look for it at this address: a founder that has nobody stands where one of them was lost. */
-  private mismatched({ clusterId, to }: Introduction): void {
+  private mismatched({ clusterId, to, purpose }: Introduction): void {
     const { options } = this;
     if (clusterId === undefined || clusterId === options.clusterId) return;
-    const isAlone = this.consensus?.members.every(({ id }) => id === options.nodeId) ?? false;
+    // Whoever merely asks its way was told that it is wrong here.
+    if (purpose === 'exchange') return;
+    const { members } = this.consensus ?? { members: [] };
+    const isAlone = members.length === 1 && members[0].id === options.nodeId;
     if (!isAlone) {
       options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`);
       return;
@@ -229,9 +236,7 @@ export class Cluster {
     const isMember = consensus.members.some(({ id }) => id === nodeId);
     this.wasMember ||= isMember;
     if (this.wasMember && !isMember && consensus.removalHolds(nodeId)) {
-      this.expelled(
-        'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
-      );
+      this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
       return;
     }
     this.administration.tick();
