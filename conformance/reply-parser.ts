@@ -13,6 +13,9 @@ const LF = 10;
 /** Raised inside when the bytes end before the reply does. */
 const incomplete = Symbol('incomplete');
 
+/** `_` and its line end. */
+const SHORTEST_REPLY_BYTES = 3;
+
 /** Feeds on chunks in any split, hands out whole replies. */
 export class ReplyParser {
   private buffer: Buffer = Buffer.alloc(0);
@@ -21,6 +24,8 @@ export class ReplyParser {
   private waiting: Buffer[] = [];
   private waitingLength = 0;
   private wantedLength = 0;
+  /** How many bytes an incomplete reply lacks at the least. */
+  private missing = 0;
 
   /** Bytes received that belong to no complete reply yet. */
   get pendingLength(): number {
@@ -43,14 +48,14 @@ export class ReplyParser {
     const replies: Reply[] = [];
     while (this.offset < this.buffer.length) {
       const start = this.offset;
+      this.missing = 0;
       try {
         replies.push(this.reply());
       } catch (error) {
         if (error !== incomplete) throw error;
         this.offset = start;
-        // At least a quarter more before the next attempt, so that a huge reply costs linear time in all.
-        this.wantedLength = Math.max(this.wantedLength, Math.floor(this.pendingLength * 1.25));
-        if (this.pendingLength < 65536) this.wantedLength = 0;
+        // No attempt before the reply can be whole, so that a huge one costs about linear time in all.
+        this.wantedLength = this.pendingLength + Math.max(1, this.missing);
         return replies;
       }
       this.wantedLength = 0;
@@ -82,7 +87,7 @@ export class ReplyParser {
     if (length < 0) throw new ReplySyntaxError('a negative length where none is allowed');
     const end = this.offset + length;
     if (this.buffer.length < end + 2) {
-      this.wantedLength = length + 2;
+      this.missing = end + 2 - this.buffer.length;
       throw incomplete;
     }
     if (this.buffer[end] !== CR || this.buffer[end + 1] !== LF) {
@@ -96,15 +101,28 @@ export class ReplyParser {
   private items(length: number): Reply[] {
     if (length < 0) throw new ReplySyntaxError('a negative count where none is allowed');
     const items: Reply[] = [];
-    for (let index = 0; index < length; index++) items.push(this.reply());
+    for (let index = 0; index < length; index++) items.push(this.member(length - index - 1));
     return items;
   }
 
   private entries(length: number): [Reply, Reply][] {
     if (length < 0) throw new ReplySyntaxError('a negative count where none is allowed');
     const entries: [Reply, Reply][] = [];
-    for (let index = 0; index < length; index++) entries.push([this.reply(), this.reply()]);
+    for (let index = 0; index < length; index++) {
+      const behind = 2 * (length - index - 1);
+      entries.push([this.member(behind + 1), this.member(behind)]);
+    }
     return entries;
+  }
+
+  /** A reply within another, with so many more to come behind it. */
+  private member(behind: number): Reply {
+    try {
+      return this.reply();
+    } catch (error) {
+      if (error === incomplete) this.missing += behind * SHORTEST_REPLY_BYTES;
+      throw error;
+    }
   }
 
   private reply(): Reply {

@@ -59,7 +59,7 @@ export class Database extends Dictionary {
   private readonly accesses: Int32Array[] = [];
   /** Big values by slot; a page without any has none. */
   private readonly objects: (BigValue | undefined)[][] = [];
-  readonly deadlines = new Deadlines();
+  readonly deadlines = new Deadlines(this.slab);
   /** Position of the last FLUSHDB, FLUSHALL or SWAPDB that touched this database (see {@link Keyspace.lastWrite}). */
   flushedAt = 0;
 
@@ -290,6 +290,7 @@ export class Database extends Dictionary {
   // ---- access times, outside the state ----
 
   touch(slot: Slot): void {
+    if (this.keyspace.untouched) return;
     this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.accessClock(
       this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK],
     );
@@ -334,7 +335,9 @@ export class Database extends Dictionary {
       this.dropObject(slot);
       this.dispose(1);
     }
-    return this.size === 0;
+    if (this.size > 0) return false;
+    this.deadlines.dispose();
+    return true;
   }
 
   /** Sets the columns of a key that is being restored. */
@@ -391,6 +394,7 @@ export class Database extends Dictionary {
     this.slab.track(-this.encodings[page].length * COLUMN_BYTES);
     this.encodings.length = page;
     this.accesses.length = page;
+    this.deadlines.dropPlaces(page);
     if (this.objects.length > page) this.objects.length = page;
   }
 }

@@ -5,10 +5,15 @@
  * keys in the same order. Measured at 1M entries: 0.3 us to move one, against 4-8 us in a tree of objects.
  */
 import type { Slot } from './dictionary.js';
+import type { Slab } from './slab.js';
 
 const PAGE_BITS = 12;
 const PAGE_SIZE = 1 << PAGE_BITS;
 const PAGE_MASK = PAGE_SIZE - 1;
+
+/** A page of the heap: times and slots. A page of places has PLACE_PAGE_BYTES. */
+const HEAP_PAGE_BYTES = PAGE_SIZE * 12;
+const PLACE_PAGE_BYTES = PAGE_SIZE * 4;
 
 export class Deadlines {
   size = 0;
@@ -16,6 +21,9 @@ export class Deadlines {
   private readonly slots: Int32Array[] = [];
   /** By slot: place in the heap + 1; 0 (or no page) when the key has no deadline. */
   private readonly places: (Int32Array | undefined)[] = [];
+
+  /** @param slab is told of the memory taken */
+  constructor(private readonly slab: Pick<Slab, 'track'>) {}
 
   /** The key's deadline in milliseconds since the epoch, or 0 when it has none. */
   get(slot: Slot): number {
@@ -46,13 +54,17 @@ export class Deadlines {
       this.delete(slot);
       return;
     }
-    this.places[slot >>> PAGE_BITS] ??= new Int32Array(PAGE_SIZE);
+    if (this.places[slot >>> PAGE_BITS] === undefined) {
+      this.places[slot >>> PAGE_BITS] = new Int32Array(PAGE_SIZE);
+      this.slab.track(PLACE_PAGE_BYTES);
+    }
     const place = this.places[slot >>> PAGE_BITS]![slot & PAGE_MASK] - 1;
     if (place < 0) {
       const last = this.size++;
       if (last >>> PAGE_BITS === this.times.length) {
         this.times.push(new Float64Array(PAGE_SIZE));
         this.slots.push(new Int32Array(PAGE_SIZE));
+        this.slab.track(HEAP_PAGE_BYTES);
       }
       this.siftUp(last, deadline, slot);
     } else if (deadline < this.timeAt(place)) {
@@ -74,6 +86,7 @@ export class Deadlines {
     if (this.times.length > (last >>> PAGE_BITS) + 2) {
       this.times.pop();
       this.slots.pop();
+      this.slab.track(-HEAP_PAGE_BYTES);
     }
     if (place === last) return;
     const parent = (place - 1) >> 2;
@@ -87,6 +100,19 @@ export class Deadlines {
     if (deadline === 0) return;
     this.delete(from);
     this.set(to, deadline);
+  }
+
+  /** No slot of page `page` or behind is in use any more: their places go. */
+  dropPlaces(page: number): void {
+    for (; this.places.length > page; this.places.pop())
+      if (this.places[this.places.length - 1] !== undefined) this.slab.track(-PLACE_PAGE_BYTES);
+  }
+
+  /** Gives everything back: for keys that nobody reads any more. */
+  dispose(): void {
+    this.dropPlaces(0);
+    this.slab.track(-HEAP_PAGE_BYTES * this.times.length);
+    this.times.length = this.slots.length = this.size = 0;
   }
 
   private timeAt(place: number): number {

@@ -160,6 +160,7 @@ export class Engine {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
         for (let i = 0; i + 1 < this.request.count; i += 2)
           this.configure(this.request.latin1(i), this.request.latin1(i + 1));
+        this.keyspace.onConfigured?.();
         return OK;
       case ItemKind.evict: {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
@@ -371,7 +372,9 @@ export class Engine {
   };
 
   private noteReady(database: number, key: string, type: WaitableType): void {
-    if (this.waiters.hasKey(type, database, key)) this.readyKeys.set(`${database}:${key}`, { database, key });
+    // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for the key: what it holds when
+    // waiters are served decides who is.
+    if (this.waiters.hasType(type) && this.waiters.hasKey(database, key)) this.readyKeys.set(`${database}:${key}`, { database, key });
   }
 
   private viewOfKey(key: string): View {

@@ -45,19 +45,22 @@ export interface WatchedKey {
   readonly existed: boolean;
 }
 
-/** Collects one turn's items. The bytes are copied here once, and go to disk and to peers as they are. */
+/** Where a builder gathers; an entry that outgrows it leaves with the buffer that it has grown. */
+const GATHER_BYTES = 64 * 1024;
+
+/**
+ * Collects one turn's items, entry after entry. An entry's bytes go to disk and to peers as they are, and wait in the log for long: a
+ * small one leaves as a copy of its own size, which costs less than a fresh buffer a turn.
+ */
 export class EntryBuilder {
-  private buffer: Buffer;
+  private buffer = Buffer.allocUnsafeSlow(GATHER_BYTES);
   private used = HEADER_BYTES;
   itemCount = 0;
 
   constructor(
     private readonly nodeId: number,
     private readonly startId: number,
-    capacity = 4096,
-  ) {
-    this.buffer = Buffer.allocUnsafe(capacity);
-  }
+  ) {}
 
   get byteLength(): number {
     return this.used;
@@ -129,7 +132,7 @@ export class EntryBuilder {
     return ordinal;
   }
 
-  /** Stamps the entry and returns its bytes; the builder is spent. */
+  /** Stamps the entry and returns its bytes; the builder starts over. */
   finish(nowMs: number, seedLow: number, seedHigh: number): Buffer {
     const buffer = this.buffer;
     buffer[0] = FORMAT;
@@ -139,7 +142,12 @@ export class EntryBuilder {
     buffer.writeDoubleLE(this.nodeId, 17);
     buffer.writeUInt32LE(this.startId, 25);
     buffer.writeUInt32LE(this.itemCount, 29);
-    return buffer.subarray(0, this.used);
+    const bytes = buffer.subarray(0, this.used);
+    this.used = HEADER_BYTES;
+    this.itemCount = 0;
+    if (buffer.length === GATHER_BYTES) return Buffer.from(bytes);
+    this.buffer = Buffer.allocUnsafeSlow(GATHER_BYTES);
+    return bytes;
   }
 
   private item(kind: ItemKind, session: Session, database: number, bodyLength: number): number {
@@ -158,7 +166,7 @@ export class EntryBuilder {
 
   private reserve(length: number): void {
     if (this.used + length <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.used + length));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.used + length));
     this.buffer.copy(grown, 0, 0, this.used);
     this.buffer = grown;
   }

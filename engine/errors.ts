@@ -3,6 +3,9 @@ import { ErrorReply } from './reply.js';
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
+/** Redis prints these as C strings. */
+const beforeNul = (text: string): string => text.split('\0', 1)[0];
+
 export const errors = {
   wrongType: error('WRONGTYPE Operation against a key holding the wrong kind of value'),
   syntax: error('ERR syntax error'),
@@ -122,8 +125,10 @@ export const errors = {
     let listed = '';
     for (const arg of args) {
       if (listed.length >= 128) break;
-      listed += `'${arg.slice(0, 128 - listed.length)}' `;
+      listed += `'${beforeNul(arg).slice(0, 128 - listed.length)}' `;
     }
-    return error(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${listed}`);
+    return error(
+      `ERR unknown command '${beforeNul(name).slice(0, 128)}', with args beginning with: ${listed}`,
+    );
   },
 };

@@ -13,7 +13,7 @@ export { type JavaScriptReply, ReplyError, toJavaScript } from './javascript-rep
 export * from './reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './request.js';
-export { defaultSettings, type Settings } from './settings.js';
+export { defaultSettings, durabilityLevels, type Settings } from './settings.js';
 // Snapshots: write with `engine.cut()`, read with `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { Restore, SnapshotError } from './snapshot/restore.js';

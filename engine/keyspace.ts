@@ -57,6 +57,10 @@ export class Keyspace {
   readonly frequency = new Frequency();
   /** Told of each changed key while somebody on this node must know exactly: marks are shared by the keys of a bucket. */
   changeListener: ((databaseId: number, key: View) => void) | undefined;
+  /** Set while a client reads that leaves access times alone (CLIENT NO-TOUCH). */
+  untouched = false;
+  /** Told of settings that an entry changed. */
+  onConfigured: (() => void) | undefined;
   /** Set while clients wait for keys. */
   creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */

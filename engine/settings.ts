@@ -15,7 +15,12 @@ export interface Settings {
   'proto-max-bulk-len': number;
   /** Whether entries delete keys whose deadline has passed before a command meets them (DEBUG SET-ACTIVE-EXPIRE). */
   'active-expire': number;
+  /** When a write is acknowledged: its place in {@link durabilityLevels}. The engine only keeps it for the cluster. */
+  durability: number;
 }
+
+/** Left to the system, synced each second, synced before the acknowledgement. */
+export const durabilityLevels = ['low', 'medium', 'high'] as const;
 
 export const defaultSettings: Readonly<Settings> = {
   databases: 16,
@@ -30,4 +35,5 @@ export const defaultSettings: Readonly<Settings> = {
   // V8's longest string is 24 bytes short of Redis's 512 MB; one limit for all nodes.
   'proto-max-bulk-len': 512 * 1024 * 1024 - 24,
   'active-expire': 1,
+  durability: 2,
 };

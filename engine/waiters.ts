@@ -33,6 +33,7 @@ export class Waiters {
   private readonly bySession = new Map<string, Waiter>();
   private readonly byKey = new Map<string, Denque<Waiter>>();
   private earliest = Number.POSITIVE_INFINITY;
+  private readonly countByType = { list: 0, zset: 0 };
 
   get size(): number {
     return this.bySession.size;
@@ -48,6 +49,7 @@ export class Waiters {
     const previous = this.ofSession(waiter.session);
     if (previous !== undefined) this.remove(previous);
     this.bySession.set(sessionName(waiter.session), waiter);
+    this.countByType[waiter.type]++;
     for (const key of waiter.keys) {
       const name = keyName(waiter.type, waiter.database, key);
       let queue = this.byKey.get(name);
@@ -61,7 +63,8 @@ export class Waiters {
   }
 
   remove(waiter: Waiter): void {
-    this.bySession.delete(sessionName(waiter.session));
+    if (!this.bySession.delete(sessionName(waiter.session))) return;
+    this.countByType[waiter.type]--;
     if (this.bySession.size === 0) this.earliest = Number.POSITIVE_INFINITY;
     for (const key of waiter.keys) {
       const name = keyName(waiter.type, waiter.database, key);
@@ -87,8 +90,14 @@ export class Waiters {
     );
   }
 
-  hasKey(type: WaitableType, database: number, key: string): boolean {
-    return this.byKey.has(keyName(type, database, key));
+  /** Whether anybody waits for a value of any type at a key. */
+  hasKey(database: number, key: string): boolean {
+    return this.byKey.has(keyName('list', database, key)) || this.byKey.has(keyName('zset', database, key));
+  }
+
+  /** Whether anybody waits for a value of a type, wherever. */
+  hasType(type: WaitableType): boolean {
+    return this.countByType[type] > 0;
   }
 
   /** Who waits longest for a value of a type at a key. */

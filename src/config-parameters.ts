@@ -76,6 +76,7 @@ const oneMegabyte = 1048576;
 /** Every parameter, in alphabetical order of effect and name. */
 export const configParameters: readonly ConfigParameter[] = [
   replicated('databases', integer(1, max32), 16, immutable),
+  replicated('durability', choice('low', 'medium', 'high'), 'high'),
   replicated('hash-max-listpack-entries', integer(0, max64), 512, { aliases: ['hash-max-ziplist-entries'] }),
   replicated('hash-max-listpack-value', memory(0, max64), 64, { aliases: ['hash-max-ziplist-value'] }),
   replicated('hll-sparse-max-bytes', memory(0, max64), 3000),

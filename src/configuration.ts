@@ -115,6 +115,11 @@ export class Configuration {
     for (const { parameter, value } of changes) this.values.set(parameter, value);
   }
 
+  /** Takes a value over that is known to be right: one that all nodes agreed on. */
+  adopt(name: string, value: string): void {
+    this.values.set(byName.get(name)!, value);
+  }
+
   /** The parameters whose values differ from their defaults, for CONFIG REWRITE. */
   changed(): readonly ConfigChange[] {
     return [...this.values]

@@ -123,6 +123,10 @@ export class Connection implements ReplyTarget {
     this.parser.feed(chunk);
     this.consume();
     this.receiving = false;
+    if (this.queryBufferBytes > server.limits.queryBytes) {
+      server.closeClient(this, `${this.queryBufferBytes} bytes of requests wait (client-query-buffer-limit)`);
+      return;
+    }
     this.flush();
   }
 
@@ -181,6 +185,12 @@ export class Connection implements ReplyTarget {
     else if (this.replyMode === 'skip') this.replyMode = 'on';
     this.commandsProcessed++;
     if (row instanceof ErrorReply) {
+      // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
+      if (request.is(0, 'POST') || request.is(0, 'HOST:')) {
+        server.closeClient(this, `it speaks HTTP ('${request.latin1(0)}')`);
+        this.closing = true;
+        return;
+      }
       this.reject(row, undefined, request);
       return;
     }
@@ -214,12 +224,10 @@ export class Connection implements ReplyTarget {
     return handler.ordered && !this.idle;
   }
 
-  /**
-   * Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so.
-   */
-  private reject(error: ErrorReply, row?: Runnable, request?: Request): void {
+  /** Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so. */
+  private reject(error: ErrorReply, row: Runnable | undefined, request: Request): void {
     if (row !== undefined) this.server.statistics.countRejection(row);
-    if (request?.is(0, 'EXEC') === true) {
+    if (request.is(0, 'EXEC')) {
       this.transaction = undefined;
       this.watched = [];
       error = replies.execAbortedBecause(error);
@@ -232,17 +240,17 @@ export class Connection implements ReplyTarget {
   private queue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.transaction!;
     if (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)) {
-      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row);
+      this.reject(new ErrorReply('ERR Command not allowed inside a transaction'), row, request);
       return;
     }
     // Queueing takes memory, too, whatever the command.
     if (this.server.isLeader && !this.server.eviction.admits()) {
-      this.reject(errors.outOfMemory, row);
+      this.reject(errors.outOfMemory, row, request);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
     if (!transaction.queue(raw ?? this.copyRaw())) {
-      this.reject(errors.outOfMemory, row);
+      this.reject(errors.outOfMemory, row, request);
       return;
     }
     if (row.kind === 'write') transaction.writes = true;
@@ -330,7 +338,7 @@ export class Connection implements ReplyTarget {
   private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
     const server = this.server;
     if (this.idle && server.mayReadNow(this.consistency)) {
-      if (row.mayBeSlow) this.readTimed(row, request, this.database);
+      if (row.mayBeSlow || this.noTouch) this.readTimed(row, request, this.database);
       else this.encode(server.engine.read(row, request, this.database, server.timeMs));
       return;
     }
@@ -343,16 +351,19 @@ export class Connection implements ReplyTarget {
     const database = this.database;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      if (row.mayBeSlow) this.readTimed(row, this.stepRequest, database);
+      if (row.mayBeSlow || this.noTouch) this.readTimed(row, this.stepRequest, database);
       else this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
     });
   }
 
-  /** Runs a read with an eye on the clock, for the slow log. */
+  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
   private readTimed(row: ReadCommand, request: Request, database: number): void {
     const beganMs = performance.now();
     const { server } = this;
+    const { keyspace } = server.engine;
+    keyspace.untouched = this.noTouch && row.name !== 'touch';
     this.encode(server.engine.read(row, request, database, server.timeMs));
+    keyspace.untouched = false;
     const durationUs = Math.round((performance.now() - beganMs) * 1000);
     server.statistics.countDuration(row, durationUs);
     server.noteSlow(request, this, durationUs);
@@ -367,6 +378,12 @@ export class Connection implements ReplyTarget {
     } else {
       this.waitWithReads(step, (error) => this.encode(error));
     }
+  }
+
+  /** {@link readLater}, or at once where nothing is to be waited for. */
+  readNowOrLater(step: () => void): void {
+    if (this.idle && this.server.mayReadNow('high')) step();
+    else this.readLater(step);
   }
 
   /** Leadership may have been lost with the write that a read stands behind. */
@@ -396,7 +413,7 @@ export class Connection implements ReplyTarget {
   private write(row: WriteCommand, request: Request, raw: Buffer | undefined): void {
     const refusal = this.server.refuseWrite(row.denyOutOfMemory);
     if (refusal !== undefined) {
-      this.reject(refusal, row);
+      this.reject(refusal, row, request);
       return;
     }
     const replica = this.server.replica;
@@ -537,15 +554,16 @@ export class Connection implements ReplyTarget {
       this.server.statistics.outputBytes += length;
       writer.flushTo(socket);
       const waiting = socket.writableLength;
-      if (waiting > OUTPUT_PAUSE_BYTES) this.pauseForOutput(waiting);
+      if (waiting > OUTPUT_PAUSE_BYTES || waiting > this.server.limits.outputBytes)
+        this.pauseForOutput(waiting);
     }
     if (this.closing && this.idle && !this.blocked) socket.end();
   }
 
   private pauseForOutput(waiting: number): void {
-    if (waiting > this.server.outputLimitBytes) {
+    if (waiting > this.server.limits.outputBytes) {
       this.server.log.warning(
-        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.outputLimitBytes})`,
+        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.limits.outputBytes})`,
       );
       this.socket.destroy();
       return;

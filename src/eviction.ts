@@ -56,6 +56,8 @@ export class Eviction {
   constructor(
     private readonly replica: Replica,
     private readonly isLeader: () => boolean,
+    /** 32 random bits. */
+    private readonly randomBits: () => number,
   ) {}
 
   /** Takes over what the configuration says, also for another engine. */
@@ -162,8 +164,12 @@ export class Eviction {
     return this.volatileOnly ? database.expiringCount : database.size;
   }
 
+  private randomBelow(bound: number): number {
+    return Math.floor((this.randomBits() / 0x1_0000_0000) * bound);
+  }
+
   private sample(database: Database): number {
-    const place = Math.floor(Math.random() * this.eligible(database));
+    const place = this.randomBelow(this.eligible(database));
     return this.volatileOnly ? database.deadlines.slotAtPlace(place) : place;
   }
 
@@ -183,7 +189,7 @@ export class Eviction {
     for (const database of keyspace.used()) total += this.eligible(database);
     // Keys that are leaving already may come up: a few tries, then whatever stands next.
     for (let tries = 0; total > 0 && tries < 32; tries++) {
-      let place = Math.floor(Math.random() * total);
+      let place = this.randomBelow(total);
       for (const database of keyspace.used()) {
         const count = this.eligible(database);
         if (place >= count) {

@@ -194,8 +194,6 @@ function serverFields({ server }: InfoSource): Field[] {
     ['redis_git_dirty', 0],
     ['redis_build_id', '0'],
     ['redis_mode', 'standalone'],
-    ['redraft_version', server.redraftVersion],
-    ['node_version', server.nodeVersion],
     ['os', server.os],
     ['arch_bits', server.archBits],
     ['monotonic_clock', 'POSIX clock_gettime'],
@@ -214,6 +212,8 @@ function serverFields({ server }: InfoSource): Field[] {
     ['executable', server.executable],
     ['config_file', server.configFile],
     ['io_threads_active', 0],
+    ['redraft_version', server.redraftVersion],
+    ['node_version', server.nodeVersion],
   ];
 }
 

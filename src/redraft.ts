@@ -1,6 +1,6 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Settings } from '../engine/index.js';
+import { durabilityLevels, type Settings } from '../engine/index.js';
 import {
   type Clock,
   DataDirectory,
@@ -15,7 +15,7 @@ import {
 } from '../raft/node/index.js';
 import { Cluster } from './cluster/cluster.js';
 import { findCluster, reachableHost } from './cluster/join.js';
-import { Configuration } from './configuration.js';
+import { Configuration, configParameter } from './configuration.js';
 import type { Consistency } from './connection.js';
 import { createLog, type Log } from './log.js';
 import type { Server } from './server.js';
@@ -49,6 +49,8 @@ export interface RedraftOptions {
   readonly settings?: Partial<Settings>;
   /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
   readonly configuration?: Readonly<Record<string, string>>;
+  /** The file that CONFIG REWRITE brings up to date. */
+  readonly configFile?: string;
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
@@ -123,10 +125,7 @@ export class Redraft {
       });
       if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
       const seed = randomBytes(8);
-      const machine = new EngineStateMachine(
-        { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
-        options.settings ?? {},
-      );
+      const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
       const { node, server, consensus } = await startServing(
         machine,
         {
@@ -155,9 +154,12 @@ export class Redraft {
           configuration: new Configuration({
             requirepass: options.password ?? '',
             maxclients: `${options.maxClients ?? 10_000}`,
+            durability: options.durability ?? 'high',
             ...options.configuration,
+            ...settingTexts(options.settings),
           }),
           clusterId: identity.clusterId,
+          configFile: options.configFile,
           reload: () => machine.reload(),
           digest: (index) => machine.digest(index),
           shutdown: () => options.onShutdown?.(),
@@ -173,12 +175,9 @@ export class Redraft {
       cluster.onClockJudged = (isBelieved) => {
         replica.wallClockBelieved = isBelieved;
       };
-      machine.onSnapshot = (event) => {
-        if (event === 'began') server.snapshotBegan();
-        else server.snapshotEnded(event === 'succeeded');
-      };
       let port: number;
       try {
+        await server.settle();
         port = await server.listen();
       } catch (error) {
         await server.close();
@@ -234,6 +233,14 @@ export class Redraft {
     })();
     return this.stopped;
   }
+}
+
+/** Settings as the configuration takes them. */
+function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
+  const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
+  return Object.fromEntries(
+    parameters.map(([name, value]) => [name, name === 'durability' ? durabilityLevels[value] : `${value}`]),
+  );
 }
 
 /** host:port under which others reach a node that listens on `port`. */

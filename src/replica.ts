@@ -36,7 +36,8 @@ export class PendingEntry {
   /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
   private readonly steps: ((() => void)[] | undefined)[] = [];
 
-  constructor(readonly builder: EntryBuilder) {}
+  /** Of its payload. */
+  byteLength = 0;
 
   /** Runs `step` when the item's reply has been given, before the next item is applied. */
   after(ordinal: number, step: () => void): void {
@@ -71,6 +72,8 @@ export class Replica implements ApplyListener {
   /** Set when the node ends: what is collected goes out now, whatever is under way. */
   isClosing = false;
   private collecting: PendingEntry | undefined;
+  /** What {@link collecting} will propose. */
+  private readonly builder: EntryBuilder;
   /** By index. Bounded by what connections have in flight. */
   private readonly pending = new Map<number, PendingEntry>();
   private applying: PendingEntry | undefined;
@@ -97,6 +100,7 @@ export class Replica implements ApplyListener {
     private readonly events: ReplicaEvents,
   ) {
     this.noteStamp(engine.keyspace.now);
+    this.builder = new EntryBuilder(session.nodeId, session.startId);
   }
 
   /** Goes on with another engine: a snapshot was installed. */
@@ -114,7 +118,7 @@ export class Replica implements ApplyListener {
   /** The entry that collects this turn's items. */
   get turn(): PendingEntry {
     if (this.collecting === undefined) {
-      this.collecting = new PendingEntry(new EntryBuilder(this.session.nodeId, this.session.startId));
+      this.collecting = new PendingEntry();
       this.scheduleFlush();
     }
     return this.collecting;
@@ -122,11 +126,11 @@ export class Replica implements ApplyListener {
 
   /** Bytes of items that are not yet applied: those of the turn, and those in the log. */
   get proposedBytes(): number {
-    return this.pendingBytes + (this.collecting?.builder.byteLength ?? 0);
+    return this.pendingBytes + (this.collecting === undefined ? 0 : this.builder.byteLength);
   }
 
   get itemsInTurn(): number {
-    return this.collecting?.builder.itemCount ?? 0;
+    return this.collecting?.targets.length ?? 0;
   }
 
   /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
@@ -138,9 +142,8 @@ export class Replica implements ApplyListener {
     start: number,
     end: number,
   ): number {
-    const turn = this.turn;
-    turn.targets.push(target);
-    return turn.builder.command(session, database, source, start, end);
+    this.turn.targets.push(target);
+    return this.builder.command(session, database, source, start, end);
   }
 
   exec(
@@ -150,16 +153,14 @@ export class Replica implements ApplyListener {
     watched: readonly WatchedKey[],
     requests: readonly Buffer[],
   ): number {
-    const turn = this.turn;
-    turn.targets.push(target);
-    return turn.builder.exec(session, database, watched, requests);
+    this.turn.targets.push(target);
+    return this.builder.exec(session, database, watched, requests);
   }
 
   /** Queues what `add` puts into the builder, one item; for settings, evictions, disconnects. */
   item(target: ReplyTarget | undefined, add: (builder: EntryBuilder) => number): void {
-    const turn = this.turn;
-    turn.targets.push(target);
-    add(turn.builder);
+    this.turn.targets.push(target);
+    add(this.builder);
   }
 
   /** Sees to it that an entry is proposed this turn even if it stays empty: time moves on with it. */
@@ -181,16 +182,15 @@ export class Replica implements ApplyListener {
   flush(): void {
     const entry = this.collecting;
     if (entry === undefined) return;
-    this.collecting = undefined;
-    const payload = entry.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
-    this.evictionsInTurn = 0;
-    const proposed = this.consensus.propose(payload);
-    if (proposed === undefined && this.consensus.isTransferring && !this.isClosing) {
+    if (this.consensus.isTransferring && !this.isClosing) {
       // Soon it is known who leads: then the items go into the log, or nothing has happened to them.
-      this.collecting = entry;
       this.clock.setTimer(TRANSFER_POLL_MS, () => this.flush());
       return;
     }
+    this.collecting = undefined;
+    const payload = this.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
+    this.evictionsInTurn = 0;
+    const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
       this.refuse(entry);
       return;
@@ -198,7 +198,8 @@ export class Replica implements ApplyListener {
     entry.proposedAtMs = this.clock.monotonicMs();
     entry.index = proposed.index;
     entry.term = proposed.term;
-    this.pendingBytes += entry.builder.byteLength;
+    entry.byteLength = payload.length;
+    this.pendingBytes += payload.length;
     this.pending.set(proposed.index, entry);
     this.consensus.flush();
   }
@@ -297,7 +298,7 @@ export class Replica implements ApplyListener {
     const pending = this.pending.get(entry.index);
     if (pending === undefined) return undefined;
     this.pending.delete(entry.index);
-    this.pendingBytes -= pending.builder.byteLength;
+    this.pendingBytes -= pending.byteLength;
     if (pending.term === entry.term) {
       this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
       return pending;

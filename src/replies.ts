@@ -20,7 +20,7 @@ export const replies = {
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
   helloWithoutAuth: error(
-    'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+    'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
   ),
   invalidClientName: error('ERR Client names cannot contain spaces, newlines or special characters.'),
   clientIdNotPositive: error('ERR client-id should be greater than 0'),

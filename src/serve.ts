@@ -73,6 +73,7 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
       maxmemory: `${maxMemoryBytes}`,
       'maxmemory-policy': options.maxmemoryPolicy,
     },
+    configFile: options.config === undefined ? undefined : resolve(options.config),
     snapshotLogBytes: options.snapshotSize,
     snapshotIntervalMs: options.snapshotInterval.ms,
     log,

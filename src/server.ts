@@ -7,6 +7,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
+  durabilityLevels,
   type Engine,
   type EntryBuilder,
   ErrorReply,
@@ -18,8 +19,12 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { ClientLimits } from './client-limits.js';
 import type { Cluster } from './cluster/cluster.js';
+import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { programCommands } from './commands/index.js';
+import { rewriteConfigFile } from './config-file.js';
+import { configParameters } from './config-parameters.js';
 import type { ConfigChange, Configuration } from './configuration.js';
 import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
@@ -29,6 +34,7 @@ import type { Log } from './log.js';
 import { readPeerGreeting } from './peer-greeting.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
+import { differences, encodeSettings } from './replicated-settings.js';
 import { replies } from './replies.js';
 import { LatencyMonitor, SlowLog } from './slow-log.js';
 import { Statistics } from './statistics.js';
@@ -43,7 +49,6 @@ const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
 const LEADERLESS_MAX_MS = 5000;
 /** How long a connection beyond the limit may take to show that it is a peer's. */
 const TURN_AWAY_MS = 100;
-const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 export interface ServerOptions {
   readonly host: string;
@@ -51,6 +56,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly configuration: Configuration;
   readonly clusterId: string;
+  /** What CONFIG REWRITE writes to. */
+  readonly configFile?: string;
   readonly consistency: Consistency;
   readonly follower: 'try' | 'forward';
   readonly log: Log;
@@ -89,7 +96,10 @@ export class Server {
   private commandCatalog: CommandCatalog | undefined;
   /** New at each start, as Redis's run id. */
   readonly runId = randomBytes(20).toString('hex');
-  readonly configFile = '';
+  /** Empty when there is none. */
+  readonly configFile: string;
+  /** The parameters' values before any CONFIG SET. */
+  private readonly configuredAtStart: ReadonlyMap<string, string>;
   password: string;
   consistency: Consistency;
   maxClients: number;
@@ -103,7 +113,7 @@ export class Server {
     beganMs: 0,
     count: 0,
   };
-  outputLimitBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
+  readonly limits = new ClientLimits();
   paused: Pause | undefined;
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
@@ -120,7 +130,7 @@ export class Server {
   private onClientGone: (() => void) | undefined;
   /** Resolves when the port is given up and every socket, be it a peer's, is gone. */
   ended: Promise<void> = Promise.resolve();
-  private tickedAtMs = performance.now();
+  private tickedAtMs: number;
   private ticker: Timer;
   private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
@@ -134,6 +144,10 @@ export class Server {
   ) {
     this.log = options.log;
     this.configuration = options.configuration;
+    this.configFile = options.configFile ?? '';
+    this.configuredAtStart = new Map(
+      configParameters.map(({ name }) => [name, options.configuration.text(name)]),
+    );
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
@@ -146,8 +160,9 @@ export class Server {
       applied: () => this.afterApply(),
     });
     this.startedMs = this.clock();
-    this.eviction = new Eviction(this.replica, () => this.isLeader);
+    this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
@@ -155,9 +170,8 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }, (socket) =>
-      this.serve(socket),
-    );
+    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.serve(reuseReadBuffer(socket)));
+    this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
 
@@ -270,7 +284,8 @@ export class Server {
         this.onClientGone?.();
         socket.pause();
         for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
-        cluster?.transport.accept(socket, greeting.args, greeting.head);
+        giveOwnChunks(socket);
+        cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
       } else if (connection !== undefined) {
         socket.on('data', (data: Buffer) => connection.receive(data));
         connection.receive(bytes);
@@ -294,10 +309,13 @@ export class Server {
   private connect(socket: Socket, passedOnBy: number): Connection {
     const connection = new Connection(this.nextConnectionId++, socket, this, passedOnBy);
     this.connections.set(connection.id, connection);
+    const { keepAliveSeconds } = this.limits;
+    if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
     // A client that ends its side still gets its replies.
     socket.on('end', () => connection.closeAfterReplies());
     socket.on('close', () => {
       this.connections.delete(connection.id);
+      this.limits.forget(connection);
       connection.disconnected();
       this.onClientGone?.();
     });
@@ -320,6 +338,12 @@ export class Server {
   forget(session: Session): void {
     if (this.isLeader && !this.stopping)
       this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
+  }
+
+  /** Ends a connection that takes more than it may. */
+  closeClient(connection: Connection, why: string): void {
+    this.log.warning(`client ${connection.address} closed: ${why}`);
+    connection.socket.destroy();
   }
 
   // ---- consistency and leadership ----
@@ -404,6 +428,9 @@ export class Server {
     this.eviction.tick();
     this.endLostWaiting();
     this.noteStall();
+    this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
+      this.closeClient(connection, why),
+    );
     if (!this.isLeader) return;
     const deadline = this.engine.nextDeadline();
     if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
@@ -420,7 +447,7 @@ export class Server {
 
   /** Samples the rates, and notes for LATENCY when the event loop stood still. */
   private noteStall(): void {
-    const nowMs = performance.now();
+    const nowMs = this.options.clock.monotonicMs();
     this.statistics.sample(nowMs);
     const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
     this.tickedAtMs = nowMs;
@@ -470,6 +497,7 @@ export class Server {
     this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
+    this.limits.configure(this.configuration);
   }
 
   /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */
@@ -491,7 +519,38 @@ export class Server {
         this.engine.waiters.ofSession(session) === undefined,
     );
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.settingsChanged();
     this.eviction.configure(this.configuration);
+  }
+
+  /**
+   * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
+   * cluster's own are in force, and what is configured otherwise is named in the log.
+   */
+  async settle(): Promise<void> {
+    const different = differences(this.configuration, this.engine.keyspace.settings);
+    if (different.length > 0) {
+      if (this.engine.keyspace.position === 0 && this.isLeader) {
+        const settings = encodeSettings(different.map(([name, value]) => [name, value]));
+        await this.proposeItem((builder) => builder.configure(this.session, settings));
+      } else {
+        const list = different
+          .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
+          .join(', ');
+        this.log.notice(`the cluster keeps its own settings: ${list}`);
+      }
+    }
+    this.settingsChanged();
+  }
+
+  /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
+  private settingsChanged(): void {
+    const { keyspace } = this.engine;
+    for (const [name, , inForce] of differences(this.configuration, keyspace.settings)) {
+      this.configuration.adopt(name, inForce);
+    }
+    this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
+    keyspace.onConfigured = () => this.settingsChanged();
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -506,7 +565,15 @@ export class Server {
 
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
-    throw new ErrorReply('ERR The server is running without a config file');
+    if (this.configFile === '') throw new ErrorReply('ERR The server is running without a config file');
+    const changed = configParameters
+      .map(({ name }) => name)
+      .filter((name) => this.configuration.text(name) !== this.configuredAtStart.get(name));
+    try {
+      await rewriteConfigFile(this.configFile, (name) => this.configuration.text(name), changed);
+    } catch (error) {
+      throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
+    }
   }
 
   async takeSnapshot(): Promise<void> {

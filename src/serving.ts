@@ -51,5 +51,9 @@ export async function startServing(
       ),
   );
   machine.replica = server.replica;
+  machine.onSnapshot = (event) => {
+    if (event === 'began') server.snapshotBegan();
+    else server.snapshotEnded(event === 'succeeded');
+  };
   return { node, server, consensus };
 }

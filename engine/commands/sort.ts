@@ -11,7 +11,7 @@ import { hashGet } from '../values/hash.js';
 import { createList, listLength, pushElement, replaceByList, seekElement } from '../values/list.js';
 import { ListCursor } from '../values/list-cursor.js';
 import { SetReader, setLength } from '../values/set.js';
-import { ZsetReader, zsetLength } from '../values/zset.js';
+import { ZsetReader, zsetLength, zsetUnpack } from '../values/zset.js';
 import { View, viewOf, writeLatin1 } from '../view.js';
 
 const cursor = new ListCursor();
@@ -254,7 +254,10 @@ function results(database: ReadableDatabase, slot: Slot, options: Options): (str
 
 function sort(request: Request, database: Database): Reply {
   const options = parseOptions(request, true);
-  const found = results(database, database.lookup(request.view(1)), options);
+  const source = database.lookup(request.view(1));
+  // Redis sorts a sorted set in its big form, and leaves it so, even if it then finds what cannot be sorted.
+  if (source !== ABSENT && database.type(source) === 'zset') zsetUnpack(database, source);
+  const found = results(database, source, options);
   if (options.storeAt === 0) return found;
   const destination = request.view(options.storeAt);
   if (found.length > 0) {

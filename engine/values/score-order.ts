@@ -14,6 +14,9 @@ import { compareBytes, View } from '../view.js';
 
 const BTree = sortedBTree.default;
 
+/** What a record takes in the nodes, their spare room included (measured). */
+export const ORDER_BYTES_PER_RECORD = 16;
+
 /** Elements of a node. */
 const NODE_SIZE = 64;
 
@@ -70,7 +73,7 @@ class RecordComparator {
 export class ScoreOrder extends BTree<Address, undefined> {
   private readonly comparator: RecordComparator;
 
-  constructor(slab: Slab) {
+  constructor(private readonly slab: Slab) {
     const comparator = new RecordComparator(slab);
     super(undefined, (a, b) => comparator.compare(a, b), NODE_SIZE);
     this.comparator = comparator;
@@ -84,12 +87,19 @@ export class ScoreOrder extends BTree<Address, undefined> {
   add(address: Address): void {
     this.comparator.load(address);
     this.set(address, undefined);
+    this.slab.track(ORDER_BYTES_PER_RECORD);
   }
 
   /** Takes a record out. */
   remove(address: Address): void {
     this.comparator.load(address);
     this.delete(address);
+    this.slab.track(-ORDER_BYTES_PER_RECORD);
+  }
+
+  override clear(): void {
+    this.slab.track(-ORDER_BYTES_PER_RECORD * this.size);
+    super.clear();
   }
 
   /** How many records come before the one at `address`, which is in the order. O(log n). */

@@ -4,12 +4,10 @@ import type { Slab } from '../slab.js';
 import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
 import { View } from '../view.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
-import { ScoreOrder, scoreOfRecord } from './score-order.js';
+import { ORDER_BYTES_PER_RECORD, ScoreOrder, scoreOfRecord } from './score-order.js';
 import type { TableHome } from './table.js';
 
 const SCORE_BYTES = 8;
-/** What a record takes in the order's nodes, their spare room included (measured). */
-const ORDER_BYTES_PER_MEMBER = 16;
 
 const bytes = new View();
 const pieceMember = new View();
@@ -35,7 +33,7 @@ export class ScoredTable implements BigValue {
   }
 
   get memoryBytes(): number {
-    return this.recordBytes + this.members.overheadBytes + this.size * ORDER_BYTES_PER_MEMBER + 256;
+    return this.recordBytes + this.members.overheadBytes + this.size * ORDER_BYTES_PER_RECORD + 256;
   }
 
   scoreAt(slot: Slot): number {

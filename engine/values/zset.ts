@@ -146,6 +146,12 @@ export function zsetPut(database: Database, slot: Slot, member: View, change: Sc
   table.insert(member, change.score);
 }
 
+/** Gives a packed set its big form ahead of the thresholds. */
+export function zsetUnpack(database: Database, slot: Slot): void {
+  if (database.encoding(slot) === Encoding.skiplist) return;
+  database.replaceBig(slot, Encoding.skiplist, tableOf(packedSlot.open(database, slot), database.keyspace));
+}
+
 const conversionMember = new View();
 const conversionDigits = new Digits();
 

@@ -5,7 +5,7 @@ import { container, ErrorReply, OK, type Reply, type Request } from '../../engin
 import { immediate, ordered, type ProgramReply } from '../command.js';
 import type { Connection } from '../connection.js';
 import { matchesIgnoringCase } from '../glob.js';
-import { encodeRequest } from '../resp/encode-request.js';
+import { encodeSettings } from '../replicated-settings.js';
 import type { Server } from '../server.js';
 
 function get(request: Request, _connection: Connection, server: Server): Reply {
@@ -28,11 +28,12 @@ function set(request: Request, connection: Connection, server: Server): ProgramR
   }
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) return refusal;
-  const settings = encodeRequest(replicated.flatMap(({ parameter, value }) => [parameter.name, value]));
+  const settings = encodeSettings(replicated.map(({ parameter, value }) => [parameter.name, value]));
   return server
     .proposeItem((builder) => builder.configure(connection.session, settings))
     .then((reply) => {
-      if (reply === OK) server.configure(changes);
+      // The replicated ones took effect when they were applied, on this node as on all others.
+      if (reply === OK) server.configure(own);
       return reply;
     });
 }

@@ -58,7 +58,6 @@ function hello(request: Request, connection: Connection, server: Server): Reply 
     if (version !== 2 && version !== 3) throw replies.unsupportedProtocol;
     protocol = version;
   }
-  let name: string | undefined;
   for (let i = 2; i < request.count; i++) {
     const option = request.option(i);
     const more = request.count - 1 - i;
@@ -66,14 +65,15 @@ function hello(request: Request, connection: Connection, server: Server): Reply 
       authenticate(connection, server, request.latin1(i + 1), request.latin1(i + 2));
       i += 2;
     } else if (option === 'SETNAME' && more >= 1) {
-      name = request.latin1(++i);
+      const name = request.latin1(++i);
       checkClientName(name);
+      // At once: an option behind it that is refused does not take it back.
+      connection.name = name;
     } else {
       throw new ErrorReply(`ERR Syntax error in HELLO option '${request.latin1(i)}'`);
     }
   }
   if (!connection.authenticated) throw replies.helloWithoutAuth;
-  if (name !== undefined) connection.name = name;
   connection.writer.protocol = protocol;
   return new MapReply([
     'server',

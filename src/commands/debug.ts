@@ -48,13 +48,13 @@ function findKey(request: Request, connection: Connection, server: Server) {
   return { database, slot };
 }
 
-/** Bytes of the key's DUMP payload without its version and checksum; what it takes in memory where there is no DUMP. */
+/** Bytes of the key's DUMP payload without its type, version and checksum; what it takes in memory where there is no DUMP. */
 function serializedLength(engine: Engine, database: number, key: View, slot: number): number {
   const builder = new RequestBuilder().start().latin1('DUMP').bytes(key.copy());
   const row = engine.table.resolve(builder.request);
   if (row instanceof ErrorReply) return engine.keyspace.database(database).slotBytes(slot);
   const payload = engine.read(row, builder.request, database, 0);
-  return (payload as Buffer | View).length - 10;
+  return (payload as Buffer | View).length - 11;
 }
 
 function object(request: Request, connection: Connection, server: Server): Reply {

@@ -23,9 +23,9 @@ export const programCommands: readonly Command[] = [
   ...configCommands,
   ...clientCommands,
   ...debugCommands,
-  ...hyperLogLogCommands,
   ...memoryCommands,
   ...monitoringCommands,
   ...aclCommands,
+  ...hyperLogLogCommands,
   commandContainer,
 ];

@@ -5,7 +5,7 @@ import type { Connection } from '../connection.js';
 import { formatInfo } from '../info.js';
 import { gatherInformation } from '../information.js';
 import type { Server } from '../server.js';
-import { redraftVersion } from '../version.js';
+import { redraftVersion, serverVersion } from '../version.js';
 
 function info(request: Request, _connection: Connection, server: Server): Reply {
   const sections: string[] = [];
@@ -90,7 +90,10 @@ function shutdown(request: Request, _connection: Connection, server: Server): Pr
 }
 
 function lolwut(): Reply {
-  return new Verbatim('txt', `${art()}\nRedraft ver. ${redraftVersion}\n`);
+  return new Verbatim(
+    'txt',
+    `${art()}\nRedraft ver. ${redraftVersion}, speaks Redis ver. ${serverVersion}\n`,
+  );
 }
 
 /** Five nodes agreeing, as a table of terms. */

@@ -32,7 +32,7 @@ function watch(request: Request, connection: Connection, server: Server): Progra
   const keys: Buffer[] = [];
   for (let i = 1; i < request.count; i++) keys.push(request.view(i).copy());
   const database = connection.database;
-  connection.readLater(() => {
+  connection.readNowOrLater(() => {
     const { keyspace } = server.engine;
     for (const key of keys) {
       if (connection.watched.some((watched) => watched.database === database && watched.key.equals(key)))
@@ -57,7 +57,7 @@ function unwatch(_request: Request, connection: Connection): Reply {
 
 /** Every row of the family. */
 export const transactionCommands = [
-  immediate(
+  ordered(
     {
       name: 'discard',
       arity: 1,
@@ -93,7 +93,7 @@ export const transactionCommands = [
     },
     multi,
   ),
-  immediate(
+  ordered(
     {
       name: 'unwatch',
       arity: 1,

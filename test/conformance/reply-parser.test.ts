@@ -51,3 +51,12 @@ test('what is not RESP is refused', () => {
     assert.throws(() => new ReplyParser().feed(Buffer.from(text)), ReplySyntaxError, text);
   }
 });
+
+test('a large array whose end comes in a small piece is not waited for any longer', () => {
+  const bytes = Buffer.from(`*20000\r\n${':7\r\n'.repeat(20_000)}`, 'latin1');
+  for (const split of [65_536, bytes.length - 1, bytes.length - 4]) {
+    const parser = new ReplyParser();
+    assert.equal(parser.feed(bytes.subarray(0, split)).length, 0);
+    assert.equal(parser.feed(bytes.subarray(split)).length, 1, `split at ${split}`);
+  }
+});

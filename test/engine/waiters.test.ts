@@ -5,9 +5,9 @@ import { type Waiter, Waiters } from '../../engine/waiters.js';
 
 const waiter = (counter: number, deadlineMs: number): Waiter => ({
   session: { nodeId: 1, startId: 1, counter },
-  type: 'list',
   database: 0,
   keys: ['q'],
+  type: 'list',
   deadlineMs,
   request: Buffer.alloc(0),
 });

@@ -134,9 +134,11 @@ function cut(world: World, links: readonly string[], forMs: number, what: string
 
 function restartAfter(machine: Machine, how: 'kill' | 'power cut' | 'stop', forMs: number): void {
   const { world } = machine;
-  if (how === 'stop') void machine.stop();
-  else if (how === 'kill') machine.kill();
-  else machine.cutPower();
+  if (how === 'stop') {
+    machine.stop().catch((error: Error) => world.invariants.violate('no crash', error.stack!));
+  }
+  if (how === 'kill') machine.kill();
+  if (how === 'power cut') machine.cutPower();
   world.loop.after(forMs, () => machine.start());
 }
 

@@ -203,7 +203,6 @@ export class Machine {
         onSoftState: (state) => this.softState(state),
       },
       {
-        clusterId: 'simulated',
         host: this.name,
         port: 7481,
         configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
@@ -212,6 +211,7 @@ export class Machine {
         log: createLog('quiet', () => {}),
         clock: process,
         randomSeed: () => this.random.bits(),
+        clusterId: 'simulated',
         reload: () => running.machine.reload(),
         digest: (index) => running.machine.digest(index),
         shutdown: () => {},
@@ -276,9 +276,16 @@ export class Machine {
   async stop(): Promise<void> {
     const { running } = this;
     if (running?.node === undefined) return;
-    await running.node.stop();
+    try {
+      await running.node.stop();
+      if (this.running === running) this.log('stopped');
+    } catch (error) {
+      // A disk that fails while the log is closed ends the process all the same.
+      if (this.diskFaults === 0) throw error;
+      this.log(`stopped: ${(error as Error).message}`);
+    }
     if (this.running !== running) return;
-    this.log('stopped');
+    this.disk.kill();
     this.end(running);
   }
 

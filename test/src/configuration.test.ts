@@ -5,6 +5,7 @@ import { defaultSettings } from '../../engine/settings.js';
 import { configParameters } from '../../src/config-parameters.js';
 import { readBufferLimits } from '../../src/config-types.js';
 import { Configuration } from '../../src/configuration.js';
+import { settingOf } from '../../src/replicated-settings.js';
 
 /** Enough of a glob for these tests. */
 const matches = (pattern: string, text: string): boolean =>
@@ -39,7 +40,7 @@ test('every default is canonical, and every name is there once', () => {
 test('the replicated parameters are the settings that apply reads, with the same defaults', () => {
   const replicated = configParameters
     .filter(({ effect }) => effect === 'replicated')
-    .map(({ name, defaultValue }) => [name, Number(defaultValue)]);
+    .map(({ name, defaultValue }) => [name, Number(settingOf(name, defaultValue))]);
   // DEBUG SET-ACTIVE-EXPIRE sets this one; Redis has no parameter for it.
   const { 'active-expire': _, ...settings } = defaultSettings;
   assert.deepEqual(Object.fromEntries(replicated), settings);

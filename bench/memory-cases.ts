@@ -1,0 +1,68 @@
+/** What the memory benchmark stores: each case as the commands that fill an empty server. */
+
+export interface MemoryCase {
+  readonly name: string;
+  readonly title: string;
+  /** What is counted as one item. */
+  readonly items: number;
+  /** At most this many times what Redis takes. */
+  readonly aim: number;
+  readonly commandCount: number;
+  /** Words of command number `i`. */
+  command(i: number): string[];
+}
+
+const MILLION = 1_000_000;
+const SMALL_AIM = 1.2;
+const BIG_AIM = 2;
+/** Elements that one command adds to a big value. */
+const BATCH = 100;
+
+/** Sixteen characters, as keys in Redis's own tables of memory use. */
+const key = (i: number): string => `key:${String(i).padStart(12, '0')}`;
+const value = (i: number): string => `value:${String(i).padStart(10, '0')}`;
+const member = (i: number): string => `member:${i}`;
+
+/** A million keys of a few elements each. */
+function small(name: string, title: string, command: (i: number) => string[]): MemoryCase {
+  return { name, title, items: MILLION, aim: SMALL_AIM, commandCount: MILLION, command };
+}
+
+/** One key of a million elements. */
+function big(name: string, title: string, first: string[], element: (i: number) => string[]): MemoryCase {
+  const command = (i: number): string[] => {
+    const words = [...first];
+    for (let at = i * BATCH; at < (i + 1) * BATCH; at++) words.push(...element(at));
+    return words;
+  };
+  return { name, title, items: MILLION, aim: BIG_AIM, commandCount: MILLION / BATCH, command };
+}
+
+/** `count` numbered repetitions of words. */
+const repeat = (count: number, words: (n: number) => string[]): string[] =>
+  Array.from({ length: count }, (_, n) => words(n)).flat();
+
+export const memoryCases: readonly MemoryCase[] = [
+  small('strings', '1M strings, 16 B keys and values', (i) => ['SET', key(i), value(i)]),
+  small('strings-ttl', '1M such strings with a time to live', (i) => [
+    ...['SET', key(i), value(i)],
+    ...['PX', String(1_000_000_000 + i * 1000)],
+  ]),
+  small('hashes', '1M hashes of 5 fields', (i) => [
+    ...['HSET', key(i)],
+    ...repeat(5, (n) => [`field${n}`, `${i}:${n}`]),
+  ]),
+  small('zsets', '1M sorted sets of 3 members', (i) => [
+    ...['ZADD', key(i)],
+    ...repeat(3, (n) => [String((i * 7 + n) % 1000), member(n)]),
+  ]),
+  small('lists', '1M lists of 3 items', (i) => ['RPUSH', key(i), ...repeat(3, (n) => [`item:${i}:${n}`])]),
+  small('intsets', '1M sets of 10 integers', (i) => ['SADD', key(i), ...repeat(10, (n) => [String(i + n)])]),
+  big('zset', 'one sorted set of 1M members', ['ZADD', 'big'], (i) => [
+    String(((i * 7919) % MILLION) / 8),
+    member(i),
+  ]),
+  big('hash', 'one hash of 1M fields', ['HSET', 'big'], (i) => [`field:${i}`, value(i)]),
+  big('set', 'one set of 1M members', ['SADD', 'big'], (i) => [member(i)]),
+  big('list', 'one list of 1M items', ['RPUSH', 'big'], (i) => [`item:${i}`]),
+];
