@@ -198,6 +198,7 @@ export class Redraft {
       cluster.start(consensus, advertisedAddress(options, port));
       try {
         if (joining) await cluster.join();
+        await cluster.addressSettled();
         if (failure !== undefined) throw failure;
       } catch (error) {
         await started.stop();

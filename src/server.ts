@@ -20,8 +20,8 @@ import {
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
-import type { Cluster } from './cluster/cluster.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
+import type { Cluster } from './cluster/cluster.js';
 import { programCommands } from './commands/index.js';
 import { rewriteConfigFile } from './config-file.js';
 import { configParameters } from './config-parameters.js';
@@ -170,7 +170,9 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.serve(reuseReadBuffer(socket)));
+    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.serve(reuseReadBuffer(socket)),
+    );
     this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }

@@ -35,6 +35,7 @@ const removedAdvice =
 const TICK_MS = 100;
 /** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
 const LEADERLESS_MAX_MS = 5000;
+const SETTLE_MAX_MS = 1000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
 
@@ -102,12 +103,25 @@ export class Cluster {
       log,
       address: () => address,
     });
-    this.administrationOfNode.tick();
     this.armTick();
     const own = consensus.members.find(({ id }) => id === nodeId);
     // The leader corrects its own address; a member that has moved asks for it.
     if (own !== undefined && own.address !== address && consensus.members.length > 1) {
       this.join().catch((error: Error) => log.warning(error.message));
+    }
+  }
+
+  /** Resolves when a node that is its whole cluster stands in it under its address: the port may have been chosen at the start. */
+  async addressSettled(): Promise<void> {
+    const { nodeId, clock } = this.options;
+    const { members } = this.consensus!;
+    if (members.length !== 1 || members[0].id !== nodeId) return;
+    const deadline = clock.monotonicMs() + SETTLE_MAX_MS;
+    while (this.consensus!.members[0].address !== this.address && clock.monotonicMs() < deadline) {
+      this.administration.tick();
+      await new Promise<void>((resolve) => {
+        clock.setTimer(1, resolve);
+      });
     }
   }
 
