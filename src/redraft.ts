@@ -99,7 +99,7 @@ export class Redraft {
     const began = performance.now();
     const log = options.log ?? createLog('quiet', () => {});
     const clock = options.clock ?? nodeClock;
-    const joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
+    let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
     let redraft: Redraft | undefined;
     let failure: Error | undefined;
@@ -115,7 +115,9 @@ export class Redraft {
     };
     let cluster: Cluster | undefined;
     try {
-      const identity = await identityFor(directory, options, joinAddresses, clock, log);
+      const joining = joinAddresses.length > 0;
+      const { identity, invited } = await identityFor(directory, options, joinAddresses, clock, log);
+      joinAddresses = [...joinAddresses, ...invited];
       cluster = new Cluster({
         clusterId: identity.clusterId,
         nodeId: identity.nodeId,
@@ -125,7 +127,7 @@ export class Redraft {
         log,
         onExpelled: fail,
       });
-      if (joinAddresses.length > 0) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
+      if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
       const seed = randomBytes(8);
       const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
       const { node, server, consensus } = await startServing(
@@ -199,7 +201,8 @@ export class Redraft {
       redraft = started;
       cluster.start(consensus, advertisedAddress(options, port));
       try {
-        if (joinAddresses.length > 0) await cluster.join();
+        if (joining) await cluster.join();
+        await cluster.addressSettled();
         if (failure !== undefined) throw failure;
       } catch (error) {
         await started.stop();
@@ -252,30 +255,35 @@ function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, po
   return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
-/** The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. */
+/**
+ * The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. Further, the addresses of
+ * the cluster that has invited it.
+ */
 async function identityFor(
   directory: DataDirectory | undefined,
   options: RedraftOptions,
   joinAddresses: readonly string[],
   clock: Clock,
   log: Log,
-): Promise<Identity> {
-  if (directory?.identity !== undefined) return directory.countStart();
+): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
+  if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
   const nodeId = drawNodeId();
   const { host = '127.0.0.1', port = 0, clusterSecret: secret = '' } = options;
   const ownAddress = advertisedAddress(options, port);
   let identity: Identity;
+  let invited: readonly string[] = [];
   if (joinAddresses.length > 0) {
-    const { clusterId } = await findCluster(
+    const found = await findCluster(
       { nodeId, secret, addresses: joinAddresses, ownAddress, clock, log, isStopped: () => false },
       { host, port },
     );
-    identity = drawIdentity(clusterId, nodeId, { members: [], removed: [] });
+    identity = drawIdentity(found.clusterId, nodeId, { members: [], removed: [] });
+    invited = found.addresses;
   } else {
     const members = [{ id: nodeId, address: ownAddress, learner: false }];
     identity = drawIdentity(drawClusterId(), nodeId, { members, removed: [] });
   }
-  if (directory === undefined) return { ...identity, starts: 1 };
+  if (directory === undefined) return { identity: { ...identity, starts: 1 }, invited };
   await directory.establish(identity);
-  return directory.countStart();
+  return { identity: await directory.countStart(), invited };
 }

@@ -283,6 +283,7 @@ export class Server {
       if (greeting !== undefined) {
         this.statistics.connectionsReceived--;
         if (connection !== undefined) this.connections.delete(connection.id);
+        this.onClientGone?.();
         socket.pause();
         for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
         giveOwnChunks(socket);

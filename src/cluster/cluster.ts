@@ -29,9 +29,13 @@ export interface ClusterOptions {
   readonly onExpelled: (error: Error) => void;
 }
 
+const removedAdvice =
+  'its id is never used again: empty its directory and start it with --join to let it in anew';
+
 const TICK_MS = 100;
 /** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
 const LEADERLESS_MAX_MS = 5000;
+const SETTLE_MAX_MS = 1000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
 
@@ -107,6 +111,20 @@ export class Cluster {
     }
   }
 
+  /** Resolves when a node that is its whole cluster stands in it under its address: the port may have been chosen at the start. */
+  async addressSettled(): Promise<void> {
+    const { nodeId, clock } = this.options;
+    const { members } = this.consensus!;
+    if (members.length !== 1 || members[0].id !== nodeId) return;
+    const deadline = clock.monotonicMs() + SETTLE_MAX_MS;
+    while (this.consensus!.members[0].address !== this.address && clock.monotonicMs() < deadline) {
+      this.administration.tick();
+      await new Promise<void>((resolve) => {
+        clock.setTimer(1, resolve);
+      });
+    }
+  }
+
   /**
    * Sees to it that this node is a voter: asks to be let in if it is not.
    *
@@ -155,6 +173,8 @@ export class Cluster {
           if (error.code === 'cluster' && error.isAuthentic) {
             throw new JoinError(`--join ${address}: ${error.message}; ${advice}`);
           }
+          if (error.code === 'removed' && error.isAuthentic)
+            throw new JoinError(`${error.message}; ${removedAdvice}`);
           if (error.code === 'secret') {
             throw new JoinError(
               `${address} has another cluster secret: give all nodes the same --cluster-secret`,
@@ -191,16 +211,17 @@ export class Cluster {
 
   private refused(refusal: PeerRefusal): void {
     if (refusal.code !== 'removed') return;
-    this.expelled(
-      'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
-    );
+    this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
   }
 
   /** Members of a cluster look for it at this address: a founder that has nobody stands where one of them was lost. */
-  private mismatched({ clusterId, to }: Introduction): void {
+  private mismatched({ clusterId, to, purpose }: Introduction): void {
     const { options } = this;
     if (clusterId === undefined || clusterId === options.clusterId) return;
-    const isAlone = this.consensus?.members.every(({ id }) => id === options.nodeId) ?? false;
+    // Whoever merely asks its way was told that it is wrong here.
+    if (purpose === 'exchange') return;
+    const { members } = this.consensus ?? { members: [] };
+    const isAlone = members.length === 1 && members[0].id === options.nodeId;
     if (!isAlone) {
       options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`);
       return;
@@ -229,9 +250,7 @@ export class Cluster {
     const isMember = consensus.members.some(({ id }) => id === nodeId);
     this.wasMember ||= isMember;
     if (this.wasMember && !isMember && consensus.removalHolds(nodeId)) {
-      this.expelled(
-        'this node was removed from its cluster and serves no more: empty its directory and start it with --join to let it in anew',
-      );
+      this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
       return;
     }
     this.administration.tick();
