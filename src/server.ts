@@ -282,10 +282,13 @@ export class Server {
       socket.off('data', receiveFirst);
       if (greeting !== undefined) {
         this.statistics.connectionsReceived--;
-        if (connection !== undefined) this.connections.delete(connection.id);
+        if (connection !== undefined) {
+          this.connections.delete(connection.id);
+          connection.letGo();
+        }
         this.onClientGone?.();
         socket.pause();
-        for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
+        socket.off('error', destroy);
         giveOwnChunks(socket);
         cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
       } else if (connection !== undefined) {
@@ -314,13 +317,17 @@ export class Server {
     const { keepAliveSeconds } = this.limits;
     if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
     // A client that ends its side still gets its replies.
-    socket.on('end', () => connection.closeAfterReplies());
-    socket.on('close', () => {
+    const ended = (): void => connection.closeAfterReplies();
+    const closed = (): void => {
       this.connections.delete(connection.id);
       this.limits.forget(connection);
       connection.disconnected();
       this.onClientGone?.();
-    });
+    };
+    socket.on('end', ended).on('close', closed);
+    connection.letGo = () => {
+      socket.off('end', ended).off('close', closed);
+    };
     return connection;
   }
 
