@@ -118,19 +118,25 @@ export class Snapshotter {
     const metadata = position();
     const latest = snapshots.latest()?.metadata;
     if (latest !== undefined && latest.index >= metadata.index) return latest;
-    // The cut is made in this very turn, so that it stands at the index that the metadata names.
-    const chunks = cut(metadata);
+    // Asking for the first chunk in this very turn makes the cut, at the index that the metadata names: a generator does nothing before.
+    const chunks = cut(metadata)[Symbol.asyncIterator]();
+    const first = chunks.next();
+    first.catch(() => {});
     this.bytesSince = 0;
-    const writer = await snapshots.begin(metadata);
     try {
-      for await (const chunk of chunks) {
-        if (this.isStopped) throw new Error('the node stops');
-        await writer.write(chunk);
+      const writer = await snapshots.begin(metadata);
+      try {
+        for (let chunk = await first; chunk.done !== true; chunk = await chunks.next()) {
+          if (this.isStopped) throw new Error('the node stops');
+          await writer.write(chunk.value);
+        }
+        await writer.commit();
+      } catch (error) {
+        await writer.abort();
+        throw error;
       }
-      await writer.commit();
-    } catch (error) {
-      await writer.abort();
-      throw error;
+    } finally {
+      await chunks.return?.();
     }
     if (log.snapshot().index < metadata.index) {
       log.setSnapshot(metadata);
