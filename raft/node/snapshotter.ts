@@ -21,6 +21,8 @@ export interface SnapshotterOptions {
 
 /** What an applied entry counts besides its payload. */
 const entryOverheadBytes = 96;
+/** Without files, the log is looked through as often as this: nothing is written for it. */
+const volatileLogBytes = 1 << 20;
 /** The log behind a transfer is kept up to this many times the size at which snapshots are taken. */
 const heldFactor = 8;
 
@@ -56,12 +58,15 @@ export class Snapshotter {
   /** Notes that entries were applied; takes a snapshot when enough have come together. */
   applied(entries: readonly Entry[]): void {
     for (const { payload } of entries) this.bytesSince += payload.length + entryOverheadBytes;
-    if (this.bytesSince < this.options.logBytes || !this.isStarted || this.isStopped) return;
-    if (this.options.isVolatile) {
+    const { isVolatile, logBytes } = this.options;
+    const due = isVolatile ? Math.min(volatileLogBytes, logBytes) : logBytes;
+    if (this.bytesSince < due || !this.isStarted || this.isStopped) return;
+    if (isVolatile) {
       this.bytesSince = 0;
       const metadata = this.options.position();
       this.options.log.setSnapshot(metadata);
-      this.compact(metadata.index);
+      // Nobody but peers ever asks for what is applied.
+      this.compact(metadata.index, metadata.membership.members.length === 1 ? 0 : this.options.tailBytes);
     } else {
       this.takeQuietly();
     }
@@ -140,13 +145,13 @@ export class Snapshotter {
     }
     if (log.snapshot().index < metadata.index) {
       log.setSnapshot(metadata);
-      this.compact(metadata.index);
+      this.compact(metadata.index, this.options.tailBytes);
     }
     return metadata;
   }
 
-  private compact(index: number): void {
-    const { log, tailBytes, logBytes } = this.options;
+  private compact(index: number, tailBytes: number): void {
+    const { log, logBytes } = this.options;
     const oldest = Math.min(...this.held);
     log.compact(oldest < index && log.bytes < heldFactor * logBytes ? oldest : index, tailBytes);
   }
