@@ -33,7 +33,7 @@ async function redisBenchmark(
   const options = { p: port, c: clients, P: pipeline, n: requests, r: keys, d: valueBytes ?? 16 };
   const args = Object.entries(options).flatMap(([flag, value]) => [`-${flag}`, `${value}`]);
   args.push('--csv', ...(test === undefined ? command! : ['-t', test]));
-  const child = spawn('redis-benchmark', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('redis-benchmark', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
