@@ -163,13 +163,21 @@ export class RaftState {
     this.electionTimeout = electionTicks + 1 + Math.floor(random() * electionTicks);
   }
 
-  /** Whether this node may stand for election. */
+  /**
+   * Whether this node may stand for election. A voter whose removal is not committed may: it can be the only one whose log reaches
+   * far enough to commit the removal, as in a cluster of two (thesis, 4.2.2). Its own vote counts nothing then.
+   */
   get promotable(): boolean {
     return (
-      this.memberships.isVoter(this.id) &&
+      (this.memberships.isVoter(this.id) || this.isVoterAtCommit) &&
       this.log.installing === undefined &&
       (this.mayLead || this.soleVoter)
     );
+  }
+
+  private get isVoterAtCommit(): boolean {
+    const { members } = this.memberships.at(this.log.committed);
+    return members.some((member) => member.id === this.id && !member.learner);
   }
 
   get soleVoter(): boolean {

@@ -82,8 +82,13 @@ export class FileSnapshotStore implements SnapshotStore {
     keep = 2,
   ): Promise<FileSnapshotStore> {
     const store = new FileSnapshotStore(disk, directory, keep);
-    const names = await disk.list(directory);
-    for (const name of names) if (name.endsWith('.tmp')) await disk.unlink(join(directory, name));
+    let names: string[];
+    try {
+      names = await disk.list(directory);
+      for (const name of names) if (name.endsWith('.tmp')) await disk.unlink(join(directory, name));
+    } catch (error) {
+      throw ioError('cleaning', directory, error);
+    }
     for (const name of snapshotNames(names)) {
       const path = join(directory, name);
       try {

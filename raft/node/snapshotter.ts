@@ -21,6 +21,8 @@ export interface SnapshotterOptions {
 
 /** What an applied entry counts besides its payload. */
 const entryOverheadBytes = 96;
+/** Without files, the log is looked through as often as this: nothing is written for it. */
+const volatileLogBytes = 1 << 20;
 /** The log behind a transfer is kept up to this many times the size at which snapshots are taken. */
 const heldFactor = 8;
 
@@ -56,12 +58,15 @@ export class Snapshotter {
   /** Notes that entries were applied; takes a snapshot when enough have come together. */
   applied(entries: readonly Entry[]): void {
     for (const { payload } of entries) this.bytesSince += payload.length + entryOverheadBytes;
-    if (this.bytesSince < this.options.logBytes || !this.isStarted || this.isStopped) return;
-    if (this.options.isVolatile) {
+    const { isVolatile, logBytes } = this.options;
+    const due = isVolatile ? Math.min(volatileLogBytes, logBytes) : logBytes;
+    if (this.bytesSince < due || !this.isStarted || this.isStopped) return;
+    if (isVolatile) {
       this.bytesSince = 0;
       const metadata = this.options.position();
       this.options.log.setSnapshot(metadata);
-      this.compact(metadata.index);
+      // Nobody but peers ever asks for what is applied.
+      this.compact(metadata.index, metadata.membership.members.length === 1 ? 0 : this.options.tailBytes);
     } else {
       this.takeQuietly();
     }
@@ -118,29 +123,35 @@ export class Snapshotter {
     const metadata = position();
     const latest = snapshots.latest()?.metadata;
     if (latest !== undefined && latest.index >= metadata.index) return latest;
-    // The cut is made in this very turn, so that it stands at the index that the metadata names.
-    const chunks = cut(metadata);
+    // Asking for the first chunk in this very turn makes the cut, at the index that the metadata names: a generator does nothing before.
+    const chunks = cut(metadata)[Symbol.asyncIterator]();
+    const first = chunks.next();
+    first.catch(() => {});
     this.bytesSince = 0;
-    const writer = await snapshots.begin(metadata);
     try {
-      for await (const chunk of chunks) {
-        if (this.isStopped) throw new Error('the node stops');
-        await writer.write(chunk);
+      const writer = await snapshots.begin(metadata);
+      try {
+        for (let chunk = await first; chunk.done !== true; chunk = await chunks.next()) {
+          if (this.isStopped) throw new Error('the node stops');
+          await writer.write(chunk.value);
+        }
+        await writer.commit();
+      } catch (error) {
+        await writer.abort();
+        throw error;
       }
-      await writer.commit();
-    } catch (error) {
-      await writer.abort();
-      throw error;
+    } finally {
+      await chunks.return?.();
     }
     if (log.snapshot().index < metadata.index) {
       log.setSnapshot(metadata);
-      this.compact(metadata.index);
+      this.compact(metadata.index, this.options.tailBytes);
     }
     return metadata;
   }
 
-  private compact(index: number): void {
-    const { log, tailBytes, logBytes } = this.options;
+  private compact(index: number, tailBytes: number): void {
+    const { log, logBytes } = this.options;
     const oldest = Math.min(...this.held);
     log.compact(oldest < index && log.bytes < heldFactor * logBytes ? oldest : index, tailBytes);
   }

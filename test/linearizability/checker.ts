@@ -24,7 +24,7 @@ export interface CheckOptions {
 }
 
 /** More states than this at once are not followed: chance has hidden too much. */
-const statesMax = 4000;
+const statesMax = 2000;
 
 /** Judges a whole history, part by part. */
 export function checkHistory(history: readonly Operation[], options: CheckOptions = {}): Judgement {
@@ -86,7 +86,7 @@ function checkPart(part: readonly Operation[], stepsMax: number): Judgement {
       const operation = operations[id]!;
       const mustWait = follows[id] !== undefined && !isTaken(follows[id]);
       const after = mustWait ? undefined : statesAfter(states, operation);
-      steps += 1 + (after === undefined ? 0 : after.all.length >>> 4);
+      steps += 1 + states.all.length + (after?.all.length ?? 0);
       if (steps > stepsMax || (after?.all.length ?? 0) > statesMax) {
         return {
           verdict: 'undecided',

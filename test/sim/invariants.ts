@@ -88,7 +88,7 @@ export class Invariants {
 
   /** A leader proposes a change of the membership only when the one before it is committed (thesis, 4.1). */
   private checkOneChange(commit: number, term: number, { index, term: ownTerm }: Entry): void {
-    const { lastChange } = this;
+    const lastChange = this.lastChange;
     if (
       ownTerm === term &&
       lastChange?.term === term &&

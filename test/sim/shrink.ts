@@ -9,14 +9,20 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-/** @param deadlineMs time (of `performance.now()`) after which the shortest plan so far is good enough */
-export async function shrink(plan: Plan, result: RunResult, deadlineMs: number): Promise<Shrunk> {
+/** @param run runs a plan; tests put their own in its place
+ * @param deadlineMs time (of `performance.now()`) after which the shortest plan so far is good enough */
+export async function shrink(
+  plan: Plan,
+  result: RunResult,
+  deadlineMs: number,
+  run: (plan: Plan) => Promise<RunResult> = runPlan,
+): Promise<Shrunk> {
   const check = result.violation!.check;
   let best: Shrunk = { plan, result, runs: 0 };
   let runs = 0;
   const tryPlan = async (candidate: Plan): Promise<boolean> => {
     runs++;
-    const outcome = await runPlan(candidate);
+    const outcome = await run(candidate);
     if (outcome.violation?.check !== check) return false;
     best = { plan: candidate, result: outcome, runs };
     return true;

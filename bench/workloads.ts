@@ -1,0 +1,102 @@
+/** What the servers are driven with: one row a mix. */
+import { load, padded } from './pipelined-client.js';
+
+export interface Workload {
+  readonly name: string;
+  /** What redis-benchmark runs: one of its own tests, or a command in which `__rand_int__` is a random number of 12 digits. */
+  readonly test?: string;
+  readonly command?: readonly string[];
+  /** A mix of commands that redis-benchmark has no words for; it is run by our own client. */
+  readonly mix?: (random: () => number) => readonly (string | number)[];
+  /** Random numbers are below this. */
+  readonly keys: number;
+  readonly valueBytes?: number;
+  /** Fills the keyspace before the first round. */
+  readonly prepare?: (port: number) => Promise<void>;
+  /** At most so many requests a round: the keyspace holds no more. */
+  readonly requestsMax?: number;
+}
+
+const million = 1_000_000;
+const value16 = 'v'.repeat(16);
+const fields = [1, 2, 3, 4, 5].flatMap((i) => [`field${i}`, value16]);
+
+const fillStrings = (port: number): Promise<void> =>
+  load(port, million, (i) => ['SET', `key:${padded(i)}`, value16]);
+const fillHashes = (port: number): Promise<void> =>
+  load(port, 100_000, (i) => ['HSET', `hash:${padded(i)}`, ...fields]);
+const fillSortedSet = async (port: number): Promise<void> => {
+  await load(port, million / 20, (batch) => [
+    'ZADD',
+    'zset',
+    ...Array.from({ length: 20 }, (_, j) => [
+      ((batch * 20 + j) * 7919) % 1_000_003,
+      `member:${padded(batch * 20 + j)}`,
+    ]).flat(),
+  ]);
+};
+
+export const workloads: readonly Workload[] = [
+  { name: 'SET', test: 'set', keys: million, valueBytes: 16 },
+  { name: 'GET', test: 'get', keys: million, valueBytes: 16, prepare: fillStrings },
+  {
+    name: '90% GET, 10% SET',
+    keys: million,
+    prepare: fillStrings,
+    mix: (random) => {
+      const key = `key:${padded(Math.floor(random() * million))}`;
+      return random() < 0.9 ? ['GET', key] : ['SET', key, value16];
+    },
+  },
+  { name: 'INCR', test: 'incr', keys: million },
+  { name: 'MSET of 10', test: 'mset', keys: million, valueBytes: 16 },
+  { name: 'SETEX 1 s', command: ['SETEX', 'key:__rand_int__', '1', value16], keys: million },
+  { name: 'LPUSH', test: 'lpush', keys: million, valueBytes: 16 },
+  {
+    name: 'LRANGE of 100',
+    command: ['LRANGE', 'list', '0', '99'],
+    keys: million,
+    prepare: (port) => load(port, 1000, () => ['RPUSH', 'list', value16]),
+  },
+  { name: 'HSET of 5 fields', command: ['HSET', 'hash:__rand_int__', ...fields], keys: 100_000 },
+  { name: 'HGETALL of 5', command: ['HGETALL', 'hash:__rand_int__'], keys: 100_000, prepare: fillHashes },
+  {
+    name: 'ZADD, 1M members',
+    command: ['ZADD', 'zset', '__rand_int__', 'member:__rand_int__'],
+    keys: million,
+    prepare: fillSortedSet,
+  },
+  {
+    name: 'ZRANGE of 10 in 1M',
+    command: ['ZRANGE', 'zset', '__rand_int__', '+inf', 'BYSCORE', 'LIMIT', '0', '10'],
+    keys: million,
+    prepare: fillSortedSet,
+  },
+  {
+    name: 'ZRANK in 1M',
+    command: ['ZRANK', 'zset', 'member:__rand_int__'],
+    keys: million,
+    prepare: fillSortedSet,
+  },
+  {
+    name: 'SPOP from 2M',
+    test: 'spop',
+    keys: 2 * million,
+    prepare: (port) =>
+      load(port, million / 10, (batch) => [
+        'SADD',
+        'myset',
+        ...Array.from({ length: 20 }, (_, j) => `element:${padded(batch * 20 + j)}`),
+      ]),
+    // Over all rounds: what is left must be a set to the end.
+    requestsMax: 200_000,
+  },
+  { name: 'SET of 10 KB', test: 'set', keys: 1000, valueBytes: 10_240 },
+  {
+    name: 'GET of 10 KB',
+    test: 'get',
+    keys: 1000,
+    valueBytes: 10_240,
+    prepare: (port) => load(port, 1000, (i) => ['SET', `key:${padded(i)}`, 'v'.repeat(10_240)]),
+  },
+];

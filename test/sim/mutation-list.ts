@@ -1,0 +1,305 @@
+/** Faults to break the code with on purpose, one at a time: text that stands in a file exactly once, and what replaces it. */
+
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** Folders of tests that know this code, below test/. */
+  readonly tests: readonly string[];
+}
+
+const raft = ['raft'];
+const node = ['raft-node'];
+const engine = ['engine'];
+const program = ['src'];
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'skip the fsync',
+    file: 'raft/node/wal.ts',
+    from: "const needSync = this.durability === 'high' || this.mustSync;",
+    to: "const needSync = this.durability === 'low' && this.mustSync;",
+    tests: node,
+  },
+  {
+    name: 'go on after a failed fsync',
+    file: 'raft/node/wal.ts',
+    from: `      this.syncing = false;
+      if (error !== null) {`,
+    to: `      this.syncing = false;
+      if (error !== null && this.isClosed) {`,
+    tests: node,
+  },
+  {
+    name: 'trust the unsynced tail after a restart',
+    file: 'raft/node/wal-recovery.ts',
+    from: 'if (unsyncedTail.length > 0) await writeFile(file, [unsyncedTail], last.end - unsyncedTail.length);',
+    to: '',
+    tests: node,
+  },
+  {
+    name: 'ignore checksums in the log',
+    file: 'raft/node/wal-record.ts',
+    from: "      return 'checksum';",
+    to: '      this.checksum = checksum;',
+    tests: node,
+  },
+  {
+    name: 'ignore the chain of checksums',
+    file: 'raft/node/wal-record.ts',
+    from: "if (previous !== undefined && view.getUint32(offset + 8, true) !== previous) return 'chain';",
+    to: '',
+    tests: node,
+  },
+  {
+    name: 'publish a snapshot without syncing it',
+    file: 'raft/node/snapshot-store.ts',
+    from: `      await syncFile(this.file);
+      await this.file.close();`,
+    to: '      await this.file.close();',
+    tests: node,
+  },
+  {
+    name: 'publish a snapshot without syncing its folder',
+    file: 'raft/node/snapshot-store.ts',
+    from: '      await this.disk.syncDirectory(this.directory);\n',
+    to: '',
+    tests: node,
+  },
+  {
+    name: 'commit what only the leader holds',
+    file: 'raft/replication.ts',
+    from: 'id === state.id ? log.persistedIndex() : (state.progress.get(id)?.match ?? 0),\n  );\n  if (index <= log.committed',
+    to: 'id === 0 ? 0 : log.persistedIndex(),\n  );\n  if (index <= log.committed',
+    tests: raft,
+  },
+  {
+    name: "commit earlier terms' entries by counting (figure 8)",
+    file: 'raft/replication.ts',
+    from: 'if (index <= log.committed || log.term(index) !== state.term) return;',
+    to: 'if (index <= log.committed) return;',
+    tests: raft,
+  },
+  {
+    name: 'acknowledge before the entries are durable',
+    file: 'raft/state.ts',
+    from: 'if (promisesEntries || promisesTerm) this.messagesAfterPersist.push(message);',
+    to: 'if (promisesTerm) this.messagesAfterPersist.push(message);',
+    tests: raft,
+  },
+  {
+    name: 'vote before the vote is durable',
+    file: 'raft/state.ts',
+    from: 'if (promisesEntries || promisesTerm) this.messagesAfterPersist.push(message);',
+    to: 'if (promisesEntries) this.messagesAfterPersist.push(message);',
+    tests: raft,
+  },
+  {
+    name: 'forget the vote at a restart',
+    file: 'raft/state.ts',
+    from: '    this.vote = hardState.vote;',
+    to: '    this.vote = 0;',
+    tests: raft,
+  },
+  {
+    name: 'forget the vote at once',
+    file: 'raft/election.ts',
+    from: `    state.vote = from;
+    state.electionElapsed = 0;`,
+    to: '    state.electionElapsed = 0;',
+    tests: raft,
+  },
+  {
+    name: 'vote for a candidate whose log is behind',
+    file: 'raft/election.ts',
+    from: `    (state.vote === from || (state.vote === 0 && state.leader === 0)) &&
+    state.log.isUpToDate(message.lastIndex, message.lastTerm);`,
+    to: '    (state.vote === from || (state.vote === 0 && state.leader === 0));',
+    tests: raft,
+  },
+  {
+    name: 'drop the no-op of a new leader',
+    file: 'raft/election.ts',
+    from: 'state.termStartIndex = state.appendOwn(EntryKind.noop, noPayload);',
+    to: 'state.termStartIndex = EntryKind.noop + noPayload.length && state.log.lastIndex() + 1;',
+    tests: raft,
+  },
+  {
+    name: 'let a learner vote',
+    file: 'raft/membership.ts',
+    from: 'this.#voters = members.filter((member) => !member.learner).map((member) => member.id);',
+    to: 'this.#voters = members.map((member) => member.id);',
+    tests: raft,
+  },
+  {
+    name: 'ignore the term check in append',
+    file: 'raft/replication.ts',
+    from: '} else if (!log.matches(previousIndex, previousTerm)) {',
+    to: '} else if (previousIndex > log.lastIndex()) {',
+    tests: raft,
+  },
+  {
+    name: 'keep a conflicting tail',
+    file: 'raft/replication.ts',
+    from: `    if (conflict <= log.lastIndex()) {
+      log.truncateFrom(conflict);`,
+    to: `    if (conflict <= log.lastIndex()) {
+      if (entries.length > 1) log.truncateFrom(conflict);
+      else return;`,
+    tests: raft,
+  },
+  {
+    name: 'tell a follower of commits that it may not hold',
+    file: 'raft/replication.ts',
+    from: 'log.commitTo(Math.min(message.commit, index));',
+    to: 'log.commitTo(Math.min(message.commit, log.lastIndex()));',
+    tests: raft,
+  },
+  {
+    name: 'two membership changes at once',
+    file: 'raft/raft.ts',
+    from: "if (state.memberships.index > state.log.committed) return { refused: 'change-in-flight' };",
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'change the membership before the own term is committed',
+    file: 'raft/raft.ts',
+    from: "if (!state.ownTermCommitted) return { refused: 'term-not-committed' };",
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'use a removed id again',
+    file: 'raft/membership.ts',
+    from: "if (membership.removed.includes(id)) return 'removed-id';",
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'promote a learner that has not caught up',
+    file: 'raft/raft.ts',
+    from: "if (!caughtUp) return { refused: 'not-caught-up' };",
+    to: "if (!caughtUp && progress === undefined) return { refused: 'not-caught-up' };",
+    tests: raft,
+  },
+  {
+    name: 'answer a read index without asking a majority',
+    file: 'raft/reads.ts',
+    from: 'if (state.soleVoter) {',
+    to: 'if (state.round >= 0) {',
+    tests: raft,
+  },
+  {
+    name: 'answer a read index before the own term is committed',
+    file: 'raft/reads.ts',
+    from: 'if (!state.ownTermCommitted) {',
+    to: 'if (!state.ownTermCommitted && state.soleVoter) {',
+    tests: raft,
+  },
+  {
+    name: 'serve a read without a read index',
+    file: 'src/server.ts',
+    from: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.readsAreLocal();",
+    to: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.isLeader;",
+    tests: program,
+  },
+  {
+    name: 'serve a read before its index is applied',
+    file: 'src/reads.ts',
+    from: 'while (this.answered.length > 0 && this.answered[0].index <= this.appliedIndex()) {',
+    to: 'while (this.answered.length > 0 && this.answered[0].index <= this.appliedIndex() + 1) {',
+    tests: program,
+  },
+  {
+    name: 'say "refused" where nobody knows',
+    file: 'src/replica.ts',
+    from: 'entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);',
+    to: 'entry.targets[ordinal]?.fateUnknown(replies.notLeader());',
+    tests: program,
+  },
+  {
+    name: "give another leader's entry's replies to whoever waits at its index",
+    file: 'src/replica.ts',
+    from: 'if (pending.term === entry.term) return pending;',
+    to: 'if (pending.term <= entry.term) return pending;',
+    tests: program,
+  },
+  {
+    name: 'answer before commit',
+    file: 'src/replica.ts',
+    from: `    this.pending.set(proposed.index, entry);
+`,
+    to: `    this.pending.set(proposed.index, entry);
+    this.apply([{ index: proposed.index, term: proposed.term, kind: EntryKind.command, payload }]);
+`,
+    tests: program,
+  },
+  {
+    name: 'apply twice on restart',
+    file: 'src/state-machine.ts',
+    from: 'if (this.replica === undefined) replay(this.engine, entries);',
+    to: 'if (this.replica === undefined) replay(this.engine, [...entries, ...entries]);',
+    tests: program,
+  },
+  {
+    name: 'expiry by the local clock',
+    file: 'src/replica.ts',
+    from: '          this.engine.apply(entry.index, buffer, this);',
+    to: '          this.engine.setTime(this.clock.wallMs());\n          this.engine.apply(entry.index, buffer, this);',
+    tests: program,
+  },
+  {
+    name: 'stamps that follow a clock set back',
+    file: 'engine/engine.ts',
+    from: 'if (nowMs > keyspace.now) keyspace.now = nowMs;',
+    to: 'keyspace.now = nowMs;',
+    tests: engine,
+  },
+  {
+    name: 'SPOP with local randomness',
+    file: 'engine/engine.ts',
+    from: '    this.random.seed(entry.seedLow, entry.seedHigh);\n',
+    to: '',
+    tests: engine,
+  },
+  {
+    name: 'restore a snapshot without order',
+    file: 'engine/snapshot/restore.ts',
+    from: `      const slot = this.place(items[i], size!);
+`,
+    to: `      const slot = size! - 1 - this.place(items[i], size!);
+`,
+    tests: engine,
+  },
+  {
+    name: 'a snapshot without what changes while it is written',
+    file: 'engine/snapshot/dictionary-walk.ts',
+    from: `    this.ahead[slot >>> 3] |= bit;
+    this.visit(slot);`,
+    to: '    this.ahead[slot >>> 3] |= 0;',
+    tests: engine,
+  },
+  {
+    name: 'a snapshot without waiting clients',
+    file: 'engine/snapshot/cut.ts',
+    from: 'this.waiters = [...engine.waiters.all()];',
+    to: 'this.waiters = [...engine.waiters.all()].slice(0, 0);',
+    tests: engine,
+  },
+  {
+    name: 'WATCH that sees nothing',
+    file: 'engine/engine.ts',
+    from: 'if (this.keyspace.lastWrite(databaseId, key) > position) return true;',
+    to: '',
+    tests: engine,
+  },
+  {
+    name: 'a new leader keeps waiting clients',
+    file: 'src/replica.ts',
+    from: 'if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);',
+    to: '',
+    tests: program,
+  },
+];

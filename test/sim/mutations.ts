@@ -1,0 +1,137 @@
+/**
+ * `npm run sim:mutations -- [--seeds N] [--only WORD] [--no-tests]`: proves the proof. Each fault of the list is put into a copy of the
+ * tree; then the tests that know the code and the simulator must find it. Prints a table; a fault that nothing finds is a hole.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Mutation, mutations } from './mutation-list.js';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const copied = [
+  'engine',
+  'raft',
+  'src',
+  'test',
+  'conformance',
+  'bench',
+  'dist',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.base.json',
+];
+const testsMs = 180_000;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '400' },
+    only: { type: 'string' },
+    'no-tests': { type: 'boolean', default: false },
+  },
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly text: string;
+}
+
+function run(cwd: string, args: readonly string[], limitMs = Number.POSITIVE_INFINITY): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    const timer =
+      limitMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => child.kill('SIGKILL'), limitMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+    }
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, text });
+    });
+  });
+}
+
+const compile = (tree: string): Promise<Outcome> =>
+  run(tree, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+
+/** Which tests fail, or none. */
+async function runTests(tree: string, folders: readonly string[]): Promise<string> {
+  const files = folders.flatMap((folder) =>
+    (readdirSync(join(tree, 'dist/test', folder), { recursive: true }) as string[])
+      .filter((file) => file.endsWith('.test.js'))
+      .map((file) => join('dist/test', folder, file)),
+  );
+  const { code, text } = await run(tree, ['--test', '--test-reporter=tap', ...files], testsMs);
+  if (code === 0) return '-';
+  const failed = [...text.matchAll(/^not ok \d+ - (.*)$/gm)].map(([, name]) => name!);
+  return failed.length === 0
+    ? `${folders.join(', ')}: no end`
+    : `${folders.join(', ')}: ${failed.length} tests`;
+}
+
+interface Row {
+  readonly name: string;
+  readonly tests: string;
+  readonly check: string;
+  readonly seeds: string;
+  readonly isCaught: boolean;
+}
+
+async function tryMutation(tree: string, mutation: Mutation): Promise<Row> {
+  const { name, file, from, to } = mutation;
+  const path = join(tree, file);
+  const original = readFileSync(path, 'utf8');
+  const places = original.split(from).length - 1;
+  if (places !== 1) throw new Error(`${name}: its text stands ${places} times in ${file}`);
+  writeFileSync(
+    path,
+    original.replace(from, () => to),
+  );
+  try {
+    const compiled = await compile(tree);
+    if (compiled.code !== 0) throw new Error(`${name}: the compiler refuses it:\n${compiled.text}`);
+    const tests = values['no-tests'] ? 'not run' : await runTests(tree, mutation.tests);
+    const { text } = await run(tree, ['dist/test/sim/main.js', '--first', '--seeds', values.seeds]);
+    const last = text.trim().split('\n').at(-1)!;
+    const { done, failure } = JSON.parse(last) as {
+      done: number;
+      failure?: { violation: { check: string } };
+    };
+    const check = failure?.violation.check ?? '-';
+    const isCaught = failure !== undefined || (tests !== '-' && tests !== 'not run');
+    return { name, tests, check, seeds: failure === undefined ? `none of ${done}` : `${done}`, isCaught };
+  } finally {
+    writeFileSync(path, original);
+  }
+}
+
+const tree = mkdtempSync(join(tmpdir(), 'redraft-mutations-'));
+const rows: Row[] = [];
+try {
+  for (const name of copied)
+    cpSync(join(root, name), join(tree, name), { recursive: true, preserveTimestamps: true });
+  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+  const chosen = mutations.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  console.log('| fault | found by tests | found by the simulator: check | seeds |');
+  console.log('| --- | --- | --- | --- |');
+  for (const mutation of chosen) {
+    const row = await tryMutation(tree, mutation);
+    rows.push(row);
+    console.log(
+      `| ${row.name} | ${row.tests} | ${row.check} | ${row.seeds}${row.isCaught ? '' : ' **SURVIVES**'} |`,
+    );
+  }
+} finally {
+  rmSync(tree, { recursive: true, force: true });
+}
+const survivors = rows.filter((row) => !row.isCaught);
+console.log(`\n${rows.length} faults, ${rows.length - survivors.length} found`);
+if (survivors.length > 0) {
+  console.log(`not found: ${survivors.map((row) => row.name).join('; ')}`);
+  process.exit(1);
+}
