@@ -69,8 +69,6 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   lastCommand = '';
   commandsProcessed = 0;
 
-  /** Gives the socket to somebody else: it was no client's. Set by the server. */
-  letGo: () => void = () => {};
   /** EXEC runs a command of the program: nothing may wait. */
   inExec = false;
   /** A blocking command of this client is in the log or waits in the engine. */

@@ -263,7 +263,10 @@ export class Server {
     };
     socket.on('error', destroy);
     // Peers are exempt from the limit, and do not keep it waiting for long.
-    const connection = this.connections.size < this.maxClients ? this.connect(socket, 0) : undefined;
+    const { connection, detach } =
+      this.connections.size < this.maxClients
+        ? this.connect(socket, 0)
+        : { connection: undefined, detach: undefined };
     this.statistics.connectionsReceived++;
     const turnAway = (): void => {
       this.statistics.connectionsRejected++;
@@ -283,13 +286,11 @@ export class Server {
       socket.off('data', receiveFirst);
       if (greeting !== undefined) {
         this.statistics.connectionsReceived--;
-        if (connection !== undefined) {
-          this.connections.delete(connection.id);
-          connection.letGo();
-        }
+        if (connection !== undefined) this.connections.delete(connection.id);
         this.onClientGone?.();
         socket.pause();
         socket.off('error', destroy);
+        detach?.();
         giveOwnChunks(socket);
         cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
       } else if (connection !== undefined) {
@@ -306,13 +307,16 @@ export class Server {
   /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
   servePassedOn(socket: Socket, from: number): void {
     socket.on('error', () => socket.destroy());
-    const connection = this.connect(socket, from);
+    const { connection } = this.connect(socket, from);
     connection.authenticated = true;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.resume();
   }
 
-  private connect(socket: Socket, passedOnBy: number): Connection {
+  private connect(
+    socket: Socket,
+    passedOnBy: number,
+  ): { readonly connection: Connection; readonly detach: () => void } {
     const connection = new Connection(this.nextConnectionId++, socket, this, passedOnBy);
     this.connections.set(connection.id, connection);
     const { keepAliveSeconds } = this.limits;
@@ -325,11 +329,13 @@ export class Server {
       connection.disconnected();
       this.onClientGone?.();
     };
-    socket.on('end', ended).on('close', closed);
-    connection.letGo = () => {
-      socket.off('end', ended).off('close', closed);
+    socket.on('end', ended);
+    socket.on('close', closed);
+    const detach = (): void => {
+      socket.off('end', ended);
+      socket.off('close', closed);
     };
-    return connection;
+    return { connection, detach };
   }
 
   get authenticationRequired(): boolean {
