@@ -127,9 +127,16 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'let a learner vote',
-    file: 'raft/membership.ts',
-    from: 'this.#voters = members.filter((member) => !member.learner).map((member) => member.id);',
-    to: 'this.#voters = members.map((member) => member.id);',
+    file: 'raft/quorum.ts',
+    from: '  for (const voter of voters) {\n    const vote = votes.get(voter);',
+    to: '  for (const voter of votes.keys()) {\n    const vote = votes.get(voter);',
+    tests: raft,
+  },
+  {
+    name: 'let a learner make a majority',
+    file: 'raft/replication.ts',
+    from: 'const index = reachedByMajority(state.memberships.voters, (id) =>',
+    to: 'const all = [...state.memberships.voters, ...state.memberships.learners];\n  const index = reachedByMajority(all.slice(-Math.max(3, state.memberships.voters.length)), (id) =>',
     tests: raft,
   },
   {
@@ -142,11 +149,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'keep a conflicting tail',
     file: 'raft/replication.ts',
-    from: `    if (conflict <= log.lastIndex()) {
-      log.truncateFrom(conflict);`,
-    to: `    if (conflict <= log.lastIndex()) {
-      if (entries.length > 1) log.truncateFrom(conflict);
-      else return;`,
+    from: '  const conflict = log.findConflict(entries);',
+    to: '  const conflict = Math.max(log.findConflict(entries), log.lastIndex() + 1);',
     tests: raft,
   },
   {
