@@ -437,6 +437,23 @@ export class Dictionary {
       }
     }
     entries[hole] = 0;
+    if (segment.depth > 0 && segment.used <= SEGMENT_ENTRIES >>> 3 && (segment.used & 31) === 0) {
+      this.mergeSegment(segment, hash);
+    }
+  }
+
+  /** Takes the entries of the segment that this one was split from, if both are nearly empty: the index shrinks as it grew. */
+  private mergeSegment(segment: Segment, hash: number): void {
+    const run = 1 << (this.depth - segment.depth);
+    const first = ((hash >>> (32 - segment.depth)) ^ 1) * run;
+    const sibling = this.directory[first];
+    if (sibling.depth !== segment.depth || segment.used + sibling.used > SEGMENT_ENTRIES >>> 2) return;
+    for (const entry of sibling.entries) {
+      if (entry !== 0) this.enter(segment, this.hashOf((entry & SLOT_MASK) - 1), (entry & SLOT_MASK) - 1);
+    }
+    segment.depth--;
+    for (let i = first; i < first + run; i++) this.directory[i] = segment;
+    this.trackIndex(-sibling.entries.byteLength - SEGMENT_OBJECT_BYTES);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   detach,
   ErrorReply,
   errors,
+  NULL_ARRAY,
   parseTrusted,
   QUEUED,
   type ReadCommand,
@@ -20,6 +21,7 @@ import {
   type Session,
   type WriteCommand,
 } from '../engine/index.js';
+import type { Upstream, UpstreamOwner } from './cluster/upstream.js';
 import type { ProgramCommand } from './command.js';
 import type { PendingEntry, ReplyTarget } from './replica.js';
 import { replies } from './replies.js';
@@ -36,7 +38,12 @@ const OUTPUT_PAUSE_BYTES = 4 * 1024 * 1024;
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
-export class Connection implements ReplyTarget {
+/** Commands of the program that look at the leader's state. */
+const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
+/** After these no key is watched any more. */
+const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
+
+export class Connection implements ReplyTarget, UpstreamOwner {
   readonly session: Session;
   readonly parser: RequestParser;
   readonly writer: ReplyWriter;
@@ -62,14 +69,18 @@ export class Connection implements ReplyTarget {
   lastCommand = '';
   commandsProcessed = 0;
 
-  /** Gives the socket to somebody else: it was no client's. Set by the server. */
-  letGo: () => void = () => {};
   /** EXEC runs a command of the program: nothing may wait. */
   inExec = false;
   /** A blocking command of this client is in the log or waits in the engine. */
   blocked = false;
   closing = false;
 
+  /** The way to the leader, of a follower that passes commands on. */
+  private upstream: Upstream | undefined;
+  /** Where keys are watched for this client, if that is not here. */
+  private watchedOn: Upstream | undefined;
+  /** Once a command was passed on, reads never come from an older state than the leader's. */
+  private hasPassedOn = false;
   /** A command of the program has promised its reply. */
   private awaiting = false;
   private inFlight = 0;
@@ -164,7 +175,11 @@ export class Connection implements ReplyTarget {
   }
 
   private get idle(): boolean {
-    return this.inFlight === 0 && this.waitingReads === 0;
+    return this.inFlight === 0 && this.waitingReads === 0 && !this.awaitsUpstream;
+  }
+
+  private get awaitsUpstream(): boolean {
+    return this.upstream !== undefined && this.upstream.pending > 0;
   }
 
   /** The bytes of the request at hand, as RESP. */
@@ -179,7 +194,8 @@ export class Connection implements ReplyTarget {
     if (request.count === 0) return;
     const server = this.server;
     const row = server.table.resolve(request);
-    if (this.mustWait(row)) {
+    const passOn = this.server.passesOn && this.belongsToLeader(row);
+    if (passOn ? this.mustWaitToPassOn() : this.mustWait(row)) {
       this.defer(raw);
       return;
     }
@@ -206,13 +222,16 @@ export class Connection implements ReplyTarget {
       this.queue(row, request, raw);
       return;
     }
-    if (row.kind === 'read') this.read(row, request, raw);
+    if (this.watchedOn !== undefined && ENDS_WATCH.has(row.name)) this.forgetWatchedOn();
+    if (passOn) this.passOn(row, raw ?? this.copyRaw());
+    else if (row.kind === 'read') this.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
   }
 
   /** Whether a request may not run yet: it is put aside before it leaves any trace. */
   private mustWait(row: Runnable | ErrorReply): boolean {
+    if (this.awaitsUpstream) return true;
     // What changes how replies are given must not change earlier ones.
     if (this.replyMode !== 'on' && !this.idle) return true;
     if (row instanceof ErrorReply) return false;
@@ -310,7 +329,8 @@ export class Connection implements ReplyTarget {
 
   /** Runs `step` behind the last item or read of this connection. */
   private behindTail(step: () => void): void {
-    if (this.waitingReads > 0) this.waitWithReads(step);
+    if (this.awaitsUpstream) this.upstream!.behind(step);
+    else if (this.waitingReads > 0) this.waitWithReads(step);
     else this.tailEntry!.after(this.tailOrdinal, step);
   }
 
@@ -443,7 +463,11 @@ export class Connection implements ReplyTarget {
     const watched = this.watched;
     this.transaction = undefined;
     this.watched = [];
+    const isWatchLost = this.watchedOn !== undefined;
+    this.forgetWatchedOn();
     if (transaction.failed) return replies.execAborted;
+    // The keys were watched at a leader that this client has lost: they may have changed.
+    if (isWatchLost) return NULL_ARRAY;
     const { requests } = transaction;
     if (!transaction.writes && watched.length === 0) {
       this.execReads(transaction);
@@ -544,6 +568,99 @@ export class Connection implements ReplyTarget {
     if (this.stalled) this.server.resumeSoon(this);
   }
 
+  // ---- passing on to the leader ----
+
+  /** Whether only the leader can answer a request. */
+  private belongsToLeader(row: Runnable | ErrorReply): boolean {
+    if (row instanceof ErrorReply || this.passedOnBy !== 0 || (!this.authenticated && !row.noAuth))
+      return false;
+    if (this.transaction !== undefined) return row.name === 'exec' && !this.transaction.failed;
+    if (row.kind === 'write') return true;
+    if (row.kind === 'read') return this.consistency !== 'low' || this.hasPassedOn;
+    return PASSED_ON.has(row.name) || (row as ProgramCommand).handler.writes === true;
+  }
+
+  private mustWaitToPassOn(): boolean {
+    if (this.inFlight > 0 || this.waitingReads > 0) return true;
+    if (this.replyMode !== 'on' && this.awaitsUpstream) return true;
+    const { upstream } = this;
+    if (upstream === undefined || upstream.isClosed || upstream.pending === 0) return false;
+    if (upstream.leaderId !== this.server.consensus.leaderId) {
+      upstream.replaced();
+      return true;
+    }
+    return upstream.isFull;
+  }
+
+  private passOn(row: Runnable, raw: Buffer): void {
+    const { server } = this;
+    const { leaderId } = server.consensus;
+    let { upstream } = this;
+    if (upstream === undefined || upstream.isClosed || upstream.leaderId !== leaderId) {
+      upstream?.close();
+      upstream = server.dialLeader(this);
+      this.upstream = upstream;
+    }
+    this.hasPassedOn = true;
+    // With the leader's own state a new leader waits until it knows what was acknowledged before.
+    upstream.align(
+      this.database,
+      this.writer.protocol,
+      this.consistency === 'low' ? 'medium' : this.consistency,
+    );
+    if (row.name === 'exec') {
+      this.passOnTransaction(upstream, raw);
+      return;
+    }
+    if (row.name === 'watch') this.watchedOn ??= upstream;
+    upstream.request(raw, row.kind !== 'read');
+  }
+
+  private passOnTransaction(upstream: Upstream, exec: Buffer): void {
+    const transaction = this.transaction!;
+    const isWatchLost =
+      this.watched.length > 0 || (this.watchedOn !== undefined && this.watchedOn !== upstream);
+    this.transaction = undefined;
+    this.watched = [];
+    this.watchedOn = undefined;
+    if (isWatchLost) {
+      upstream.behind(() => this.encode(NULL_ARRAY));
+      return;
+    }
+    upstream.silently('MULTI');
+    for (const request of transaction.requests) upstream.silentRequest(request);
+    const select = transaction.lastSelected;
+    upstream.request(exec, true, (firstLine) => {
+      if (
+        select === undefined ||
+        !/^\*\d/.test(firstLine) ||
+        select >= this.server.engine.keyspace.settings.databases
+      )
+        return;
+      this.database = select;
+      upstream.noteDatabase(select);
+    });
+  }
+
+  private forgetWatchedOn(): void {
+    this.watchedOn?.unwatch();
+    this.watchedOn = undefined;
+  }
+
+  relay(bytes: Buffer): void {
+    if (this.replyMode === 'off' || this.replyMode === 'skip') return;
+    this.writer.writeRaw(bytes);
+  }
+
+  upstreamReady(): void {
+    if (this.stalled) this.server.resumeSoon(this);
+  }
+
+  brokenOff(): void {
+    this.flush();
+    this.socket.destroy();
+  }
+
   // ---- output ----
 
   /** Sends what has gathered. */
@@ -573,9 +690,11 @@ export class Connection implements ReplyTarget {
     if (this.outputPaused) return;
     this.outputPaused = true;
     this.socket.pause();
+    this.upstream?.pause();
     this.socket.once('drain', () => {
       this.outputPaused = false;
       this.socket.resume();
+      this.upstream?.resume();
       if (!this.stalled) {
         this.consume();
         this.flush();
@@ -620,6 +739,7 @@ export class Connection implements ReplyTarget {
   /** The socket is gone. */
   disconnected(): void {
     this.closing = true;
+    this.upstream?.close();
     if (this.blocked && this.inFlight > 0) this.server.forget(this.session);
   }
 }

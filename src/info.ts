@@ -198,6 +198,9 @@ function serverFields({ server }: InfoSource): Field[] {
     ['arch_bits', server.archBits],
     ['monotonic_clock', 'POSIX clock_gettime'],
     ['multiplexing_api', 'libuv'],
+    ['atomicvar_api', 'none'],
+    // What Redis says when it was built by another compiler.
+    ['gcc_version', '0.0.0'],
     ['process_id', server.processId],
     ['process_supervised', 'no'],
     ['run_id', server.runId],

@@ -176,6 +176,8 @@ export class Redraft {
         },
       );
       const { replica } = server;
+      cluster.onClient = (socket, from) => server.servePassedOn(socket, from);
+      cluster.onLost = (node) => server.dropPassedOn(node);
       cluster.onClockJudged = (isBelieved) => {
         replica.wallClockBelieved = isBelieved;
       };

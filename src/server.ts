@@ -22,6 +22,7 @@ import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import type { Cluster } from './cluster/cluster.js';
+import { Upstream, type UpstreamOwner } from './cluster/upstream.js';
 import { programCommands } from './commands/index.js';
 import { rewriteConfigFile } from './config-file.js';
 import { configParameters } from './config-parameters.js';
@@ -262,7 +263,10 @@ export class Server {
     };
     socket.on('error', destroy);
     // Peers are exempt from the limit, and do not keep it waiting for long.
-    const connection = this.connections.size < this.maxClients ? this.connect(socket, 0) : undefined;
+    const { connection, detach } =
+      this.connections.size < this.maxClients
+        ? this.connect(socket, 0)
+        : { connection: undefined, detach: undefined };
     this.statistics.connectionsReceived++;
     const turnAway = (): void => {
       this.statistics.connectionsRejected++;
@@ -282,13 +286,11 @@ export class Server {
       socket.off('data', receiveFirst);
       if (greeting !== undefined) {
         this.statistics.connectionsReceived--;
-        if (connection !== undefined) {
-          this.connections.delete(connection.id);
-          connection.letGo();
-        }
+        if (connection !== undefined) this.connections.delete(connection.id);
         this.onClientGone?.();
         socket.pause();
         socket.off('error', destroy);
+        detach?.();
         giveOwnChunks(socket);
         cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
       } else if (connection !== undefined) {
@@ -305,13 +307,16 @@ export class Server {
   /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
   servePassedOn(socket: Socket, from: number): void {
     socket.on('error', () => socket.destroy());
-    const connection = this.connect(socket, from);
+    const { connection } = this.connect(socket, from);
     connection.authenticated = true;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.resume();
   }
 
-  private connect(socket: Socket, passedOnBy: number): Connection {
+  private connect(
+    socket: Socket,
+    passedOnBy: number,
+  ): { readonly connection: Connection; readonly detach: () => void } {
     const connection = new Connection(this.nextConnectionId++, socket, this, passedOnBy);
     this.connections.set(connection.id, connection);
     const { keepAliveSeconds } = this.limits;
@@ -324,11 +329,13 @@ export class Server {
       connection.disconnected();
       this.onClientGone?.();
     };
-    socket.on('end', ended).on('close', closed);
-    connection.letGo = () => {
-      socket.off('end', ended).off('close', closed);
+    socket.on('end', ended);
+    socket.on('close', closed);
+    const detach = (): void => {
+      socket.off('end', ended);
+      socket.off('close', closed);
     };
-    return connection;
+    return { connection, detach };
   }
 
   get authenticationRequired(): boolean {
@@ -374,6 +381,28 @@ export class Server {
   meetsDueKey(): boolean {
     const deadline = this.engine.keyspace.nextDeadline;
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
+  }
+
+  /** Whether this node passes on to the leader what only the leader can do. */
+  get passesOn(): boolean {
+    return (
+      this.options.follower === 'forward' &&
+      !this.consensus.isLeader &&
+      this.consensus.leaderAddress !== undefined
+    );
+  }
+
+  /** Opens a way to the leader for one client. */
+  dialLeader(owner: UpstreamOwner): Upstream {
+    const { leaderId, leaderAddress = '' } = this.consensus;
+    return new Upstream(leaderId, leaderAddress, owner, () =>
+      this.cluster.transport.dialClient(leaderId, leaderAddress),
+    );
+  }
+
+  /** The node `from` is lost: nobody waits for the clients whose commands it passed on. */
+  dropPassedOn(from: number): void {
+    for (const { passedOnBy, socket } of this.connections.values()) if (passedOnBy === from) socket.destroy();
   }
 
   /** Why this node cannot serve a read at all, or undefined. */

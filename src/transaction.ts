@@ -35,6 +35,11 @@ export class Transaction {
     return this.selects.length > 0;
   }
 
+  /** The database of the last SELECT among the requests, undefined if there is none. */
+  get lastSelected(): number | undefined {
+    return this.selects.at(-1)?.database;
+  }
+
   /** The database that is selected once EXEC has answered `replies`. */
   databaseAfter(replies: Reply, database: number): number {
     if (!Array.isArray(replies)) return database;

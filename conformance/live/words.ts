@@ -179,6 +179,8 @@ export function spoil(random: Random, words: string[]): string[] {
   const spoilt = [...words];
   // A small number where a time to live stands would let the key die while two servers are compared.
   const small = words.some((word) => /^p?(set|get)?ex(pire)?$|^px$/i.test(word)) ? '0' : '2';
+  // A key that must stay absent, because chance would choose from it, keeps its name.
+  const first = words[1] === 'none' ? 2 : 1;
   switch (random.below(4)) {
     case 0:
       spoilt.pop();
@@ -187,12 +189,12 @@ export function spoil(random: Random, words: string[]): string[] {
       spoilt.push(random.pick(['x', '1', 'NOPE', '', 'COUNT']));
       return spoilt;
     case 2:
-      if (spoilt.length > 1) {
-        spoilt[random.between(1, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', small]);
+      if (spoilt.length > first) {
+        spoilt[random.between(first, spoilt.length - 1)] = random.pick(['x', '', '-1', 'NOPE', small]);
       }
       return spoilt;
     default:
-      if (spoilt.length > 2) spoilt.splice(random.between(1, spoilt.length - 1), 1);
+      if (spoilt.length > 2) spoilt.splice(random.between(first, spoilt.length - 1), 1);
       return spoilt;
   }
 }

@@ -35,6 +35,8 @@ const removedAdvice =
 const TICK_MS = 100;
 /** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
 const LEADERLESS_MAX_MS = 5000;
+/** After so long without a word, a node's clients are taken for gone. */
+const SILENCE_MAX_MS = 5000;
 const SETTLE_MAX_MS = 1000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
@@ -51,10 +53,13 @@ export class Cluster {
   private leaderlessSinceMs: number;
   private clockVerdict: 'sound' | 'unsound' | 'unknown' = 'unknown';
   private mayLead = true;
+  private readonly silentSinceMs = new Map<NodeId, number>();
   private incoming: TransferProgress | undefined;
 
   /** A peer passes a client's commands on over this socket. */
   onClient: ((socket: Socket, from: NodeId) => void) | undefined;
+  /** This leader has not heard from a node for long. */
+  onLost: ((node: NodeId) => void) | undefined;
   /** Whether the wall clock may stamp the log. */
   onClockJudged: ((isBelieved: boolean) => void) | undefined;
 
@@ -255,6 +260,24 @@ export class Cluster {
     }
     this.administration.tick();
     this.judgeClock();
+    this.noteSilence();
+  }
+
+  /** A peer whose machine is gone leaves connections behind that never break. */
+  private noteSilence(): void {
+    const { node } = this.consensus!;
+    const nowMs = this.options.clock.monotonicMs();
+    for (const { id, recentActive } of node.status().peers) {
+      const since = this.silentSinceMs.get(id);
+      if (recentActive) {
+        this.silentSinceMs.delete(id);
+      } else if (since === undefined) {
+        this.silentSinceMs.set(id, nowMs);
+      } else if (nowMs - since > SILENCE_MAX_MS) {
+        this.silentSinceMs.set(id, nowMs);
+        this.onLost?.(id);
+      }
+    }
   }
 
   /** Also called when this node becomes leader, before it stamps anything. */
