@@ -127,9 +127,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'let a learner vote',
-    file: 'raft/quorum.ts',
-    from: '  for (const voter of voters) {\n    const vote = votes.get(voter);',
-    to: '  for (const voter of votes.keys()) {\n    const vote = votes.get(voter);',
+    file: 'raft/membership.ts',
+    from: 'this.#voters = members.filter((member) => !member.learner).map((member) => member.id);',
+    to: 'this.#voters = members.map((member) => member.id);',
     tests: raft,
   },
   {
@@ -205,8 +205,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'serve a read without a read index',
     file: 'src/server.ts',
-    from: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.readsAreLocal();",
-    to: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.isLeader;",
+    from: "if (consistency === 'high') return this.consensus.readsAreLocal();",
+    to: "if (consistency === 'high') return this.consensus.isLeader;",
     tests: program,
   },
   {
@@ -226,8 +226,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "give another leader's entry's replies to whoever waits at its index",
     file: 'src/replica.ts',
-    from: 'if (pending.term === entry.term) return pending;',
-    to: 'if (pending.term <= entry.term) return pending;',
+    from: 'if (pending.term === entry.term) {',
+    to: 'if (pending.term <= entry.term) {',
     tests: program,
   },
   {
