@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ABSENT, Dictionary } from '../../engine/dictionary.js';
 import { Random } from '../../engine/random.js';
 import { Slab } from '../../engine/slab.js';
-import { View, viewOf } from '../../engine/view.js';
+import { type View, viewOf } from '../../engine/view.js';
 
 const name = (n: number): View => viewOf(`key:${n}`);
 

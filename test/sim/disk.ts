@@ -45,6 +45,11 @@ type NameChange =
 
 const sectorBytes = 512;
 
+/** Renames stay within one directory. */
+function directoryOf(one: NameChange): string {
+  return dirname(one.kind === 'rename' ? one.to : one.path);
+}
+
 export function diskError(code: string, path = ''): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: simulated, ${path}`), { code });
 }
@@ -111,10 +116,10 @@ export class SimulatedDisk implements Disk {
   async makeDirectory(): Promise<void> {}
 
   async syncDirectory(directory: string): Promise<void> {
-    const upTo = this.nameChanges.length;
+    const upTo = new Set(this.nameChanges);
     await this.call('syncDirectory', directory);
-    // Journals are ordered: a sync of one directory brings all names up to here.
-    this.settleNames(Math.min(upTo, this.nameChanges.length));
+    // Nobody promises an order between directories: this one is brought up to here, the others stay behind.
+    this.settleNames((one) => upTo.has(one) && directoryOf(one) === directory);
   }
 
   async freeBytes(): Promise<number> {
@@ -131,8 +136,13 @@ export class SimulatedDisk implements Disk {
   /** Power cut. `random` returns numbers in [0, 1); `kept` is the share of unsynced sectors that survive. */
   crash(random: () => number, kept = random()): void {
     this.life++;
-    // Not every file system keeps unsynced names in step with data: any number of the newest is lost.
-    this.settleNames(Math.floor(random() * (this.nameChanges.length + 1)));
+    // Not every file system keeps unsynced names in step with data: of each directory, any number of the newest is lost.
+    const directories = new Set(this.nameChanges.map(directoryOf));
+    for (const directory of directories) {
+      const changes = this.nameChanges.filter((one) => directoryOf(one) === directory);
+      const survivors = new Set(changes.slice(0, Math.floor(random() * (changes.length + 1))));
+      this.settleNames((one) => survivors.has(one));
+    }
     this.nameChanges = [];
     this.names = new Map(this.durableNames);
     for (const content of this.names.values()) {
@@ -217,8 +227,10 @@ export class SimulatedDisk implements Disk {
     return total;
   }
 
-  private settleNames(count: number): void {
-    for (const one of this.nameChanges.splice(0, count)) {
+  private settleNames(isSettled: (one: NameChange) => boolean): void {
+    const settled = this.nameChanges.filter(isSettled);
+    this.nameChanges = this.nameChanges.filter((one) => !isSettled(one));
+    for (const one of settled) {
       if (one.kind === 'link') this.durableNames.set(one.path, one.content);
       else if (one.kind === 'unlink') this.durableNames.delete(one.path);
       else {

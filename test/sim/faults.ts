@@ -2,7 +2,7 @@
 import { majority, type NodeId } from '../../raft/index.js';
 import { scanLog } from '../../raft/node/wal-scan.js';
 import type { Machine } from './machine.js';
-import type { Fault } from './plan.js';
+import type { Fault, Reflex } from './plan.js';
 import type { World } from './world.js';
 
 export function applyFault(world: World, fault: Fault): void {
@@ -13,6 +13,10 @@ export function applyFault(world: World, fault: Fault): void {
       if (!world.isCalm) heal();
     });
   };
+  if (fault.kind === 'reflex') {
+    world.reflexes.push({ reflex: fault, left: fault.times });
+    return;
+  }
   if (fault.kind === 'weather') {
     world.trace('operator', `weather ${JSON.stringify(fault.weather)}`);
     const before = network.weather;
@@ -122,6 +126,29 @@ export function applyFault(world: World, fault: Fault): void {
     case 'replace':
       replace(world, machine);
       break;
+  }
+}
+
+/** Something happened on a node: what was laid down for that moment follows. */
+export function react(world: World, when: Reflex['when'], machine: Machine): void {
+  for (const pending of world.reflexes) {
+    const { reflex } = pending;
+    if (world.isCalm || reflex.when !== when || pending.left === 0) continue;
+    pending.left--;
+    const others = world.machines.filter((other) => other !== machine && other.running !== undefined);
+    const struck =
+      reflex.whom === 'itself'
+        ? [machine]
+        : reflex.whom === 'another'
+          ? others.slice(pending.left % 2, (pending.left % 2) + 1)
+          : others;
+    world.loop.after(reflex.delayMs, () => {
+      for (const { number } of struck) {
+        if (world.isCalm) return;
+        const { brings: kind, forMs } = reflex;
+        applyFault(world, { atMs: world.loop.nowMs, kind, target: number, forMs } as Fault);
+      }
+    });
   }
 }
 

@@ -148,6 +148,7 @@ export class Machine {
     };
     this.running = running;
     this.log(`starts as node ${this.nodeId}`);
+    this.world.happened('start', this);
     this.launch(running).then(
       () => {
         if (this.running !== running) return;
@@ -224,6 +225,7 @@ export class Machine {
   private softState(state: SoftState): void {
     this.log(`${state.role} of term ${state.term}, leader ${state.leader}`);
     this.world.invariants.softState(this.nodeId, state);
+    if (state.role !== 'follower') this.world.happened(state.role, this);
   }
 
   /** The node says that it must stop. That is right after a fault of the disk, and wrong at all other times. */
@@ -390,6 +392,7 @@ export class CheckedStateMachine extends EngineStateMachine {
     this.cuts++;
     this.owner.log(`cuts a snapshot at ${metadata.index}`);
     this.owner.world.counts.snapshots++;
+    this.owner.world.happened('cut', this.owner);
     try {
       yield* super.cut(metadata);
     } finally {
@@ -402,6 +405,7 @@ export class CheckedStateMachine extends EngineStateMachine {
     const { index } = reader.metadata;
     this.owner.log(`installed a snapshot at ${index}`);
     this.owner.world.counts.installs++;
+    this.owner.world.happened('install', this.owner);
     if (this.engine.appliedIndex !== index) {
       this.owner.world.invariants.violate(
         'each entry once',

@@ -133,6 +133,13 @@ export const mutations: readonly Mutation[] = [
     tests: raft,
   },
   {
+    name: 'let a learner make a majority',
+    file: 'raft/replication.ts',
+    from: 'const index = reachedByMajority(state.memberships.voters, (id) =>',
+    to: 'const all = [...state.memberships.voters, ...state.memberships.learners];\n  const index = reachedByMajority(all.slice(-Math.max(3, state.memberships.voters.length)), (id) =>',
+    tests: raft,
+  },
+  {
     name: 'ignore the term check in append',
     file: 'raft/replication.ts',
     from: '} else if (!log.matches(previousIndex, previousTerm)) {',
@@ -142,11 +149,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'keep a conflicting tail',
     file: 'raft/replication.ts',
-    from: `    if (conflict <= log.lastIndex()) {
-      log.truncateFrom(conflict);`,
-    to: `    if (conflict <= log.lastIndex()) {
-      if (entries.length > 1) log.truncateFrom(conflict);
-      else return;`,
+    from: '  const conflict = log.findConflict(entries);',
+    to: '  const conflict = Math.max(log.findConflict(entries), log.lastIndex() + 1);',
     tests: raft,
   },
   {
@@ -201,8 +205,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'serve a read without a read index',
     file: 'src/server.ts',
-    from: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.readsAreLocal();",
-    to: "return consistency === 'medium' ? this.consensus.leaseValid : this.consensus.isLeader;",
+    from: "if (consistency === 'high') return this.consensus.readsAreLocal();",
+    to: "if (consistency === 'high') return this.consensus.isLeader;",
     tests: program,
   },
   {
@@ -222,8 +226,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "give another leader's entry's replies to whoever waits at its index",
     file: 'src/replica.ts',
-    from: 'if (pending.term === entry.term) return pending;',
-    to: 'if (pending.term <= entry.term) return pending;',
+    from: 'if (pending.term === entry.term) {',
+    to: 'if (pending.term <= entry.term) {',
     tests: program,
   },
   {

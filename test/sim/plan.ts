@@ -41,7 +41,19 @@ export type Fault = { readonly atMs: number } & (
       readonly target: Target;
     }
   | { readonly kind: 'snapshot'; readonly target: Target }
+  /** From now on, each time that something happens on a node, something befalls it or another one right afterwards. */
+  | ({ readonly kind: 'reflex' } & Reflex)
 );
+
+/** The moments at which promises are made, and what may happen at such a moment. */
+export interface Reflex {
+  readonly when: 'preCandidate' | 'candidate' | 'leader' | 'cut' | 'install' | 'start';
+  readonly brings: 'kill' | 'power cut' | 'isolate' | 'pause' | 'campaign';
+  readonly whom: 'itself' | 'another' | 'all others';
+  readonly delayMs: number;
+  readonly forMs: number;
+  readonly times: number;
+}
 
 export type FaultKind = Fault['kind'];
 
@@ -84,6 +96,7 @@ const weights: Record<FaultKind, number> = {
   transfer: 2,
   campaign: 1,
   snapshot: 2,
+  reflex: 6,
 };
 
 export function drawPlan(seed: number): Plan {
@@ -187,6 +200,34 @@ function drawFault(kind: FaultKind, atMs: number, machines: number, clients: num
       return { atMs, kind, forMs, target };
     case 'snapshot':
       return { atMs, kind, target };
+    case 'reflex':
+      return {
+        atMs,
+        kind,
+        when: random.pick([
+          'preCandidate',
+          'candidate',
+          'candidate',
+          'leader',
+          'leader',
+          'cut',
+          'install',
+          'start',
+        ] as const),
+        brings: random.pick([
+          'kill',
+          'power cut',
+          'power cut',
+          'isolate',
+          'pause',
+          'campaign',
+          'campaign',
+        ] as const),
+        whom: random.pick(['itself', 'another', 'all others'] as const),
+        delayMs: random.pick([0, random.between(0, 2), random.between(0, 10), random.between(0, 60)]),
+        forMs: random.pick([0, random.between(0, 5), random.between(0, 100), random.between(0, 1000)]),
+        times: 1 + random.below(4),
+      };
     default:
       return { atMs, kind, target };
   }

@@ -5,11 +5,11 @@ import { checkHistory } from '../linearizability/checker.js';
 import type { Operation } from '../linearizability/history.js';
 import { Client } from './client.js';
 import { EventLoop } from './event-loop.js';
-import { applyFault } from './faults.js';
+import { applyFault, react } from './faults.js';
 import { Invariants, Violation } from './invariants.js';
 import { Machine } from './machine.js';
 import { Network } from './network.js';
-import type { Plan } from './plan.js';
+import type { Plan, Reflex } from './plan.js';
 import { Random } from './random.js';
 import { checkTtl, type TtlHistory } from './ttl.js';
 import type { ClientOperation } from './workload.js';
@@ -47,6 +47,8 @@ export class World {
   /** Faults are over. */
   isCalm = false;
 
+  readonly reflexes: { readonly reflex: Reflex; left: number }[] = [];
+
   private readonly history: Operation[] = [];
   private readonly ttl: TtlHistory = { writes: [], reads: [] };
   private readonly traces = new Map<string, string[]>();
@@ -80,6 +82,11 @@ export class World {
     }
     lines.push(line);
     if (lines.length > traceLines) lines.shift();
+  }
+
+  /** Something happened that a fault may have been waiting for. */
+  happened(when: Reflex['when'], machine: Machine): void {
+    if (this.reflexes.length > 0) react(this, when, machine);
   }
 
   sleep(ms: number): Promise<void> {
