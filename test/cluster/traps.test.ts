@@ -100,6 +100,10 @@ test('mixed durability: the stricter node does not make the laxer one lie', asyn
   const cluster = await TestCluster.start(t, 1, { durability: 'high' });
   await cluster.add({ durability: 'low' });
   await cluster.add({ durability: 'medium' });
+  // Durability is the cluster's: what the founder set holds on every node.
+  await until('all sync before they acknowledge', () =>
+    cluster.nodes.every(({ redraft }) => redraft.server.engine.keyspace.settings.durability === 2),
+  );
   for (let round = 0; round < 3; round++) {
     const leader = await cluster.leader();
     assert.equal(await leader.ask('SET', `k${round}`, 'v'), 'OK');
