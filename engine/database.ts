@@ -12,7 +12,7 @@ import type { Keyspace } from './keyspace.js';
 import { int64TextLengthMax, parseInt64Bytes } from './numbers/int64.js';
 import type { BigValue } from './values/big-value.js';
 import { LargeString } from './values/large-string.js';
-import { View } from './view.js';
+import { copyBytes, View } from './view.js';
 
 /** From this many bytes on a string is a {@link LargeString}. */
 export const LARGE_STRING_BYTES = 8192;
@@ -149,9 +149,18 @@ export class Database extends Dictionary {
         return this.createBig(key, Encoding.largeRaw, LargeString.copyOf(value, this.slab));
       return this.create(key, stringEncoding(value), value);
     }
-    if (length >= LARGE_STRING_BYTES)
+    if (length < LARGE_STRING_BYTES) {
+      this.replace(slot, stringEncoding(value), value);
+    } else if (
+      this.encoding(slot) === Encoding.largeRaw &&
+      (this.object(slot) as LargeString).length === length
+    ) {
+      // Of the same size: overwritten, since a fresh buffer would cost more than all the rest.
+      const target = (this.objectForWrite(slot) as LargeString).viewForWrite(keyScratch, 0, length);
+      copyBytes(value.buffer, value.start, target.buffer, target.start, length);
+    } else {
       this.replaceBig(slot, Encoding.largeRaw, LargeString.copyOf(value, this.slab));
-    else this.replace(slot, stringEncoding(value), value);
+    }
     if (!keepDeadline && this.deadlines.size > 0) this.setDeadline(slot, 0);
     return slot;
   }
