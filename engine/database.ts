@@ -21,8 +21,11 @@ const EMBEDDED_STRING_BYTES = 44;
 const PAGE_BITS = 12;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
 
-/** Bytes of a slot's encoding and access word. */
-const COLUMN_BYTES = 5;
+/** Words of a slot, behind its hash and address. */
+const SLOT_SHIFT = 2;
+const ENCODING = 2;
+/** Seconds (LRU) or minutes and counter (LFU) of the last access: this node's own, outside the state. */
+const ACCESS = 3;
 
 const keyScratch = new View();
 
@@ -54,9 +57,6 @@ export type ReadableDatabase = Pick<
 >;
 
 export class Database extends Dictionary {
-  private readonly encodings: Uint8Array[] = [];
-  /** Seconds (LRU) or minutes and counter (LFU) of the last access: this node's own, outside the state. */
-  private readonly accesses: Int32Array[] = [];
   /** Big values by slot; a page without any has none. */
   private readonly objects: (BigValue | undefined)[][] = [];
   readonly deadlines = new Deadlines(this.slab);
@@ -67,7 +67,7 @@ export class Database extends Dictionary {
     readonly keyspace: Keyspace,
     public id: number,
   ) {
-    super(keyspace.slab, keyspace.hashSeed);
+    super(keyspace.slab, keyspace.hashSeed, SLOT_SHIFT);
   }
 
   // ---- finding ----
@@ -99,7 +99,7 @@ export class Database extends Dictionary {
   }
 
   encoding(slot: Slot): Encoding {
-    return this.encodings[slot >>> PAGE_BITS][slot & PAGE_MASK] as Encoding;
+    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] as Encoding;
   }
 
   type(slot: Slot): TypeName {
@@ -206,21 +206,21 @@ export class Database extends Dictionary {
   replace(slot: Slot, encoding: Encoding, value: View): void {
     this.setValue(slot, value);
     this.dropObject(slot);
-    this.encodings[slot >>> PAGE_BITS][slot & PAGE_MASK] = encoding;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
   }
 
   /** Gives an existing key a big value; the deadline stays. */
   replaceBig(slot: Slot, encoding: Encoding, object: BigValue): void {
     this.resizeValue(slot, 0);
     this.dropObject(slot);
-    this.encodings[slot >>> PAGE_BITS][slot & PAGE_MASK] = encoding;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
     this.putObject(slot, object);
   }
 
   /** Changes the encoding byte of a value whose bytes stay or were changed in place. */
   setEncoding(slot: Slot, encoding: Encoding): void {
     if (this.observer !== undefined) this.observer.beforeChange(slot);
-    this.encodings[slot >>> PAGE_BITS][slot & PAGE_MASK] = encoding;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
   }
 
   /** Deletes the key in `slot`. Slots found earlier are void. A big value is freed piecemeal, later. */
@@ -291,17 +291,17 @@ export class Database extends Dictionary {
 
   touch(slot: Slot): void {
     if (this.keyspace.untouched) return;
-    this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.accessClock(
-      this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK],
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS] = this.keyspace.accessClock(
+      this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS],
     );
   }
 
   accessClock(slot: Slot): number {
-    return this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK];
+    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS];
   }
 
   setAccessClock(slot: Slot, clock: number): void {
-    this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = clock;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS] = clock;
   }
 
   idleSeconds(slot: Slot): number {
@@ -347,14 +347,15 @@ export class Database extends Dictionary {
   }
 
   private setColumns(slot: Slot, encoding: Encoding, object: BigValue | undefined): void {
-    this.encodings[slot >>> PAGE_BITS][slot & PAGE_MASK] = encoding;
-    this.accesses[slot >>> PAGE_BITS][slot & PAGE_MASK] = this.keyspace.freshAccessClock();
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS] =
+      this.keyspace.freshAccessClock();
     if (object !== undefined) this.putObject(slot, object);
   }
 
   private putObject(slot: Slot, object: BigValue): void {
     const page = slot >>> PAGE_BITS;
-    this.objects[page] ??= new Array(this.encodings[page].length);
+    this.objects[page] ??= new Array(this.pages[page].length >> SLOT_SHIFT);
     this.objects[page][slot & PAGE_MASK] = object;
   }
 
@@ -368,8 +369,9 @@ export class Database extends Dictionary {
 
   protected override move(from: Slot, to: Slot): void {
     const encoding = this.encoding(from);
-    this.encodings[to >>> PAGE_BITS][to & PAGE_MASK] = encoding;
-    this.accesses[to >>> PAGE_BITS][to & PAGE_MASK] = this.accesses[from >>> PAGE_BITS][from & PAGE_MASK];
+    this.pages[to >>> PAGE_BITS][((to & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
+    this.pages[to >>> PAGE_BITS][((to & PAGE_MASK) << SLOT_SHIFT) + ACCESS] =
+      this.pages[from >>> PAGE_BITS][((from & PAGE_MASK) << SLOT_SHIFT) + ACCESS];
     if (isBig(encoding)) {
       const page = this.objects[from >>> PAGE_BITS];
       this.putObject(to, page[from & PAGE_MASK]!);
@@ -378,22 +380,7 @@ export class Database extends Dictionary {
     if (this.deadlines.size > 0) this.deadlines.move(from, to);
   }
 
-  protected override addPage(page: number, slots: number): void {
-    this.slab.track((slots - (this.encodings[page]?.length ?? 0)) * COLUMN_BYTES);
-    const encodings = new Uint8Array(slots);
-    const accesses = new Int32Array(slots);
-    if (this.encodings.length > page) {
-      encodings.set(this.encodings[page]);
-      accesses.set(this.accesses[page]);
-    }
-    this.encodings[page] = encodings;
-    this.accesses[page] = accesses;
-  }
-
   protected override removePage(page: number): void {
-    this.slab.track(-this.encodings[page].length * COLUMN_BYTES);
-    this.encodings.length = page;
-    this.accesses.length = page;
     this.deadlines.dropPlaces(page);
     if (this.objects.length > page) this.objects.length = page;
   }

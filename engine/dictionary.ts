@@ -55,17 +55,22 @@ export class Dictionary {
   /** Set while a snapshot walks this dictionary. */
   observer: ChangeObserver | undefined;
 
-  /** Pages of interleaved (hash, address) pairs; only the first may be shorter than PAGE_SLOTS. */
-  private readonly pages: Int32Array[] = [];
+  /**
+   * Pages of slots, only the first of which may be shorter than PAGE_SLOTS. A slot is its hash, its address and the columns of a subclass,
+   * side by side in 2 ** {@link slotShift} words, so that one cache line has them all.
+   */
+  protected readonly pages: Int32Array[] = [];
   private firstPageSlots = 0;
   private directory: Segment[];
   private depth = 0;
   /** What the slab was told about the index. */
   private indexBytes = 0;
 
+  /** @param slotShift 1, or 2 for a subclass that keeps two columns of its own behind hash and address */
   constructor(
     readonly slab: Slab,
     private readonly seed: HashSeed,
+    private readonly slotShift: 1 | 2 = 1,
   ) {
     this.directory = [{ entries: new Int32Array(FIRST_ENTRIES), used: 0, depth: 0 }];
   }
@@ -102,7 +107,7 @@ export class Dictionary {
       if ((entry >>> 28) << 11 !== tag) continue;
       const slot = (entry & SLOT_MASK) - 1;
       const page = this.pages[slot >>> PAGE_BITS];
-      const column = (slot & PAGE_MASK) << 1;
+      const column = (slot & PAGE_MASK) << this.slotShift;
       if (page[column] === hash && this.keyEquals(page[column + 1], buffer, start, end)) return slot;
     }
   }
@@ -138,12 +143,12 @@ export class Dictionary {
       if (last !== slot) this.observer.beforeChange(last);
     }
     const page = this.pages[slot >>> PAGE_BITS];
-    const column = (slot & PAGE_MASK) << 1;
+    const column = (slot & PAGE_MASK) << this.slotShift;
     this.slab.free(page[column + 1]);
     this.unindex(page[column], slot);
     if (slot !== last) {
       const lastPage = this.pages[last >>> PAGE_BITS];
-      const lastColumn = (last & PAGE_MASK) << 1;
+      const lastColumn = (last & PAGE_MASK) << this.slotShift;
       const hash = lastPage[lastColumn];
       this.reindex(hash, last, slot);
       page[column] = hash;
@@ -170,7 +175,7 @@ export class Dictionary {
 
   /** The address of the entry's record: stable until the value changes its length or the entry goes. */
   address(slot: Slot): Address {
-    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << 1) + 1];
+    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << this.slotShift) + 1];
   }
 
   key(slot: Slot, into: View): View {
@@ -224,9 +229,6 @@ export class Dictionary {
   /** Subclasses carry their columns along when an entry moves. */
   protected move(_from: Slot, _to: Slot): void {}
 
-  /** Subclasses grow their columns: pages of {@link PAGE_SLOTS}, the first one of `firstPageSlots`. */
-  protected addPage(_page: number, _slots: number): void {}
-
   protected removePage(_page: number): void {}
 
   private resize(slot: Slot, length: number, keep: boolean): void {
@@ -258,7 +260,7 @@ export class Dictionary {
       );
     }
     slab.free(address);
-    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << 1) + 1] = moved;
+    this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << this.slotShift) + 1] = moved;
   }
 
   private newRecord(source: Buffer, start: number, keyLength: number, valueLength: number): Address {
@@ -307,21 +309,19 @@ export class Dictionary {
       const wanted = Math.max(FIRST_ENTRIES, this.firstPageSlots);
       let slots = wanted;
       while (slots <= slot) slots *= 2;
-      const grown = new Int32Array(slots * 2);
+      const grown = new Int32Array(slots << this.slotShift);
       if (this.pages.length > 0) grown.set(this.pages[0]);
       this.pages[0] = grown;
-      this.slab.track((slots - this.firstPageSlots) * 8);
+      this.slab.track((slots - this.firstPageSlots) << (this.slotShift + 2));
       this.firstPageSlots = slots;
-      this.addPage(0, slots);
     }
     while (this.pages.length <= page) {
       if (this.pages.length === 0 || (this.pages.length === 1 && this.firstPageSlots < PAGE_SLOTS)) {
         this.openSlot(PAGE_MASK);
         continue;
       }
-      this.addPage(this.pages.length, PAGE_SLOTS);
-      this.pages.push(new Int32Array(PAGE_SLOTS * 2));
-      this.slab.track(PAGE_SLOTS * 8);
+      this.pages.push(new Int32Array(PAGE_SLOTS << this.slotShift));
+      this.slab.track(PAGE_SLOTS << (this.slotShift + 2));
     }
   }
 
@@ -333,7 +333,7 @@ export class Dictionary {
 
   private place(slot: Slot, hash: number, address: Address): void {
     const page = this.pages[slot >>> PAGE_BITS];
-    const column = (slot & PAGE_MASK) << 1;
+    const column = (slot & PAGE_MASK) << this.slotShift;
     page[column] = hash;
     page[column + 1] = address;
     let segment = this.segmentOf(hash);
@@ -358,7 +358,7 @@ export class Dictionary {
   }
 
   private hashOf(slot: Slot): number {
-    return this.pages[slot >>> PAGE_BITS][(slot & PAGE_MASK) << 1];
+    return this.pages[slot >>> PAGE_BITS][(slot & PAGE_MASK) << this.slotShift];
   }
 
   /** Doubles a small segment, splits a full-sized one on its next hash bit (doubling the directory when it must). */

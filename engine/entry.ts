@@ -46,7 +46,7 @@ export interface WatchedKey {
 }
 
 /** Where a builder gathers; an entry that outgrows it leaves with the buffer that it has grown. */
-const GATHER_BYTES = 64 * 1024;
+const GATHER_BYTES = 512 * 1024;
 
 /**
  * Collects one turn's items, entry after entry. An entry's bytes go to disk and to peers as they are, and wait in the log for long: a

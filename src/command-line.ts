@@ -9,6 +9,7 @@ import {
   environmentName,
   type OptionRow,
   type OptionTable,
+  type RecoverOptions,
   type ServeOptions,
   type StatusOptions,
 } from './options.js';
@@ -17,6 +18,7 @@ import { splitInline } from './resp/inline.js';
 export type CommandLine =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
   | { readonly kind: 'status'; readonly options: StatusOptions }
+  | { readonly kind: 'recover'; readonly options: RecoverOptions }
   | { readonly kind: 'check'; readonly directory: string }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
@@ -75,6 +77,7 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     values[key] = source === undefined ? defaultOf(row) : checked(row, source);
   }
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
+  if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = { ...values, parameters: Object.fromEntries(file.parameters) };
   return { kind: 'serve', options: options as unknown as ServeOptions };
 }
@@ -102,6 +105,11 @@ function given(environment: Environment, key: string): Given | undefined {
 
 // ---- flags ----
 
+interface DeclaredFlag {
+  readonly type: 'string' | 'boolean';
+  readonly shortFlag?: string;
+}
+
 interface Flags {
   /** By key; `help` and `version` among them. */
   readonly flags: ReadonlyMap<string, Given>;
@@ -114,9 +122,12 @@ function readFlags(command: Subcommand, args: readonly string[]): Flags {
   if (strange !== undefined)
     throw new UsageError(`unknown flag ${strange.split('=', 1)[0]}: ${seeHelp(command)}`);
   // Every value is taken as text, so that each mistake is found here and not passed over.
-  const declared: Record<string, { type: 'string'; shortFlag?: string }> = {};
-  for (const [key, { short }] of Object.entries(command.table)) {
-    declared[key] = { type: 'string', ...(short === undefined ? {} : { shortFlag: short }) };
+  const declared: Record<string, DeclaredFlag> = {};
+  for (const [key, { short, argument }] of Object.entries(command.table)) {
+    declared[key] = {
+      type: argument === '' ? 'boolean' : 'string',
+      ...(short === undefined ? {} : { shortFlag: short }),
+    };
   }
   const { unnormalizedFlags, input } = parseWithMeow(args, declared);
   const flags = new Map<string, Given>();
@@ -128,6 +139,8 @@ function readFlags(command: Subcommand, args: readonly string[]): Flags {
     } else if (row === undefined) {
       const isShort = Object.values(command.table).some(({ short }) => short === key);
       if (!isShort && key !== 'h' && key !== 'v') throw new UsageError(unknownFlag(key, value, command));
+    } else if (row.argument === '' && typeof value === 'boolean') {
+      flags.set(key, { text: value ? 'yes' : 'no', place: `--${name}` });
     } else if (typeof value !== 'string') {
       // `--no-port` comes as false.
       throw new UsageError(unknownFlag(key, value, command));
@@ -142,7 +155,7 @@ function readFlags(command: Subcommand, args: readonly string[]): Flags {
 
 function parseWithMeow(
   args: readonly string[],
-  declared: Readonly<Record<string, { type: 'string'; shortFlag?: string }>>,
+  declared: Readonly<Record<string, DeclaredFlag>>,
 ): { unnormalizedFlags: Readonly<Record<string, unknown>>; input: readonly string[] } {
   try {
     return meow('', {

@@ -1,5 +1,13 @@
 /** The texts of --help, from the tables of options. */
-import { checkTable, dashed, environmentName, type OptionTable, serveTable, statusTable } from './options.js';
+import {
+  checkTable,
+  dashed,
+  environmentName,
+  type OptionTable,
+  recoverTable,
+  serveTable,
+  statusTable,
+} from './options.js';
 
 export interface Subcommand {
   /** Empty for the server itself. */
@@ -32,9 +40,17 @@ export const subcommands: readonly Subcommand[] = [
     example: 'redraft check ./data',
   },
   {
+    name: 'recover',
+    usage: '[options]',
+    summary: 'Makes a node its whole cluster, when the majority of the members is lost for good.',
+    table: recoverTable,
+    positionals: [],
+    example: 'redraft recover --dir ./data',
+  },
+  {
     name: 'status',
     usage: '[options]',
-    summary: 'Asks a running node how it is.',
+    summary: 'Asks a running node how it and its cluster are.',
     table: statusTable,
     positionals: [],
     example: 'redraft status --address 127.0.0.1:7481',
@@ -60,7 +76,7 @@ export function helpOf(command: Subcommand): string {
     for (const [key, row] of rows) {
       if (row.group !== group) continue;
       const short = row.short === undefined ? '    ' : `-${row.short}, `;
-      const flag = `  ${short}--${dashed(key)} ${row.argument}`;
+      const flag = `  ${short}--${dashed(key)} ${row.argument}`.trimEnd();
       lines.push(...columns(flag, row.help));
       const shown = `Default: ${row.shownDefault ?? row.default}.`;
       const example = `Example: ${row.example}`;

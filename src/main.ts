@@ -28,12 +28,21 @@ async function run(): Promise<number> {
         const { check } = await import('./check.js');
         return await check(command.directory, (text) => process.stdout.write(text));
       }
+      case 'recover': {
+        const { recover } = await import('./recover.js');
+        return await recover(
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
+      }
       case 'status': {
         const { status } = await import('./status.js');
         return await status(
           command.options,
           (text) => process.stdout.write(text),
           (text) => process.stderr.write(text),
+          process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
         );
       }
       case 'serve':

@@ -26,6 +26,12 @@ export function oneOf<Word extends string>(...words: readonly Word[]): OptionTyp
   };
 }
 
+/** Of a switch: given or not; `yes` and `no` in the environment. */
+export const yesOrNo: OptionType<boolean> = {
+  allowed: 'yes or no',
+  parse: (text) => (text === 'yes' ? true : text === 'no' ? false : undefined),
+};
+
 /** Bytes, with a unit as in Redis: k = 1000, kb = 1024, and so on. */
 export function bytesFrom(minimum: number, atLeast: string): OptionType<number> {
   return {

@@ -13,13 +13,14 @@ import {
   nonEmptyText,
   type OptionType,
   oneOf,
+  yesOrNo,
 } from './option-types.js';
 
 export interface OptionRow<T = unknown> {
   readonly group: string;
   /** One letter, for the short form. */
   readonly short?: string;
-  /** What stands for the value in --help. */
+  /** What stands for the value in --help; empty for a switch, which takes none. */
   readonly argument: string;
   readonly type: OptionType<T>;
   /** Read as if given, unless it is undefined: then the option is, too. */
@@ -234,7 +235,17 @@ export const statusTable = {
     type: hostAndPort,
     default: `127.0.0.1:${DEFAULT_PORT}`,
     example: '--address 10.0.0.1:7481',
-    help: 'The node to ask',
+    help: 'The node to ask: any of the cluster',
+  }),
+  port: option({
+    group: 'Which node',
+    short: 'p',
+    argument: 'PORT',
+    type: integerBetween(1, 65535),
+    default: undefined,
+    shownDefault: 'that of --address',
+    example: '-p 7482',
+    help: 'A node on this machine, in place of --address',
   }),
   requirepass: option({
     group: 'Which node',
@@ -244,6 +255,44 @@ export const statusTable = {
     shownDefault: 'none',
     example: 'REDRAFT_REQUIREPASS=secret redraft status',
     help: 'The password that the node asks of its clients',
+  }),
+  json: option({
+    group: 'How',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--json',
+    help: 'Print a JSON object instead of a table',
+  }),
+  watch: option({
+    group: 'How',
+    short: 'w',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--watch',
+    help: 'Print anew every second, until interrupted',
+  }),
+} satisfies OptionTable;
+
+export const recoverTable = {
+  dir: option({
+    group: 'What',
+    short: 'd',
+    argument: 'DIR',
+    type: nonEmptyText,
+    default: './data',
+    example: '--dir /var/lib/redraft',
+    help: 'The data directory of the node, which must not run',
+  }),
+  yes: option({
+    group: 'What',
+    short: 'y',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--yes',
+    help: 'Do not ask first',
   }),
 } satisfies OptionTable;
 
@@ -255,6 +304,7 @@ export interface ServeOptions extends OptionValues<typeof serveTable> {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+export type RecoverOptions = OptionValues<typeof recoverTable>;
 export type StatusOptions = OptionValues<typeof statusTable>;
 
 /** `maxmemoryPolicy` to `maxmemory-policy`. */

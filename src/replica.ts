@@ -17,6 +17,9 @@ import type { Clock } from '../raft/node/index.js';
 import type { ConsensusNode } from './consensus.js';
 import { replies } from './replies.js';
 
+/** From here on an entry takes no further commands. */
+const FULL_ENTRY_BYTES = 256 * 1024;
+
 /** Who gets the reply to an item: a connection, or the program itself. */
 export interface ReplyTarget {
   /** The item's reply, in the apply that made it; views in it are void afterwards. */
@@ -142,6 +145,8 @@ export class Replica implements ApplyListener {
     start: number,
     end: number,
   ): number {
+    // One entry a turn, unless it is large: what fits a processor's cache is applied faster.
+    if (this.builder.byteLength >= FULL_ENTRY_BYTES) this.flush();
     this.turn.targets.push(target);
     return this.builder.command(session, database, source, start, end);
   }

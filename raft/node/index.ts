@@ -27,6 +27,7 @@ export {
 } from './peer-handshake.js';
 export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer-transport.js';
 export { RaftNode } from './raft-node.js';
+export { planRecovery, type RecoveryPlan } from './recover.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot-store.js';
 export { noTransport, type Transport, type TransportHandler } from './transport.js';
 export type { Durability } from './wal.js';

@@ -14,7 +14,10 @@ import { Wal } from './wal.js';
  * @throws StorageError for what is wrong with the directory
  */
 export async function openStorage(
-  options: RaftNodeOptions,
+  options: Pick<
+    RaftNodeOptions,
+    'identity' | 'directory' | 'clock' | 'durability' | 'segmentBytes' | 'onRecovery' | 'onNotice'
+  >,
   onFailure: (error: Error) => void,
 ): Promise<{ log: NodeLog; snapshots: SnapshotStore }> {
   const { identity, directory, clock, onRecovery, onNotice } = options;

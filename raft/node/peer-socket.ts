@@ -18,6 +18,8 @@ export const frameKind = {
 } as const;
 
 const headBytes = 5;
+/** Frames up to here are copied together: cheaper than a list of pieces for the system. */
+const smallFrameBytes = 16 * 1024;
 const lineBytesMax = 1024;
 /** A body is at most this long: the largest entry and what surrounds it. */
 const bodyBytesMax = 2 ** 30 + 2 ** 20;
@@ -38,6 +40,8 @@ export class PeerSocket {
   private line = '';
   private closeReason: string | undefined;
   private drainWaiters: (() => void)[] = [];
+  /** Frames of this turn. */
+  private gathered: Uint8Array[] = [];
 
   constructor(
     readonly socket: net.Socket,
@@ -85,19 +89,35 @@ export class PeerSocket {
   }
 
   sendLine(line: string): void {
+    if (this.gathered.length > 0) this.flush();
     this.socket.write(`${line}\r\n`, 'latin1');
   }
 
   sendFrame(kind: number, pieces: readonly Uint8Array[]): void {
     let length = 0;
     for (const piece of pieces) length += piece.length;
-    const head = Buffer.allocUnsafe(headBytes);
+    const isSmall = length <= smallFrameBytes;
+    const head = Buffer.allocUnsafe(isSmall ? headBytes + length : headBytes);
     head.writeUInt32LE(length, 0);
     head[4] = kind;
-    this.socket.cork();
-    this.socket.write(head);
-    for (const piece of pieces) this.socket.write(piece);
-    this.socket.uncork();
+    if (this.gathered.length === 0) queueMicrotask(() => this.flush());
+    this.gathered.push(head);
+    let at = headBytes;
+    for (const piece of pieces) {
+      if (isSmall) head.set(piece, at);
+      else this.gathered.push(piece);
+      at += piece.length;
+    }
+  }
+
+  /** Sends what one run of the node has gathered, in one call to the system. */
+  private flush(): void {
+    const { gathered, socket } = this;
+    this.gathered = [];
+    if (!this.isOpen) return;
+    socket.cork();
+    for (const piece of gathered) socket.write(piece);
+    socket.uncork();
   }
 
   /** Resolves when little waits to be sent, or the socket is gone. */

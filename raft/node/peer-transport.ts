@@ -1,5 +1,5 @@
 /**
- * Peers over TCP. To each member one connection is dialed when there is something to say, and dialed again, quietly and ever
+ * Peers over TCP. To each member one connection is dialed, at the latest within a second, and dialed again, quietly and ever
  * more slowly, while it cannot be had. Snapshots and questions get connections of their own, so that heartbeats never queue
  * behind them.
  */
@@ -366,7 +366,11 @@ export class PeerTransport implements Transport {
         if (this.isClosed) return;
         const now = this.clock.monotonicMs();
         for (const link of this.links.values()) {
-          if (link.peer === undefined) continue;
+          if (link.peer === undefined) {
+            // Every member's clock is to be known, and the way to it be open when an election comes.
+            this.dial(link);
+            continue;
+          }
           if (link.pingSentAt === 0) {
             link.pingSentAt = now;
             link.peer.sendFrame(frameKind.ping, []);

@@ -178,20 +178,30 @@ test('missing values, unknown flags, stray arguments', () => {
   refuses(['chekc', 'x'], "unknown command 'chekc': did you mean redraft check?");
   refuses(['check'], 'DIR is missing: see redraft check --help');
   refuses(['check', 'a', 'b'], "unexpected argument 'b': see redraft check --help");
-  refuses(['status', '--port', '1'], 'unknown flag --port: see redraft status --help');
+  refuses(['status', '--dir', 'x'], 'unknown flag --dir: see redraft status --help');
 });
 
 test('subcommands', () => {
   assert.deepEqual(parseCommandLine(['check', './x'], {}), { kind: 'check', directory: './x' });
   assert.deepEqual(parseCommandLine(['status', '-a', 'h:1'], { REDRAFT_REQUIREPASS: 'p' }), {
     kind: 'status',
-    options: { address: { host: 'h', port: 1 }, requirepass: 'p' },
+    options: {
+      address: { host: 'h', port: 1 },
+      port: undefined,
+      requirepass: 'p',
+      json: false,
+      watch: false,
+    },
+  });
+  assert.deepEqual(parseCommandLine(['recover', '-d', 'x', '--yes'], {}), {
+    kind: 'recover',
+    options: { dir: 'x', yes: true },
   });
   for (const flag of ['--version', '-v']) assert.equal(parseCommandLine([flag], {}).kind, 'version');
 });
 
 test('--help names every option with default and example, in 100 columns of ASCII', () => {
-  for (const args of [['--help'], ['-h'], ['check', '--help'], ['status', '-h']]) {
+  for (const args of [['--help'], ['-h'], ['check', '--help'], ['status', '-h'], ['recover', '-h']]) {
     const parsed = parseCommandLine(args, {});
     assert.equal(parsed.kind, 'help');
     const { text } = parsed as CommandLine & { kind: 'help' };

@@ -157,7 +157,8 @@ test('status asks a running node, with its password', async () => {
   const port = await serving(program);
   const good = await run(['status', '--address', `127.0.0.1:${port}`], { REDRAFT_REQUIREPASS: 'secret' });
   assert.equal(good.code, 0, good.stdout);
-  assert.match(good.stdout, /^version +\d/);
+  assert.match(good.stdout, /^version +\d/m);
+  assert.match(good.stdout, /^\d+ +127\.0\.0\.1:\d+ +leader +\d+ +\d+ +0 +ok$/m);
   assert.match(good.stdout, /^raft_role +leader$/m);
   const refused = await run(['status', '--address', `127.0.0.1:${port}`]);
   assert.equal(refused.code, 1);

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { recover } from '../../src/recover.js';
+import { status } from '../../src/status.js';
+import { TestCluster, until } from './nodes.js';
+
+interface Shown {
+  readonly members: readonly {
+    readonly address: string;
+    readonly role: string;
+    readonly lag: number | null;
+    readonly health: string;
+  }[];
+}
+
+async function shown(port: number): Promise<{ code: number; shown: Shown; table: string }> {
+  const options = {
+    address: { host: '127.0.0.1', port },
+    port: undefined,
+    requirepass: undefined,
+    watch: false,
+  };
+  let json = '';
+  let table = '';
+  const code = await status(
+    { ...options, json: true },
+    (text) => {
+      json += text;
+    },
+    assert.fail,
+  );
+  await status(
+    { ...options, json: false },
+    (text) => {
+      table += text;
+    },
+    assert.fail,
+  );
+  return { code, shown: JSON.parse(json) as Shown, table };
+}
+
+test('redraft status: every member with role, term, commit, lag and health, asked of any', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const leader = await cluster.leader();
+  const [dead, follower] = await cluster.followers();
+  await until('all are well', async () => (await shown(follower.port)).code === 0);
+  const well = await shown(follower.port);
+  assert.deepEqual(well.shown.members.map(({ role }) => role).sort(), ['follower', 'follower', 'leader']);
+  for (const { health, lag } of well.shown.members) assert.deepEqual([health, lag], ['ok', 0]);
+  assert.match(well.table, /^node +address +role +term +commit +lag +health\n/);
+  await dead.stop();
+  const ill = await shown(follower.port);
+  assert.equal(ill.code, 1);
+  assert.match(ill.table, new RegExp(`${dead.address} +unknown +- +- +- +unreachable\n`));
+  await leader.stop();
+  await until('nobody leads', () => !follower.redraft.server.consensus.hasLeader);
+  const alone = (await shown(follower.port)).shown.members;
+  assert.equal(alone.find(({ address }) => address === follower.address)?.health, 'no leader');
+});
+
+test('redraft recover: a cluster whose majority is lost for good comes back from one directory', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const leader = await cluster.leader();
+  const [survivor, lost] = await cluster.followers();
+  await leader.ask('SET', 'a', '1');
+  await until('it is everywhere', () => survivor.redraft.node.applied === leader.redraft.node.applied);
+  const dir = survivor.options.dir!;
+  // Not while it runs.
+  let complaint = '';
+  assert.equal(
+    await recover(
+      { dir, yes: true },
+      () => {},
+      (text) => {
+        complaint += text;
+      },
+    ),
+    1,
+  );
+  assert.match(complaint, /is in use by process/);
+  for (const node of cluster.nodes) await node.stop();
+  // It asks, and does nothing on any other answer.
+  const main = join(import.meta.dirname, '../../src/main.js');
+  const asked = spawnSync(process.execPath, [main, 'recover', '--dir', dir], {
+    input: 'no\n',
+    encoding: 'utf8',
+  });
+  assert.equal(asked.status, 1, asked.stderr);
+  assert.match(asked.stdout, /Type yes: [\s\S]*nothing was changed/);
+  assert.ok(asked.stdout.includes(leader.address));
+  let text = '';
+  assert.equal(
+    await recover(
+      { dir, yes: true },
+      (line) => {
+        text += line;
+      },
+      assert.fail,
+    ),
+    0,
+  );
+  assert.match(text, /Recovered/);
+  await survivor.start();
+  assert.equal(await survivor.ask('GET', 'a'), '1');
+  assert.equal(await survivor.ask('SET', 'a', '2'), 'OK');
+  assert.deepEqual(await survivor.ask('RAFTPEERS'), [survivor.address]);
+  // The others cannot come back and disagree; new nodes can.
+  await assert.rejects(lost.start({ join: survivor.address }), /was removed from this cluster/);
+  const fresh = await cluster.add({ join: survivor.address });
+  assert.equal(((await fresh.ask('RAFTPEERS')) as string[]).length, 2);
+  assert.equal(
+    await recover(
+      { dir: join(dir, 'nowhere'), yes: true },
+      () => {},
+      () => {},
+    ),
+    1,
+  );
+});
+
+test('a rolling restart of all three under load loses nothing', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const counts = { acknowledged: 0, unknown: 0 };
+  let isDone = false;
+  const load = (async () => {
+    while (!isDone) {
+      const leader = cluster.running.find((node) => node.isLeader);
+      const reply = await leader?.ask('INCR', 'n').catch(() => 'lost');
+      if (typeof reply === 'number') counts.acknowledged++;
+      else if (reply === 'lost' || String(reply).startsWith('-UNKNOWN')) counts.unknown++;
+      else await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  for (const node of cluster.nodes) {
+    const before = counts.acknowledged;
+    await until('writes go through', () => counts.acknowledged > before + 20);
+    if (node === (await cluster.leader())) assert.equal(await node.ask('RAFTTRANSFER'), 'OK');
+    await node.stop();
+    await node.start();
+    const leader = await cluster.leader();
+    await until(
+      'it has caught up',
+      () => node.redraft.node.applied >= leader.redraft.node.status().commit - 100,
+    );
+  }
+  isDone = true;
+  await load;
+  const count = Number(await (await cluster.leader()).ask('GET', 'n'));
+  assert.ok(
+    count >= counts.acknowledged && count <= counts.acknowledged + counts.unknown,
+    `${count}, ${JSON.stringify(counts)}`,
+  );
+  await cluster.assertEqual();
+});
