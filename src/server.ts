@@ -395,8 +395,12 @@ export class Server {
   /** Opens a way to the leader for one client. */
   dialLeader(owner: UpstreamOwner): Upstream {
     const { leaderId, leaderAddress = '' } = this.consensus;
-    return new Upstream(leaderId, leaderAddress, owner, () =>
-      this.cluster.transport.dialClient(leaderId, leaderAddress),
+    return new Upstream(
+      leaderId,
+      leaderAddress,
+      owner,
+      () => this.cluster.transport.dialClient(leaderId, leaderAddress),
+      this.options.clock,
     );
   }
 

@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
+import type { Clock, Timer } from '../../raft/node/index.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
@@ -54,7 +55,7 @@ export class Upstream {
   private protocol: 2 | 3 = 2;
   private consistency = '';
   private mustUnwatch = false;
-  private patience: NodeJS.Timeout | undefined;
+  private patience: Timer | undefined;
   isClosed = false;
 
   constructor(
@@ -62,6 +63,7 @@ export class Upstream {
     readonly address: string,
     private readonly owner: UpstreamOwner,
     dial: () => Promise<Socket>,
+    private readonly clock: Clock,
   ) {
     dial().then(
       (socket) => this.opened(socket),
@@ -135,7 +137,7 @@ export class Upstream {
 
   /** Another node leads now: what was sent here is answered soon, or never. */
   replaced(): void {
-    this.patience ??= setTimeout(() => this.close(), REPLACED_PATIENCE_MS);
+    this.patience ??= this.clock.setTimer(REPLACED_PATIENCE_MS, () => this.close());
   }
 
   pause(): void {
@@ -207,7 +209,7 @@ export class Upstream {
   private ended(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    clearTimeout(this.patience);
+    this.patience?.cancel();
     if (this.relayedSome) {
       this.owner.brokenOff();
       return;

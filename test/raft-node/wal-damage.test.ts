@@ -123,6 +123,26 @@ test('a hole of zeros below the durable position is damage, not the end', async 
   await assert.rejects(openWal(disk), new RegExp(`offset ${ends[1]}`));
 });
 
+test('a whole record in the place of another one is damage: a write that went astray', async () => {
+  const { disk, ends } = await makeLog();
+  const whole = disk.contents(path);
+  assert.equal(ends[2]! - ends[1]!, ends[3]! - ends[2]!);
+  for (const [from, to] of [
+    [1, 2],
+    [2, 1],
+    [3, 1],
+  ] as const) {
+    const bytes = Buffer.from(whole);
+    whole.copy(bytes, ends[to], ends[from], ends[from + 1]);
+    disk.put(path, bytes);
+    await assert.rejects(
+      openWal(disk),
+      new RegExp(`offset ${ends[to]}`),
+      `record ${from} in the place of ${to}`,
+    );
+  }
+});
+
 test('a value that holds the image of a log record proves nothing', async () => {
   const { disk, ends } = await makeLog();
   const image = disk.contents(path).subarray(ends[3], ends[5]);

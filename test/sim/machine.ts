@@ -19,13 +19,14 @@ import {
   type Transport,
   type TransportHandler,
 } from '../../raft/node/index.js';
+import type { Cluster } from '../../src/cluster/cluster.js';
 import { Configuration } from '../../src/configuration.js';
 import { createLog } from '../../src/log.js';
 import type { Server } from '../../src/server.js';
 import { startServing } from '../../src/serving.js';
 import { EngineStateMachine } from '../../src/state-machine.js';
 import { type DiskOperation, SimulatedDisk } from './disk.js';
-import { type ClientLink, copyMessage } from './network.js';
+import { ClientLink, copyMessage, DialledSocket } from './network.js';
 import { MachineClock, Process } from './process.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
@@ -57,6 +58,10 @@ interface Running {
   server: Server | undefined;
   handler: TransportHandler | undefined;
   readonly links: Set<ClientLink>;
+  /** Connections that it opened itself, to pass on what its clients want. */
+  readonly dialled: Set<ClientLink>;
+  /** Snapshots that it is sending. */
+  readonly channels: Set<Channel>;
 }
 
 export class Machine {
@@ -145,6 +150,8 @@ export class Machine {
       server: undefined,
       handler: undefined,
       links: new Set(),
+      dialled: new Set(),
+      channels: new Set(),
     };
     this.running = running;
     this.log(`starts as node ${this.nodeId}`);
@@ -208,7 +215,8 @@ export class Machine {
         port: 7481,
         configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
         consistency: 'high',
-        follower: 'try',
+        follower: this.world.plan.follower,
+        cluster: this.dialler(running) as unknown as Cluster,
         log: createLog('quiet', () => {}),
         clock: process,
         randomSeed: () => this.random.bits(),
@@ -220,6 +228,50 @@ export class Machine {
     );
     running.node = node;
     running.server = server;
+  }
+
+  /** As much of a cluster's transport as a server uses: the way to the leader for a client whose commands are passed on. */
+  private dialler(running: Running): unknown {
+    const dialClient = (to: NodeId): Promise<Socket> => {
+      const target = this.world.machineOf(to);
+      const there = target?.running;
+      if (target === undefined || there === undefined || target.state !== 'up') {
+        return Promise.reject(new Error('nobody is there'));
+      }
+      const socket = new DialledSocket(
+        (bytes) => link.send(bytes),
+        () => {
+          running.dialled.delete(link);
+          there.links.delete(link);
+          link.abandon();
+        },
+      );
+      const link: ClientLink = new ClientLink(
+        this.world.loop,
+        this.world.network,
+        this.name,
+        target.name,
+        there.process,
+        this.random,
+        {
+          received: (bytes) => running.process.run(() => socket.emit('data', bytes)),
+          closed: () => {
+            running.dialled.delete(link);
+            there.links.delete(link);
+            running.process.run(() => socket.closed());
+          },
+        },
+        this.nextPort(),
+        (accepted) => {
+          if (there.server === undefined) accepted.destroy();
+          else there.server.servePassedOn(accepted, this.nodeId);
+        },
+      );
+      running.dialled.add(link);
+      there.links.add(link);
+      return Promise.resolve(socket as unknown as Socket);
+    };
+    return { transport: { dialClient } };
   }
 
   private softState(state: SoftState): void {
@@ -272,6 +324,9 @@ export class Machine {
     this.state = 'off';
     if (running.node !== undefined) (running.node as unknown as { isStopped: boolean }).isStopped = true;
     for (const link of running.links) link.reset();
+    for (const link of running.dialled) link.abandon();
+    for (const channel of running.channels)
+      this.world.loop.after(1, () => channel.fail(new Error('the sender died')));
   }
 
   /** Stops as on SIGTERM: answers what is in flight, syncs, closes. */
@@ -463,6 +518,7 @@ class SimulatedTransport implements Transport {
     const target = world.machineOf(message.to);
     const receiver = target?.running;
     const channel = new Channel();
+    this.running.channels.add(channel);
     const copy = copyMessage(message) as SnapshotMessage;
     let taken: boolean | undefined;
     let bytes = 0;
@@ -492,6 +548,9 @@ class SimulatedTransport implements Transport {
       await Promise.race([channel.whenDone, new Promise<void>((resolve) => world.loop.after(2000, resolve))]);
       return taken === true && (await this.pass(target!.name, this.machine));
     } finally {
+      this.running.channels.delete(channel);
+      // Whoever still reads sees the connection end.
+      channel.fail(new Error('the connection broke'));
       await reader.close();
     }
   }
@@ -531,16 +590,16 @@ class Channel implements AsyncIterable<Uint8Array> {
   }
 
   fail(error: Error): void {
-    this.error = error;
+    this.error ??= error;
     this.wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
-      if (this.error !== undefined) throw this.error;
       const chunk = this.chunks.shift();
       if (chunk !== undefined) yield chunk;
       else if (this.isEnded) return;
+      else if (this.error !== undefined) throw this.error;
       else
         await new Promise<void>((resolve) => {
           this.wake = resolve;

@@ -133,6 +133,44 @@ export class ServerSocket extends EventEmitter {
   resume(): void {}
 }
 
+/** What a process sees of a connection that it opened. */
+export class DialledSocket extends EventEmitter {
+  destroyed = false;
+  writableLength = 0;
+
+  constructor(
+    private readonly send: (bytes: Buffer) => void,
+    private readonly abandon: () => void,
+  ) {
+    super();
+  }
+
+  write(bytes: Buffer): boolean {
+    if (!this.destroyed) this.send(bytes);
+    return true;
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.abandon();
+    queueMicrotask(() => this.emit('close'));
+  }
+
+  /** The other end is gone. */
+  closed(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.emit('close');
+  }
+
+  setNoDelay(): void {}
+  cork(): void {}
+  uncork(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
 export interface LinkListener {
   received(bytes: Buffer): void;
   /** Refused, ended by the server, or its process died. */

@@ -68,6 +68,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   readonly operations: readonly ClientOperation[];
   readonly clients: number;
+  /** What followers do with what only the leader can do. */
+  readonly follower: 'try' | 'forward';
   /** Whether, and how, all nodes are started once more at the end. */
   readonly lastRestart: 'none' | 'stop' | 'kill' | 'power cut';
 }
@@ -131,6 +133,7 @@ export function drawPlan(seed: number): Plan {
     faults,
     operations: drawOperations(random.fork('operations'), clients, stormMs),
     clients,
+    follower: random.fork('follower').pick(['try', 'forward']),
     lastRestart: random.pick(['none', 'stop', 'kill', 'power cut']),
   };
 }
