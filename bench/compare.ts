@@ -1,6 +1,6 @@
 /** The two servers side by side: the same load on each in turn, A B A B, so that whatever else the machine does meets both. */
 import { drive, type Round } from './drive.js';
-import { type Mode, type RunningServer, startServer } from './servers.js';
+import { type Mode, processorUs, type RunningServer, startServer } from './servers.js';
 import { median, short } from './statistics.js';
 import type { Workload } from './workloads.js';
 
@@ -10,25 +10,31 @@ export interface Cell {
   readonly pipeline: number;
 }
 
+/** A round, and what the server's process spent on each request: less at the mercy of what else the machine does. */
+interface ServerRound extends Round {
+  readonly processorUs: number;
+}
+
 export interface Comparison {
   readonly mode: Mode;
   readonly workload: string;
   readonly clients: number;
   readonly pipeline: number;
-  readonly redraft: Round;
-  readonly redis: Round;
+  readonly redraft: ServerRound;
+  readonly redis: ServerRound;
   /** Median of the rounds' ratios of throughput, Redraft to Redis. */
   readonly ratio: number;
   /** Of the medians: above 1, Redraft's tail is the longer. */
   readonly p99Ratio: number;
-  readonly rounds: readonly { readonly redraft: Round; readonly redis: Round }[];
+  readonly rounds: readonly { readonly redraft: ServerRound; readonly redis: ServerRound }[];
 }
 
-function medianRound(rounds: readonly Round[]): Round {
+function medianRound(rounds: readonly ServerRound[]): ServerRound {
   return {
     requestsPerSecond: median(rounds.map((round) => round.requestsPerSecond)),
     p50Ms: median(rounds.map((round) => round.p50Ms)),
     p99Ms: median(rounds.map((round) => round.p99Ms)),
+    processorUs: median(rounds.map((round) => round.processorUs)),
   };
 }
 
@@ -82,10 +88,14 @@ async function compareCell(
     const wanted = Math.round(requestsPerSecond * seconds);
     requests.set(server, Math.max(clients * pipeline * 4, Math.min(workload.requestsMax ?? wanted, wanted)));
   }
-  const rounds: { redraft: Round; redis: Round }[] = [];
+  const rounds: { redraft: ServerRound; redis: ServerRound }[] = [];
   for (let round = 0; round < count; round++) {
-    const run = (server: RunningServer): Promise<Round> =>
-      drive(server.port, workload, clients, pipeline, requests.get(server)!);
+    const run = async (server: RunningServer): Promise<ServerRound> => {
+      const wanted = requests.get(server)!;
+      const before = processorUs(server.pid);
+      const result = await drive(server.port, workload, clients, pipeline, wanted);
+      return { ...result, processorUs: (processorUs(server.pid) - before) / wanted };
+    };
     rounds.push({ redraft: await run(redraft), redis: await run(redis) });
   }
   const ours = medianRound(rounds.map((round) => round.redraft));
@@ -115,6 +125,8 @@ export const comparisonHead = [
   'p99 ms',
   'Redis p99',
   'p99 ratio',
+  'CPU us',
+  'Redis CPU us',
 ];
 
 export function comparisonRow(result: Comparison): string[] {
@@ -132,5 +144,7 @@ export function comparisonRow(result: Comparison): string[] {
     ms(redraft.p99Ms),
     ms(redis.p99Ms),
     result.p99Ratio.toFixed(2),
+    ms(redraft.processorUs),
+    ms(redis.processorUs),
   ];
 }

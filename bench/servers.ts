@@ -115,3 +115,11 @@ export function residentBytes(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(line?.[1] ?? 0) * 1024;
 }
+
+/** Processor time that a process has used so far, in microseconds; the kernel counts it in ticks of 10 ms. */
+export function processorUs(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The second field is the name, in parentheses; user and system time are the 14th and 15th.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
