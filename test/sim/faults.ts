@@ -40,6 +40,14 @@ export function applyFault(world: World, fault: Fault): void {
       if (machine.running !== undefined) restartAfter(machine, 'power cut', fault.forMs);
     return;
   }
+  if (fault.kind === 'stale leader') {
+    const target = world.leader?.number;
+    if (target === undefined) return;
+    const { atMs, forMs, rate } = fault;
+    applyFault(world, { atMs, kind: 'isolate', target, forMs });
+    applyFault(world, { atMs, kind: 'clock drift', target, forMs, rate });
+    return;
+  }
   const machine = fault.target === 0 ? world.leader : machines[fault.target - 1];
   if (machine === undefined) return;
   const { name } = machine;

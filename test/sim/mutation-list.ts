@@ -210,24 +210,10 @@ export const mutations: readonly Mutation[] = [
     tests: program,
   },
   {
-    name: 'serve a read before its index is applied',
-    file: 'src/reads.ts',
-    from: 'while (this.answered.length > 0 && this.answered[0].index <= this.appliedIndex()) {',
-    to: 'while (this.answered.length > 0 && this.answered[0].index <= this.appliedIndex() + 1) {',
-    tests: program,
-  },
-  {
     name: 'say "refused" where nobody knows',
     file: 'src/replica.ts',
     from: 'entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);',
     to: 'entry.targets[ordinal]?.fateUnknown(replies.notLeader());',
-    tests: program,
-  },
-  {
-    name: "give another leader's entry's replies to whoever waits at its index",
-    file: 'src/replica.ts',
-    from: 'if (pending.term === entry.term) {',
-    to: 'if (pending.term <= entry.term) {',
     tests: program,
   },
   {

@@ -41,6 +41,8 @@ export type Fault = { readonly atMs: number } & (
       readonly target: Target;
     }
   | { readonly kind: 'snapshot'; readonly target: Target }
+  /** The leader is cut off from its peers, not from its clients, and its clock is so slow that it notices late. */
+  | { readonly kind: 'stale leader'; readonly rate: number; readonly forMs: number }
   /** From now on, each time that something happens on a node, something befalls it or another one right afterwards. */
   | ({ readonly kind: 'reflex' } & Reflex)
 );
@@ -99,6 +101,7 @@ const weights: Record<FaultKind, number> = {
   campaign: 1,
   snapshot: 2,
   reflex: 6,
+  'stale leader': 3,
 };
 
 export function drawPlan(seed: number): Plan {
@@ -203,6 +206,8 @@ function drawFault(kind: FaultKind, atMs: number, machines: number, clients: num
       return { atMs, kind, forMs, target };
     case 'snapshot':
       return { atMs, kind, target };
+    case 'stale leader':
+      return { atMs, kind, rate: random.pick([0.2, 0.5]), forMs: random.between(1200, 3000) };
     case 'reflex':
       return {
         atMs,
