@@ -42,6 +42,9 @@ export class PendingEntry {
   /** Of its payload. */
   byteLength = 0;
 
+  /** Later turns that were refused while this one was in flight: their refusals stand behind its replies. */
+  readonly refusedBehind: PendingEntry[] = [];
+
   /** Runs `step` when the item's reply has been given, before the next item is applied. */
   after(ordinal: number, step: () => void): void {
     this.steps[ordinal] ??= [];
@@ -80,6 +83,8 @@ export class Replica implements ApplyListener {
   /** By index. Bounded by what connections have in flight. */
   private readonly pending = new Map<number, PendingEntry>();
   private applying: PendingEntry | undefined;
+  /** The last entry that was proposed. */
+  private newest: PendingEntry | undefined;
   private lastStampMs = 0;
   /** Monotonic time at which {@link lastStampMs} was set. */
   private stampedAtMs = 0;
@@ -206,6 +211,7 @@ export class Replica implements ApplyListener {
     entry.byteLength = payload.length;
     this.pendingBytes += payload.length;
     this.pending.set(proposed.index, entry);
+    this.newest = entry;
     this.consensus.flush();
   }
 
@@ -231,6 +237,12 @@ export class Replica implements ApplyListener {
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
   private refuse(entry: PendingEntry): void {
+    const { newest } = this;
+    if (newest !== undefined && this.pending.get(newest.index) === newest) newest.refusedBehind.push(entry);
+    else this.giveRefusal(entry);
+  }
+
+  private giveRefusal(entry: PendingEntry): void {
     const refusal = this.events.refusal();
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
       entry.targets[ordinal]?.complete(refusal);
@@ -252,6 +264,7 @@ export class Replica implements ApplyListener {
       entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
       entry.runSteps(ordinal);
     }
+    for (const refused of entry.refusedBehind) this.giveRefusal(refused);
   }
 
   get pendingEntries(): number {
@@ -271,6 +284,7 @@ export class Replica implements ApplyListener {
             ? payload
             : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
           this.engine.apply(entry.index, buffer, this);
+          for (const refused of this.applying?.refusedBehind ?? []) this.giveRefusal(refused);
         } else {
           // A term begins: whoever waited was waiting under the old leader.
           if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);
