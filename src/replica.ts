@@ -237,7 +237,7 @@ export class Replica implements ApplyListener {
 
   /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
   private refuse(entry: PendingEntry): void {
-    const { newest } = this;
+    const newest = this.newest;
     if (newest !== undefined && this.pending.get(newest.index) === newest) newest.refusedBehind.push(entry);
     else this.giveRefusal(entry);
   }

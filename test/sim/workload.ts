@@ -31,11 +31,14 @@ export function drawOperations(random: Random, clients: number, stormMs: number)
   let value = 0;
   let expiring = 0;
   for (let client = 0; client < clients; client++) {
+    // Who only reads stays with a leader that others have left long ago.
+    const isReader = client > 0 && random.chance(0.3);
     for (let i = 0; i < perClient; i++) {
-      const kind = random.weighted(kinds);
+      const kind = isReader ? 'command' : random.weighted(kinds);
       const next = (): string => `v${++value}`;
       const commands: string[][] = [];
-      if (kind === 'command') commands.push(drawCommand(random, keys, next, true));
+      if (isReader) commands.push(drawRead(random, keys));
+      else if (kind === 'command') commands.push(drawCommand(random, keys, next, true));
       else if (kind === 'pipeline') {
         const count = 2 + random.below(4);
         for (let j = 0; j < count; j++) commands.push(drawCommand(random, keys, next, random.chance(0.1)));
@@ -69,6 +72,17 @@ export function drawOperations(random: Random, clients: number, stormMs: number)
     }
   }
   return operations;
+}
+
+function drawRead(random: Random, keys: number): string[] {
+  const key = random.below(keys);
+  return random.pick([
+    ['GET', `r${key}`],
+    ['GET', `c${key}`],
+    ['LRANGE', `l${key}`, '0', '-1'],
+    ['SMEMBERS', `s${key}`],
+    ['LLEN', `q${key}`],
+  ]);
 }
 
 function drawCommand(random: Random, keys: number, next: () => string, mayBlock: boolean): string[] {
