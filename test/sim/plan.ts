@@ -120,6 +120,11 @@ export function drawPlan(seed: number): Plan {
   for (let i = 0; i < count; i++) {
     faults.push(drawFault(random.weighted(chosen), random.between(100, stormMs), machines, clients, random));
   }
+  const own = random.fork('stale leader');
+  if (founders >= 3 && own.chance(0.3)) {
+    const atMs = own.between(900, stormMs - 1500);
+    faults.push({ atMs, kind: 'stale leader', rate: 0.2, forMs: own.between(2000, 3500) });
+  }
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
