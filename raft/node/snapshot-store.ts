@@ -86,6 +86,8 @@ export class FileSnapshotStore implements SnapshotStore {
     try {
       names = await disk.list(directory);
       for (const name of names) if (name.endsWith('.tmp')) await disk.unlink(join(directory, name));
+      // A snapshot that can be seen may not have its name on the disk yet; the log behind it will be dropped.
+      await disk.syncDirectory(directory);
     } catch (error) {
       throw ioError('cleaning', directory, error);
     }

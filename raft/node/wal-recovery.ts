@@ -108,6 +108,8 @@ async function removeLeftovers({ disk, directory }: WalOptions, { unborn, strays
       await disk.syncDirectory(directory);
     }
     for (const name of strays) await disk.unlink(join(directory, name));
+    // The process may have died, or the disk failed, between a segment's creation and the sync of its name.
+    await disk.syncDirectory(directory);
   } catch (error) {
     throw ioError('write', directory, error);
   }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Durability, Wal } from '../../raft/node/wal.js';
 import type { Entry, HardState, SnapshotMetadata } from '../../raft/types.js';
 import { SimulatedDisk } from '../sim/disk.js';
-import { emptySnapshot, entry, listing, openWal, seeded } from './wal-harness.js';
+import { append, emptySnapshot, entry, listing, openWal, run, seeded } from './wal-harness.js';
 
 const step = fc.oneof(
   {
@@ -224,4 +224,25 @@ test('at a lower durability a kill of the process loses nothing that was acknowl
     ),
     { numRuns: 100 },
   );
+});
+
+test('the name of a segment is durable before the log goes on in it, whoever created it', async () => {
+  const disk = new SimulatedDisk();
+  const options = { segmentBytes: 400 };
+  const wal = await openWal(disk, options);
+  const faults = disk.options as { fault?: unknown };
+  faults.fault = (operation: string) =>
+    operation === 'syncDirectory' ? Object.assign(new Error('EIO'), { code: 'EIO' }) : undefined;
+  let last = 0;
+  await assert.rejects(async () => {
+    for (;;) await append(wal, run(last + 1, ++last));
+  });
+  disk.kill();
+  faults.fault = undefined;
+  const again = await openWal(disk, options);
+  last = again.lastIndex();
+  await append(again, run(last + 1, last + 1));
+  disk.crash(() => 0, 0);
+  const third = await openWal(disk, options);
+  assert.equal(third.lastIndex(), last + 1);
 });
