@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Cell, type Comparison, compare, comparisonHead, comparisonRow } from './compare.js';
+import { machine, putIntoPage } from './documents.js';
 import { embeddedTable, runEmbedded } from './embedded.js';
 import { growthTable, measureGrowth } from './growth.js';
 import {
@@ -48,6 +49,8 @@ const { values: flags } = parseArgs({
     full: { type: 'boolean', default: false },
     json: { type: 'string' },
     svg: { type: 'boolean', default: false },
+    /** Tables into docs/PERFORMANCE.md. */
+    docs: { type: 'boolean', default: false },
     /** Where ioredis-mock was installed. */
     'ioredis-mock': { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -64,6 +67,7 @@ if (flags.help) {
   --full               all workloads with all of these, and 10M keys
   --json FILE          everything measured
   --svg                plots into docs/
+  --docs               the tables into docs/PERFORMANCE.md
   --ioredis-mock DIR   a folder in which "npm install ioredis-mock ioredis@5" was run`);
   process.exit(0);
 }
@@ -109,14 +113,22 @@ function heading(text: string): void {
   console.log(`\n## ${text}\n`);
 }
 
+/** Prints a section's table, and puts it into the page where it belongs. */
+function show(name: string, text: string): void {
+  console.log(text);
+  if (flags.docs) putIntoPage('PERFORMANCE.md', name, text);
+}
+
 async function compareServers(mode: Mode): Promise<void> {
+  const loadedMachine = machine();
   heading(
     mode === 'memory' ? 'Memory: no log against no persistence' : 'Durable: fsync before each reply, both',
   );
   const results = await compare(mode, cellsFor(mode), rounds, Number(flags.seconds), (result) =>
     process.stderr.write(`${comparisonRow(result).join('  ')}\n`),
   );
-  console.log(table([comparisonHead, ...results.map(comparisonRow)]));
+  show(mode, table([comparisonHead, ...results.map(comparisonRow)]));
+  if (flags.docs) putIntoPage('PERFORMANCE.md', `${mode}-machine`, loadedMachine);
   measured[mode] = results;
   if (flags.svg) await plot(mode, results);
 }
@@ -152,13 +164,13 @@ for (const mode of ['memory', 'durable'] as const) {
 if (sections.has('embedded')) {
   heading('The engine in process');
   const results = await runEmbedded(flags['ioredis-mock'], rounds);
-  console.log(embeddedTable(results));
+  show('embedded', embeddedTable(results));
   measured.embedded = results;
 }
 if (sections.has('start')) {
   heading('Start');
   const times = await measureStart(Math.max(rounds, 5));
-  console.log(startTable(times));
+  show('start', startTable(times));
   measured.start = times;
 }
 if (sections.has('recovery')) {
@@ -166,19 +178,19 @@ if (sections.has('recovery')) {
   const results = [];
   for (const keys of flags.full ? [100_000, 1_000_000, 4_000_000] : [100_000, 1_000_000])
     results.push(await measureRecovery(keys));
-  console.log(recoveryTable(results));
+  show('recovery', recoveryTable(results));
   measured.recovery = results;
 }
 if (sections.has('snapshot') && hasRedis()) {
   heading('Snapshot under load');
   const result = await measureSnapshotPause(1_000_000);
-  console.log(snapshotPauseTable(result));
+  show('snapshot', snapshotPauseTable(result));
   measured.snapshot = result;
 }
 if (sections.has('bytes')) {
   heading('Memory: 1M keys of 16 bytes with values of 16 bytes');
   const results = await measureMemory(1_000_000);
-  console.log(memoryTable(results));
+  show('bytes', memoryTable(results));
   measured.bytes = results;
 }
 if (sections.has('growth')) {
@@ -186,7 +198,7 @@ if (sections.has('growth')) {
   const results = (flags.full ? [1e4, 1e5, 1e6, 1e7] : [1e4, 1e5, 1e6]).map((size) =>
     measureGrowth(size, 1e6),
   );
-  console.log(growthTable(results));
+  show('growth', growthTable(results));
   measured.growth = results;
 }
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(measured, undefined, 2)}\n`);

@@ -1,10 +1,11 @@
 /**
- * The storage spike: three layouts side by side, and redis-server. `npm run bench:storage -- [--keys 1000000] [--rounds 5]`.
+ * The storage spike: three layouts side by side, and redis-server. `npm run bench:storage -- [--keys 1000000] [--rounds 5] [--docs]`.
  * docs/STORAGE.md has what came of it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { machine, putIntoPage } from './documents.js';
 import { drive } from './drive.js';
 import type { LayoutFigures } from './layouts/measure.js';
 import { load, PipelinedClient, padded } from './pipelined-client.js';
@@ -16,6 +17,8 @@ const { values: flags } = parseArgs({
   options: {
     keys: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '5' },
+    /** The table into docs/STORAGE.md. */
+    docs: { type: 'boolean', default: false },
   },
 });
 const keys = Number(flags.keys);
@@ -64,6 +67,7 @@ const commands: readonly Workload[] = ['set', 'get'].map((test) => ({
   valueBytes: 16,
 }));
 const rows: string[][] = [];
+const measuredOn = machine();
 const compared = hasRedis() ? await startRedis() : undefined;
 for (const which of ['a', 'b', 'c']) {
   const { figures, port, child } = await measureLayout(which);
@@ -97,21 +101,20 @@ if (compared !== undefined) {
   rows.push(['redis-server', compared.bytesPerKey.toFixed(1), '-', '-', '-', '1', '1', '-', '-', '-']);
   await compared.redis.stop();
 }
-console.log(`${short(keys)} keys of 16 bytes with values of 16 bytes\n`);
-console.log(
-  table([
-    [
-      'layout',
-      'bytes a key',
-      'SET new ns',
-      'SET ns',
-      'GET ns',
-      'SET -P 16 / Redis',
-      'GET -P 16 / Redis',
-      'longest call ms',
-      'longest GC ms',
-      'GC ms in all',
-    ],
-    ...rows,
-  ]),
-);
+const text = `${short(keys)} keys of 16 bytes with values of 16 bytes. ${measuredOn}\n\n${table([
+  [
+    'layout',
+    'bytes a key',
+    'SET new ns',
+    'SET ns',
+    'GET ns',
+    'SET -P 16 / Redis',
+    'GET -P 16 / Redis',
+    'longest call ms',
+    'longest GC ms',
+    'GC ms in all',
+  ],
+  ...rows,
+])}`;
+console.log(text);
+if (flags.docs) putIntoPage('STORAGE.md', `${keys}`, text);
