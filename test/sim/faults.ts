@@ -183,6 +183,8 @@ function add(world: World, machine: Machine): void {
   const { members, removed } = world.membership;
   if (members.some((member) => member.id === machine.nodeId)) return;
   if (removed.includes(machine.nodeId)) {
+    // A removal that is only proposed may be undone: its node is still a voter, whose disk the cluster may need.
+    if (!world.invariants.membership?.removed.includes(machine.nodeId)) return;
     // Somebody tries what must not work: the removed id comes back.
     world.administer({ kind: 'add-learner', id: machine.nodeId, address: machine.address }, undefined, 5);
     machine.wipe();
