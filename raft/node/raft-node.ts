@@ -20,6 +20,7 @@ import {
   type Status,
 } from '../index.js';
 import type { Timer } from './clock.js';
+import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
 import type { NodeLog } from './node-log.js';
 import type { RaftNodeOptions, Recovered } from './node-options.js';
@@ -44,6 +45,7 @@ export class RaftNode {
   private readonly tickMs: number;
   private readonly snapshotter: Snapshotter;
   private readonly transfers: SnapshotTransfers;
+  private readonly notices: CommitNotices;
   private outstanding: Outstanding[] = [];
   private isScheduled = false;
   private isWorking = false;
@@ -116,6 +118,7 @@ export class RaftNode {
       isVolatile: options.directory === undefined,
       onNotice: (text) => options.onNotice?.(text),
     });
+    this.notices = new CommitNotices(clock, (to, messages) => options.transport.send(to, messages));
     this.transfers = new SnapshotTransfers({
       transport: options.transport,
       snapshots,
@@ -306,6 +309,7 @@ export class RaftNode {
     if (this.isStopped) return;
     this.isStopped = true;
     this.tickTimer?.cancel();
+    this.notices.close();
     await this.snapshotter.stop();
     await this.options.transport.close();
     await this.log.close();
@@ -493,7 +497,6 @@ export class RaftNode {
   }
 
   private send(messages: readonly Message[]): void {
-    const { transport } = this.options;
     let from = 0;
     for (let i = 1; i <= messages.length; i++) {
       const { to, type } = messages[from]!;
@@ -501,7 +504,8 @@ export class RaftNode {
         void this.transfers.send(messages[from] as SnapshotMessage);
         from = i;
       } else if (i === messages.length || messages[i]!.to !== to || messages[i]!.type === 'snapshot') {
-        transport.send(to, from === 0 && i === messages.length ? messages : messages.slice(from, i));
+        const group = from === 0 && i === messages.length ? messages : messages.slice(from, i);
+        if (!this.notices.holds(to, group)) this.options.transport.send(to, group);
         from = i;
       }
     }
@@ -570,6 +574,7 @@ export class RaftNode {
     if (this.failed !== undefined) return;
     this.failed = error;
     this.tickTimer?.cancel();
+    this.notices.drop();
     this.wakeDrain();
     this.wakeFailed();
     this.options.onFailure(error);
