@@ -140,7 +140,9 @@ export class Connection implements ReplyTarget, UpstreamOwner {
       server.closeClient(this, `${this.queryBufferBytes} bytes of requests wait (client-query-buffer-limit)`);
       return;
     }
-    this.flush();
+    // The replies of what is in flight mostly follow within this turn: they leave with these.
+    if (this.inFlight > 0 && this.writer.length > 0) this.flushSoon();
+    else this.flush();
   }
 
   private consume(): void {
@@ -321,10 +323,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     if (reply instanceof ErrorReply) this.server.countErrorReply(reply);
     if (this.replyMode === 'off' || this.replyMode === 'skip') return;
     this.writer.write(reply);
-    if (!this.receiving && !this.noted) {
-      this.noted = true;
-      this.server.hasOutput(this);
-    }
+    if (!this.receiving) this.flushSoon();
   }
 
   /** Runs `step` behind the last item or read of this connection. */
@@ -663,6 +662,13 @@ export class Connection implements ReplyTarget, UpstreamOwner {
 
   // ---- output ----
 
+  /** {@link flush}, at the end of the turn at the latest. */
+  private flushSoon(): void {
+    if (this.noted) return;
+    this.noted = true;
+    this.server.hasOutput(this);
+  }
+
   /** Sends what has gathered. */
   flush(): void {
     const { socket, writer } = this;
@@ -731,9 +737,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   /** Answers what is in flight, then closes. */
   closeAfterReplies(): void {
     this.closing = true;
-    if (this.noted) return;
-    this.noted = true;
-    this.server.hasOutput(this);
+    this.flushSoon();
   }
 
   /** The socket is gone. */

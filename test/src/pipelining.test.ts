@@ -46,3 +46,21 @@ test('a read that meets a due key stands before the write that follows it', asyn
     await redraft.stop();
   }
 });
+
+test('the replies of a pipeline that reads and writes leave in one write to the socket', async () => {
+  const redraft = await Redraft.start();
+  try {
+    const writes = async (): Promise<number> => {
+      const text = await exchange(redraft.port, 'INFO stats\r\n', 200);
+      return Number(/total_writes_processed:(\d+)/.exec(text)![1]);
+    };
+    const before = await writes();
+    const expected = '$-1\r\n+OK\r\n$1\r\n1\r\n:2\r\n$1\r\n2\r\n';
+    const text = 'GET a\r\nSET a 1\r\nGET a\r\nINCR a\r\nGET a\r\n';
+    assert.equal(await exchange(redraft.port, text, expected.length), expected);
+    // That pipeline, and the reply to the first INFO.
+    assert.equal((await writes()) - before, 2);
+  } finally {
+    await redraft.stop();
+  }
+});
