@@ -1,5 +1,6 @@
 /** A client as CLIENT LIST and CLIENT INFO describe it: Redis 7.0's fields in its order (https://redis.io/docs/latest/commands/client-list/). */
 import type { Connection } from './connection.js';
+import { fileDescriptor, localAddress } from './socket-addresses.js';
 
 /** The kinds of client that CLIENT LIST and CLIENT KILL tell apart. */
 export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub';
@@ -39,8 +40,8 @@ export function describeClient(connection: Connection, nowMs: number): string {
   const fields: (readonly [name: string, value: string | number])[] = [
     ['id', connection.id],
     ['addr', connection.address],
-    ['laddr', connection.localAddress],
-    ['fd', connection.fileDescriptor],
+    ['laddr', localAddress(socket)],
+    ['fd', fileDescriptor(socket)],
     ['name', connection.name],
     ['age', seconds(nowMs - connection.createdMs)],
     ['idle', seconds(nowMs - connection.lastActiveMs)],

@@ -21,6 +21,7 @@ import {
   type Session,
   type WriteCommand,
 } from '../engine/index.js';
+import { type LeaderRoute, PassingOn } from './cluster/passing-on.js';
 import type { Upstream, UpstreamOwner } from './cluster/upstream.js';
 import type { ProgramCommand } from './command.js';
 import type { PendingEntry, ReplyTarget } from './replica.js';
@@ -28,6 +29,7 @@ import { replies } from './replies.js';
 import { ReplyWriter } from './resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from './resp/request-parser.js';
 import type { Server } from './server.js';
+import { remoteAddress } from './socket-addresses.js';
 import type { Transaction, WatchList } from './transaction.js';
 
 export type Consistency = 'low' | 'medium' | 'high';
@@ -38,8 +40,6 @@ const OUTPUT_PAUSE_BYTES = 4 * 1024 * 1024;
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
-/** Commands of the program that look at the leader's state. */
-const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 
@@ -75,12 +75,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   blocked = false;
   closing = false;
 
-  /** The way to the leader, of a follower that passes commands on. */
-  private upstream: Upstream | undefined;
-  /** Where keys are watched for this client, if that is not here. */
-  private watchedOn: Upstream | undefined;
-  /** Once a command was passed on, reads never come from an older state than the leader's. */
-  private hasPassedOn = false;
+  /** What becomes of its commands on a follower that passes them on; undefined while none was. */
+  private passing: PassingOn | undefined;
   /** A command of the program has promised its reply. */
   private awaiting = false;
   private inFlight = 0;
@@ -181,7 +177,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   }
 
   private get awaitsUpstream(): boolean {
-    return this.upstream !== undefined && this.upstream.pending > 0;
+    return this.passing?.awaitsReplies === true;
   }
 
   /** The bytes of the request at hand, as RESP. */
@@ -196,8 +192,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     if (request.count === 0) return;
     const server = this.server;
     const row = server.table.resolve(request);
-    const passOn = this.server.passesOn && this.belongsToLeader(row);
-    if (passOn ? this.mustWaitToPassOn() : this.mustWait(row)) {
+    const passing = server.passesOn ? this.passedOn(row) : undefined;
+    if (passing === undefined ? this.mustWait(row) : this.mustWaitToPassOn(passing)) {
       this.defer(raw);
       return;
     }
@@ -224,8 +220,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
       this.queue(row, request, raw);
       return;
     }
-    if (this.watchedOn !== undefined && ENDS_WATCH.has(row.name)) this.forgetWatchedOn();
-    if (passOn) this.passOn(row, raw ?? this.copyRaw());
+    if (this.passing?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.passing.forgetWatched();
+    if (passing !== undefined) passing.pass(row, raw ?? this.copyRaw());
     else if (row.kind === 'read') this.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
@@ -237,7 +233,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     // What changes how replies are given must not change earlier ones.
     if (this.replyMode !== 'on' && !this.idle) return true;
     if (row instanceof ErrorReply) return false;
-    if (this.server.paused !== undefined && this.server.holdsUp(row, this)) return true;
+    if (this.server.pauses.holdsUp(row, this)) return true;
     if (row.kind === 'read') return false;
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) return false;
     // The reads before a write must not see it.
@@ -328,7 +324,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
 
   /** Runs `step` behind the last item or read of this connection. */
   private behindTail(step: () => void): void {
-    if (this.awaitsUpstream) this.upstream!.behind(step);
+    if (this.awaitsUpstream) this.passing!.behind(step);
     else if (this.waitingReads > 0) this.waitWithReads(step);
     else this.tailEntry!.after(this.tailOrdinal, step);
   }
@@ -462,8 +458,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     const watched = this.watched;
     this.transaction = undefined;
     this.watched = [];
-    const isWatchLost = this.watchedOn !== undefined;
-    this.forgetWatchedOn();
+    const isWatchLost = this.passing?.watchesElsewhere === true;
+    this.passing?.forgetWatched();
     if (transaction.failed) return replies.execAborted;
     // The keys were watched at a leader that this client has lost: they may have changed.
     if (isWatchLost) return NULL_ARRAY;
@@ -569,81 +565,31 @@ export class Connection implements ReplyTarget, UpstreamOwner {
 
   // ---- passing on to the leader ----
 
-  /** Whether only the leader can answer a request. */
-  private belongsToLeader(row: Runnable | ErrorReply): boolean {
+  /** What passes a request on, if only the leader can answer it. */
+  private passedOn(row: Runnable | ErrorReply): PassingOn | undefined {
     if (row instanceof ErrorReply || this.passedOnBy !== 0 || (!this.authenticated && !row.noAuth))
-      return false;
-    if (this.transaction !== undefined) return row.name === 'exec' && !this.transaction.failed;
-    if (row.kind === 'write') return true;
-    if (row.kind === 'read') return this.consistency !== 'low' || this.hasPassedOn;
-    return PASSED_ON.has(row.name) || (row as ProgramCommand).handler.writes === true;
+      return undefined;
+    this.passing ??= new PassingOn(this, this.leaderRoute());
+    return this.passing.concerns(row) ? this.passing : undefined;
   }
 
-  private mustWaitToPassOn(): boolean {
-    if (this.inFlight > 0 || this.waitingReads > 0) return true;
-    if (this.replyMode !== 'on' && this.awaitsUpstream) return true;
-    const { upstream } = this;
-    if (upstream === undefined || upstream.isClosed || upstream.pending === 0) return false;
-    if (upstream.leaderId !== this.server.consensus.leaderId) {
-      upstream.replaced();
-      return true;
-    }
-    return upstream.isFull;
-  }
-
-  private passOn(row: Runnable, raw: Buffer): void {
+  private leaderRoute(): LeaderRoute {
     const { server } = this;
-    const { leaderId } = server.consensus;
-    let { upstream } = this;
-    if (upstream === undefined || upstream.isClosed || upstream.leaderId !== leaderId) {
-      upstream?.close();
-      upstream = server.dialLeader(this);
-      this.upstream = upstream;
-    }
-    this.hasPassedOn = true;
-    // With the leader's own state a new leader waits until it knows what was acknowledged before.
-    upstream.align(
-      this.database,
-      this.writer.protocol,
-      this.consistency === 'low' ? 'medium' : this.consistency,
-    );
-    if (row.name === 'exec') {
-      this.passOnTransaction(upstream, raw);
-      return;
-    }
-    if (row.name === 'watch') this.watchedOn ??= upstream;
-    upstream.request(raw, row.kind !== 'read');
+    return {
+      get leaderId(): number {
+        return server.consensus.leaderId;
+      },
+      get databases(): number {
+        return server.engine.keyspace.settings.databases;
+      },
+      dial: (): Upstream => server.dialLeader(this),
+    };
   }
 
-  private passOnTransaction(upstream: Upstream, exec: Buffer): void {
-    const transaction = this.transaction!;
-    const isWatchLost =
-      this.watched.length > 0 || (this.watchedOn !== undefined && this.watchedOn !== upstream);
-    this.transaction = undefined;
-    this.watched = [];
-    this.watchedOn = undefined;
-    if (isWatchLost) {
-      upstream.behind(() => this.encode(NULL_ARRAY));
-      return;
-    }
-    upstream.silently('MULTI');
-    for (const request of transaction.requests) upstream.silentRequest(request);
-    const select = transaction.lastSelected;
-    upstream.request(exec, true, (firstLine) => {
-      if (
-        select === undefined ||
-        !/^\*\d/.test(firstLine) ||
-        select >= this.server.engine.keyspace.settings.databases
-      )
-        return;
-      this.database = select;
-      upstream.noteDatabase(select);
-    });
-  }
-
-  private forgetWatchedOn(): void {
-    this.watchedOn?.unwatch();
-    this.watchedOn = undefined;
+  private mustWaitToPassOn(passing: PassingOn): boolean {
+    if (this.inFlight > 0 || this.waitingReads > 0) return true;
+    if (this.replyMode !== 'on' && passing.awaitsReplies) return true;
+    return passing.mustWait();
   }
 
   relay(bytes: Buffer): void {
@@ -696,11 +642,11 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     if (this.outputPaused) return;
     this.outputPaused = true;
     this.socket.pause();
-    this.upstream?.pause();
+    this.passing?.pause();
     this.socket.once('drain', () => {
       this.outputPaused = false;
       this.socket.resume();
-      this.upstream?.resume();
+      this.passing?.resume();
       if (!this.stalled) {
         this.consume();
         this.flush();
@@ -710,23 +656,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
 
   /** host:port of the client. */
   get address(): string {
-    return hostAndPort(this.socket.remoteAddress, this.socket.remotePort);
-  }
-
-  /** host:port at which it reached this node. */
-  get localAddress(): string {
-    return hostAndPort(this.socket.localAddress, this.socket.localPort);
-  }
-
-  /** Whether the client runs on this machine. */
-  get isLocal(): boolean {
-    const address = this.socket.remoteAddress ?? '';
-    return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-  }
-
-  /** The number that the system gave the socket; -1 where it gives none. */
-  get fileDescriptor(): number {
-    return (this.socket as { _handle?: { fd?: number } })._handle?.fd ?? -1;
+    return remoteAddress(this.socket);
   }
 
   /** Bytes of requests that were read and not yet run. */
@@ -743,11 +673,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   /** The socket is gone. */
   disconnected(): void {
     this.closing = true;
-    this.upstream?.close();
+    this.passing?.close();
     if (this.blocked && this.inFlight > 0) this.server.forget(this.session);
   }
-}
-
-function hostAndPort(host = '?', port = 0): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

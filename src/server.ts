@@ -3,7 +3,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { CommandCatalog } from '../engine/command-facts.js';
 import {
   CommandTable,
@@ -20,7 +20,6 @@ import {
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { ClientLimits } from './client-limits.js';
-import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import type { Cluster } from './cluster/cluster.js';
 import { Upstream, type UpstreamOwner } from './cluster/upstream.js';
 import { programCommands } from './commands/index.js';
@@ -31,8 +30,9 @@ import { Connection, type Consistency } from './connection.js';
 import type { ConsensusNode } from './consensus.js';
 import { Eviction } from './eviction.js';
 import { KeyChanges } from './key-changes.js';
+import { type Admitted, Listener } from './listener.js';
 import type { Log } from './log.js';
-import { readPeerGreeting } from './peer-greeting.js';
+import { Pauses } from './pauses.js';
 import { ReadQueue } from './reads.js';
 import { Replica, type ReplyTarget } from './replica.js';
 import { differences, encodeSettings } from './replicated-settings.js';
@@ -44,13 +44,8 @@ import { Statistics } from './statistics.js';
 const TICK_MS = 100;
 /** Elements of discarded values that are freed between two turns of the event loop. */
 const FREED_PER_TURN = 2000;
-/** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
-const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
 /** How long a client may block on a node that knows no leader. */
 const LEADERLESS_MAX_MS = 5000;
-/** How long a connection beyond the limit may take to show that it is a peer's. */
-const TURN_AWAY_MS = 100;
-
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -73,12 +68,6 @@ export interface ServerOptions {
   readonly cluster?: Cluster;
   /** A client asked for the end. */
   readonly shutdown: () => void;
-}
-
-/** CLIENT PAUSE. */
-export interface Pause {
-  readonly untilMs: number;
-  readonly what: 'all' | 'write';
 }
 
 export class Server {
@@ -115,12 +104,15 @@ export class Server {
     count: 0,
   };
   readonly limits = new ClientLimits();
-  paused: Pause | undefined;
+  readonly pauses = new Pauses(
+    () => this.clock(),
+    () => this.resumeAll(),
+  );
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
   readonly startedMs: number;
 
-  private readonly net: NetServer;
+  private readonly listener: Listener;
   private nextConnectionId = 1;
   private readonly dirty: Connection[] = [];
   private readonly resuming: Connection[] = [];
@@ -133,7 +125,6 @@ export class Server {
   ended: Promise<void> = Promise.resolve();
   private tickedAtMs: number;
   private ticker: Timer;
-  private pauseTimer: NodeJS.Timeout | undefined;
   private stopping = false;
 
   constructor(
@@ -171,9 +162,17 @@ export class Server {
       () => this.flushOutputs(),
       options.clock,
     );
-    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
-      this.serve(reuseReadBuffer(socket)),
-    );
+    this.listener = new Listener({
+      hasPeers: options.cluster !== undefined,
+      admit: (socket) => this.admit(socket),
+      turnedAway: () => {
+        this.statistics.connectionsRejected++;
+      },
+      peer: (socket, { args, head }) => {
+        this.statistics.connectionsReceived--;
+        this.cluster.transport.accept(socket, args, Buffer.from(head));
+      },
+    });
     this.tickedAtMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
@@ -202,19 +201,13 @@ export class Server {
   // ---- life ----
 
   /** Resolves with the port once clients are served. Rejects as `net.Server` does when the address cannot be had. */
-  listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.net.once('error', reject);
-      this.net.listen(this.options.port, this.options.host, () => {
-        this.net.off('error', reject);
-        resolve(this.port);
-      });
-    });
+  async listen(): Promise<number> {
+    await this.listener.listen(this.options.host, this.options.port);
+    return this.port;
   }
 
   get port(): number {
-    const address = this.net.address();
-    return typeof address === 'object' && address !== null ? address.port : this.options.port;
+    return this.listener.port ?? this.options.port;
   }
 
   /** Stops accepting, answers what is in flight, and closes every connection. The node is stopped by its owner. */
@@ -223,8 +216,8 @@ export class Server {
     this.stopping = true;
     this.replica.isClosing = true;
     this.ticker.cancel();
-    clearTimeout(this.pauseTimer);
-    this.ended = new Promise<void>((resolve) => this.net.close(() => resolve()));
+    this.pauses.close();
+    this.ended = this.listener.close();
     this.replica.flush();
     await this.drained();
     for (const connection of this.connections.values()) {
@@ -256,52 +249,23 @@ export class Server {
 
   // ---- clients ----
 
-  /** Serves a connection until it ends: a client's, until its first bytes are those of a peer. */
+  /** Serves a connection until it ends. */
   serve(socket: Socket): void {
-    const destroy = (): void => {
-      socket.destroy();
-    };
-    socket.on('error', destroy);
-    // Peers are exempt from the limit, and do not keep it waiting for long.
-    const { connection, detach } =
-      this.connections.size < this.maxClients
-        ? this.connect(socket, 0)
-        : { connection: undefined, detach: undefined };
+    this.listener.serve(socket);
+  }
+
+  private admit(socket: Socket): Admitted | undefined {
     this.statistics.connectionsReceived++;
-    const turnAway = (): void => {
-      this.statistics.connectionsRejected++;
-      socket.end(`-${replies.tooManyClients.text}\r\n`);
-    };
-    const patience = connection === undefined ? setTimeout(turnAway, TURN_AWAY_MS) : undefined;
-    const { cluster } = this.options;
-    let begun: Buffer | undefined;
-    const receiveFirst = (chunk: Buffer): void => {
-      const bytes = begun === undefined ? chunk : Buffer.concat([begun, chunk]);
-      const greeting = cluster === undefined ? undefined : readPeerGreeting(bytes);
-      if (greeting === 'more') {
-        begun = Buffer.from(bytes);
-        return;
-      }
-      clearTimeout(patience);
-      socket.off('data', receiveFirst);
-      if (greeting !== undefined) {
-        this.statistics.connectionsReceived--;
-        if (connection !== undefined) this.connections.delete(connection.id);
+    if (this.connections.size >= this.maxClients) return undefined;
+    const { connection, detach } = this.connect(socket, 0);
+    return {
+      receive: (chunk) => connection.receive(chunk),
+      dismiss: () => {
+        detach();
+        this.connections.delete(connection.id);
         this.onClientGone?.();
-        socket.pause();
-        socket.off('error', destroy);
-        detach?.();
-        giveOwnChunks(socket);
-        cluster?.transport.accept(socket, greeting.args, Buffer.from(greeting.head));
-      } else if (connection !== undefined) {
-        socket.on('data', (data: Buffer) => connection.receive(data));
-        connection.receive(bytes);
-      } else {
-        turnAway();
-      }
+      },
     };
-    socket.on('data', receiveFirst);
-    socket.once('close', () => clearTimeout(patience));
   }
 
   /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
@@ -669,47 +633,6 @@ export class Server {
     }
   }
 
-  // ---- pauses ----
-
-  /** Whether CLIENT PAUSE holds a command of this connection up. */
-  holdsUp(row: Runnable, connection: Connection): boolean {
-    const pause = this.paused;
-    if (pause === undefined || (!connection.authenticated && !row.noAuth)) return false;
-    if (pause.what === 'all' || row.kind === 'write') return true;
-    if (row.name === 'exec') return connection.transaction?.writes === true;
-    return MAY_REPLICATE.has(row.name);
-  }
-
-  /** Pauses clients; of two pauses the longer and the stricter counts, as in Redis. */
-  pause(pause: Pause): void {
-    const before = this.paused;
-    const paused: Pause = {
-      untilMs: Math.max(pause.untilMs, before?.untilMs ?? 0),
-      what: before?.what === 'all' ? 'all' : pause.what,
-    };
-    clearTimeout(this.pauseTimer);
-    this.paused = paused;
-    const left = Math.max(0, paused.untilMs - this.clock());
-    if (left === 0) {
-      this.unpause();
-      return;
-    }
-    // Timers wait at most this long; a pause that is to last longer starts another one.
-    this.pauseTimer = setTimeout(
-      () => (this.clock() < paused.untilMs ? this.pause(paused) : this.unpause()),
-      Math.min(left, 0x7fffffff),
-    );
-    this.pauseTimer.unref();
-  }
-
-  /** Whoever was held up goes on. */
-  unpause(): void {
-    clearTimeout(this.pauseTimer);
-    if (this.paused === undefined) return;
-    this.paused = undefined;
-    for (const connection of this.connections.values()) this.resumeSoon(connection);
-  }
-
   // ---- output ----
 
   /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
@@ -737,6 +660,10 @@ export class Server {
       this.resumeScheduled = false;
       for (const resumed of this.resuming.splice(0)) resumed.resume();
     });
+  }
+
+  private resumeAll(): void {
+    for (const connection of this.connections.values()) this.resumeSoon(connection);
   }
 
   // ---- counting ----

@@ -16,6 +16,7 @@ import { immediate, ordered, type ProgramReply } from '../command.js';
 import type { Connection } from '../connection.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
+import { localAddress } from '../socket-addresses.js';
 import { checkClientName } from './connection.js';
 
 // ---- oneself ----
@@ -165,7 +166,7 @@ function kill(request: Request, connection: Connection, server: Server): Reply {
   let killed = 0;
   for (const other of server.connections.values()) {
     if (filter.address !== undefined && filter.address !== other.address) continue;
-    if (filter.localAddress !== undefined && filter.localAddress !== other.localAddress) continue;
+    if (filter.localAddress !== undefined && filter.localAddress !== localAddress(other.socket)) continue;
     if (filter.type !== undefined && filter.type !== typeOf(other)) continue;
     if (filter.id !== undefined && filter.id !== other.id) continue;
     if (filter.skipSelf && other === connection) continue;
@@ -188,12 +189,12 @@ function pause(request: Request, _connection: Connection, server: Server): Reply
   const timeoutMs = request.int64OrUndefined(2);
   if (timeoutMs === undefined) throw replies.timeoutNotInteger;
   if (timeoutMs < 0) throw replies.timeoutNegative;
-  server.pause({ untilMs: server.clock() + Number(timeoutMs), what });
+  server.pauses.begin({ untilMs: server.clock() + Number(timeoutMs), what });
   return OK;
 }
 
 function unpause(_request: Request, _connection: Connection, server: Server): Reply {
-  server.unpause();
+  server.pauses.end();
   return OK;
 }
 

@@ -29,6 +29,7 @@ import { DatasetDigest } from '../dataset-digest.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
+import { isLocal } from '../socket-addresses.js';
 
 interface Subcommand {
   /** Arguments behind the subcommand: at least, at most. */
@@ -365,7 +366,7 @@ function help(): Reply {
 
 function debug(request: Request, connection: Connection, server: Server): ProgramReply {
   const allowed = server.configuration.text('enable-debug-command');
-  if (allowed === 'no' || (allowed === 'local' && !connection.isLocal)) throw replies.debugNotAllowed;
+  if (allowed === 'no' || (allowed === 'local' && !isLocal(connection.socket))) throw replies.debugNotAllowed;
   const name = request.option(1);
   if (name === 'HELP' && request.count === 2) return help();
   const subcommand = subcommands.get(name);

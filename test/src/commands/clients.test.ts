@@ -55,17 +55,17 @@ test('CLIENT PAUSE WRITE holds writes up in their order, counts them once, and l
     await Promise.all([held, behind]);
     assert.deepEqual(order, ['set', 'get 1']);
     assert.match(show(await admin.call('INFO', 'commandstats')), /cmdstat_set:calls=1,/);
-    assert.equal(redraft.server.paused, undefined);
+    assert.equal(redraft.server.pauses.current, undefined);
   }));
 
 test('a longer or stricter pause wins over a later weaker one', () =>
   withNode(async ({ connect, redraft }) => {
     const client = await connect();
     await client.call('CLIENT', 'PAUSE', '90000', 'WRITE');
-    const { untilMs } = redraft.server.paused!;
+    const { untilMs } = redraft.server.pauses.current!;
     await client.call('CLIENT', 'PAUSE', '10', 'WRITE');
-    assert.deepEqual(redraft.server.paused, { untilMs, what: 'write' });
-    redraft.server.unpause();
+    assert.deepEqual(redraft.server.pauses.current, { untilMs, what: 'write' });
+    redraft.server.pauses.end();
   }));
 
 test('CLIENT REPLY SKIP and OFF leave exactly their replies out of a pipeline', () =>
