@@ -2,7 +2,7 @@
  * Makes the program that ships, in dist/program: what tsc has compiled, in one file a part, with V8's code cache for the parts that every
  * start loads. docs/PROCESS.md has what that wins.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { cacheCode } from './code-cache.js';
@@ -29,6 +29,25 @@ const partsStayApart: Plugin = {
   },
 };
 
+/**
+ * meow loads normalize-package-data, for who lets it look for a package.json, and that sorts a table by the user's language: setting up ICU
+ * for it takes 10 ms. Here it is loaded when it is called, which is never.
+ */
+const meowNormalizesLate: Plugin = {
+  name: 'meow normalizes late',
+  setup(plugin) {
+    plugin.onLoad({ filter: /[\\/]meow[\\/]build[\\/]dependencies\.js$/ }, ({ path }) => {
+      const early =
+        /var normalizeExports = requireNormalize\(\);\s*const normalizePackageData = .*getDefaultExportFromCjs\(normalizeExports\);/;
+      const late =
+        'const normalizePackageData = (...args) => getDefaultExportFromCjs(requireNormalize())(...args);';
+      const text = readFileSync(path, 'utf8');
+      if (!early.test(text)) throw new Error(`${path} is not what it was: see packaging/bundle.ts`);
+      return { contents: text.replace(early, late), loader: 'js' };
+    });
+  },
+};
+
 /** CommonJS, because V8's code cache can be had for scripts alone, and because Node's loader of ES modules takes 8 ms itself. */
 const common: BuildOptions = {
   bundle: true,
@@ -44,7 +63,8 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
-const importMeta = "const importMeta = { url: require('node:url').pathToFileURL(__filename).href };";
+const prologue =
+  "'use strict'; const importMeta = { url: require('node:url').pathToFileURL(__filename).href };";
 
 /** Writes the program into a folder, in place of what is there. */
 export async function bundle(folder: string): Promise<void> {
@@ -56,16 +76,16 @@ export async function bundle(folder: string): Promise<void> {
     ...common,
     entryPoints: plainParts.map(source),
     outdir: folder,
-    banner: { js: importMeta },
+    banner: { js: prologue },
     plugins: [partsStayApart],
   });
   await build({
     ...common,
     entryPoints: cachedParts.map((part) => ({ in: source(part), out: `${part}.bundle` })),
     outdir: folder,
-    banner: { js: `(function (${bundleParameters.join(', ')}) {${importMeta}` },
+    banner: { js: `(function (${bundleParameters.join(', ')}) {${prologue}` },
     footer: { js: '})' },
-    plugins: [partsStayApart],
+    plugins: [partsStayApart, meowNormalizesLate],
   });
   await build({ ...common, entryPoints: [join(import.meta.dirname, 'loader.js')], outdir: folder });
   for (const part of cachedParts) {

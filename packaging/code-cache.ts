@@ -12,7 +12,14 @@ import { RespClient } from '../src/resp/client.js';
 import { bundleFiles, compile, run } from './loader.js';
 
 /** Requests of clients that have just connected. */
-const requests = [['HELLO', '2'], ['CLIENT', 'SETNAME', 'a'], ['PING'], ['SET', 'k', 'v'], ['GET', 'k'], ['INFO']];
+const requests = [
+  ['HELLO', '2'],
+  ['CLIENT', 'SETNAME', 'a'],
+  ['PING'],
+  ['SET', 'k', 'v'],
+  ['GET', 'k'],
+  ['INFO'],
+];
 
 /** Runs the program's parts once and writes a cache beside each. */
 export async function cacheCode(folder: string): Promise<void> {

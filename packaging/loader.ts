@@ -11,7 +11,10 @@ import { Script } from 'node:vm';
 export const bundleParameters = ['exports', 'require', 'module', '__filename', '__dirname'] as const;
 
 /** The files of a bundle in the folder of the program. */
-export function bundleFiles(folder: string, name: string): { readonly source: string; readonly cache: string } {
+export function bundleFiles(
+  folder: string,
+  name: string,
+): { readonly source: string; readonly cache: string } {
   return { source: join(folder, `${name}.bundle.js`), cache: join(folder, `${name}.bundle.cache`) };
 }
 
