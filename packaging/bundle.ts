@@ -1,12 +1,16 @@
 /**
- * Makes the program that ships, in dist/program: what tsc has compiled, in one file a part, with V8's code cache for the parts that every
- * start loads. docs/PROCESS.md has what that wins.
+ * `npm run build` makes the program that ships, in dist/program: what tsc has compiled, in one file a part, and with V8's code cache for the
+ * parts that every start loads. docs/PROCESS.md has what that wins.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { cacheCode } from './code-cache.js';
-import { bundleParameters } from './loader.js';
+import { RespClient } from '../src/resp/client.js';
+import { bundleParameters, cacheSuffix } from './loader.js';
 
 const compiled = join(import.meta.dirname, '..');
 
@@ -58,8 +62,10 @@ const common: BuildOptions = {
   supported: { 'dynamic-import': false },
   sourcemap: 'linked',
   sourcesContent: false,
+  // Beside that it is old enough for Node to warn of it, were it not below node_modules.
   external: ['hyperloglog-lite'],
   define: { 'import.meta': 'importMeta' },
+  plugins: [partsStayApart, meowNormalizesLate],
   logLevel: 'warning',
 };
 
@@ -77,24 +83,68 @@ export async function bundle(folder: string): Promise<void> {
     entryPoints: plainParts.map(source),
     outdir: folder,
     banner: { js: prologue },
-    plugins: [partsStayApart],
-  });
-  await build({
-    ...common,
-    entryPoints: cachedParts.map((part) => ({ in: source(part), out: `${part}.bundle` })),
-    outdir: folder,
-    banner: { js: `(function (${bundleParameters.join(', ')}) {${prologue}` },
-    footer: { js: '})' },
-    plugins: [partsStayApart, meowNormalizesLate],
   });
   await build({ ...common, entryPoints: [join(import.meta.dirname, 'loader.js')], outdir: folder });
   for (const part of cachedParts) {
+    const { metafile } = await build({
+      ...common,
+      entryPoints: [source(part)],
+      entryNames: '[name]-[hash]',
+      outdir: folder,
+      banner: { js: `(function (${bundleParameters.join(', ')}) {${prologue}` },
+      footer: { js: '})' },
+      metafile: true,
+    });
+    const file = Object.keys(metafile.outputs).find((output) => output.endsWith('.js'))!;
     writeFileSync(
       join(folder, `${part}.js`),
-      `module.exports = require('./loader.js').load(__dirname, '${part}', require);\n`,
+      `module.exports = require('./loader.js').load(\`\${__dirname}/${basename(file)}\`, require);\n`,
     );
   }
-  await cacheCode(folder);
 }
 
-if (process.argv[1] === import.meta.filename) await bundle(programFolder);
+/** What clients ask that have just connected. */
+const requests = [
+  ['HELLO', '2'],
+  ['CLIENT', 'SETNAME', 'a'],
+  ['PING'],
+  ['SET', 'k', 'v'],
+  ['GET', 'k'],
+  ['INFO'],
+];
+
+/** Runs a program once, with an empty directory, until it has written its code caches. */
+export async function makeCodeCaches(folder: string): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'redraft-build-'));
+  const child = spawn(process.execPath, [join(folder, 'main.js'), '--port', '0', '--dir', dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'close').then(([code]) => {
+    throw new Error(`the program that was built ended with code ${code}`);
+  });
+  const use = async (): Promise<void> => {
+    let port: string | undefined;
+    for await (const line of child.stdout.setEncoding('utf8')) {
+      port ??= / serves \S+:(\d+),/.exec(line)?.[1];
+      if (port !== undefined) break;
+    }
+    const client = await RespClient.connect({ host: '127.0.0.1', port: Number(port) });
+    for (const request of requests) await client.call(...request);
+    await client.close();
+    while (readdirSync(folder).filter((file) => file.endsWith(cacheSuffix)).length < cachedParts.length) {
+      await delay(50);
+    }
+  };
+  try {
+    await Promise.race([use(), ended]);
+  } finally {
+    child.kill('SIGTERM');
+    await ended.catch(() => {});
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await bundle(programFolder);
+  await makeCodeCaches(programFolder);
+}

@@ -1,48 +1,58 @@
 /**
- * Ships with the program: runs a bundle with the machine code that V8 made of it when the program was built, and names source files in
- * stack traces.
+ * Ships with the program: runs a bundle with the code that V8 compiled at an earlier start, and names source files in stack traces.
+ *
+ * The cache lies beside the bundle, one for each release of V8: the build makes its own, any other is made by the first start that can write
+ * there. The bundle's name holds a hash of its contents, so that no cache outlives what it was made of. V8 itself passes over a cache that
+ * was made with other flags.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 
 /** A bundle is a function of these, so that it need not be wrapped, and copied, at each start. */
 export const bundleParameters = ['exports', 'require', 'module', '__filename', '__dirname'] as const;
 
-/** The files of a bundle in the folder of the program. */
-export function bundleFiles(
-  folder: string,
-  name: string,
-): { readonly source: string; readonly cache: string } {
-  return { source: join(folder, `${name}.bundle.js`), cache: join(folder, `${name}.bundle.cache`) };
-}
+/** By then a start is over, and what it needs is compiled. */
+const CACHE_AFTER_MS = 1000;
 
-/** Compiles a bundle. V8 looks whether the cache is its own: one of another release, or with other flags, it passes over. */
-export function compile(folder: string, name: string): Script {
-  const files = bundleFiles(folder, name);
-  let cachedData: Buffer | undefined;
-  try {
-    cachedData = readFileSync(files.cache);
-  } catch {
-    // Then it starts without, a little later.
-  }
-  // The bundle is ASCII: read so, it takes one byte a character and no decoding.
-  return new Script(readFileSync(files.source, 'latin1'), { filename: files.source, cachedData });
-}
+export const cacheSuffix = `.${process.versions.v8}-${process.arch}.cache`;
 
-/** Runs a compiled bundle; returns what it exports. */
-export function run(script: Script, folder: string, name: string, require: NodeJS.Require): unknown {
+/**
+ * What a bundle exports.
+ *
+ * @param path its file
+ * @param require what loads its imports
+ */
+export function load(path: string, require: NodeJS.Require): unknown {
+  Error.prepareStackTrace = stackTrace;
+  const cachedData = readCache(path + cacheSuffix);
+  // The bundle is ASCII: read as latin1 it takes one byte a character and no decoding.
+  const script = new Script(readFileSync(path, 'latin1'), { filename: path, cachedData });
+  if (cachedData === undefined) setTimeout(() => writeCache(path, script), CACHE_AFTER_MS).unref();
   const module = { exports: {} };
-  const { source } = bundleFiles(folder, name);
-  script.runInThisContext()(module.exports, require, module, source, dirname(source));
+  script.runInThisContext()(module.exports, require, module, path, dirname(path));
   return module.exports;
 }
 
-/** What a bundle exports. */
-export function load(folder: string, name: string, require: NodeJS.Require): unknown {
-  Error.prepareStackTrace = stackTrace;
-  return run(compile(folder, name), folder, name, require);
+function readCache(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Several processes may do so at once; a reader finds a whole cache or none. */
+function writeCache(path: string, script: Script): void {
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    writeFileSync(temporary, script.createCachedData());
+    renameSync(temporary, path + cacheSuffix);
+  } catch {
+    // Installed where this user cannot write, or removed meanwhile. Later starts will do without, too.
+    rmSync(temporary, { force: true });
+  }
 }
 
 // ---- stack traces ----
@@ -65,13 +75,15 @@ function mapOf(path: string): SourceMap | undefined {
 
 /** V8's own form of a stack trace, with the places in the sources: `at Server.listen (src/server.ts:12:3)`. */
 function stackTrace(error: Error, frames: readonly NodeJS.CallSite[]): string {
-  let title: string;
+  return [titleOf(error), ...frames.map((frame) => `    at ${describe(frame)}`)].join('\n');
+}
+
+function titleOf(error: Error): string {
   try {
-    title = Error.prototype.toString.call(error);
+    return Error.prototype.toString.call(error);
   } catch {
-    title = 'Error';
+    return 'Error';
   }
-  return [title, ...frames.map((frame) => `    at ${describe(frame)}`)].join('\n');
 }
 
 function describe(frame: NodeJS.CallSite): string {
