@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { RespClient } from '../src/resp/client.js';
 
-const main = join(import.meta.dirname, '../src/main.js');
+const main = join(import.meta.dirname, '../program/main.js');
 const { values: options } = parseArgs({
   options: {
     requests: { type: 'string', default: '200000' },

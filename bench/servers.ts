@@ -21,7 +21,7 @@ export interface RunningServer {
   stop(keepDirectory?: boolean): Promise<void>;
 }
 
-const mainProgram = join(import.meta.dirname, '../src/main.js');
+const mainProgram = join(import.meta.dirname, '../program/main.js');
 
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 /** CONFIG REWRITE: brings a config file up to date. */
-import { open, readFile, rename } from 'node:fs/promises';
+import fs from 'node:fs';
 import { configParameter } from './configuration.js';
 
 /**
@@ -42,13 +42,13 @@ export async function rewriteConfigFile(
   value: (name: string) => string,
   changed: readonly string[],
 ): Promise<void> {
-  const text = rewriteConfig(await readFile(path, 'utf8'), value, changed);
-  const file = await open(`${path}.new`, 'w', 0o600);
+  const text = rewriteConfig(await fs.promises.readFile(path, 'utf8'), value, changed);
+  const file = await fs.promises.open(`${path}.new`, 'w', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(`${path}.new`, path);
+  await fs.promises.rename(`${path}.new`, path);
 }

@@ -1,12 +1,13 @@
 /** Gathers what INFO tells. */
 import { platform, release, totalmem } from 'node:os';
 import { memoryUsage, resourceUsage } from 'node:process';
+import { getHeapStatistics } from 'node:v8';
 import type { InfoSource } from './info.js';
 import type { Server } from './server.js';
 import { redraftVersion } from './version.js';
 
 /** What an engine without keys takes: measured once, when the first server of the process starts. */
-const atStartup = memoryUsage().heapUsed;
+const atStartup = getHeapStatistics().used_heap_size;
 
 export function gatherInformation(server: Server): InfoSource {
   const { engine, statistics, node, configuration } = server;

@@ -42,6 +42,7 @@ export class ServerThread {
   /** Serves until a signal, a client's SHUTDOWN or a failure ends it. Resolves with the exit code of the process. */
   run(options: ServeOptions): Promise<number> {
     const { worker } = this;
+    this.order({ kind: 'start', options });
     // In ps the command line might show a password.
     process.title = 'redraft';
     // Whoever read the log may leave (`redraft | head`); the server stays.
@@ -69,7 +70,6 @@ export class ServerThread {
           this.order({ kind: 'stop', reason: signal });
         });
       }
-      this.order({ kind: 'start', options });
     });
   }
 }

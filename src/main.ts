@@ -7,9 +7,11 @@ const args = process.argv.slice(2);
 const serves = !/^[^-]/.test(args[0] ?? '-') && !args.some((arg) => /^(-h|-v|--help|--version)$/.test(arg));
 const thread = serves ? new ServerThread() : undefined;
 
-process.exitCode = await run();
-// Whatever else still stands open, such as a thread that was not needed, ends here, once the output is written.
-process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+void run().then((code) => {
+  process.exitCode = code;
+  // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is written.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+});
 
 async function run(): Promise<number> {
   const { parseCommandLine, UsageError } = await import('./command-line.js');

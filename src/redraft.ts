@@ -285,7 +285,7 @@ async function identityFor(
     const members = [{ id: nodeId, address: ownAddress, learner: false }];
     identity = drawIdentity(drawClusterId(), nodeId, { members, removed: [] });
   }
-  if (directory === undefined) return { identity: { ...identity, starts: 1 }, invited };
-  await directory.establish(identity);
-  return { identity: await directory.countStart(), invited };
+  identity = { ...identity, starts: 1 };
+  await directory?.establish(identity);
+  return { identity, invited };
 }

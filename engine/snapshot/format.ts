@@ -12,7 +12,8 @@
  * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their
  * element.
  */
-import { Encoder } from 'cbor-x';
+// Not 'cbor-x' itself, which loads a native addon that speeds up text: here all is bytes.
+import { Encoder } from 'cbor-x/encode';
 
 export const FORMAT = 1;
 

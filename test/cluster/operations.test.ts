@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { recover } from '../../src/recover.js';
 import { status } from '../../src/status.js';
+import { programPath } from '../program-path.js';
 import { TestCluster, until } from './nodes.js';
 
 interface Shown {
@@ -82,8 +83,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   assert.match(complaint, /is in use by process/);
   for (const node of cluster.nodes) await node.stop();
   // It asks, and does nothing on any other answer.
-  const main = join(import.meta.dirname, '../../src/main.js');
-  const asked = spawnSync(process.execPath, [main, 'recover', '--dir', dir], {
+  const asked = spawnSync(process.execPath, [programPath, 'recover', '--dir', dir], {
     input: 'no\n',
     encoding: 'utf8',
   });

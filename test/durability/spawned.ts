@@ -2,9 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
-
-const main = join(import.meta.dirname, '../../src/main.js');
+import { programPath } from '../program-path.js';
 
 /** A port that nobody listens on now. */
 export async function freePort(): Promise<number> {
@@ -33,7 +31,7 @@ export class SpawnedRedraft {
 
   /** Starts it and waits for its banner. Rejects with what it printed if it ends before that. */
   static async start(port: number, ...args: readonly string[]): Promise<SpawnedRedraft> {
-    const child = spawn(process.execPath, [main, '--port', `${port}`, ...args], {
+    const child = spawn(process.execPath, [programPath, '--port', `${port}`, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const spawned = new SpawnedRedraft(port, child);

@@ -5,9 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+import { programPath } from '../program-path.js';
 
 /** A folder for this test file, removed when its tests are over, together with the processes that still run. */
 export const folder = mkdtempSync(join(tmpdir(), 'redraft-program-'));
@@ -33,7 +31,7 @@ export interface Program {
 
 /** Starts `redraft` with these arguments and no other environment. */
 export function start(args: readonly string[], environment: Record<string, string> = {}): Program {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [programPath, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...environment },
     cwd: folder,
