@@ -41,7 +41,6 @@ export interface WriteContext {
   readonly timeMs: number;
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
-  readonly session: Session;
   /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
   /**

@@ -11,7 +11,7 @@
  */
 import { keyedHash } from './hash.js';
 import { type Address, Slab } from './slab.js';
-import { copyBytes, equalBytes, View } from './view.js';
+import { copyBytes, equalBytes, readUint32, View } from './view.js';
 
 /** Names an entry until the next insertion or removal in its dictionary. */
 export type Slot = number;
@@ -211,9 +211,19 @@ export class Dictionary {
   /** Replaces the value. `source` must not lie in this entry's own record. */
   setValue(slot: Slot, source: View): void {
     const length = source.end - source.start;
+    let address = this.address(slot);
+    let buffer = this.slab.buffer(address);
+    const offset = this.slab.offset(address);
+    if (length < LONG && buffer[offset] < LONG && buffer[offset + 1] === length) {
+      // As long as the old value, which is common: its bytes are overwritten.
+      if (this.observer !== undefined) this.observer.beforeChange(slot);
+      copyBytes(source.buffer, source.start, buffer, offset + 2 + buffer[offset], length);
+      return;
+    }
     this.resize(slot, length, false);
-    const address = this.address(slot);
-    copyBytes(source.buffer, source.start, this.slab.buffer(address), this.valueOffset(address), length);
+    address = this.address(slot);
+    buffer = this.slab.buffer(address);
+    copyBytes(source.buffer, source.start, buffer, this.valueOffset(address), length);
   }
 
   /** Changes the value's length, keeping the bytes that both lengths share; new bytes are undefined. */
@@ -240,7 +250,7 @@ export class Dictionary {
     const oldLength = this.valueLengthAt(buffer, offset);
     if (oldLength === length) return;
     const keyHeader = buffer[offset] === LONG ? 5 : 1;
-    const keyLength = keyHeader === 1 ? buffer[offset] : buffer.readUInt32LE(offset + 1);
+    const keyLength = keyHeader === 1 ? buffer[offset] : readUint32(buffer, offset + 1);
     const header = keyHeader + (length < LONG ? 1 : 5);
     const total = header + keyLength + length;
     if (oldLength < LONG === length < LONG && Slab.blockBytes(total) === slab.capacity(address)) {
@@ -279,7 +289,7 @@ export class Dictionary {
     let offset = this.slab.offset(address);
     let keyLength = buffer[offset];
     if (keyLength === LONG) {
-      keyLength = buffer.readUInt32LE(offset + 1);
+      keyLength = readUint32(buffer, offset + 1);
       offset += 4;
     }
     return offset + 1 + (buffer[offset + 1] === LONG ? 5 : 1) + keyLength;
@@ -287,7 +297,7 @@ export class Dictionary {
 
   private valueLengthAt(buffer: Buffer, offset: number): number {
     offset += buffer[offset] === LONG ? 5 : 1;
-    return buffer[offset] === LONG ? buffer.readUInt32LE(offset + 1) : buffer[offset];
+    return buffer[offset] === LONG ? readUint32(buffer, offset + 1) : buffer[offset];
   }
 
   private keyEquals(address: Address, buffer: Buffer, start: number, end: number): boolean {
@@ -295,7 +305,7 @@ export class Dictionary {
     let offset = this.slab.offset(address);
     let length = record[offset++];
     if (length === LONG) {
-      length = record.readUInt32LE(offset);
+      length = readUint32(record, offset);
       offset += 4;
     }
     if (length !== end - start) return false;
@@ -465,7 +475,7 @@ export function keyOfRecord(slab: Slab, address: Address, into: View): View {
   let offset = slab.offset(address);
   let length = buffer[offset++];
   if (length === LONG) {
-    length = buffer.readUInt32LE(offset);
+    length = readUint32(buffer, offset);
     offset += 4;
   }
   offset += buffer[offset] === LONG ? 5 : 1;
