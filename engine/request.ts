@@ -174,8 +174,8 @@ export class RequestBuilder {
   utf8(text: string): this {
     const length = text.length;
     this.reserve(length * 3);
-    // ASCII is the common case and beats the native call up to some 60 characters.
-    if (length > 64) return this.take(this.buffer.utf8Write(text, this.used));
+    // ASCII is the common case and beats the native call up to some 30 characters.
+    if (length > 32) return this.take(this.buffer.utf8Write(text, this.used));
     const { buffer, used } = this;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
