@@ -24,6 +24,10 @@ const PAGE_MASK = PAGE_SLOTS - 1;
 const SEGMENT_BITS = 11;
 const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
 const FIRST_ENTRIES = 16;
+/** How full the segments of {@link Dictionary.reserve} will be on average: none of them is then likely to split. */
+const RESERVED_LOAD = 0.7;
+/** 16 thousand segments, 16 million entries: what is beyond grows as ever. */
+const RESERVED_DEPTH_MAX = 14;
 /** What a segment's JavaScript object takes besides its entries. */
 const SEGMENT_OBJECT_BYTES = 64;
 /** An index entry holds slot + 1 in its low 28 bits and four hash bits above, which spare most false probes. */
@@ -133,6 +137,21 @@ export class Dictionary {
     const address = this.newRecord(key.buffer, key.start, key.end - key.start, length);
     this.place(slot, hash, address);
     copyBytes(value.buffer, value.start, this.slab.buffer(address), this.valueOffset(address), length);
+  }
+
+  /** Makes an index for some `size` entries at once, in a dictionary that is still empty and about to be restored. */
+  reserve(size: number): void {
+    if (this.size > 0 || this.depth > 0) throw new Error('only an empty dictionary can be reserved');
+    let depth = 0;
+    while (depth < RESERVED_DEPTH_MAX && size > SEGMENT_ENTRIES * RESERVED_LOAD * 2 ** depth) depth++;
+    if (depth === 0) return;
+    this.depth = depth;
+    this.directory = Array.from({ length: 2 ** depth }, () => ({
+      entries: new Int32Array(SEGMENT_ENTRIES),
+      used: 0,
+      depth,
+    }));
+    this.trackIndex(2 ** depth * (SEGMENT_ENTRIES * 4 + SEGMENT_OBJECT_BYTES + 8));
   }
 
   /** Removes the entry; the last entry takes its slot. */
