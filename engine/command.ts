@@ -41,7 +41,6 @@ export interface WriteContext {
   readonly timeMs: number;
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
-  readonly session: Session;
   /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
   /**
@@ -102,33 +101,43 @@ export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
 let nextId = 0;
 
-const traits = ({ flags = [], complexity = 'O(1)' }: Facts): Traits => ({
-  id: nextId++,
-  mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
-  blocking: flags.includes('blocking'),
-  noAuth: flags.includes('no_auth'),
-  denyOutOfMemory: flags.includes('denyoom'),
-  noMulti: flags.includes('no_multi'),
-});
+/**
+ * Every row has the same fields in the same order, those that are not stated too: to V8 they are then of one shape, and what reads a row
+ * need not look up where its fields lie (some 5 ns each).
+ */
+const runnable = <Kind extends string, Handler>(facts: Facts, kind: Kind, handler: Handler) => {
+  const { flags = [], complexity = 'O(1)' } = facts;
+  return {
+    name: facts.name,
+    arity: facts.arity,
+    kind,
+    handler,
+    id: nextId++,
+    mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
+    blocking: flags.includes('blocking'),
+    noAuth: flags.includes('no_auth'),
+    denyOutOfMemory: flags.includes('denyoom'),
+    noMulti: flags.includes('no_multi'),
+    flags: facts.flags,
+    keys: facts.keys,
+    categories: facts.categories,
+    group: facts.group,
+    since: facts.since,
+    tips: facts.tips,
+    docFlags: facts.docFlags,
+    deprecatedSince: facts.deprecatedSince,
+    replacedBy: facts.replacedBy,
+    history: facts.history,
+    complexity: facts.complexity,
+    summary: facts.summary,
+    syntax: facts.syntax,
+  } satisfies Record<keyof Facts, unknown> & Traits & { kind: Kind; handler: Handler };
+};
 
-export const read = (facts: Facts, handler: ReadHandler): ReadCommand => ({
-  ...facts,
-  ...traits(facts),
-  kind: 'read',
-  handler,
-});
-export const write = (facts: Facts, handler: WriteHandler): WriteCommand => ({
-  ...facts,
-  ...traits(facts),
-  kind: 'write',
-  handler,
-});
-export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> => ({
-  ...facts,
-  ...traits(facts),
-  kind: 'other',
-  handler,
-});
+export const read = (facts: Facts, handler: ReadHandler): ReadCommand => runnable(facts, 'read', handler);
+export const write = (facts: Facts, handler: WriteHandler): WriteCommand => runnable(facts, 'write', handler);
+export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
+  runnable(facts, 'other', handler);
 /** `handler` is for a name that runs without a subcommand too. */
 export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
   ...facts,

@@ -398,7 +398,12 @@ export class Database extends Dictionary {
 /** The encoding that Redis gives a string stored whole. */
 function stringEncoding(value: View): Encoding {
   const length = value.end - value.start;
-  if (length <= int64TextLengthMax && parseInt64Bytes(value.buffer, value.start, length) !== undefined)
+  // Digits and the minus sign lie below the letters: most texts are no integer by their first byte.
+  if (
+    length <= int64TextLengthMax &&
+    value.buffer[value.start] < 0x3a &&
+    parseInt64Bytes(value.buffer, value.start, length) !== undefined
+  )
     return Encoding.int;
   return length <= EMBEDDED_STRING_BYTES ? Encoding.embstr : Encoding.raw;
 }

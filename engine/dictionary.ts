@@ -11,7 +11,7 @@
  */
 import { keyedHash } from './hash.js';
 import { type Address, Slab } from './slab.js';
-import { copyBytes, equalBytes, View } from './view.js';
+import { copyBytes, equalBytes, readUint32, View } from './view.js';
 
 /** Names an entry until the next insertion or removal in its dictionary. */
 export type Slot = number;
@@ -24,6 +24,10 @@ const PAGE_MASK = PAGE_SLOTS - 1;
 const SEGMENT_BITS = 11;
 const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
 const FIRST_ENTRIES = 16;
+/** How full the segments of {@link Dictionary.reserve} will be on average: none of them is then likely to split. */
+const RESERVED_LOAD = 0.7;
+/** 16 thousand segments, 16 million entries: what is beyond grows as ever. */
+const RESERVED_DEPTH_MAX = 14;
 /** What a segment's JavaScript object takes besides its entries. */
 const SEGMENT_OBJECT_BYTES = 64;
 /** An index entry holds slot + 1 in its low 28 bits and four hash bits above, which spare most false probes. */
@@ -135,6 +139,21 @@ export class Dictionary {
     copyBytes(value.buffer, value.start, this.slab.buffer(address), this.valueOffset(address), length);
   }
 
+  /** Makes an index for some `size` entries at once, in a dictionary that is still empty and about to be restored. */
+  reserve(size: number): void {
+    if (this.size > 0 || this.depth > 0) throw new Error('only an empty dictionary can be reserved');
+    let depth = 0;
+    while (depth < RESERVED_DEPTH_MAX && size > SEGMENT_ENTRIES * RESERVED_LOAD * 2 ** depth) depth++;
+    if (depth === 0) return;
+    this.depth = depth;
+    this.directory = Array.from({ length: 2 ** depth }, () => ({
+      entries: new Int32Array(SEGMENT_ENTRIES),
+      used: 0,
+      depth,
+    }));
+    this.trackIndex(2 ** depth * (SEGMENT_ENTRIES * 4 + SEGMENT_OBJECT_BYTES + 8));
+  }
+
   /** Removes the entry; the last entry takes its slot. */
   remove(slot: Slot): void {
     const last = this.size - 1;
@@ -211,9 +230,19 @@ export class Dictionary {
   /** Replaces the value. `source` must not lie in this entry's own record. */
   setValue(slot: Slot, source: View): void {
     const length = source.end - source.start;
+    let address = this.address(slot);
+    let buffer = this.slab.buffer(address);
+    const offset = this.slab.offset(address);
+    if (length < LONG && buffer[offset] < LONG && buffer[offset + 1] === length) {
+      // As long as the old value, which is common: its bytes are overwritten.
+      if (this.observer !== undefined) this.observer.beforeChange(slot);
+      copyBytes(source.buffer, source.start, buffer, offset + 2 + buffer[offset], length);
+      return;
+    }
     this.resize(slot, length, false);
-    const address = this.address(slot);
-    copyBytes(source.buffer, source.start, this.slab.buffer(address), this.valueOffset(address), length);
+    address = this.address(slot);
+    buffer = this.slab.buffer(address);
+    copyBytes(source.buffer, source.start, buffer, this.valueOffset(address), length);
   }
 
   /** Changes the value's length, keeping the bytes that both lengths share; new bytes are undefined. */
@@ -240,7 +269,7 @@ export class Dictionary {
     const oldLength = this.valueLengthAt(buffer, offset);
     if (oldLength === length) return;
     const keyHeader = buffer[offset] === LONG ? 5 : 1;
-    const keyLength = keyHeader === 1 ? buffer[offset] : buffer.readUInt32LE(offset + 1);
+    const keyLength = keyHeader === 1 ? buffer[offset] : readUint32(buffer, offset + 1);
     const header = keyHeader + (length < LONG ? 1 : 5);
     const total = header + keyLength + length;
     if (oldLength < LONG === length < LONG && Slab.blockBytes(total) === slab.capacity(address)) {
@@ -279,7 +308,7 @@ export class Dictionary {
     let offset = this.slab.offset(address);
     let keyLength = buffer[offset];
     if (keyLength === LONG) {
-      keyLength = buffer.readUInt32LE(offset + 1);
+      keyLength = readUint32(buffer, offset + 1);
       offset += 4;
     }
     return offset + 1 + (buffer[offset + 1] === LONG ? 5 : 1) + keyLength;
@@ -287,7 +316,7 @@ export class Dictionary {
 
   private valueLengthAt(buffer: Buffer, offset: number): number {
     offset += buffer[offset] === LONG ? 5 : 1;
-    return buffer[offset] === LONG ? buffer.readUInt32LE(offset + 1) : buffer[offset];
+    return buffer[offset] === LONG ? readUint32(buffer, offset + 1) : buffer[offset];
   }
 
   private keyEquals(address: Address, buffer: Buffer, start: number, end: number): boolean {
@@ -295,7 +324,7 @@ export class Dictionary {
     let offset = this.slab.offset(address);
     let length = record[offset++];
     if (length === LONG) {
-      length = record.readUInt32LE(offset);
+      length = readUint32(record, offset);
       offset += 4;
     }
     if (length !== end - start) return false;
@@ -465,7 +494,7 @@ export function keyOfRecord(slab: Slab, address: Address, into: View): View {
   let offset = slab.offset(address);
   let length = buffer[offset++];
   if (length === LONG) {
-    length = buffer.readUInt32LE(offset);
+    length = readUint32(buffer, offset);
     offset += 4;
   }
   offset += buffer[offset] === LONG ? 5 : 1;

@@ -16,7 +16,7 @@ import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './reply
 import { parseTrusted, Request, RequestBuilder } from './request.js';
 import { defaultSettings, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
-import { View } from './view.js';
+import { readUint32, View } from './view.js';
 import { type WaitableType, type Waiter, Waiters } from './waiters.js';
 
 /** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
@@ -84,7 +84,6 @@ export class Engine {
       keyspace: this.keyspace,
       timeMs: 0,
       random: this.random,
-      session: { nodeId: 0, startId: 0, counter: 0 },
       inTransaction: false,
       readyKey: undefined,
       block: (request, type, keys, deadlineMs) => this.block(request, type, keys, deadlineMs),
@@ -131,7 +130,6 @@ export class Engine {
 
   private applyItem(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
     this.item = entry;
-    this.context.session = entry.session;
     switch (entry.kind) {
       case ItemKind.command: {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
@@ -147,9 +145,7 @@ export class Engine {
         return OK;
       }
       case ItemKind.forgetStart:
-        for (const waiter of this.waiters.ofStart(entry.session.nodeId, entry.session.startId))
-          this.waiters.remove(waiter);
-        return OK;
+        return this.forgetStart(entry.session);
       case ItemKind.unblock: {
         const waiter = this.waiters.ofSession(entry.session);
         if (waiter === undefined) return 0;
@@ -178,6 +174,11 @@ export class Engine {
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
+  }
+
+  private forgetStart({ nodeId, startId }: Session): Reply {
+    for (const waiter of this.waiters.ofStart(nodeId, startId)) this.waiters.remove(waiter);
+    return OK;
   }
 
   /** Of each key of the item 1 when it is gone now, 0 when it may have changed and stays. */
@@ -224,7 +225,7 @@ export class Engine {
       changed ||= this.changedSince(id, key, position, existed);
     });
     if (changed) return NULL_ARRAY;
-    const count = entry.buffer.readUInt32LE(at);
+    const count = readUint32(entry.buffer, at);
     at += 4;
     const replies: Reply[] = [];
     let database = entry.database;
@@ -313,14 +314,10 @@ export class Engine {
 
   /** {@link call} in a given database, answering the engine's own reply: views in it are valid until the next call. */
   callRaw(databaseId: number, args: readonly (string | number | bigint | Uint8Array)[]): Reply {
-    const builder = this.builder.start();
-    for (const arg of args) {
-      if (typeof arg === 'string') builder.utf8(arg);
-      else if (arg instanceof Uint8Array) builder.bytes(arg);
-      else builder.utf8(`${arg}`);
-    }
-    const request = builder.request;
-    const row = this.table.resolve(request);
+    const name = args[0];
+    const known = typeof name === 'string' ? this.table.byText.get(name) : undefined;
+    const request = this.builder.command(args, known !== undefined);
+    const row = this.table.resolve(request, known);
     if (row instanceof ErrorReply) return row;
     if (this.clock !== undefined) this.setTime(Math.max(this.clock(), this.keyspace.now));
     if (row.kind === 'read') return this.read(row, request, databaseId, this.keyspace.now);
@@ -351,9 +348,8 @@ export class Engine {
   // ---- waiting clients ----
 
   private block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply {
-    const { nodeId, startId, counter } = this.context.session;
     this.waiters.add({
-      session: { nodeId, startId, counter },
+      session: this.item.session,
       database: this.item.database,
       type,
       keys,
@@ -421,7 +417,6 @@ export class Engine {
     parseTrusted(waiter.request, 0, this.retryRequest);
     const row = this.table.resolve(this.retryRequest);
     if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
-    this.context.session = waiter.session;
     this.context.readyKey = readyKey;
     const reply = this.runWrite(row, this.retryRequest, this.keyspace.database(waiter.database));
     this.context.readyKey = undefined;

@@ -8,7 +8,7 @@
  * A command's body is the client's own request as it came off the wire. All integers are little-endian.
  */
 import type { Session } from './command.js';
-import { copyBytes, type View } from './view.js';
+import { copyBytes, readUint32, type View, writeUint32 } from './view.js';
 
 export const ItemKind = {
   /** One RESP request. */
@@ -33,6 +33,8 @@ export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
 const FORMAT = 1;
 const ORIGIN = 0x80;
 const HEADER_BYTES = 33;
+/** Where the proposer's node id and start id stand in the header. */
+const NODE_ID_OFFSET = 17;
 const ITEM_BYTES = 17;
 const ORIGIN_BYTES = 12;
 
@@ -137,11 +139,11 @@ export class EntryBuilder {
     const buffer = this.buffer;
     buffer[0] = FORMAT;
     buffer.writeDoubleLE(nowMs, 1);
-    buffer.writeUInt32LE(seedLow >>> 0, 9);
-    buffer.writeUInt32LE(seedHigh >>> 0, 13);
-    buffer.writeDoubleLE(this.nodeId, 17);
-    buffer.writeUInt32LE(this.startId, 25);
-    buffer.writeUInt32LE(this.itemCount, 29);
+    writeUint32(buffer, 9, seedLow);
+    writeUint32(buffer, 13, seedHigh);
+    buffer.writeDoubleLE(this.nodeId, NODE_ID_OFFSET);
+    writeUint32(buffer, NODE_ID_OFFSET + 8, this.startId);
+    writeUint32(buffer, 29, this.itemCount);
     const bytes = buffer.subarray(0, this.used);
     this.used = HEADER_BYTES;
     this.itemCount = 0;
@@ -177,7 +179,7 @@ export class EntryBuilder {
   }
 
   private uint32(value: number): void {
-    this.buffer.writeUInt32LE(value, this.used);
+    writeUint32(this.buffer, this.used, value);
     this.used += 4;
   }
 
@@ -197,47 +199,46 @@ export class EntryReader {
   // The item at hand.
   kind: ItemKind = ItemKind.command;
   database = 0;
-  readonly session = { nodeId: 0, startId: 0, counter: 0 };
   bodyStart = 0;
   bodyEnd = 0;
 
+  private at = HEADER_BYTES;
   private next = HEADER_BYTES;
-  private readonly nodeId: number;
-  private readonly startId: number;
 
   constructor(readonly buffer: Buffer) {
     if (buffer.length < HEADER_BYTES || buffer[0] !== FORMAT) {
       throw new Error(`log entry of format ${buffer[0]}, this release reads format ${FORMAT}`);
     }
     this.nowMs = buffer.readDoubleLE(1);
-    this.seedLow = buffer.readUInt32LE(9);
-    this.seedHigh = buffer.readUInt32LE(13);
-    this.nodeId = buffer.readDoubleLE(17);
-    this.startId = buffer.readUInt32LE(25);
-    this.itemCount = buffer.readUInt32LE(29);
+    this.seedLow = readUint32(buffer, 9);
+    this.seedHigh = readUint32(buffer, 13);
+    this.itemCount = readUint32(buffer, 29);
   }
 
   /** Steps to the next item; call it `itemCount` times. */
   step(): void {
     const buffer = this.buffer;
-    let at = this.next;
+    const at = this.next;
     const kind = buffer[at];
+    this.at = at;
     this.kind = (kind & ~ORIGIN) as ItemKind;
-    this.database = buffer.readUInt32LE(at + 1);
-    this.session.counter = buffer.readDoubleLE(at + 5);
-    const length = buffer.readUInt32LE(at + 13);
-    at += ITEM_BYTES;
-    this.session.nodeId = this.nodeId;
-    this.session.startId = this.startId;
-    if (kind & ORIGIN) {
-      this.session.nodeId = buffer.readDoubleLE(at);
-      this.session.startId = buffer.readUInt32LE(at + 8);
-      at += ORIGIN_BYTES;
-    }
-    this.bodyStart = at;
-    this.bodyEnd = at + length;
+    this.database = readUint32(buffer, at + 1);
+    this.bodyStart = at + (kind & ORIGIN ? ITEM_BYTES + ORIGIN_BYTES : ITEM_BYTES);
+    this.bodyEnd = this.bodyStart + readUint32(buffer, at + 13);
     this.next = this.bodyEnd;
     if (this.bodyEnd > buffer.length) throw new Error('log entry: an item ends behind the entry');
+  }
+
+  /** Whose item it is: read only when asked for, since most items never are. */
+  get session(): Session {
+    const buffer = this.buffer;
+    const at = this.at;
+    const from = buffer[at] & ORIGIN ? at + ITEM_BYTES : NODE_ID_OFFSET;
+    return {
+      nodeId: buffer.readDoubleLE(from),
+      startId: readUint32(buffer, from + 8),
+      counter: buffer.readDoubleLE(at + 5),
+    };
   }
 
   /** Reads the watched keys at the start of an exec item's body; `visit` gets a view valid during the call. Returns the offset behind. */
@@ -247,12 +248,12 @@ export class EntryReader {
   ): number {
     const buffer = this.buffer;
     let at = this.bodyStart;
-    let count = buffer.readUInt32LE(at);
+    let count = readUint32(buffer, at);
     at += 4;
     for (; count > 0; count--) {
-      const length = buffer.readUInt32LE(at + 13);
+      const length = readUint32(buffer, at + 13);
       view.on(buffer, at + 17, at + 17 + length);
-      visit(buffer.readUInt32LE(at), view, buffer.readDoubleLE(at + 4), buffer[at + 12] === 1);
+      visit(readUint32(buffer, at), view, buffer.readDoubleLE(at + 4), buffer[at + 12] === 1);
       at += 17 + length;
     }
     return at;

@@ -7,6 +7,7 @@ import {
   ErrorReply,
   MapReply,
   NullArray,
+  OK,
   Pairs,
   Push,
   type Reply,
@@ -34,14 +35,17 @@ export class ReplyError extends Error {
  * (within an array an error becomes its text).
  */
 export function toJavaScript(reply: Reply): JavaScriptReply {
-  if (reply instanceof ErrorReply) throw new ReplyError(reply);
+  if (typeof reply === 'object' && reply instanceof ErrorReply) throw new ReplyError(reply);
   return convert(reply);
 }
 
 function convert(reply: Reply): JavaScriptReply {
-  if (reply instanceof View) return reply.buffer.utf8Slice(reply.start, reply.end);
+  // What most commands answer, first.
+  if (typeof reply === 'number' || reply === null) return reply;
+  if (reply === OK) return 'OK';
+  if (reply instanceof View) return decode(reply.buffer, reply.start, reply.end);
   if (typeof reply === 'string') return decodeLatin1(reply);
-  if (reply === null || typeof reply === 'number' || typeof reply === 'bigint') return reply;
+  if (typeof reply === 'bigint') return reply;
   if (Array.isArray(reply)) return reply.map(convert);
   if (reply instanceof Status || reply instanceof ErrorReply || reply instanceof Verbatim) return reply.text;
   if (
@@ -57,6 +61,43 @@ function convert(reply: Reply): JavaScriptReply {
   if (reply instanceof NullArray) return null;
   if (reply instanceof Attributed) return convert(reply.reply);
   return (reply as Buffer).utf8Slice();
+}
+
+const { fromCharCode } = String;
+
+/** UTF-8 bytes as a string. Up to 12 of ASCII are put together here: 15 to 30 ns, where the way into native code takes 60. */
+function decode(buffer: Buffer, start: number, end: number): string {
+  const length = end - start;
+  if (length > 12) return buffer.utf8Slice(start, end);
+  let bits = 0;
+  for (let i = start; i < end; i++) bits |= buffer[i];
+  if (bits > 0x7f) return buffer.utf8Slice(start, end);
+  return length <= 8
+    ? upTo8(buffer, start, length)
+    : upTo8(buffer, start, 8) + upTo8(buffer, start + 8, length - 8);
+}
+
+function upTo8(b: Buffer, s: number, length: number): string {
+  switch (length) {
+    case 0:
+      return '';
+    case 1:
+      return fromCharCode(b[s]);
+    case 2:
+      return fromCharCode(b[s], b[s + 1]);
+    case 3:
+      return fromCharCode(b[s], b[s + 1], b[s + 2]);
+    case 4:
+      return fromCharCode(b[s], b[s + 1], b[s + 2], b[s + 3]);
+    case 5:
+      return fromCharCode(b[s], b[s + 1], b[s + 2], b[s + 3], b[s + 4]);
+    case 6:
+      return fromCharCode(b[s], b[s + 1], b[s + 2], b[s + 3], b[s + 4], b[s + 5]);
+    case 7:
+      return fromCharCode(b[s], b[s + 1], b[s + 2], b[s + 3], b[s + 4], b[s + 5], b[s + 6]);
+    default:
+      return fromCharCode(b[s], b[s + 1], b[s + 2], b[s + 3], b[s + 4], b[s + 5], b[s + 6], b[s + 7]);
+  }
 }
 
 /** The text that latin1 chars mean as UTF-8 bytes. */

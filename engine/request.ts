@@ -3,7 +3,7 @@
  * argument; a handler slices only what it keeps. One Request is reused for many commands.
  */
 import { errors } from './errors.js';
-import { type Int64, parseInt64Bytes } from './numbers/int64.js';
+import { type Int64, int64TextLengthMax, parseInt64Bytes, writeInt64Text } from './numbers/int64.js';
 import type { ErrorReply } from './reply.js';
 import { View, writeLatin1 } from './view.js';
 
@@ -25,9 +25,18 @@ export class Request {
     for (let i = 0; i < POOLED_VIEWS; i++) this.views.push(new View());
   }
 
+  /** The command's name as the client wrote it. */
+  get name(): string {
+    return this.writtenName ?? this.latin1(0);
+  }
+
+  /** The name, where argument 0 is left empty because its text was enough to find the command. */
+  writtenName: string | undefined;
+
   /** Starts over with no arguments, on `buffer`. */
   reset(buffer: Buffer): void {
-    this.buffer = buffer;
+    if (this.buffer !== buffer) this.buffer = buffer;
+    this.writtenName = undefined;
     this.count = 0;
     if (this.offsets.length > KEPT_OFFSETS) this.offsets = new Int32Array(KEPT_OFFSETS);
   }
@@ -42,6 +51,17 @@ export class Request {
     }
     this.offsets[at] = start;
     this.offsets[at + 1] = end;
+  }
+
+  /** Makes room for `count` arguments, whose offsets the caller fills in. */
+  reserve(count: number): Int32Array {
+    this.count = count;
+    if (count << 1 > this.offsets.length) {
+      let length = this.offsets.length;
+      while (count << 1 > length) length *= 2;
+      this.offsets = new Int32Array(length);
+    }
+    return this.offsets;
   }
 
   /** A view of argument `index`. The first sixteen arguments have one view each, reused by the next request. */
@@ -129,20 +149,46 @@ export class RequestBuilder {
     return this.take(text.length);
   }
 
+  /**
+   * A whole command: strings and numbers as UTF-8 text, Buffers as bytes.
+   *
+   * @param isNamed the first argument is a text that found the command: its bytes are left out
+   */
+  command(args: readonly (string | number | bigint | Uint8Array)[], isNamed: boolean): Request {
+    this.start();
+    if (isNamed) {
+      this.take(0);
+      this.request.writtenName = args[0] as string;
+    }
+    for (let i = isNamed ? 1 : 0; i < args.length; i++) {
+      const arg = args[i];
+      if (typeof arg === 'string') this.utf8(arg);
+      else if (typeof arg === 'number') this.number(arg);
+      else if (typeof arg === 'bigint') this.utf8(`${arg}`);
+      else this.bytes(arg);
+    }
+    return this.request;
+  }
+
   /** Adds a string as UTF-8. */
   utf8(text: string): this {
-    this.reserve(text.length * 3);
-    // ASCII is the common case and beats the native call up to some 100 characters.
-    if (text.length <= 64) {
-      let i = 0;
-      for (; i < text.length; i++) {
-        const code = text.charCodeAt(i);
-        if (code > 0x7f) break;
-        this.buffer[this.used + i] = code;
-      }
-      if (i === text.length) return this.take(i);
+    const length = text.length;
+    this.reserve(length * 3);
+    // ASCII is the common case and beats the native call up to some 30 characters.
+    if (length > 32) return this.take(this.buffer.utf8Write(text, this.used));
+    const { buffer, used } = this;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return this.take(buffer.utf8Write(text, used));
+      buffer[used + i] = code;
     }
-    return this.take(this.buffer.utf8Write(text, this.used));
+    return this.take(length);
+  }
+
+  private number(value: number): this {
+    if ((value | 0) !== value) return this.utf8(`${value}`);
+    this.reserve(int64TextLengthMax);
+    return this.take(writeInt64Text(value, this.buffer, this.used));
   }
 
   bytes(bytes: Uint8Array): this {
@@ -178,14 +224,17 @@ export function parseTrusted(buffer: Buffer, start: number, request: Request): n
   for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++])
     count = count * 10 + byte - 0x30;
   position++;
+  const offsets = request.reserve(count);
   for (let i = 0; i < count; i++) {
     if (buffer[position++] !== 0x24) throw new Error(`log entry: no bulk string at offset ${position - 1}`);
     let length = 0;
     for (let byte = buffer[position++]; byte !== 0x0d; byte = buffer[position++])
       length = length * 10 + byte - 0x30;
     position++;
-    request.push(position, position + length);
-    position += length + 2;
+    offsets[i << 1] = position;
+    position += length;
+    offsets[(i << 1) + 1] = position;
+    position += 2;
   }
   if (position > buffer.length)
     throw new Error(`log entry: a request at offset ${start} ends behind the entry`);

@@ -5,6 +5,7 @@
  * blocks) and live count, so that a page whose blocks are all free goes back to the pool whatever its class was. Chunks never
  * move: an address stays good until it is freed. Larger blocks are buffers of their own, with negative addresses.
  */
+import { readUint32, writeUint32 } from './view.js';
 
 const CHUNK_BYTES = 1 << 20;
 const PAGE_BYTES = 1 << 16;
@@ -98,7 +99,8 @@ export class Slab {
     this.liveBytes += blockBytes;
     let address = this.pageFree[page];
     if (address !== NONE) {
-      this.pageFree[page] = this.chunks[address >>> CHUNK_SHIFT].readInt32LE(
+      this.pageFree[page] = readUint32(
+        this.chunks[address >>> CHUNK_SHIFT],
         (address & CHUNK_MASK) << GRANULE_BITS,
       );
     } else {
@@ -126,9 +128,10 @@ export class Slab {
       this.emptyPages.push(page);
       return;
     }
-    this.chunks[address >>> CHUNK_SHIFT].writeInt32LE(
-      this.pageFree[page],
+    writeUint32(
+      this.chunks[address >>> CHUNK_SHIFT],
       (address & CHUNK_MASK) << GRANULE_BITS,
+      this.pageFree[page],
     );
     this.pageFree[page] = address;
     if (wasFull) this.link(page, sizeClass);

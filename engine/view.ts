@@ -58,8 +58,11 @@ declare global {
 
 const emptyBuffer = Buffer.alloc(0);
 
-/** Up to here a byte loop beats the call into native code (measured: about 60 ns a call against 0.7 ns a byte). */
-const LOOP_LIMIT = 96;
+/**
+ * Up to here a byte loop beats the call into native code: measured 65 to 85 ns a call against 1.6 ns a byte, on buffers that differ from call
+ * to call (a benchmark with one constant buffer shows a third of that).
+ */
+const LOOP_LIMIT = 48;
 
 /** Copies `length` bytes; the ranges may overlap only if `source` and `target` differ or the target lies before the source. */
 export function copyBytes(
@@ -80,6 +83,19 @@ export function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number,
   if (length > LOOP_LIMIT) return a.compare(b, bStart, bStart + length, aStart, aStart + length) === 0;
   for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
+}
+
+/** Four little-endian bytes, unsigned. Without the checks of Node's own reader, which take 8 of its 12 ns. */
+export function readUint32(buffer: Buffer, at: number): number {
+  return (buffer[at] | (buffer[at + 1] << 8) | (buffer[at + 2] << 16) | (buffer[at + 3] << 24)) >>> 0;
+}
+
+/** Writes the low 32 bits of `value`, little-endian. */
+export function writeUint32(buffer: Buffer, at: number, value: number): void {
+  buffer[at] = value;
+  buffer[at + 1] = value >>> 8;
+  buffer[at + 2] = value >>> 16;
+  buffer[at + 3] = value >>> 24;
 }
 
 /** memcmp order, the shorter first when one is a prefix of the other. Negative, 0 or positive. */

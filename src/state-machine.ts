@@ -8,6 +8,8 @@ import { replies } from './replies.js';
 
 /** How long one slice of a snapshot, written or read, may keep the event loop. */
 const SLICE_MS = 2;
+/** So much of a snapshot takes well under a slice to take in. */
+const SLICE_BYTES = 32 * 1024;
 
 export class EngineStateMachine implements StateMachine {
   engine: Engine;
@@ -142,11 +144,12 @@ export class EngineStateMachine implements StateMachine {
   async install(reader: SnapshotReader): Promise<void> {
     const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings });
     let sliceEnds = this.clock.monotonicMs() + SLICE_MS;
+    // A piece ends within a record, which is then decoded twice: while nobody is served, pieces are as large as they come.
+    const pieceBytes = this.replica === undefined ? Number.POSITIVE_INFINITY : SLICE_BYTES;
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      // A piece of this size takes well under a slice to take in.
-      for (let at = 0; at < bytes.length; at += 32 * 1024) {
-        restore.feed(bytes.subarray(at, at + 32 * 1024));
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        restore.feed(bytes.subarray(at, at + pieceBytes));
         if (this.clock.monotonicMs() < sliceEnds) continue;
         await this.turn();
         sliceEnds = this.clock.monotonicMs() + SLICE_MS;
@@ -156,6 +159,7 @@ export class EngineStateMachine implements StateMachine {
     this.restoredKeys = restore.keys;
     this.replica?.adopt(this.engine);
   }
+
   /** Lets the event loop take in what has arrived. */
   private turn(): Promise<void> {
     return new Promise((resolve) => this.clock.afterInput(resolve));

@@ -175,8 +175,8 @@ function parseSearch(request: Request, database: ReadableDatabase, slot: Slot, s
     } else throw errors.syntax;
   }
   search.check('GEOSEARCHSTORE');
-  if (from === undefined) throw errors.geoFrom(request.latin1(0));
-  if (by === undefined) throw errors.geoBy(request.latin1(0));
+  if (from === undefined) throw errors.geoFrom(request.name);
+  if (by === undefined) throw errors.geoBy(request.name);
   if (search.any && search.count === 0) throw errors.geoAnyWithoutCount;
   return search;
 }

@@ -5,7 +5,7 @@ import { ABSENT, type Slot } from '../dictionary.js';
 import { Encoding } from '../encoding.js';
 import { errors } from '../errors.js';
 import { deadlineFrom, type ExpireUnit } from '../expiration.js';
-import { addInt64, type Int64, negateInt64, parseInt64Bytes } from '../numbers/int64.js';
+import { addInt64, type Int64, negateInt64, parseInt64Bytes, writeInt64Text } from '../numbers/int64.js';
 import {
   addLongDouble,
   formatLongDouble,
@@ -281,7 +281,9 @@ function add(database: Database, key: View, amount: Int64): Reply {
   const slot = database.lookup(key);
   const sum = addInt64(integerAt(database, slot), amount);
   if (sum === undefined) throw errors.overflow;
-  database.setString(key, formattedView(`${sum}`), true);
+  const digits = formatted.on(formatted.buffer, 0, writeInt64Text(sum, formatted.buffer, 0));
+  if (slot === ABSENT) database.create(key, Encoding.int, digits);
+  else database.replace(slot, Encoding.int, digits);
   database.changed(key);
   return sum;
 }

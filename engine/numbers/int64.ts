@@ -78,6 +78,29 @@ export function formatInt64(value: Int64): string {
   return `${value}`;
 }
 
+/** Writes the decimal text of an integer, of at most {@link int64TextLengthMax} bytes; returns how many. */
+export function writeInt64Text(value: Int64, buffer: Buffer, at: number): number {
+  if (typeof value === 'bigint' || (value | 0) !== value || value === -0x80000000) {
+    const text = `${value}`;
+    for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i);
+    return text.length;
+  }
+  // 32 bits: V8 divides them by ten with a multiplication, and no string is made.
+  const length = int64TextLength(value);
+  let rest = value;
+  if (value < 0) {
+    buffer[at] = 0x2d;
+    rest = -value;
+  }
+  let last = at + length - 1;
+  do {
+    const tenth = (rest / 10) | 0;
+    buffer[last--] = 0x30 + rest - tenth * 10;
+    rest = tenth;
+  } while (rest > 0);
+  return length;
+}
+
 /** How many characters {@link formatInt64} gives, without making the string. */
 export function int64TextLength(value: Int64): number {
   if (typeof value === 'bigint') return value.toString().length;

@@ -151,6 +151,7 @@ export class Restore {
       database.flushedAt = this.number(counts[i + 2]);
       this.fingerprint.number(database.id).number(size).number(database.flushedAt);
       this.sizes.set(database, size);
+      database.reserve(size);
       this.keysLeft += size;
     }
     this.fingerprint.end();

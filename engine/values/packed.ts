@@ -4,6 +4,7 @@
  */
 import type { Database } from '../database.js';
 import type { Slot } from '../dictionary.js';
+import { writeInt64Text } from '../numbers/int64.js';
 import { View } from '../view.js';
 import {
   listpackInteger,
@@ -118,9 +119,7 @@ export class Digits {
 
   /** The decimal digits of `integer`, valid until the next call. */
   of(integer: number | bigint): View {
-    const text = `${integer}`;
-    for (let i = 0; i < text.length; i++) this.buffer[i] = text.charCodeAt(i);
-    return this.digits.on(this.buffer, 0, text.length);
+    return this.digits.on(this.buffer, 0, writeInt64Text(integer, this.buffer, 0));
   }
 }
 

@@ -37,13 +37,14 @@ function check(dictionary: Dictionary, model: Model, absent: readonly number[]):
   for (const n of absent) assert.equal(dictionary.find(name(n)), ABSENT);
 }
 
-test('growing to 60,000 entries and shrinking again keeps every entry in its slot, and gives the memory back', () => {
+function growAndShrink(reserved: number): void {
   const slab = new Slab();
   const dictionary = new Dictionary(slab, { low: 1, high: 2 });
+  dictionary.reserve(reserved);
   const model = new Model();
   const random = new Random();
   random.seed(7, 7);
-  const atStart = dictionary.overheadBytes;
+  const atStart = new Dictionary(new Slab(), { low: 1, high: 2 }).overheadBytes;
   for (let n = 0; n < 60_000; n++) {
     const slot = dictionary.insert(name(n), 0);
     dictionary.setValue(slot, viewOf(`${n}`));
@@ -76,4 +77,13 @@ test('growing to 60,000 entries and shrinking again keeps every entry in its slo
   removeUntil(0);
   assert.ok(dictionary.overheadBytes <= atStart + 100_000);
   assert.equal(slab.usedBytes, 0);
+}
+
+test('growing to 60,000 entries and shrinking again keeps every entry in its slot, and gives the memory back', () => {
+  growAndShrink(0);
+});
+
+test('so it does with an index that was reserved: too small, and larger than needed', () => {
+  growAndShrink(10_000);
+  growAndShrink(100_000);
 });

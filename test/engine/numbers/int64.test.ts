@@ -15,6 +15,7 @@ import {
   parseInt64Bytes,
   readInt64,
   writeInt64,
+  writeInt64Text,
 } from '../../../engine/numbers/int64.js';
 
 function parseBoth(text: string): Int64 | undefined {
@@ -27,7 +28,17 @@ function parseBoth(text: string): Int64 | undefined {
 const anyInt64 = fc.oneof(
   fc.bigInt({ min: int64Min, max: int64Max }),
   fc.integer().map(BigInt),
-  fc.constantFrom(int64Min, int64Max, 0n, 2n ** 53n, 2n ** 53n - 1n, -(2n ** 53n), 1n - 2n ** 53n),
+  fc.constantFrom(
+    int64Min,
+    int64Max,
+    0n,
+    -(2n ** 31n),
+    2n ** 31n,
+    2n ** 53n,
+    2n ** 53n - 1n,
+    -(2n ** 53n),
+    1n - 2n ** 53n,
+  ),
 );
 
 test('canonical integers are taken at both ends of the range', () => {
@@ -61,6 +72,9 @@ test('every integer survives text and bytes', () => {
       assert.equal(parseBoth(value.toString()), canonical);
       assert.equal(formatInt64(canonical), value.toString());
       assert.equal(int64TextLength(canonical), value.toString().length);
+      const text = Buffer.alloc(22, '#');
+      assert.equal(writeInt64Text(canonical, text, 1), value.toString().length);
+      assert.equal(text.latin1Slice(), `#${value}`.padEnd(22, '#'));
       const bytes = Buffer.alloc(10);
       writeInt64(bytes, 1, canonical);
       assert.equal(bytes.readBigInt64LE(1), value);
