@@ -57,10 +57,14 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     const directory = join(root, `cluster${number}`);
     const disks = new SmallDisks(cleanup);
     let cluster: Cluster | undefined;
-    const network = new ProxyNetwork(random.fork('network'), new Ports(firstPort), (id) => cluster?.nameOfId(id));
+    const network = new ProxyNetwork(random.fork('network'), new Ports(firstPort), (id) =>
+      cluster?.nameOfId(id),
+    );
     const hasSmallDisk = disks.mount(join(directory, `n${1 + random.below(profile.size)}`));
     if (number === from && !hasSmallDisk)
-      say('no small disks (only root may mount them): full disks are left out, file size limits take their place');
+      say(
+        'no small disks (only root may mount them): full disks are left out, file size limits take their place',
+      );
     cluster = await Cluster.start(profile, network, directory, random.fork('cluster'), journal, cleanup);
     const { size, durability, forwarding, largeBytesPerSecond } = profile;
     say(
@@ -73,7 +77,14 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
       const before = { ...journal.counts };
       const failoversBefore = cluster.failovers;
       const roundBegan = performance.now();
-      const result = await runRound({ ...options, cluster, random: random.fork(`round ${i}`), disks, kept, number: i });
+      const result = await runRound({
+        ...options,
+        cluster,
+        random: random.fork(`round ${i}`),
+        disks,
+        kept,
+        number: i,
+      });
       rounds++;
       undecided += result.undecided;
       const rose = (what: string): number => (journal.counts[what] ?? 0) - (before[what] ?? 0);

@@ -19,7 +19,8 @@ export interface Places {
 }
 
 /** A refusal is certain: the command did not take effect. */
-export const isRefusal = (error: Error): boolean => /^(TRY|CLUSTERDOWN|EXECABORT|LOADING)/.test(error.message);
+export const isRefusal = (error: Error): boolean =>
+  /^(TRY|CLUSTERDOWN|EXECABORT|LOADING)/.test(error.message);
 export const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN');
 
 /** What every client does about connections. */
@@ -139,7 +140,11 @@ export class Client extends Connector {
   }
 
   /** Reads a key until it is answered, or time is over; notes it in the generation's history. */
-  async readBack(generation: Generation, commands: readonly (readonly string[])[], deadline: number): Promise<boolean> {
+  async readBack(
+    generation: Generation,
+    commands: readonly (readonly string[])[],
+    deadline: number,
+  ): Promise<boolean> {
     this.generation = generation;
     for (let left = commands; left.length > 0; ) {
       const before = generation.history.length;

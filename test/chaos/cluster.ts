@@ -71,7 +71,10 @@ export class Cluster {
       node.start();
       const how = await node.ready(startTimeoutMs);
       if (how !== 'serves' && journal.violation === undefined)
-        journal.violate('start', `${name} does not serve within ${startTimeoutMs} ms: ${node.output.slice(-500)}`);
+        journal.violate(
+          'start',
+          `${name} does not serve within ${startTimeoutMs} ms: ${node.output.slice(-500)}`,
+        );
       if (journal.violation !== undefined) break;
     }
     for (const node of cluster.nodes.slice(1)) node.joinAddresses = cluster.othersOf(node);
@@ -119,12 +122,18 @@ export class Cluster {
     const id = stats.node_id!;
     const before = this.terms.get(id) ?? 0;
     if (term < before)
-      this.journal.violate('terms never go back', `${node.name} was in term ${before} and is in term ${term}`);
+      this.journal.violate(
+        'terms never go back',
+        `${node.name} was in term ${before} and is in term ${term}`,
+      );
     this.terms.set(id, term);
     if (stats.state !== 'Leader') return stats;
     const other = this.leaders.get(term);
     if (other !== undefined && other !== id)
-      this.journal.violate('one leader per term', `nodes ${other} and ${id} (${node.name}) lead in term ${term}`);
+      this.journal.violate(
+        'one leader per term',
+        `nodes ${other} and ${id} (${node.name}) lead in term ${term}`,
+      );
     if (other === undefined) {
       if (this.leaders.size > 0) this.failovers++;
       this.leaders.set(term, id);

@@ -1,6 +1,15 @@
 /** Disks that fill up, files that may not grow, and logs whose tail was torn when the process died. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statfsSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { nodeDisk } from '../../raft/node/disk.js';
 import { logDirectory } from '../../raft/node/layout.js';
@@ -26,7 +35,14 @@ export class SmallDisks {
   mount(directory: string): boolean {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
     mkdirSync(directory, { recursive: true });
-    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'redraft-chaos', directory]);
+    const { status } = spawnSync('mount', [
+      '-t',
+      'tmpfs',
+      '-o',
+      `size=${diskBytes}`,
+      'redraft-chaos',
+      directory,
+    ]);
     if (status !== 0) return false;
     this.mounted.add(directory);
     this.cleanup.add(() => this.unmount(directory));
@@ -213,7 +229,9 @@ export function tearTail(storm: Storm): Promise<boolean> {
   const { cluster, random } = storm;
   return on(someFollower(storm), 'torn tail', async (node) => {
     const { directory } = node.options;
-    const outgoing = cluster.nodes.filter((other) => other !== node).map((other) => `${node.name}>${other.name}`);
+    const outgoing = cluster.nodes
+      .filter((other) => other !== node)
+      .map((other) => `${node.name}>${other.name}`);
     // What it says from now on is lost for good: its log grows beyond what it has acknowledged.
     const heal = cluster.network.links?.block(outgoing, 'drop');
     await storm.wait(random.pick([0, 30, 100, 300]));
@@ -233,7 +251,8 @@ export function tearTail(storm: Storm): Promise<boolean> {
 /** How far the leader knows a dead follower to be, if there is a leader and every node syncs before it acknowledges. */
 async function acknowledgedBy({ cluster }: Storm, node: ChaosNode): Promise<Acknowledged | undefined> {
   const { leader } = cluster;
-  if (cluster.profile.durability !== 'high' || leader === undefined || leader === node || !leader.isUp) return undefined;
+  if (cluster.profile.durability !== 'high' || leader === undefined || leader === node || !leader.isUp)
+    return undefined;
   const stats = await leader.stats();
   if (stats?.state !== 'Leader') return undefined;
   for (let i = 0; stats[`peer${i}`] !== undefined; i++) {

@@ -162,7 +162,9 @@ function surroundings(storm: Storm, node: ChaosNode): string[] {
 }
 
 async function isolate(storm: Storm, node: ChaosNode | undefined): Promise<boolean> {
-  return node !== undefined && block(storm, both([node.name], surroundings(storm, node)), `isolate ${node.name}`);
+  return (
+    node !== undefined && block(storm, both([node.name], surroundings(storm, node)), `isolate ${node.name}`)
+  );
 }
 
 async function split(storm: Storm, hasBridge: boolean): Promise<boolean> {
@@ -253,9 +255,15 @@ export function carryOut(kind: FaultKind, storm: Storm): Promise<boolean> {
     case 'kill follower':
       return killAndRestart(storm, [someFollower(storm)]);
     case 'kill majority':
-      return killAndRestart(storm, shuffled.slice(0, most).filter((node) => node.isRunning));
+      return killAndRestart(
+        storm,
+        shuffled.slice(0, most).filter((node) => node.isRunning),
+      );
     case 'kill all':
-      return killAndRestart(storm, shuffled.filter((node) => node.isRunning));
+      return killAndRestart(
+        storm,
+        shuffled.filter((node) => node.isRunning),
+      );
     case 'kill new leaders':
       return killNewLeaders(storm);
     case 'stop node':
@@ -269,7 +277,10 @@ export function carryOut(kind: FaultKind, storm: Storm): Promise<boolean> {
     case 'pause follower':
       return pause(storm, [someFollower(storm)]);
     case 'pause all':
-      return pause(storm, nodes.filter((node) => node.isUp));
+      return pause(
+        storm,
+        nodes.filter((node) => node.isUp),
+      );
     case 'isolate leader':
       return isolate(storm, cluster.leader);
     case 'isolate follower':

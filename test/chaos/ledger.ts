@@ -26,7 +26,8 @@ export function checkLedger(notes: LedgerNotes, list: readonly string[], count: 
   if (stranger !== undefined) return `${stranger} was refused and is there`;
   const inOrder = list.filter((value) => !notes.unknown.has(value));
   const misplaced = inOrder.findIndex((value, place) => value !== notes.acknowledged[place]);
-  if (misplaced >= 0) return `${inOrder[misplaced]} stands where ${notes.acknowledged[misplaced]} was appended`;
+  if (misplaced >= 0)
+    return `${inOrder[misplaced]} stands where ${notes.acknowledged[misplaced]} was appended`;
   const { acknowledged, unknown } = notes.increments;
   if (count < acknowledged) return `${acknowledged} increments were acknowledged, the counter is at ${count}`;
   if (count > acknowledged + unknown)
@@ -87,13 +88,17 @@ export class LedgerClient extends Connector {
 /** A large value that can be told from every other, and from every part of one. */
 export function largeValue(name: string, bytes: number): string {
   const unit = `${name};`;
-  return unit.repeat(Math.ceil(bytes / unit.length)).slice(0, bytes - 1).concat('.');
+  return unit
+    .repeat(Math.ceil(bytes / unit.length))
+    .slice(0, bytes - 1)
+    .concat('.');
 }
 
 /** The name that a large value was made of; what is no such value throws. */
 export function nameOfLarge(value: string): string {
   const name = value.slice(0, value.indexOf(';'));
-  if (value !== largeValue(name, value.length)) throw new Error(`a value that nobody wrote begins with ${value.slice(0, 40)}`);
+  if (value !== largeValue(name, value.length))
+    throw new Error(`a value that nobody wrote begins with ${value.slice(0, 40)}`);
   return name;
 }
 

@@ -37,17 +37,22 @@ function refuse(text: string): never {
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  return Number.isFinite(value) && value > 0 ? value : refuse(`--${name} ${text}: a number above 0 is wanted`);
+  return Number.isFinite(value) && value > 0
+    ? value
+    : refuse(`--${name} ${text}: a number above 0 is wanted`);
 }
 
 function whole(name: string, text: string): number {
   const value = Number(text);
-  return Number.isSafeInteger(value) && value >= 0 ? value : refuse(`--${name} ${text}: a whole number is wanted`);
+  return Number.isSafeInteger(value) && value >= 0
+    ? value
+    : refuse(`--${name} ${text}: a whole number is wanted`);
 }
 
 const only = values.only.split(',').filter((kind) => kind !== '');
 for (const kind of only)
-  if (!(kind in faultWeights)) refuse(`--only ${kind}: the kinds are ${Object.keys(faultWeights).join(', ')}`);
+  if (!(kind in faultWeights))
+    refuse(`--only ${kind}: the kinds are ${Object.keys(faultWeights).join(', ')}`);
 if (values.nodes !== undefined && !/^[35]$/.test(values.nodes)) refuse(`--nodes ${values.nodes}: 3 or 5`);
 
 const root = mkdtempSync(join(tmpdir(), 'redraft-chaos-'));

@@ -1,7 +1,7 @@
 /** How nodes reach each other, and what can be done about it. */
 import { freePort } from '../durability/spawned.js';
 import type { Random } from '../sim/random.js';
-import { type BlockMode, Links, Proxy, type Slowness } from './proxy.js';
+import { type BlockMode, Links, NodeProxy, type Slowness } from './proxy.js';
 
 export interface NodePlace {
   readonly host: string;
@@ -35,7 +35,7 @@ export class Ports {
 /** All on the loopback interface, each node behind a proxy. */
 export class ProxyNetwork implements Network {
   readonly links: Links;
-  private readonly proxies: Proxy[] = [];
+  private readonly proxies: NodeProxy[] = [];
 
   constructor(
     random: Random,
@@ -48,7 +48,7 @@ export class ProxyNetwork implements Network {
   async addNode(name: string): Promise<NodePlace> {
     const host = '127.0.0.1';
     const port = await this.ports.take();
-    const proxy = await Proxy.listen(this.links, name, { host, port }, await this.ports.take());
+    const proxy = await NodeProxy.listen(this.links, name, { host, port }, await this.ports.take());
     this.proxies.push(proxy);
     return { host, port, address: `${host}:${proxy.port}`, prefix: [] };
   }

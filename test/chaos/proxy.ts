@@ -231,7 +231,7 @@ class Pipe {
 }
 
 /** Listens in a node's place and hands on what comes. */
-export class Proxy {
+export class NodeProxy {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
@@ -249,8 +249,8 @@ export class Proxy {
     name: string,
     target: { readonly host: string; readonly port: number },
     port: number,
-  ): Promise<Proxy> {
-    const proxy = new Proxy(links, name, target);
+  ): Promise<NodeProxy> {
+    const proxy = new NodeProxy(links, name, target);
     await new Promise<void>((resolve, reject) => {
       proxy.server.once('error', reject);
       proxy.server.listen(port, '127.0.0.1', resolve);
@@ -299,7 +299,13 @@ export class Proxy {
     };
     const forth = new Pipe(links, () => `${from()}>${name}`, near, farSide, destroyBoth);
     const farSource = { pause: () => far?.pause(), resume: () => far?.resume() };
-    const back = new Pipe(links, () => `${name}>${from()}`, farSource, () => near, destroyBoth);
+    const back = new Pipe(
+      links,
+      () => `${name}>${from()}`,
+      farSource,
+      () => near,
+      destroyBoth,
+    );
     this.sockets.add(near);
     near.on('data', (bytes: Buffer) => {
       if (isKnown) {

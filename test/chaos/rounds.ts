@@ -54,16 +54,24 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     return [name, places, fork, journal, fork.chance(0.35)];
   };
   const clients = Array.from({ length: clientCount }, (_, i) => new Client(...connector(`c${i + 1}`)));
-  const ledgers = Array.from({ length: ledgerCount }, (_, i) => new LedgerClient(...connector(`r${number}w${i + 1}`)));
+  const ledgers = Array.from(
+    { length: ledgerCount },
+    (_, i) => new LedgerClient(...connector(`r${number}w${i + 1}`)),
+  );
   const large = profile.largeBytesPerSecond > 0 ? new LargeClient(...connector(`r${number}b`)) : undefined;
   const running = [
     ...clients.map((client, place) => client.run(place, generation, rate)),
     ...ledgers.map((client) => client.run(rate)),
-    ...(large === undefined ? [] : [large.run(Math.min(400_000, profile.largeBytesPerSecond / 8), profile.largeBytesPerSecond)]),
+    ...(large === undefined
+      ? []
+      : [large.run(Math.min(400_000, profile.largeBytesPerSecond / 8), profile.largeBytesPerSecond)]),
   ];
   const everybody = [...clients, ...ledgers, ...(large === undefined ? [] : [large])];
 
-  const faults = await storm(options, everybody.map((client) => client.name));
+  const faults = await storm(
+    options,
+    everybody.map((client) => client.name),
+  );
   const began = performance.now();
   await cluster.reviveAll();
   await untilAllAnswered(options, everybody);
@@ -88,7 +96,11 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     large.disconnect();
     await ask(reader, [['DEL', ...large.keys]], options);
   }
-  await checkExpired(reader, generations.map((one) => one.ttl), options);
+  await checkExpired(
+    reader,
+    generations.map((one) => one.ttl),
+    options,
+  );
   reader.disconnect();
   if (journal.violation !== undefined) return result;
 
@@ -153,7 +165,10 @@ async function untilAllAnswered(
     if (waiting.length === 0) return;
     if (performance.now() > deadline) {
       const names = waiting.map((client) => client.name).join(', ');
-      cluster.journal.violate('liveness', `${settleTimeoutMs} ms after the last fault nobody answers ${names}`);
+      cluster.journal.violate(
+        'liveness',
+        `${settleTimeoutMs} ms after the last fault nobody answers ${names}`,
+      );
     }
     await sleep(50);
   }
@@ -171,7 +186,8 @@ async function ask(
     const error = answers.find((answer) => answer instanceof Error);
     if (error === undefined && answers.length === commands.length) return answers;
     if (error instanceof Error) client.heed(error);
-    if (performance.now() > deadline) cluster.journal.violate('liveness', `nobody answers ${commands[0]!.join(' ')}`);
+    if (performance.now() > deadline)
+      cluster.journal.violate('liveness', `nobody answers ${commands[0]!.join(' ')}`);
     await sleep(20);
   }
   return commands.map(() => null);
@@ -193,7 +209,11 @@ async function readLedger(reader: Client, ledger: LedgerClient, options: RoundOp
 }
 
 /** What was to live for less time than has passed is gone. */
-async function checkExpired(reader: Client, ttl: readonly TtlHistory[], options: RoundOptions): Promise<void> {
+async function checkExpired(
+  reader: Client,
+  ttl: readonly TtlHistory[],
+  options: RoundOptions,
+): Promise<void> {
   const now = performance.now();
   const keys = ttl.flatMap(({ writes }) =>
     writes
@@ -201,7 +221,11 @@ async function checkExpired(reader: Client, ttl: readonly TtlHistory[], options:
       .map((write) => write.key),
   );
   if (keys.length === 0) return;
-  const answers = await ask(reader, keys.map((key) => ['GET', key]), options);
+  const answers = await ask(
+    reader,
+    keys.map((key) => ['GET', key]),
+    options,
+  );
   const alive = keys.find((_, i) => answers[i] !== null);
   if (alive !== undefined) options.cluster.journal.violate('time to live', `${alive} outlives its time`);
 }

@@ -51,7 +51,11 @@ export class Session {
   ): Promise<Session | undefined> {
     const at = address.lastIndexOf(':');
     return new Promise((resolve) => {
-      const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)), noDelay: true });
+      const socket = connect({
+        host: address.slice(0, at),
+        port: Number(address.slice(at + 1)),
+        noDelay: true,
+      });
       const fail = (): void => {
         clearTimeout(timer);
         socket.destroy();
