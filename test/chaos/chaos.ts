@@ -114,6 +114,11 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     `${rounds} rounds in ${((performance.now() - began) / 60_000).toFixed(1)} min, ${journal.violation === undefined ? 'all clean' : 'the last one FAILED'}: ` +
       `${faults} faults, ${operations} operations, ${unknown} unknown, ${failovers} failovers, ${undecided} undecided`,
   );
-  say(kinds.map(([kind, count]) => `${kind} ${count}`).join(', '));
+  say(
+    kinds
+      .map(([kind, count]) => `${kind} ${count}`)
+      .filter((text) => !text.endsWith(' 0'))
+      .join(', '),
+  );
   return journal.violation === undefined;
 }

@@ -66,6 +66,10 @@ export class Connector {
     } else if (only !== undefined && this.linked !== only) return undefined;
     const session = this.session!;
     const exchange = await session.exchange(commands, this.random.between(800, 4000));
+    if (exchange.answers.length === 0 && !session.hasReached) {
+      this.target = undefined;
+      return undefined;
+    }
     if (exchange.answers.length === commands.length) this.answered++;
     else this.target = undefined;
     return exchange;
@@ -160,8 +164,8 @@ export class Client extends Connector {
 
   /** Carries an operation through: again while it is refused, once when its fate is unknown. */
   private async perform(operation: ClientOperation): Promise<void> {
+    this.journal.count('operations');
     for (;;) {
-      this.journal.count('operations');
       if ((await this.attempt(operation)) || this.isStopped) return;
       await sleep(this.random.between(5, 80));
     }

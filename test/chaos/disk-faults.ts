@@ -55,17 +55,20 @@ export class SmallDisks {
 
   /** Leaves `freeBytes` on it. */
   shrink(directory: string, freeBytes: number): void {
-    const { blocks, bfree, bsize } = statfsSync(directory);
-    this.resize(directory, (blocks - bfree) * bsize + freeBytes);
+    // What is written meanwhile may leave less room than there is: then the system refuses, and it is tried again.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const { blocks, bfree, bsize } = statfsSync(directory);
+      if (this.resize(directory, (blocks - bfree) * bsize + freeBytes + attempt * 65_536)) return;
+    }
+    throw new Error(`cannot shrink the disk at ${directory}`);
   }
 
   restore(directory: string): void {
-    this.resize(directory, diskBytes);
+    if (!this.resize(directory, diskBytes)) throw new Error(`cannot resize the disk at ${directory}`);
   }
 
-  private resize(directory: string, bytes: number): void {
-    const { status, stderr } = spawnSync('mount', ['-o', `remount,size=${bytes}`, directory]);
-    if (status !== 0) throw new Error(`cannot resize the disk at ${directory}: ${stderr}`);
+  private resize(directory: string, bytes: number): boolean {
+    return spawnSync('mount', ['-o', `remount,size=${bytes}`, directory]).status === 0;
   }
 
   unmountAll(): void {

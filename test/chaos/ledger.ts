@@ -60,9 +60,11 @@ export class LedgerClient extends Connector {
             : ['INCR', this.counterKey],
         );
       }
-      this.journal.count('operations', commands.length);
       const exchange = await this.exchange(commands);
-      if (exchange !== undefined) this.note(commands, exchange.answers);
+      if (exchange !== undefined) {
+        this.journal.count('operations', commands.length);
+        this.note(commands, exchange.answers);
+      }
       await sleep(this.random.exponential(exchange === undefined ? 30 : 15) / haste);
     }
     this.disconnect();
@@ -126,7 +128,6 @@ export class LargeClient extends Connector {
   /** @returns whether it was answered */
   async perform(command: readonly string[], noted: readonly string[]): Promise<boolean> {
     const invokedAt = performance.now();
-    this.journal.count('operations');
     const exchange = await this.exchange([command]);
     if (exchange === undefined) {
       await sleep(30);
@@ -150,6 +151,7 @@ export class LargeClient extends Connector {
         this.journal.violate('large values', `${this.name} reads ${command[1]}: ${(error as Error).message}`);
       }
     }
+    this.journal.count('operations');
     this.history.push({
       client: this.name,
       commands: [noted],

@@ -34,6 +34,7 @@ export class Links {
   private readonly blocks = new Map<string, BlockMode[]>();
   private readonly slow = new Map<string, Slowness[]>();
   private readonly clientPorts = new Map<number, string>();
+  private readonly reached = new Set<number>();
 
   constructor(
     readonly random: Random,
@@ -102,6 +103,17 @@ export class Links {
 
   forgetClient(port: number): void {
     this.clientPorts.delete(port);
+    this.reached.delete(port);
+  }
+
+  /** Something that came from this port has found a process that takes connections. */
+  noteReached(port: number): void {
+    this.reached.add(port);
+  }
+
+  /** Whether anything that was sent from this port can have arrived anywhere. */
+  hasReached(port: number): boolean {
+    return this.reached.has(port);
   }
 
   nameOf(dialer: { readonly id: number } | { readonly port: number }): string {
@@ -287,6 +299,7 @@ export class NodeProxy {
       if (far !== undefined) return far;
       far = dial({ ...target, noDelay: true, allowHalfOpen: true });
       this.sockets.add(far);
+      far.once('connect', () => links.noteReached(remotePort!));
       far.on('data', (bytes: Buffer) => back.take(bytes));
       far.on('end', () => back.end());
       far.on('error', () => back.end());

@@ -16,6 +16,8 @@ export interface Exchange {
 
 export class Session {
   isClosed = false;
+  /** Whether it may have been heard by a node: behind a proxy one is connected to a node that does not run. */
+  hasReached = true;
   private onAnswer: (answer: Answer) => void = () => {};
   private onClosed: () => void = () => {};
   private readonly parser = new Parser({
@@ -36,6 +38,8 @@ export class Session {
     });
     socket.on('error', () => {});
     socket.on('close', () => {
+      // Who gave up himself cannot know: what waited in a proxy may be on its way.
+      if (links !== undefined && !this.isClosed) this.hasReached = links.hasReached(port);
       links?.forgetClient(port);
       this.isClosed = true;
       this.onClosed();
