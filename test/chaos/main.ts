@@ -57,7 +57,10 @@ if (values.nodes !== undefined && !/^[35]$/.test(values.nodes)) refuse(`--nodes 
 
 const root = mkdtempSync(join(tmpdir(), 'redraft-chaos-'));
 const cleanup = new Cleanup();
-let mustKeep = true;
+let mustKeep = false;
+process.on('uncaughtExceptionMonitor', () => {
+  mustKeep = true;
+});
 cleanup.add(() => {
   if (!mustKeep) rmSync(root, { recursive: true, force: true });
 });
