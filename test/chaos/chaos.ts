@@ -8,6 +8,7 @@ import { SmallDisks } from './disk-faults.js';
 import { type FaultKind, faultWeights } from './faults.js';
 import type { Journal } from './journal.js';
 import type { LedgerClient } from './ledger.js';
+import { NamespaceNetwork } from './namespaces.js';
 import { Ports, ProxyNetwork } from './network.js';
 import { checkDirectories, runRound } from './rounds.js';
 
@@ -57,9 +58,9 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     const directory = join(root, `cluster${number}`);
     const disks = new SmallDisks(cleanup);
     let cluster: Cluster | undefined;
-    const network = new ProxyNetwork(random.fork('network'), new Ports(firstPort), (id) =>
-      cluster?.nameOfId(id),
-    );
+    const network = options.useNamespaces
+      ? NamespaceNetwork.create(random.fork('network'), cleanup)
+      : new ProxyNetwork(random.fork('network'), new Ports(firstPort), (id) => cluster?.nameOfId(id));
     const hasSmallDisk = disks.mount(join(directory, `n${1 + random.below(profile.size)}`));
     if (number === from && !hasSmallDisk)
       say(

@@ -12,6 +12,7 @@ import { type ChaosOptions, runChaos } from './chaos.js';
 import { Cleanup } from './cleanup.js';
 import { type FaultKind, faultWeights } from './faults.js';
 import { Journal } from './journal.js';
+import { NamespaceNetwork } from './namespaces.js';
 
 const { values } = parseArgs({
   options: {
@@ -54,6 +55,9 @@ for (const kind of only)
   if (!(kind in faultWeights))
     refuse(`--only ${kind}: the kinds are ${Object.keys(faultWeights).join(', ')}`);
 if (values.nodes !== undefined && !/^[35]$/.test(values.nodes)) refuse(`--nodes ${values.nodes}: 3 or 5`);
+
+const obstacle = values.namespaces ? NamespaceNetwork.obstacle() : undefined;
+if (obstacle !== undefined) refuse(obstacle);
 
 const root = mkdtempSync(join(tmpdir(), 'redraft-chaos-'));
 const cleanup = new Cleanup();

@@ -31,7 +31,7 @@ export interface NodeOptions {
 }
 
 /** What a node may print while nothing unusual is done to it. */
-const usualWarnings = [/^the clock of this node/];
+const usualWarnings = [/^the clock of this node/, /^anybody who reaches /];
 
 export type Stats = Readonly<Record<string, string>>;
 
