@@ -143,7 +143,7 @@ test('a doctored history is found, a sound one is not', async () => {
     ],
   };
   const evidence = { histories: [sound], ttl: [ttl], skewMs: 25 };
-  assert.deepEqual(await judgeInThread(evidence), { violation: undefined, undecided: 0 });
+  assert.deepEqual(await judgeInThread(evidence), { violation: undefined, undecided: [] });
   const lost = [...sound, operation(['GET', 'a'], null, 7)];
   assert.equal(
     (await judgeInThread({ ...evidence, histories: [sound, lost] })).violation?.check,

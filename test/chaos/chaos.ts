@@ -73,8 +73,8 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     );
     const kept: LedgerClient[] = [];
     const roundsOfCluster = 1 + random.below(4);
-    for (let i = 1; i <= roundsOfCluster && rounds < roundsMax && performance.now() < endAt; i++) {
-      if (journal.violation !== undefined) break;
+    for (let i = 1; i <= roundsOfCluster && rounds < roundsMax && journal.violation === undefined; i++) {
+      if (i > 1 && performance.now() >= endAt) break;
       const before = { ...journal.counts };
       const failoversBefore = cluster.failovers;
       const roundBegan = performance.now();
@@ -96,6 +96,8 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
       );
     }
     failovers += cluster.failovers;
+    journal.count('snapshots sent', network.links?.snapshots);
+    journal.count('connections broken', network.links?.resets);
     await cluster.stop();
     if (journal.violation === undefined) await checkDirectories(cluster);
     if (journal.violation !== undefined) {
@@ -108,12 +110,15 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     disks.unmountAll();
     options.discard(directory);
   }
-  const { operations = 0, unknown = 0 } = journal.counts;
+  const { operations = 0, unknown = 0, digests = 0 } = journal.counts;
   const kinds = Object.keys(faultWeights).map((kind) => [kind, journal.counts[kind] ?? 0] as const);
   const faults = kinds.reduce((sum, [, count]) => sum + count, 0);
   say(
     `${rounds} rounds in ${((performance.now() - began) / 60_000).toFixed(1)} min, ${journal.violation === undefined ? 'all clean' : 'the last one FAILED'}: ` +
-      `${faults} faults, ${operations} operations, ${unknown} unknown, ${failovers} failovers, ${undecided} undecided`,
+      `${faults} faults, ${operations} operations, ${unknown} unknown, ${failovers} failovers, ${undecided} undecided, ${digests} digests compared, ` +
+      ['snapshots sent', 'connections broken', 'tails cut', 'torn entries']
+        .map((what) => `${journal.counts[what] ?? 0} ${what}`)
+        .join(', '),
   );
   say(
     kinds

@@ -12,6 +12,8 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 /** Where clients find the cluster. */
 export interface Places {
   readonly links: Links | undefined;
+  /** All addresses that any node ever had. */
+  readonly known: ReadonlySet<string>;
   /** Addresses of all nodes, up or not. */
   readonly addresses: readonly string[];
   /** Of those that pass commands on. */
@@ -32,7 +34,7 @@ export class Connector {
 
   constructor(
     readonly name: string,
-    protected readonly places: Places,
+    private readonly places: () => Places,
     protected readonly random: Random,
     protected readonly journal: Journal,
     /** Prefers nodes that pass commands on. */
@@ -53,7 +55,7 @@ export class Connector {
   async exchange(commands: readonly (readonly string[])[], only?: string): Promise<Exchange | undefined> {
     if (this.linked === undefined) {
       if (only !== undefined) return undefined;
-      const { addresses, forwarding, links } = this.places;
+      const { addresses, forwarding, links } = this.places();
       const lazy = this.isLazy && forwarding.length > 0 ? forwarding : addresses;
       const address = this.target ?? this.random.pick(lazy);
       this.session = await Session.open(address, this.name, links, (text) =>
@@ -84,7 +86,7 @@ export class Connector {
     }
     const address = /^TRY (\S+)/.exec(error.message)?.[1];
     if (address === undefined && !error.message.includes('CLUSTERDOWN')) return;
-    if (address !== undefined && !this.places.addresses.includes(address))
+    if (address !== undefined && !this.places().known.has(address))
       this.journal.violate('replies', `${this.name} is sent to ${address}, where no node is`);
     this.target = address;
     if (this.target !== this.linked) this.disconnect();

@@ -30,6 +30,8 @@ export class Cluster {
   leader: ChaosNode | undefined;
   term = 0;
   failovers = 0;
+  /** All that any node ever had. */
+  readonly addresses = new Set<string>();
   /** What each node said of itself last. */
   readonly stats = new Map<ChaosNode, Stats>();
   private readonly leaders = new Map<number, string>();
@@ -61,11 +63,13 @@ export class Cluster {
       if (profile.forwarding.includes(i)) flags.push('--follower', 'forward');
       const directory = join(root, name);
       const node = new ChaosNode(
-        { name, directory, logFile: join(root, `${name}.log`), flags, ...place },
+        { name, directory, logFile: join(root, `${name}.log`), flags },
+        place,
         journal,
         cleanup,
       );
       cluster.nodes.push(node);
+      cluster.addresses.add(node.address);
       // The first founds the cluster, the others join whoever is there.
       node.joinAddresses = cluster.nodes.slice(0, -1).map((other) => other.address);
       node.start();
@@ -90,12 +94,24 @@ export class Cluster {
     return this.nodes.find((node) => node.nodeId === id)?.name;
   }
 
+  /** Where clients look, now. */
   get places(): Places {
+    const { nodes, network, profile, addresses } = this;
     return {
-      links: this.network.links,
-      addresses: this.nodes.map((node) => node.address),
-      forwarding: this.profile.forwarding.map((i) => this.nodes[i]!.address),
+      links: network.links,
+      known: addresses,
+      addresses: nodes.map((node) => node.address),
+      forwarding: profile.forwarding.map((i) => nodes[i]!.address),
     };
+  }
+
+  /** A node that does not run will be started elsewhere. */
+  async move(node: ChaosNode): Promise<void> {
+    node.place = await this.network.moveNode(node.name);
+    this.addresses.add(node.address);
+    for (const other of this.nodes) {
+      if (other !== node && other.joinAddresses.length > 0) other.joinAddresses = this.othersOf(other);
+    }
   }
 
   /** Nodes to which nothing is done now. */
@@ -157,6 +173,12 @@ export class Cluster {
       if (stats.vote !== 'voter') return `${node.name} is no voter`;
       if (Number(stats.members) !== this.nodes.length) return `${node.name} knows ${stats.members} members`;
       all.push(stats);
+    }
+    const addresses = this.nodes.map((node) => node.address);
+    for (const [i, stats] of all.entries()) {
+      const peers = addresses.map((_, place) => /address=([^,]+)/.exec(stats[`peer${place}`] ?? '')?.[1]);
+      const lacking = addresses.find((address) => !peers.includes(address));
+      if (lacking !== undefined) return `${this.nodes[i]!.name} does not know that a node is at ${lacking}`;
     }
     const leaders = all.filter((stats) => stats.state === 'Leader');
     if (leaders.length !== 1) return `${leaders.length} nodes lead`;

@@ -3,7 +3,7 @@ import type { Random } from '../sim/random.js';
 import { sleep } from './clients.js';
 import type { Cluster } from './cluster.js';
 import { fillDisk, limitFiles, type SmallDisks, tearTail } from './disk-faults.js';
-import { addInvited, removeAndReturn, replaceNode, transfer } from './member-faults.js';
+import { addInvited, moveNode, removeAndReturn, replaceNode, transfer } from './member-faults.js';
 import type { ChaosNode } from './nodes.js';
 import type { BlockMode } from './proxy.js';
 
@@ -14,7 +14,10 @@ export const faultWeights = {
   'kill majority': 1,
   'kill all': 1,
   'kill new leaders': 1.5,
+  'kill again and again': 2,
+  'kill in a snapshot': 2,
   'stop node': 1.5,
+  'stop all': 0.5,
   'pause leader': 3,
   'pause follower': 2,
   'pause all': 0.5,
@@ -37,6 +40,8 @@ export const faultWeights = {
   'remove and add': 1,
   'replace node': 1,
   'invite node': 0.7,
+  'move node': 0.7,
+  'change durability': 0.7,
 } as const;
 
 export type FaultKind = keyof typeof faultWeights;
@@ -123,6 +128,51 @@ async function killAndRestart(storm: Storm, nodes: readonly (ChaosNode | undefin
     ),
   );
   return done.some(Boolean);
+}
+
+/** A process that does not get to its feet: killed while it starts, recovers, catches up. */
+function killAgainAndAgain(storm: Storm, node: ChaosNode | undefined): Promise<boolean> {
+  const { random } = storm;
+  return on(node, 'kill', async (one) => {
+    for (let left = 2 + random.below(6); left > 0 && !storm.isOver(); left--) {
+      await one.kill();
+      one.start();
+      await storm.wait(random.between(0, 900));
+    }
+  });
+}
+
+/** Snapshots are cut on some nodes, and one of these dies over it. */
+async function killInSnapshot(storm: Storm): Promise<boolean> {
+  const { cluster, random } = storm;
+  const { free } = cluster;
+  if (free.length === 0) return false;
+  const victim = random.pick(free);
+  for (const node of free) if (node === victim || random.chance(0.5)) void node.ask(20_000, 'RAFTSNAPSHOT');
+  await sleep(random.pick([random.between(0, 20), random.between(0, 400)]));
+  return killAndRestart(storm, [victim]);
+}
+
+async function stopAndStart(storm: Storm, nodes: readonly (ChaosNode | undefined)[]): Promise<boolean> {
+  const done = await Promise.all(
+    nodes.map((node) =>
+      on(node, 'stop', async (one) => {
+        await one.stop(15_000);
+        await storm.wait(storm.forMs * storm.random.next());
+        one.start();
+      }),
+    ),
+  );
+  return done.some(Boolean);
+}
+
+async function changeDurability({ cluster, random }: Storm): Promise<boolean> {
+  // Where the disk's promises are put to the test they are not taken back.
+  if (cluster.profile.durability === 'high' || cluster.free.length === 0) return false;
+  const level = random.pick(['low', 'medium', 'high']);
+  const answer = await random.pick(cluster.free).ask(5000, 'CONFIG', 'SET', 'durability', level);
+  cluster.journal.note('operator', `CONFIG SET durability ${level} -> ${answer}`);
+  return answer === 'OK';
 }
 
 async function pause(storm: Storm, nodes: readonly (ChaosNode | undefined)[]): Promise<boolean> {
@@ -267,11 +317,13 @@ export function carryOut(kind: FaultKind, storm: Storm): Promise<boolean> {
     case 'kill new leaders':
       return killNewLeaders(storm);
     case 'stop node':
-      return on(random.pick(cluster.free), 'stop', async (node) => {
-        await node.stop(15_000);
-        await storm.wait(storm.forMs);
-        node.start();
-      });
+      return stopAndStart(storm, [random.pick(cluster.free)]);
+    case 'stop all':
+      return stopAndStart(storm, cluster.free);
+    case 'kill again and again':
+      return killAgainAndAgain(storm, random.pick(cluster.free));
+    case 'kill in a snapshot':
+      return killInSnapshot(storm);
     case 'pause leader':
       return pause(storm, [freeLeader(storm)]);
     case 'pause follower':
@@ -326,5 +378,9 @@ export function carryOut(kind: FaultKind, storm: Storm): Promise<boolean> {
       return replaceNode(storm);
     case 'invite node':
       return addInvited(storm);
+    case 'move node':
+      return moveNode(storm);
+    case 'change durability':
+      return changeDurability(storm);
   }
 }

@@ -13,15 +13,16 @@ export interface Evidence {
 
 export interface Sentence {
   readonly violation: { readonly check: string; readonly text: string } | undefined;
-  /** Histories that no verdict was reached on. */
-  readonly undecided: number;
+  /** Histories that no verdict was reached on: why. */
+  readonly undecided: readonly string[];
 }
 
 export function judge({ histories, ttl, skewMs }: Evidence): Sentence {
-  let undecided = 0;
-  for (const history of histories) {
+  const undecided: string[] = [];
+  for (const [place, history] of histories.entries()) {
     const { verdict, report } = checkHistory(history);
-    if (verdict === 'undecided') undecided++;
+    if (verdict === 'undecided')
+      undecided.push(`history ${place}, of ${history.length} operations: ${report}`);
     if (verdict === 'not linearizable')
       return { violation: { check: 'linearizability', text: report! }, undecided };
   }

@@ -30,11 +30,14 @@ async function changing(storm: Storm, work: () => Promise<boolean>): Promise<boo
   }
 }
 
-/** Waits until a node votes, or the storm is over: then it is left to those who mend. */
-async function untilVoter({ cluster, wait, isOver }: Storm, node: ChaosNode): Promise<void> {
+/** Waits until a node votes, or the storm is over: then it is left to those who mend. Now and then it is killed on its way. */
+async function untilVoter({ cluster, random, wait, isOver }: Storm, node: ChaosNode): Promise<void> {
+  const perish = random.pick([0, 0.03, 0.15]);
   while (!isOver() && cluster.journal.violation === undefined) {
     const stats = node.isUp ? await node.stats() : undefined;
     if (stats?.vote === 'voter') return;
+    if (random.chance(perish)) await node.kill();
+    if (!node.isRunning) node.start();
     await wait(100);
   }
 }
@@ -86,6 +89,22 @@ export function replaceNode(storm: Storm): Promise<boolean> {
       await untilVoter(storm, one);
     });
   });
+}
+
+/** A member comes back at another address: it tells the others itself. */
+export function moveNode(storm: Storm): Promise<boolean> {
+  const { cluster, random } = storm;
+  return changing(storm, () =>
+    on(random.chance(0.3) ? cluster.leader : someFollower(storm), 'move', async (node) => {
+      if (random.chance(0.5)) await node.kill();
+      else await node.stop(15_000);
+      await cluster.move(node);
+      node.note(`is at ${node.address} from now on`);
+      await storm.wait(storm.forMs / 2);
+      node.start();
+      await untilVoter(storm, node);
+    }),
+  );
 }
 
 async function everybodyVotes({ cluster }: Storm): Promise<boolean> {

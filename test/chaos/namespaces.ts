@@ -8,9 +8,10 @@ import type { Cleanup } from './cleanup.js';
 import type { Network, NodePlace } from './network.js';
 import type { BlockMode, Slowness } from './proxy.js';
 
-const port = 7481;
+const firstPort = 7481;
 
 interface Place {
+  port: number;
   readonly namespace: string;
   readonly address: string;
   /** The end of its cable at the bridge. */
@@ -68,13 +69,15 @@ export class NamespaceNetwork implements Network {
     ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     ip('-n', namespace, 'link', 'set', 'eth0', 'up');
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
-    this.places.set(name, { namespace, address, cable });
-    return {
-      host: address,
-      port,
-      address: `${address}:${port}`,
-      prefix: ['ip', 'netns', 'exec', namespace],
-    };
+    const place = { namespace, address, cable, port: firstPort };
+    this.places.set(name, place);
+    return nodePlace(place);
+  }
+
+  async moveNode(name: string): Promise<NodePlace> {
+    const place = this.places.get(name)!;
+    place.port++;
+    return nodePlace(place);
   }
 
   /** Links between nodes only: clients, and the harness itself, share one address. */
@@ -140,6 +143,10 @@ export class NamespaceNetwork implements Network {
     for (const timer of this.timers) clearTimeout(timer);
     for (const undo of this.undo.splice(0).reverse()) undo();
   }
+}
+
+function nodePlace({ address, port, namespace }: Place): NodePlace {
+  return { host: address, port, address: `${address}:${port}`, prefix: ['ip', 'netns', 'exec', namespace] };
 }
 
 function ip(...args: readonly string[]): void {

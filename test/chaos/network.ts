@@ -15,6 +15,8 @@ export interface Network {
   /** Undefined where there are no proxies. */
   readonly links: Links | undefined;
   addNode(name: string): Promise<NodePlace>;
+  /** The node, which does not run now, is to be found elsewhere from now on. */
+  moveNode(name: string): Promise<NodePlace>;
   /** Blocks links until the function that is returned is called. */
   block(links: readonly string[], mode: BlockMode): () => void;
   slowDown(links: readonly string[], slowness: Slowness): () => void;
@@ -35,7 +37,7 @@ export class Ports {
 /** All on the loopback interface, each node behind a proxy. */
 export class ProxyNetwork implements Network {
   readonly links: Links;
-  private readonly proxies: NodeProxy[] = [];
+  private readonly proxies = new Map<string, NodeProxy>();
 
   constructor(
     random: Random,
@@ -49,8 +51,13 @@ export class ProxyNetwork implements Network {
     const host = '127.0.0.1';
     const port = await this.ports.take();
     const proxy = await NodeProxy.listen(this.links, name, { host, port }, await this.ports.take());
-    this.proxies.push(proxy);
+    this.proxies.set(name, proxy);
     return { host, port, address: `${host}:${proxy.port}`, prefix: [] };
+  }
+
+  async moveNode(name: string): Promise<NodePlace> {
+    await this.proxies.get(name)!.close();
+    return this.addNode(name);
   }
 
   block(links: readonly string[], mode: BlockMode): () => void {
@@ -66,6 +73,6 @@ export class ProxyNetwork implements Network {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    await Promise.all([...this.proxies.values()].map((proxy) => proxy.close()));
   }
 }

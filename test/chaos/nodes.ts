@@ -7,6 +7,7 @@ import { RespClient } from '../../src/resp/client.js';
 import { plain } from '../cluster/nodes.js';
 import type { Cleanup } from './cleanup.js';
 import type { Journal } from './journal.js';
+import type { NodePlace } from './network.js';
 
 const main = join(import.meta.dirname, '../../src/main.js');
 /** Should the harness itself be killed, the system ends what it started (util-linux; elsewhere that is left out). */
@@ -19,15 +20,8 @@ export interface NodeOptions {
   readonly name: string;
   readonly directory: string;
   readonly logFile: string;
-  /** Where it listens. */
-  readonly host: string;
-  readonly port: number;
-  /** Where others reach it. */
-  readonly address: string;
   /** Flags of every start. */
   readonly flags: readonly string[];
-  /** A command in front of it, such as one that enters a network namespace. */
-  readonly prefix: readonly string[];
 }
 
 /** What a node may print while nothing unusual is done to it. */
@@ -56,6 +50,8 @@ export class ChaosNode {
 
   constructor(
     readonly options: NodeOptions,
+    /** Where it listens, and where others reach it. */
+    public place: NodePlace,
     private readonly journal: Journal,
     private readonly cleanup: Cleanup,
   ) {
@@ -67,7 +63,7 @@ export class ChaosNode {
   }
 
   get address(): string {
-    return this.options.address;
+    return this.place.address;
   }
 
   get isRunning(): boolean {
@@ -103,7 +99,8 @@ export class ChaosNode {
   /** Starts the process; {@link ready} tells when it serves. */
   start(): void {
     if (this.child !== undefined) return;
-    const { host, port, address, directory, flags, prefix } = this.options;
+    const { directory, flags } = this.options;
+    const { host, port, address, prefix } = this.place;
     const join = this.joinAddresses.length > 0 ? ['--join', this.joinAddresses.join(',')] : [];
     const own = ['--bind', host, '--port', `${port}`, '--advertise', address, '--dir', directory];
     const [command, ...args] = [...deathSignal, ...prefix, process.execPath, main, ...own, ...join, ...flags];
@@ -134,6 +131,7 @@ export class ChaosNode {
     for (const line of lines) {
       const said = line.replace(/^\S+Z /, '');
       this.journal.note(this.name, `| ${said}`);
+      if (/cut a torn tail/.test(said)) this.journal.count('tails cut');
       const warning = isError ? said : /^warning (.*)/.exec(said)?.[1];
       if (warning === undefined || usualWarnings.some((usual) => usual.test(warning))) continue;
       if (this.allowed?.test(warning) || (this.mayBeRemoved && isRemoval(warning))) continue;
@@ -221,7 +219,7 @@ export class ChaosNode {
 
   /** One command of the operator's, past the proxy. Undefined if no answer can be had. */
   async ask(timeoutMs: number, ...args: string[]): Promise<unknown> {
-    const { host, port } = this.options;
+    const { host, port } = this.place;
     let client: RespClient | undefined;
     try {
       client = await RespClient.connect({ host, port, connectTimeoutMs: 1000, replyTimeoutMs: timeoutMs });
@@ -236,7 +234,7 @@ export class ChaosNode {
   /** RAFTSTATS over a connection that is kept. */
   async stats(): Promise<Stats | undefined> {
     if (!this.isRunning || this.isPaused) return undefined;
-    const { host, port } = this.options;
+    const { host, port } = this.place;
     try {
       if (this.admin === undefined || this.admin.closed)
         this.admin = await RespClient.connect({ host, port, connectTimeoutMs: 500, replyTimeoutMs: 1000 });

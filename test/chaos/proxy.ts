@@ -31,6 +31,8 @@ export class Links {
   readonly pipes = new Set<Pipe>();
   /** Connections broken in the middle of what they carried. */
   resets = 0;
+  /** Snapshots that were on their way from node to node. */
+  snapshots = 0;
   private readonly blocks = new Map<string, BlockMode[]>();
   private readonly slow = new Map<string, Slowness[]>();
   private readonly clientPorts = new Map<number, string>();
@@ -275,7 +277,9 @@ export class NodeProxy {
   }
 
   private serve(near: Socket): void {
-    const { links, name, target } = this;
+    const links = this.links;
+    const target = this.target;
+    const { name } = this;
     const { remotePort } = near;
     let id: number | undefined;
     let far: Socket | undefined;
@@ -330,6 +334,7 @@ export class NodeProxy {
       if (greeting === 'more') return;
       isKnown = true;
       if (greeting !== undefined) id = Number(greeting.args[2]);
+      if (greeting?.args[4] === 'snapshot') links.snapshots++;
       forth.take(head);
     });
     near.on('end', () => {

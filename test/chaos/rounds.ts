@@ -39,7 +39,7 @@ const skewMs = 25;
 
 export async function runRound(options: RoundOptions): Promise<RoundResult> {
   const { cluster, random, rate, kept, number } = options;
-  const { journal, places, profile } = cluster;
+  const { journal, profile } = cluster;
   const generations: Generation[] = [];
   const generation = (place: number): Generation => {
     while (generations.length <= place) {
@@ -51,7 +51,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   };
   const connector = (name: string): ConstructorParameters<typeof Client> => {
     const fork = random.fork(name);
-    return [name, places, fork, journal, fork.chance(0.35)];
+    return [name, () => cluster.places, fork, journal, fork.chance(0.35)];
   };
   const clients = Array.from({ length: clientCount }, (_, i) => new Client(...connector(`c${i + 1}`)));
   const ledgers = Array.from(
@@ -110,7 +110,8 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     skewMs,
   });
   if (violation !== undefined) journal.violate(violation.check, violation.text);
-  return { ...result, undecided };
+  for (const why of undecided) journal.note('operator', `undecided: ${why}`);
+  return { ...result, undecided: undecided.length };
 }
 
 /** Faults as they were drawn, and looks at the digests in between. Returns how many came to something. */
