@@ -87,13 +87,13 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
         number: i,
       });
       rounds++;
-      undecided += result.undecided;
+      undecided += result.undecided.length;
       const rose = (what: string): number => (journal.counts[what] ?? 0) - (before[what] ?? 0);
       say(
         `round ${number}.${i}: ${journal.violation === undefined ? 'clean' : 'FAILED'}, ${result.faults} faults, ${rose('operations')} operations, ${rose('unknown')} unknown, ` +
-          `${cluster.failovers - failoversBefore} failovers, even after ${(result.settleMs / 1000).toFixed(1)} s, ${((performance.now() - roundBegan) / 1000).toFixed(0)} s` +
-          `${result.undecided > 0 ? `, ${result.undecided} undecided` : ''}`,
+          `${cluster.failovers - failoversBefore} failovers, even after ${(result.settleMs / 1000).toFixed(1)} s, ${((performance.now() - roundBegan) / 1000).toFixed(0)} s`,
       );
+      for (const why of result.undecided) say(`  undecided: ${why}`);
     }
     failovers += cluster.failovers;
     journal.count('snapshots sent', network.links?.snapshots);

@@ -27,7 +27,8 @@ export interface RoundOptions {
 
 export interface RoundResult {
   readonly faults: number;
-  readonly undecided: number;
+  /** Histories that no verdict was reached on: why. */
+  readonly undecided: readonly string[];
   readonly settleMs: number;
 }
 
@@ -80,7 +81,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   await cluster.settle();
   const settleMs = performance.now() - began;
   if (journal.violation === undefined) await cluster.assertEqual();
-  const result = { faults, undecided: 0, settleMs };
+  const result = { faults, undecided: [], settleMs };
   if (journal.violation !== undefined) return result;
 
   const reader = new Client(...connector('reader'));
@@ -110,8 +111,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     skewMs,
   });
   if (violation !== undefined) journal.violate(violation.check, violation.text);
-  for (const why of undecided) journal.note('operator', `undecided: ${why}`);
-  return { ...result, undecided: undecided.length };
+  return { ...result, undecided };
 }
 
 /** Faults as they were drawn, and looks at the digests in between. Returns how many came to something. */
@@ -137,6 +137,7 @@ async function storm(options: RoundOptions, clients: readonly string[]): Promise
     await wait(atMs - (performance.now() - began));
     if (isOver()) break;
     const own = random.fork(`fault ${seed}`);
+    journal.note('operator', `${kind} (${forMs.toFixed(0)} ms)`);
     const work = carryOut(kind, { cluster, random: own, forMs, wait, isOver, clients, disks });
     underWay.push(
       work.then(
