@@ -531,15 +531,16 @@ export class Server {
 
   /**
    * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
-   * cluster's own are in force, and what is configured otherwise is named in the log.
+   * cluster's own are in force, and what is configured otherwise is named in the log. Who joins does not know them yet.
    */
   async settle(): Promise<void> {
     const different = differences(this.configuration, this.engine.keyspace.settings);
     if (different.length > 0) {
-      if (this.engine.keyspace.position === 0 && this.isLeader) {
+      const isNew = this.engine.keyspace.position === 0;
+      if (isNew && this.isLeader) {
         const settings = encodeSettings(different.map(([name, value]) => [name, value]));
         await this.proposeItem((builder) => builder.configure(this.session, settings));
-      } else {
+      } else if (!isNew) {
         const list = different
           .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
           .join(', ');

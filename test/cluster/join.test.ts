@@ -166,3 +166,21 @@ test('a stray client, a node of another cluster and a removed one have no influe
   assert.equal(leader.redraft.node.status().term, term);
   assert.equal(await leader.ask('SET', 'a', '1'), 'OK');
 });
+
+test('who joins does not take its own defaults for the settings of the cluster', async (t) => {
+  const cluster = await TestCluster.start(t, 1, { durability: 'medium' });
+  const lines: string[] = [];
+  const log = createLog('notice', (line) => lines.push(line));
+  const joiner = await cluster.add({ log });
+  assert.deepEqual(
+    lines.filter((line) => line.includes('keeps its own settings')),
+    [],
+  );
+  await until('the cluster tells it', async () => {
+    const [, durability] = (await joiner.ask('CONFIG', 'GET', 'durability')) as string[];
+    return durability === 'medium';
+  });
+  await joiner.stop();
+  await joiner.start({ durability: 'low' });
+  assert.ok(lines.some((line) => line.includes('keeps its own settings: durability medium (not low)')));
+});

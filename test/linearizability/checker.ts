@@ -90,7 +90,7 @@ function checkPart(part: readonly Operation[], stepsMax: number): Judgement {
       if (steps > stepsMax || (after?.all.length ?? 0) > statesMax) {
         return {
           verdict: 'undecided',
-          report: `no verdict after ${steps} steps, with ${after?.all.length} states possible`,
+          report: `no verdict on ${operation.commands[0]![1]} after ${steps} steps, with ${after?.all.length} states possible`,
           steps,
         };
       }
