@@ -18,6 +18,7 @@ const copied = [
   'test',
   'conformance',
   'bench',
+  'packaging',
   'dist',
   'package.json',
   'tsconfig.json',
@@ -96,6 +97,8 @@ async function tryMutation(tree: string, mutation: Mutation): Promise<Row> {
   try {
     const compiled = await compile(tree);
     if (compiled.code !== 0) throw new Error(`${name}: the compiler refuses it:\n${compiled.text}`);
+    // Tests that start the program want it as it ships.
+    if (mutation.tests.includes('src')) await run(tree, ['dist/packaging/bundle.js']);
     const tests = values['no-tests'] ? 'not run' : await runTests(tree, mutation.tests);
     const { text } = await run(tree, ['dist/test/sim/main.js', '--first', '--seeds', values.seeds]);
     const last = text.trim().split('\n').at(-1)!;
