@@ -38,6 +38,7 @@ import { Replica, type ReplyTarget } from './replica.js';
 import { differences, encodeSettings } from './replicated-settings.js';
 import { replies } from './replies.js';
 import { LatencyMonitor, SlowLog } from './slow-log.js';
+import { SnapshotRecord } from './snapshot-record.js';
 import { Statistics } from './statistics.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
@@ -95,14 +96,7 @@ export class Server {
   maxClients: number;
   keysLoaded = 0;
   peakMemory = 0;
-  readonly snapshots = {
-    lastSeconds: Math.floor(Date.now() / 1000),
-    lastSucceeded: true,
-    lastDurationSeconds: -1,
-    /** Of the one under way; 0 when there is none. */
-    beganMs: 0,
-    count: 0,
-  };
+  readonly snapshots = new SnapshotRecord();
   readonly limits = new ClientLimits();
   readonly pauses = new Pauses(
     () => this.clock(),
@@ -125,7 +119,7 @@ export class Server {
   ended: Promise<void> = Promise.resolve();
   private tickedAtMs: number;
   private ticker: Timer;
-  private stopping = false;
+  isStopping = false;
 
   constructor(
     engine: Engine,
@@ -212,8 +206,8 @@ export class Server {
 
   /** Stops accepting, answers what is in flight, and closes every connection. The node is stopped by its owner. */
   async close(): Promise<void> {
-    if (this.stopping) return;
-    this.stopping = true;
+    if (this.isStopping) return;
+    this.isStopping = true;
     this.replica.isClosing = true;
     this.ticker.cancel();
     this.pauses.close();
@@ -316,7 +310,7 @@ export class Server {
 
   /** The session's client is gone while it waits: the engine is told through the log. */
   forget(session: Session): void {
-    if (this.isLeader && !this.stopping)
+    if (this.isLeader && !this.isStopping)
       this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
   }
 
@@ -592,21 +586,6 @@ export class Server {
     }
   }
 
-  /** A snapshot begins, whoever asked for it. */
-  snapshotBegan(): void {
-    this.snapshots.beganMs = this.clock();
-  }
-
-  snapshotEnded(succeeded: boolean): void {
-    const { snapshots } = this;
-    snapshots.lastSucceeded = succeeded;
-    snapshots.lastDurationSeconds = Math.round((this.clock() - snapshots.beganMs) / 1000);
-    snapshots.beganMs = 0;
-    if (!succeeded) return;
-    snapshots.count++;
-    snapshots.lastSeconds = Math.floor(this.clock() / 1000);
-  }
-
   shutdown(): void {
     this.options.shutdown();
   }
@@ -616,22 +595,6 @@ export class Server {
     const used = this.eviction.usedBytes;
     this.peakMemory = Math.max(this.peakMemory, used);
     return used;
-  }
-
-  /** How many followers have all that is committed now. */
-  replicasCaughtUp(commit = this.node.status().commit): number {
-    return this.node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
-  }
-
-  /** How many followers have all that was committed when asked; waits for `wanted` of them for at most `timeoutMs` (0: for ever). */
-  async waitForReplicas(wanted: number, timeoutMs: number): Promise<number> {
-    const { commit } = this.node.status();
-    const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.clock() + timeoutMs;
-    for (;;) {
-      const caughtUp = this.replicasCaughtUp(commit);
-      if (caughtUp >= wanted || this.clock() >= until || this.stopping) return caughtUp;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(10, until - this.clock())));
-    }
   }
 
   // ---- output ----

@@ -52,8 +52,8 @@ export async function startServing(
   );
   machine.replica = server.replica;
   machine.onSnapshot = (event) => {
-    if (event === 'began') server.snapshotBegan();
-    else server.snapshotEnded(event === 'succeeded');
+    if (event === 'began') server.snapshots.began(server.clock());
+    else server.snapshots.ended(event === 'succeeded', server.clock());
   };
   return { node, server, consensus };
 }

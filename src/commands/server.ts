@@ -2,6 +2,7 @@
 import { ErrorReply, errors, OK, type Reply, type Request, Status, Verbatim } from '../../engine/index.js';
 import { immediate, ordered, type ProgramReply } from '../command.js';
 import type { Connection } from '../connection.js';
+import { followersCaughtUp, waitForFollowers } from '../follower-wait.js';
 import { formatInfo } from '../info.js';
 import { gatherInformation } from '../information.js';
 import type { Server } from '../server.js';
@@ -108,9 +109,9 @@ function wait(request: Request, connection: Connection, server: Server): Program
   const timeoutMs = request.int64OrUndefined(2);
   if (timeoutMs === undefined) throw new ErrorReply('ERR timeout is not an integer or out of range');
   if (timeoutMs < 0) throw new ErrorReply('ERR timeout is negative');
-  const caughtUp = server.replicasCaughtUp();
+  const caughtUp = followersCaughtUp(server);
   if (connection.inExec || caughtUp >= replicas) return caughtUp;
-  return server.waitForReplicas(Number(replicas), Number(timeoutMs));
+  return waitForFollowers(server, Number(replicas), Number(timeoutMs));
 }
 
 /** Every row of the family. */
