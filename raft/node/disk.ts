@@ -102,9 +102,11 @@ const inlineSyncRetryMs = 1000;
 const inlineSyncs = {
   averageMs: 0,
   retryAtMs: 0,
+  /** Syncs under way in the pool, as of a snapshot: the disk is busy, and one more may take long. */
+  inPool: 0,
 
   pay(unsyncedBytes: number): boolean {
-    if (unsyncedBytes > inlineSyncMaxBytes) return false;
+    if (unsyncedBytes > inlineSyncMaxBytes || this.inPool > 0) return false;
     return this.averageMs <= inlineSyncMaxMs || performance.now() >= this.retryAtMs;
   },
 
@@ -154,7 +156,11 @@ class NodeFile implements DiskFile {
     const isInline = inlineSyncs.pay(this.unsyncedBytes);
     this.unsyncedBytes = 0;
     if (!isInline) {
-      fs.fdatasync(this.descriptor, callback);
+      inlineSyncs.inPool++;
+      fs.fdatasync(this.descriptor, (error) => {
+        inlineSyncs.inPool--;
+        callback(error);
+      });
       return;
     }
     const beganMs = performance.now();
