@@ -168,8 +168,8 @@ export class Client extends Connector {
     return true;
   }
 
-  /** Reads a key if it is answered; notes it. */
-  protected async readOnce(generation: Generation, command: readonly string[]): Promise<void> {
+  /** Sends a command once; notes it. */
+  protected async attemptOnce(generation: Generation, command: readonly string[]): Promise<void> {
     this.generation = generation;
     await this.sendCommands([command], true);
   }
@@ -317,10 +317,12 @@ export class Client extends Connector {
 }
 
 /**
- * Reads from one node only, wherever it is sent, what others write just now. A leader that was replaced while it stood still, or was alone,
- * may have forgotten that it is none any more: whoever asks it then, and only he, sees what is past.
+ * Talks to one node only, wherever it is sent, about what others write just now. A leader that was replaced while it was alone may not know it
+ * yet: who reads there then, and only he, sees what is past, if somebody writes to its successor as soon as it leads.
  */
-export class FaithfulReader extends Client {
+export class FaithfulClient extends Client {
+  private written = 0;
+
   constructor(
     address: () => string,
     private readonly current: () => Generation | undefined,
@@ -330,14 +332,23 @@ export class FaithfulReader extends Client {
     this.pinnedTo = address;
   }
 
-  async read(haste: number): Promise<void> {
+  async stay(haste: number): Promise<void> {
     while (!this.isStopped) {
       const generation = this.current();
       const keys = generation === undefined ? [] : readsOf(generation);
-      if (keys.length > 0) await this.readOnce(generation!, this.random.pick(keys));
-      await sleep(this.random.exponential(40) / haste);
+      if (keys.length > 0) await this.sendOnce(generation!, this.random.chance(0.3), this.random.pick(keys));
+      await sleep(this.random.exponential(30) / haste);
     }
     this.disconnect();
+  }
+
+  private sendOnce(generation: Generation, writes: boolean, read: readonly string[]): Promise<void> {
+    const key = read[1]!;
+    const letter = key.at(key.lastIndexOf(':') + 1);
+    if (writes && letter === 'c') return this.attemptOnce(generation, ['INCR', key]);
+    if (writes && letter === 'r')
+      return this.attemptOnce(generation, ['SET', key, `${this.name}-${++this.written}`]);
+    return this.attemptOnce(generation, read);
   }
 }
 
