@@ -24,6 +24,8 @@ export interface ChaosOptions {
   readonly stormMs: number;
   readonly rate: number;
   readonly only: readonly FaultKind[];
+  /** Undefined: as the seed says. */
+  readonly largeBytesPerSecond: number | undefined;
   readonly firstPort: number | undefined;
   readonly useNamespaces: boolean;
   readonly root: string;
@@ -54,7 +56,11 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
   say(`chaos: seed ${seed}, commit ${commitName()}`);
   for (let number = from; rounds < roundsMax && performance.now() < endAt; number++) {
     const random = new Random(seed).fork(`cluster ${number}`);
-    const profile = drawProfile(random.fork('profile'), sizes[(number - 1) % sizes.length]!);
+    const drawn = drawProfile(random.fork('profile'), sizes[(number - 1) % sizes.length]!);
+    const profile = {
+      ...drawn,
+      largeBytesPerSecond: options.largeBytesPerSecond ?? drawn.largeBytesPerSecond,
+    };
     const directory = join(root, `cluster${number}`);
     const disks = new SmallDisks(cleanup);
     let cluster: Cluster | undefined;

@@ -31,6 +31,8 @@ export class Connector {
   answered = 0;
   private session: Session | undefined;
   private target: string | undefined;
+  /** It talks to this address, whatever it is told. */
+  protected pinnedTo: (() => string) | undefined;
 
   constructor(
     readonly name: string,
@@ -39,6 +41,7 @@ export class Connector {
     protected readonly journal: Journal,
     /** Prefers nodes that pass commands on. */
     private readonly isLazy: boolean,
+    protected readonly patienceMs: readonly [low: number, high: number] = [800, 4000],
   ) {}
 
   /** The address that it talks to; undefined while there is no connection. */
@@ -57,7 +60,7 @@ export class Connector {
       if (only !== undefined) return undefined;
       const { addresses, forwarding, links } = this.places();
       const lazy = this.isLazy && forwarding.length > 0 ? forwarding : addresses;
-      const address = this.target ?? this.random.pick(lazy);
+      const address = this.pinnedTo?.() ?? this.target ?? this.random.pick(lazy);
       this.session = await Session.open(address, this.name, links, (text) =>
         this.journal.violate('replies', `${this.name} at ${address} got ${text}`),
       );
@@ -67,7 +70,7 @@ export class Connector {
       }
     } else if (only !== undefined && this.linked !== only) return undefined;
     const session = this.session!;
-    const exchange = await session.exchange(commands, this.random.between(800, 4000));
+    const exchange = await session.exchange(commands, this.random.between(...this.patienceMs));
     if (exchange.answers.length === 0 && !session.hasReached) {
       this.target = undefined;
       return undefined;
@@ -79,6 +82,7 @@ export class Connector {
 
   /** Goes where a refusal points to. */
   heed(error: Error): void {
+    if (this.pinnedTo !== undefined) return;
     if (error.message.startsWith('LOADING')) {
       this.target = undefined;
       this.disconnect();
@@ -162,6 +166,12 @@ export class Client extends Connector {
       if (left.length > 0) await sleep(20);
     }
     return true;
+  }
+
+  /** Sends a command once; notes it. */
+  protected async attemptOnce(generation: Generation, command: readonly string[]): Promise<void> {
+    this.generation = generation;
+    await this.sendCommands([command], true);
   }
 
   /** Carries an operation through: again while it is refused, once when its fate is unknown. */
@@ -303,6 +313,42 @@ export class Client extends Connector {
       returnedAt: answer === 'OK' ? exchange.times[0]! : Number.POSITIVE_INFINITY,
     });
     return true;
+  }
+}
+
+/**
+ * Talks to one node only, wherever it is sent, about what others write just now. A leader that was replaced while it was alone may not know it
+ * yet: who reads there then, and only he, sees what is past, if somebody writes to its successor as soon as it leads.
+ */
+export class FaithfulClient extends Client {
+  private written = 0;
+
+  constructor(
+    address: () => string,
+    private readonly current: () => Generation | undefined,
+    ...rest: ConstructorParameters<typeof Connector>
+  ) {
+    super(rest[0], rest[1], rest[2], rest[3], false, [150, 700]);
+    this.pinnedTo = address;
+  }
+
+  async stay(haste: number): Promise<void> {
+    while (!this.isStopped) {
+      const generation = this.current();
+      const keys = generation === undefined ? [] : readsOf(generation);
+      if (keys.length > 0) await this.sendOnce(generation!, this.random.chance(0.3), this.random.pick(keys));
+      await sleep(this.random.exponential(30) / haste);
+    }
+    this.disconnect();
+  }
+
+  private sendOnce(generation: Generation, writes: boolean, read: readonly string[]): Promise<void> {
+    const key = read[1]!;
+    const letter = key.at(key.lastIndexOf(':') + 1);
+    if (writes && letter === 'c') return this.attemptOnce(generation, ['INCR', key]);
+    if (writes && letter === 'r')
+      return this.attemptOnce(generation, ['SET', key, `${this.name}-${++this.written}`]);
+    return this.attemptOnce(generation, read);
   }
 }
 

@@ -2,7 +2,7 @@
  * `npm run chaos -- --minutes N --seed S`: real clusters, real clients, real faults, round after round.
  *
  * Further: --nodes 3|5 (default: both by turns), --rounds N, --from N (the first cluster to play), --storm SECONDS, --rate FACTOR,
- * --only KIND,KIND (of faults), --ports FIRST, --keep (files of clean runs, too), --namespaces, --verbose.
+ * --only KIND,KIND (of faults), --large BYTES (of large values a second), --ports FIRST, --keep (files of clean runs, too), --namespaces, --verbose.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     storm: { type: 'string', default: '25' },
     rate: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    large: { type: 'string' },
     ports: { type: 'string' },
     keep: { type: 'boolean', default: false },
     namespaces: { type: 'boolean', default: false },
@@ -78,6 +79,7 @@ const options: ChaosOptions = {
   stormMs: positive('storm', values.storm) * 1000,
   rate: positive('rate', values.rate),
   only: only as FaultKind[],
+  largeBytesPerSecond: values.large === undefined ? undefined : whole('large', values.large),
   firstPort: values.ports === undefined ? undefined : whole('ports', values.ports),
   useNamespaces: values.namespaces,
   root,

@@ -9,7 +9,8 @@ import type { Cleanup } from './cleanup.js';
 import type { Journal } from './journal.js';
 import type { NodePlace } from './network.js';
 
-const main = join(import.meta.dirname, '../../src/main.js');
+/** The program as it ships (`npm run build`). */
+const main = join(import.meta.dirname, '../../program/main.js');
 /** Should the harness itself be killed, the system ends what it started (util-linux; elsewhere that is left out). */
 const deathSignal =
   process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0

@@ -2,7 +2,7 @@
 import { checkDirectory, nodeDisk } from '../../raft/node/index.js';
 import type { Random } from '../sim/random.js';
 import type { TtlHistory } from '../sim/ttl.js';
-import { Client, drawGeneration, type Generation, readsOf, sleep } from './clients.js';
+import { Client, drawGeneration, FaithfulClient, type Generation, readsOf, sleep } from './clients.js';
 import type { Cluster } from './cluster.js';
 import { settleTimeoutMs } from './cluster.js';
 import type { SmallDisks } from './disk-faults.js';
@@ -60,7 +60,16 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     (_, i) => new LedgerClient(...connector(`r${number}w${i + 1}`)),
   );
   const large = profile.largeBytesPerSecond > 0 ? new LargeClient(...connector(`r${number}b`)) : undefined;
+  const faithful = cluster.nodes.map(
+    (node, i) =>
+      new FaithfulClient(
+        () => node.address,
+        () => generations.at(-1),
+        ...connector(`f${i + 1}`),
+      ),
+  );
   const running = [
+    ...faithful.map((client) => client.stay(rate)),
     ...clients.map((client, place) => client.run(place, generation, rate)),
     ...ledgers.map((client) => client.run(rate)),
     ...(large === undefined
@@ -71,12 +80,12 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 
   const faults = await storm(
     options,
-    everybody.map((client) => client.name),
+    [...everybody, ...faithful].map((client) => client.name),
   );
   const began = performance.now();
   await cluster.reviveAll();
   await untilAllAnswered(options, everybody);
-  for (const client of everybody) client.isStopped = true;
+  for (const client of [...everybody, ...faithful]) client.isStopped = true;
   await Promise.all(running);
   await cluster.settle();
   const settleMs = performance.now() - began;
