@@ -3,7 +3,8 @@
  *
  * Requests are read ahead of replies (pipelining). Three counts keep the order: `inFlight` items in the log, `waitingReads` reads
  * whose consistency is being made sure of, and `stalled`, set while nothing more may be read (a blocking command, a promise, a request that must wait for
- * those before it). A read behind a write of its own connection runs in apply, right behind that write: the commit was its quorum round.
+ * those before it). A read behind a write of its own connection runs in apply, right behind that write, if it came before the write was
+ * proposed: then the commit was its quorum round.
  */
 import type { Socket } from 'node:net';
 import {
@@ -389,7 +390,10 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
   readLater(step: () => void): void {
     if (this.inFlight > 0) {
-      this.tailEntry!.after(this.tailOrdinal, () => this.runOrRefuse(step));
+      // A quorum that has answered before the read came says nothing of it: another leader may have been at work since.
+      if (this.consistency === 'high' && this.tailEntry!.isProposed && !this.server.consensus.readsAreLocal())
+        this.readBehindTick(step);
+      else this.tailEntry!.after(this.tailOrdinal, (isApplied) => this.runOrRefuse(step, isApplied));
     } else if (this.waitingReads === 0 && this.server.isLeader && this.server.meetsDueKey()) {
       this.readBehindTick(step);
     } else {
@@ -404,13 +408,15 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   }
 
   /** Leadership may have been lost with the write that a read stands behind. */
-  private runOrRefuse(step: () => void): void {
-    const refusal = this.server.refuseRead(this.consistency);
+  private runOrRefuse(step: () => void, isApplied: boolean): void {
+    const { server, consistency } = this;
+    const mayBeStale = !isApplied && consistency !== 'low';
+    const refusal = server.refuseRead(consistency) ?? (mayBeStale ? server.notLeading() : undefined);
     if (refusal === undefined) step();
     else this.encode(refusal);
   }
 
-  /** Runs `step` behind an entry by which logged time passes the deadline that this node's clock has reached. */
+  /** Runs `step` behind an item of this turn: once it is applied, logged time is up to date, and a quorum has answered since the read came. */
   private readBehindTick(step: () => void): void {
     const { replica } = this.server;
     const { turn } = replica;
@@ -419,9 +425,9 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     this.tailEntry = turn;
     this.tailOrdinal = turn.targets.length - 1;
     this.inFlight++;
-    turn.after(this.tailOrdinal, () => {
+    turn.after(this.tailOrdinal, (isApplied) => {
       this.finishItem();
-      this.runOrRefuse(step);
+      this.runOrRefuse(step, isApplied);
     });
   }
 

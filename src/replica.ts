@@ -30,6 +30,13 @@ export interface ReplyTarget {
   runInTransaction(request: Request, database: number): Reply;
 }
 
+/**
+ * What runs behind an item's reply.
+ *
+ * @param isApplied false where the item was refused or its fate is unknown: then no quorum has answered, and the state may be a stale one
+ */
+export type Step = (isApplied: boolean) => void;
+
 /** An entry that this node proposed and not yet saw applied. */
 export class PendingEntry {
   index = 0;
@@ -37,7 +44,7 @@ export class PendingEntry {
   proposedAtMs = 0;
   readonly targets: (ReplyTarget | undefined)[] = [];
   /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
-  private readonly steps: ((() => void)[] | undefined)[] = [];
+  private readonly steps: (Step[] | undefined)[] = [];
 
   /** Of its payload. */
   byteLength = 0;
@@ -46,15 +53,20 @@ export class PendingEntry {
   readonly refusedBehind: PendingEntry[] = [];
 
   /** Runs `step` when the item's reply has been given, before the next item is applied. */
-  after(ordinal: number, step: () => void): void {
+  after(ordinal: number, step: Step): void {
     this.steps[ordinal] ??= [];
     this.steps[ordinal].push(step);
   }
 
-  runSteps(ordinal: number): void {
+  runSteps(ordinal: number, isApplied: boolean): void {
     const steps = this.steps[ordinal];
     if (steps === undefined) return;
-    for (const step of steps) step();
+    for (const step of steps) step(isApplied);
+  }
+
+  /** Whether it is in the log, or was: nothing can be added. */
+  get isProposed(): boolean {
+    return this.index > 0;
   }
 }
 
@@ -246,7 +258,7 @@ export class Replica implements ApplyListener {
     const refusal = this.events.refusal();
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
       entry.targets[ordinal]?.complete(refusal);
-      entry.runSteps(ordinal);
+      entry.runSteps(ordinal, false);
     }
     this.events.applied();
   }
@@ -262,7 +274,7 @@ export class Replica implements ApplyListener {
   private abandonEntry(entry: PendingEntry): void {
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
       entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
-      entry.runSteps(ordinal);
+      entry.runSteps(ordinal, false);
     }
     for (const refused of entry.refusedBehind) this.giveRefusal(refused);
   }
@@ -331,7 +343,7 @@ export class Replica implements ApplyListener {
     const applying = this.applying;
     if (applying === undefined) return;
     applying.targets[ordinal]?.complete(reply);
-    applying.runSteps(ordinal);
+    applying.runSteps(ordinal, true);
   }
 
   wake(session: Session, reply: Reply): void {

@@ -19,6 +19,8 @@ interface Exchange {
   readonly answers: Answer[];
   /** When each answer came. */
   readonly times: number[];
+  /** When each command left; behind a pause, later than the first. */
+  readonly sentAt: number[];
   readonly wasSent: boolean;
 }
 
@@ -84,11 +86,11 @@ export class Client {
   }
 
   private async sendCommands(commands: readonly (readonly string[])[], mayRepeat: boolean): Promise<boolean> {
-    const invokedAt = this.world.loop.nowMs;
-    const exchange = await this.exchange(commands);
+    const exchange = await this.exchange(commands, undefined, !mayRepeat);
     if (!exchange.wasSent) return false;
     let previous: Operation | undefined;
-    for (let i = 0; i < commands.length; i++) {
+    // What was to follow a pause and never left has not happened.
+    for (let i = 0; i < exchange.sentAt.length; i++) {
       const answer = exchange.answers[i];
       if (answer instanceof Error) {
         this.heed(answer);
@@ -106,7 +108,7 @@ export class Client {
         client: this.name,
         commands: [commands[i]!],
         isTransaction: false,
-        invokedAt,
+        invokedAt: exchange.sentAt[i]!,
         returnedAt,
         output,
       };
@@ -225,19 +227,27 @@ export class Client {
 
   // ---- exchanges ----
 
-  /** Sends commands at once and waits for all replies, the end of the connection, or the end of patience. On `only`, or not at all. */
-  private async exchange(commands: readonly (readonly string[])[], only?: Machine): Promise<Exchange> {
+  /**
+   * Sends commands and waits for all replies, the end of the connection, or the end of patience. On `only`, or not at all. If it `mayPause`,
+   * some of the commands may leave later, whatever was answered by then.
+   */
+  private async exchange(
+    commands: readonly (readonly string[])[],
+    only?: Machine,
+    mayPause = false,
+  ): Promise<Exchange> {
     if (only !== undefined && (this.link === undefined || this.linked !== only)) {
-      return { answers: [], times: [], wasSent: false };
+      return { answers: [], times: [], sentAt: [], wasSent: false };
     }
     if (this.link === undefined && !this.connect()) {
       this.target = undefined;
-      return { answers: [], times: [], wasSent: false };
+      return { answers: [], times: [], sentAt: [], wasSent: false };
     }
     const { world } = this;
     this.last = `asks ${this.linked?.name} for ${commands.join('; ')} since ${world.loop.nowMs.toFixed(0)}`;
     const answers: Answer[] = [];
     const times: number[] = [];
+    const sentAt: number[] = [];
     await new Promise<void>((resolve) => {
       let isEnded = false;
       const end = (): void => {
@@ -261,14 +271,24 @@ export class Client {
         this.target = undefined;
         end();
       };
-      this.link!.send(Buffer.concat(commands.map((command) => encodeRequest(command))));
+      const { link } = this;
+      const send = (from: number, to: number): void => {
+        if (isEnded || this.link !== link) return;
+        for (let i = from; i < to; i++) sentAt.push(world.loop.nowMs);
+        link!.send(Buffer.concat(commands.slice(from, to).map((command) => encodeRequest(command))));
+      };
+      const pauses = mayPause && commands.length > 1 && this.random.chance(0.5);
+      const first = pauses ? 1 + this.random.below(commands.length - 1) : commands.length;
+      send(0, first);
+      const pauseMs = this.random.between(0, this.random.chance(0.4) ? 1500 : 10);
+      if (pauses) world.loop.after(pauseMs, () => send(first, commands.length));
     });
     this.onAnswer = () => this.world.invariants.violate('replies', `${this.name} got a reply to nothing`);
     this.onClosed = () => {
       this.link = undefined;
       this.target = undefined;
     };
-    return { answers, times, wasSent: true };
+    return { answers, times, sentAt, wasSent: true };
   }
 
   private connect(): boolean {

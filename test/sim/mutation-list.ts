@@ -210,6 +210,20 @@ export const mutations: readonly Mutation[] = [
     tests: program,
   },
   {
+    name: 'serve a read behind a write that was refused',
+    file: 'src/connection.ts',
+    from: "const mayBeStale = !isApplied && consistency !== 'low';",
+    to: 'const mayBeStale = false && !isApplied;',
+    tests: program,
+  },
+  {
+    name: 'serve a read by the quorum of a write that was proposed before',
+    file: 'src/connection.ts',
+    from: "if (this.consistency === 'high' && this.tailEntry!.isProposed && !this.server.consensus.readsAreLocal())",
+    to: 'if (this.tailEntry!.isProposed && !this.server.isLeader)',
+    tests: program,
+  },
+  {
     name: 'say "refused" where nobody knows',
     file: 'src/replica.ts',
     from: 'entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);',
