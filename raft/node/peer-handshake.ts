@@ -43,6 +43,8 @@ export type RefusalCode =
   | 'secret'
   /** The node at this address belongs to another cluster. */
   | 'cluster'
+  /** The node at this address waits to join a cluster itself. */
+  | 'waiting'
   /** The node at this address has another id. */
   | 'node'
   /** The dialer was removed from the cluster. */
@@ -56,6 +58,7 @@ const refusalCodes: readonly string[] = [
   'version',
   'secret',
   'cluster',
+  'waiting',
   'node',
   'removed',
   'self',
@@ -192,6 +195,7 @@ export interface AcceptOptions {
   /** What was read from the socket after the command. */
   readonly head: Uint8Array;
   readonly secret: string;
+  /** `-` for a node that belongs to none yet. */
   readonly clusterId: string;
   readonly nodeId: NodeId;
   /** Whether this id was removed from the cluster. */
@@ -227,7 +231,9 @@ export function acceptPeer(options: AcceptOptions): void {
         return;
       }
       const { clusterId: cluster, from, to } = introduction;
-      if (cluster !== undefined && cluster !== clusterId) {
+      if (cluster !== undefined && clusterId === '-') {
+        refuse('waiting', 'this node waits to join a cluster itself', true);
+      } else if (cluster !== undefined && cluster !== clusterId) {
         refuse('cluster', `this node belongs to cluster ${clusterId}, not to ${cluster}`, true);
         options.onMismatch(introduction);
       } else if (to !== 0 && to !== nodeId) {

@@ -75,6 +75,8 @@ function finalReason(address: string, error: unknown): string | undefined {
       return `--join ${address} is this node itself: name another node of the cluster`;
     case 'cluster':
       return `${error.message}: this directory belongs to another cluster than ${address}; empty it to join anew`;
+    case 'waiting':
+      return undefined;
     case 'removed':
       return `${error.message}, and its id is never used again: empty its directory to join anew`;
     default:

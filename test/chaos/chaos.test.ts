@@ -17,7 +17,7 @@ import { drawFaults, faultWeights } from './faults.js';
 import { Journal } from './journal.js';
 import { judge, judgeInThread } from './judge.js';
 import { checkLedger, largeValue, nameOfLarge } from './ledger.js';
-import { Links, NodeProxy } from './proxy.js';
+import { Links, NodeProxy, wayOf } from './proxy.js';
 
 /** Two ends that speak through a proxy, the near one as node n1 or as a client, the far one as n2. */
 async function ends(
@@ -31,7 +31,7 @@ async function ends(
   const proxy = await NodeProxy.listen(links, 'n2', { host: '127.0.0.1', port }, 0);
   const near = connect(proxy.port, '127.0.0.1');
   await once(near, 'connect');
-  links.nameClient(near.localPort!, 'c1');
+  links.nameClient(wayOf(near.localPort!, proxy.port), 'c1');
   const texts = new Map<Socket, string>();
   const listen = (socket: Socket): void => {
     texts.set(socket, '');
@@ -88,6 +88,18 @@ test('a refused link breaks what stands; links of others stay', async (t) => {
   await until('a client is another link', () => heard(far) === 'client');
   links.block(['c1>n2'], 'refuse');
   await Promise.all([once(near, 'close'), once(far, 'close')]);
+});
+
+test('a client of another node that happens to have the same port takes nothing away', async (t) => {
+  const { links, near, far, heard } = await ends(t);
+  const way = wayOf(near.localPort!, near.remotePort!);
+  assert.equal(links.hasReached(way), true);
+  links.nameClient(wayOf(near.localPort!, 1), 'c2');
+  links.forgetClient(wayOf(near.localPort!, 1));
+  assert.equal(links.hasReached(way), true);
+  assert.equal(links.nameOf({ way }), 'c1');
+  near.write('on');
+  await until('it goes on', () => heard(far) === 'on');
 });
 
 test('a slow link delays and keeps the order', async (t) => {

@@ -102,8 +102,8 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
       for (const why of result.undecided) say(`  undecided: ${why}`);
     }
     failovers += cluster.failovers;
-    journal.count('snapshots sent', network.links?.snapshots);
-    journal.count('connections broken', network.links?.resets);
+    journal.count('snapshots sent', network.links?.snapshots ?? 0);
+    journal.count('connections broken', network.links?.resets ?? 0);
     await cluster.stop();
     if (journal.violation === undefined) await checkDirectories(cluster);
     if (journal.violation !== undefined) {

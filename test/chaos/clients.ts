@@ -110,6 +110,8 @@ export class Connector {
 export interface Generation {
   readonly history: Operation[];
   readonly ttl: TtlHistory;
+  /** What was refused, or not served: it must not have happened. Kept for reports. */
+  readonly refusals: string[];
   /** The operations of each client. */
   readonly operations: readonly (readonly ClientOperation[])[];
 }
@@ -125,6 +127,7 @@ export function drawGeneration(random: Random, prefix: string, clients: number, 
   }));
   return {
     history: [],
+    refusals: [],
     ttl: { writes: [], reads: [] },
     operations: Array.from({ length: clients }, (_, client) =>
       operations.filter((operation) => operation.client === client),
@@ -194,11 +197,16 @@ export class Client extends Connector {
     const invokedAt = performance.now();
     const exchange = await this.exchange(commands);
     if (exchange === undefined) return false;
+    const refused = (command: readonly string[], { message }: Error): void => {
+      const at = `${this.name} ${invokedAt.toFixed(2)} ${command.join(' ')} at ${exchange.address}`;
+      this.generation.refusals.push(`${at} -> ${message} at ${exchange.times.at(-1)!.toFixed(2)}`);
+    };
     let previous: Operation | undefined;
     for (const [i, command] of commands.entries()) {
       const answer: Answer | undefined = exchange.answers[i];
       if (answer instanceof Error) {
         this.heed(answer);
+        if (answer.message.startsWith('UNBLOCKED') || isRefusal(answer)) refused(command, answer);
         if (answer.message.startsWith('UNBLOCKED')) continue;
         if (isRefusal(answer)) {
           if (mayRepeat) return false;

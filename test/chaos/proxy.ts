@@ -23,6 +23,9 @@ export interface Slowness {
   readonly bytesPerSecond: number | undefined;
 }
 
+/** Names a client's connection to a proxy by both ports: the system gives one port to several connections if they lead elsewhere. */
+export const wayOf = (clientPort: number, proxyPort: number): string => `${clientPort}>${proxyPort}`;
+
 /** A connection reads no further while so much waits on its way. */
 const waitingMaxBytes = 1024 * 1024;
 
@@ -35,8 +38,8 @@ export class Links {
   snapshots = 0;
   private readonly blocks = new Map<string, BlockMode[]>();
   private readonly slow = new Map<string, Slowness[]>();
-  private readonly clientPorts = new Map<number, string>();
-  private readonly reached = new Set<number>();
+  private readonly clientNames = new Map<string, string>();
+  private readonly reached = new Set<string>();
 
   constructor(
     readonly random: Random,
@@ -98,29 +101,29 @@ export class Links {
     return broken;
   }
 
-  /** A client's connection comes from this port. */
-  nameClient(port: number, name: string): void {
-    this.clientPorts.set(port, name);
+  /** Who a client's connection belongs to (see `wayOf`). */
+  nameClient(way: string, name: string): void {
+    this.clientNames.set(way, name);
   }
 
-  forgetClient(port: number): void {
-    this.clientPorts.delete(port);
-    this.reached.delete(port);
+  forgetClient(way: string): void {
+    this.clientNames.delete(way);
+    this.reached.delete(way);
   }
 
-  /** Something that came from this port has found a process that takes connections. */
-  noteReached(port: number): void {
-    this.reached.add(port);
+  /** Something that came this way has found a process that takes connections. */
+  noteReached(way: string): void {
+    this.reached.add(way);
   }
 
-  /** Whether anything that was sent from this port can have arrived anywhere. */
-  hasReached(port: number): boolean {
-    return this.reached.has(port);
+  /** Whether anything that was sent this way can have arrived anywhere. */
+  hasReached(way: string): boolean {
+    return this.reached.has(way);
   }
 
-  nameOf(dialer: { readonly id: number } | { readonly port: number }): string {
+  nameOf(dialer: { readonly id: number } | { readonly way: string }): string {
     if ('id' in dialer) return this.nodeOfId(dialer.id) ?? `id${dialer.id}`;
-    return this.clientPorts.get(dialer.port) ?? 'somebody';
+    return this.clientNames.get(dialer.way) ?? 'somebody';
   }
 
   private changed(): void {
@@ -280,13 +283,13 @@ export class NodeProxy {
     const links = this.links;
     const target = this.target;
     const { name } = this;
-    const { remotePort } = near;
+    const way = wayOf(near.remotePort!, near.localPort!);
     let id: number | undefined;
     let far: Socket | undefined;
     let head: Buffer = Buffer.alloc(0);
     let isKnown = false;
     // Asked for each time: a node, or a client's port, may be known only after it has dialed.
-    const from = (): string => links.nameOf(id === undefined ? { port: remotePort! } : { id });
+    const from = (): string => links.nameOf(id === undefined ? { way } : { id });
     const finish = (): void => {
       if (!near.destroyed || far?.destroyed === false) return;
       forth.close();
@@ -303,7 +306,7 @@ export class NodeProxy {
       if (far !== undefined) return far;
       far = dial({ ...target, noDelay: true, allowHalfOpen: true });
       this.sockets.add(far);
-      far.once('connect', () => links.noteReached(remotePort!));
+      far.once('connect', () => links.noteReached(way));
       far.on('data', (bytes: Buffer) => back.take(bytes));
       far.on('end', () => back.end());
       far.on('error', () => back.end());

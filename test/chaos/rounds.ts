@@ -119,7 +119,12 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     ttl: generations.map((one) => one.ttl),
     skewMs,
   });
-  if (violation !== undefined) journal.violate(violation.check, violation.text);
+  if (violation !== undefined) {
+    const key = /r\d+g\d+:\w+/.exec(violation.text)?.[0];
+    const refusals = generations.flatMap((one) => one.refusals).filter((line) => line.includes(` ${key} `));
+    const refused = refusals.length === 0 ? '' : `\nrefused or not served:\n  ${refusals.join('\n  ')}`;
+    journal.violate(violation.check, `${violation.text}${refused}`);
+  }
   return { ...result, undecided };
 }
 

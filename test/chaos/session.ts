@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import Parser from 'redis-parser';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import type { Reply } from '../linearizability/history.js';
-import type { Links } from './proxy.js';
+import { type Links, wayOf } from './proxy.js';
 
 export type Answer = Reply | Error;
 
@@ -12,6 +12,8 @@ export interface Exchange {
   readonly answers: Answer[];
   /** When each answer came, by `performance.now()`. */
   readonly times: number[];
+  /** Who was asked. */
+  readonly address: string;
 }
 
 export class Session {
@@ -31,7 +33,7 @@ export class Session {
     links: Links | undefined,
     private readonly unexpected: (text: string) => void,
   ) {
-    const port = socket.localPort!;
+    const way = wayOf(socket.localPort!, socket.remotePort!);
     this.onAnswer = (answer) => this.answerToNothing(answer);
     socket.on('data', (bytes: Buffer) => {
       if (!this.isClosed) this.parser.execute(bytes);
@@ -39,8 +41,8 @@ export class Session {
     socket.on('error', () => {});
     socket.on('close', () => {
       // Who gave up himself cannot know: what waited in a proxy may be on its way.
-      if (links !== undefined && !this.isClosed) this.hasReached = links.hasReached(port);
-      links?.forgetClient(port);
+      if (links !== undefined && !this.isClosed) this.hasReached = links.hasReached(way);
+      links?.forgetClient(way);
       this.isClosed = true;
       this.onClosed();
     });
@@ -70,7 +72,7 @@ export class Session {
       socket.once('connect', () => {
         clearTimeout(timer);
         socket.off('error', fail);
-        links?.nameClient(socket.localPort!, name);
+        links?.nameClient(wayOf(socket.localPort!, socket.remotePort!), name);
         resolve(new Session(socket, address, links, unexpected));
       });
     });
@@ -97,7 +99,7 @@ export class Session {
       if (this.isClosed) end();
       else this.socket.write(Buffer.concat(commands.map((command) => encodeRequest(command))));
     });
-    return { answers, times };
+    return { answers, times, address: this.address };
   }
 
   /** Ends the connection at once; an exchange under way ends with what it has. */

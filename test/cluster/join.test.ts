@@ -184,3 +184,22 @@ test('who joins does not take its own defaults for the settings of the cluster',
   await joiner.start({ durability: 'low' });
   assert.ok(lines.some((line) => line.includes('keeps its own settings: durability medium (not low)')));
 });
+
+test('a node that waits to join itself is in the way of nobody: a member that names it starts again, a joiner gets in', async (t) => {
+  const cluster = await TestCluster.start(t, 2);
+  const founder = cluster.nodes[0];
+  const member = cluster.nodes[1];
+  const [port, nowhere] = [await freePort(), await freePort()];
+  const lines: string[] = [];
+  const log = createLog('notice', (line) => lines.push(line));
+  const waiting = cluster.add({ port, join: `127.0.0.1:${nowhere}`, log });
+  await until('it waits', () => lines.some((line) => line.includes('no node to join answers yet')));
+  const join = [`127.0.0.1:${port}`, founder.address];
+  await member.stop();
+  await member.start({ join });
+  const joiner = await cluster.add({ join });
+  assert.equal(((await joiner.ask('RAFTPEERS')) as string[]).length, 3);
+  assert.equal(await founder.ask('RAFTADDPEER', `127.0.0.1:${port}`), 'OK');
+  await waiting;
+  assert.equal(((await founder.ask('RAFTPEERS')) as string[]).length, 4);
+});
