@@ -111,8 +111,10 @@ const inlineSyncs = {
   },
 
   took(durationMs: number, endedAtMs: number): void {
+    // A slow one now and then (a file grew, so the file system's journal had to follow) does not make a slow disk.
+    const counted = Math.min(durationMs, 2 * inlineSyncMaxMs);
     this.averageMs =
-      this.averageMs > inlineSyncMaxMs ? durationMs : this.averageMs + (durationMs - this.averageMs) / 8;
+      this.averageMs > inlineSyncMaxMs ? counted : this.averageMs + (counted - this.averageMs) / 8;
     this.retryAtMs = endedAtMs + inlineSyncRetryMs;
   },
 };
