@@ -108,7 +108,7 @@ export function gatherInformation(server: Server): InfoSource {
       ['raft_applied_index', node.applied],
       ['raft_snapshot_index', storage.snapshot.index],
       ['raft_log_bytes', storage.logBytes],
-      ['raft_last_sync_ms', storage.lastSyncMs],
+      ['raft_last_sync_ms', storage.lastSyncMs.toFixed(3)],
       ...raftMembers(server),
     ],
     commands: statistics.commandStatistics(server.table),

@@ -170,12 +170,18 @@ function cut(world: World, links: readonly string[], forMs: number, what: string
 
 function restartAfter(machine: Machine, how: 'kill' | 'power cut' | 'stop', forMs: number): void {
   const { world } = machine;
+  const dueAtMs = world.loop.nowMs + forMs;
+  const start = (): void => {
+    world.loop.after(Math.max(0, dueAtMs - world.loop.nowMs), () => machine.start());
+  };
   if (how === 'stop') {
-    machine.stop().catch((error: Error) => world.invariants.violate('no crash', error.stack!));
+    // It may take long, on a slow disk or a machine that stands still.
+    machine.stop().then(start, (error: Error) => world.invariants.violate('no crash', error.stack!));
+    return;
   }
   if (how === 'kill') machine.kill();
-  if (how === 'power cut') machine.cutPower();
-  world.loop.after(forMs, () => machine.start());
+  else machine.cutPower();
+  start();
 }
 
 /** A node joins: a fresh one where the old one was removed. */
