@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { EntryKind } from '../../raft/index.js';
 import { Redraft } from '../../src/index.js';
 
 /** Sends text at once and resolves with the first `length` bytes that come back. */
@@ -61,6 +62,70 @@ test('the replies of a pipeline that reads and writes leave in one write to the 
     // That pipeline, and the reply to the first INFO.
     assert.equal((await writes()) - before, 2);
   } finally {
+    await redraft.stop();
+  }
+});
+
+test('a read behind a write that could not be proposed is refused as well: the state may be stale', async () => {
+  const redraft = await Redraft.start();
+  try {
+    assert.equal(await exchange(redraft.port, 'SET n old\r\n', 5), '+OK\r\n');
+    // A leader that has taken itself out of the cluster, and does not know yet that another one is at work.
+    redraft.server.consensus.propose = () => undefined;
+    const refusal = `-${redraft.server.notLeading().text}\r\n`;
+    const expected = refusal + refusal;
+    assert.equal(await exchange(redraft.port, 'INCR m\r\nGET n\r\n', refusal.length + 5), expected);
+  } finally {
+    await redraft.stop();
+  }
+});
+
+test('a read that comes when the write before it is in the log already asks a quorum of its own', async () => {
+  const redraft = await Redraft.start();
+  const socket = connect(redraft.port, '127.0.0.1');
+  try {
+    const { server } = redraft;
+    const { term } = redraft.node.status();
+    const from = server.engine.appliedIndex + 1;
+    const proposed: Uint8Array[] = [];
+    Object.assign(server.consensus, {
+      readsAreLocal: () => false,
+      flush: () => {},
+      propose: (payload: Uint8Array) => ({ index: from + proposed.push(payload) - 1, term }),
+    });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const processed = async (count: number): Promise<void> => {
+      while ([...server.connections.values()][0]?.commandsProcessed !== count) await turn();
+      // What was collected is proposed at the end of the turn.
+      await turn();
+      await turn();
+    };
+    socket.write('INCR n\r\n');
+    await processed(1);
+    assert.equal(proposed.length, 1);
+    socket.write('GET n\r\n');
+    await processed(2);
+    assert.equal(proposed.length, 2);
+    let received = '';
+    const replied = new Promise<void>((resolve) => {
+      socket.on('data', (chunk) => {
+        received += chunk.toString('latin1');
+        if (received.length >= 11) resolve();
+      });
+    });
+    const entries = proposed.map((payload, i) => ({
+      index: from + i,
+      term,
+      kind: EntryKind.command,
+      payload,
+    }));
+    server.replica.apply(entries.slice(0, 1));
+    await turn();
+    server.replica.apply(entries.slice(1));
+    await replied;
+    assert.equal(received, ':1\r\n$1\r\n1\r\n');
+  } finally {
+    socket.destroy();
     await redraft.stop();
   }
 });
