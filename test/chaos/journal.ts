@@ -1,16 +1,8 @@
 /** What happened, for reports: the last events of each node and of the operator; and the first thing that must never be. */
 
-export class Violation extends Error {
-  override readonly name = 'Violation';
+import { Violation } from '../sim/invariants.js';
 
-  /** @param check which of the checks found it */
-  constructor(
-    readonly check: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+export { Violation };
 
 const keptMax = 400;
 
