@@ -6,9 +6,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommandCatalog, type CommandDescription } from '../engine/command-facts.js';
+import { CommandCatalog, type CommandDescription } from '../engine/command/facts.js';
+import { displaySyntax } from '../engine/command/syntax.js';
 import { engineCommands } from '../engine/commands/index.js';
-import { displaySyntax } from '../engine/syntax.js';
 import { programCommands } from '../src/commands/index.js';
 import { projectDirectory, recordedCommandFacts } from './command-facts.js';
 import { loadExceptions } from './exceptions.js';

@@ -1,7 +1,8 @@
 /** Holds the command table against what redis-server says of the same commands. */
-import type { CommandCatalog } from '../engine/command-facts.js';
-import { commandDocs, commandInfo } from '../engine/command-replies.js';
-import { MapReply, type Reply, SetReply, Status } from '../engine/reply.js';
+
+import { commandDocs, commandInfo } from '../engine/command/catalog-replies.js';
+import type { CommandCatalog } from '../engine/command/facts.js';
+import { MapReply, type Reply, SetReply, Status } from '../engine/protocol/reply.js';
 import { type KeySpecFacts, recordedCommandFacts } from './command-facts.js';
 
 /** A reply of COMMAND as JSON would have it: maps as objects, sets as arrays, statuses as strings. */

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ConfigParameter, configParameters, type ParameterEffect } from '../src/config-parameters.js';
+import { type ConfigParameter, configParameters, type ParameterEffect } from '../src/config/parameters.js';
 import { projectDirectory } from './command-facts.js';
 
 const sections: readonly (readonly [effect: ParameterEffect, text: string])[] = [

@@ -2,21 +2,21 @@
  * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
  * iteration.
  */
-import type { Session, WriteCommand, WriteContext } from './command.js';
-import { CommandTable, type Runnable } from './command-table.js';
+import type { Session, WriteCommand, WriteContext } from './command/command.js';
+import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
-import type { Database } from './database.js';
-import { ABSENT, type HashSeed } from './dictionary.js';
-import { EntryReader, ItemKind } from './entry.js';
-import { errors } from './errors.js';
-import { type JavaScriptReply, toJavaScript } from './javascript-reply.js';
-import { type CreationListener, Keyspace } from './keyspace.js';
-import { Random } from './random.js';
-import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './reply.js';
-import { parseTrusted, Request, RequestBuilder } from './request.js';
+import { EntryReader, ItemKind } from './log/entry.js';
+import { Random } from './log/random.js';
+import { errors } from './protocol/errors.js';
+import { type JavaScriptReply, toJavaScript } from './protocol/javascript-reply.js';
+import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './protocol/reply.js';
+import { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
+import { readUint32, View } from './protocol/view.js';
 import { defaultSettings, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
-import { readUint32, View } from './view.js';
+import type { Database } from './storage/database.js';
+import { ABSENT, type HashSeed } from './storage/dictionary.js';
+import { type CreationListener, Keyspace } from './storage/keyspace.js';
 import { type WaitableType, type Waiter, Waiters } from './waiters.js';
 
 /** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */

@@ -4,7 +4,7 @@
  * Facts that only redis-server 7.0.15 itself tells, kept here: an empty string matches the empty pattern alone (`*` is a shortcut of the
  * commands); a class that is never closed ends with the pattern; `]` may end a range; ranges compare bytes as signed.
  */
-import type { View } from './view.js';
+import type { View } from './protocol/view.js';
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;

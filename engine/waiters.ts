@@ -6,7 +6,7 @@
  * order in which they blocked, keys in the order in which they became ready).
  */
 import Denque from 'denque';
-import type { Session } from './command.js';
+import type { Session } from './command/command.js';
 
 /** What clients can wait for. */
 export type WaitableType = 'list' | 'zset';

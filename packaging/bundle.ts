@@ -18,7 +18,7 @@ const compiled = join(import.meta.dirname, '..');
 export const programFolder = join(compiled, 'program');
 
 /** Loaded by every start that serves: by the loader, with a code cache. */
-const cachedParts = ['serve', 'command-line'];
+const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
 const plainParts = ['main', 'check', 'recover', 'status'];
 
@@ -77,7 +77,7 @@ export async function bundle(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
-  const source = (part: string): string => join(compiled, 'src', `${part}.js`);
+  const source = (part: string): string => join(compiled, 'src/cli', `${part}.js`);
   await build({
     ...common,
     entryPoints: plainParts.map(source),

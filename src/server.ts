@@ -4,7 +4,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { CommandCatalog } from '../engine/command-facts.js';
+import { CommandCatalog } from '../engine/command/facts.js';
 import {
   CommandTable,
   durabilityLevels,
@@ -19,27 +19,27 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
-import { ClientLimits } from './client-limits.js';
+import { Connection, type Consistency } from './client/connection.js';
+import { ClientLimits } from './client/limits.js';
+import { Pauses } from './client/pauses.js';
 import type { Cluster } from './cluster/cluster.js';
 import { Upstream, type UpstreamOwner } from './cluster/upstream.js';
 import { programCommands } from './commands/index.js';
-import { rewriteConfigFile } from './config-file.js';
-import { configParameters } from './config-parameters.js';
-import type { ConfigChange, Configuration } from './configuration.js';
-import { Connection, type Consistency } from './connection.js';
-import type { ConsensusNode } from './consensus.js';
-import { Eviction } from './eviction.js';
-import { KeyChanges } from './key-changes.js';
-import { type Admitted, Listener } from './listener.js';
-import type { Log } from './log.js';
-import { Pauses } from './pauses.js';
-import { ReadQueue } from './reads.js';
-import { Replica, type ReplyTarget } from './replica.js';
-import { differences, encodeSettings } from './replicated-settings.js';
+import { rewriteConfigFile } from './config/config-file.js';
+import type { ConfigChange, Configuration } from './config/configuration.js';
+import { configParameters } from './config/parameters.js';
+import { differences, encodeSettings } from './config/replicated-settings.js';
+import { type Admitted, Listener } from './net/listener.js';
+import type { Log } from './observability/log.js';
+import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
+import { Statistics } from './observability/statistics.js';
+import type { ConsensusNode } from './replication/consensus.js';
+import { Eviction } from './replication/eviction.js';
+import { KeyChanges } from './replication/key-changes.js';
+import { ReadQueue } from './replication/read-queue.js';
+import { Replica, type ReplyTarget } from './replication/replica.js';
+import { SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
-import { LatencyMonitor, SlowLog } from './slow-log.js';
-import { SnapshotRecord } from './snapshot-record.js';
-import { Statistics } from './statistics.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
 const TICK_MS = 100;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { projectDirectory } from '../conformance/command-facts.js';
-import { CommandCatalog } from '../engine/command-facts.js';
+import { CommandCatalog } from '../engine/command/facts.js';
 import { engineCommands } from '../engine/commands/index.js';
 import { programCommands } from '../src/commands/index.js';
 

@@ -1,7 +1,8 @@
 /** Layout (c), the product's: request views, the engine's dictionary over dense paged slots, keys and values in the slab. */
-import { Keyspace } from '../../engine/keyspace.js';
+
+import { View } from '../../engine/protocol/view.js';
 import { defaultSettings } from '../../engine/settings.js';
-import { View } from '../../engine/view.js';
+import { Keyspace } from '../../engine/storage/keyspace.js';
 import { keyBytes, type Layout, valueBytes } from './layout.js';
 import { serveViews } from './serve-views.js';
 

@@ -2,8 +2,9 @@
  * Layout (b): views on the request, a segmented hash table of our own, and keys and values as latin1 strings in paged columns. The
  * table is the engine's in small: open addressing in segments of 2048, which split one at a time.
  */
-import { keyedHash } from '../../engine/hash.js';
-import { View } from '../../engine/view.js';
+
+import { View } from '../../engine/protocol/view.js';
+import { keyedHash } from '../../engine/storage/hash.js';
 import { keyBytes, type Layout, valueBytes } from './layout.js';
 import { serveViews } from './serve-views.js';
 

@@ -1,12 +1,13 @@
 /** Strings as bits. What is done to the bytes stands in values/bits.ts and values/bitfield.ts. */
-import { type ReadContext, read, type WriteContext, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { type ReadContext, read, type WriteContext, write } from '../command/command.js';
 import { type Int64, parseInt64, parseInt64Bytes } from '../numbers/int64.js';
-import type { Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import type { Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import {
   addToBitfield,
   type BitfieldType,
@@ -25,7 +26,6 @@ import {
   invertBits,
   setBit,
 } from '../values/bits.js';
-import { View } from '../view.js';
 
 const value = new View();
 const noBytes = new View();

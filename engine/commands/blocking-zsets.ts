@@ -2,11 +2,11 @@
  * The pops that wait. Each tries its keys as its plain form does; when all are empty it waits, and runs again once a sorted set comes into
  * being at one of them, then to be served from that key alone.
  */
-import { type Command, type WriteContext, write } from '../command.js';
-import type { Database } from '../database.js';
-import { ABSENT } from '../dictionary.js';
-import { BLOCKED, NULL_ARRAY, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { type Command, type WriteContext, write } from '../command/command.js';
+import { BLOCKED, NULL_ARRAY, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
 import { findZset } from '../values/zset.js';
 import { distinctKeys, parseDeadline } from './waiting.js';
 import { firstZset, parseMultiplePop, popMultiple, popPairs } from './zset-pops.js';

@@ -1,14 +1,14 @@
 /** DUMP and RESTORE: values as bytes that every redis-server of version 7.0 takes and gives. MIGRATE, which asks another server, is the program's. */
-import { type Command, type ReadContext, read, type WriteContext, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT } from '../dictionary.js';
+import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
 import { dumpValue } from '../dump/dump-value.js';
 import { isIntactDump, readDump } from '../dump/rdb-reader.js';
 import { createFromDump } from '../dump/restore-value.js';
-import { errors } from '../errors.js';
 import type { Int64 } from '../numbers/int64.js';
-import { OK, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { OK, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
 
 function dump(request: Request, database: ReadableDatabase, _context: ReadContext): Reply {
   const slot = database.lookup(request.view(1));

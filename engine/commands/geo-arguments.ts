@@ -1,10 +1,11 @@
 /** What the geo commands have in common: how positions and distances are read from arguments and written into replies. */
-import { errors } from '../errors.js';
+
 import { unitMeters } from '../geo/distance.js';
 import { isOnGrid, type Position } from '../geo/geohash.js';
 import { formatCoordinate, formatFixed, parseDouble } from '../numbers/double.js';
-import { Double, type ErrorReply, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { Double, type ErrorReply, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
 
 function doubleArgument(request: Request, index: number, message: ErrorReply): number {
   const value = parseDouble(request.latin1(index));

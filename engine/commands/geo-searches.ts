@@ -1,18 +1,17 @@
 /** Geo searches: members within a circle or a box, as a reply or stored. */
-import { read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { read, write } from '../command/command.js';
 import { positionOf } from '../geo/geohash.js';
 import { distanceWithin, type Shape, searchRanges } from '../geo/search.js';
 import { type Int64, int64FromBigInt, int64Min } from '../numbers/int64.js';
-import { partialSort } from '../partial-sort.js';
-import type { Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import type { Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { type View, viewOf } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { findZset, ZsetReader, zsetRanks, zsetScore } from '../values/zset.js';
 import { PlainScore, ZsetBuilder } from '../values/zset-builder.js';
 import { ScoreRange } from '../values/zset-range.js';
-import { type View, viewOf } from '../view.js';
 import {
   boxArgument,
   distanceReply,
@@ -20,6 +19,7 @@ import {
   positionReply,
   radiusArgument,
 } from './geo-arguments.js';
+import { partialSort } from './partial-sort.js';
 
 const reader = new ZsetReader();
 const builder = new ZsetBuilder();

@@ -1,12 +1,12 @@
 /** Geo: sorted sets whose scores are geohashes. Searches stand in geo-searches.ts, the arithmetic in engine/geo. */
-import { read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { read, write } from '../command/command.js';
 import { distanceMeters } from '../geo/distance.js';
 import { geohashText, positionOf, scoreOf } from '../geo/geohash.js';
-import { NULL_ARRAY, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { NULL_ARRAY, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
 import { findZset, zsetScore } from '../values/zset.js';
 import { distanceReply, positionArgument, positionReply, unitArgument } from './geo-arguments.js';
 import { Addition, addScores } from './zsets.js';

@@ -1,9 +1,5 @@
 /** Hashes: fields and values at one key. */
-import { type ReadContext, read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
+import { type ReadContext, read, write } from '../command/command.js';
 import { addInt64, type Int64, int64Max, int64Min, parseInt64, parseInt64Bytes } from '../numbers/int64.js';
 import {
   addLongDouble,
@@ -11,10 +7,13 @@ import {
   isFiniteLongDouble,
   parseLongDouble,
 } from '../numbers/long-double.js';
-import { MapReply, OK, Pairs, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
-import { sampleReplies } from '../sampling.js';
-import { parseCursor, parseScanOptions, scanReply, scanSlots } from '../scan.js';
+import { errors } from '../protocol/errors.js';
+import { MapReply, OK, Pairs, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View, viewOf } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import {
   findHash,
   HashBuilder,
@@ -27,7 +26,8 @@ import {
 } from '../values/hash.js';
 import { Digits } from '../values/packed.js';
 import type { Table } from '../values/table.js';
-import { View, viewOf } from '../view.js';
+import { sampleReplies } from './sampling.js';
+import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
 
 const value = new View();
 const builder = new HashBuilder();

@@ -1,10 +1,11 @@
 /** HyperLogLogs: strings in the form that values/hyperloglog/format.ts describes. */
-import { read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
-import { OK, type Reply, Status } from '../reply.js';
-import type { Request } from '../request.js';
+import { read, write } from '../command/command.js';
+import { errors } from '../protocol/errors.js';
+import { OK, type Reply, Status } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { estimate } from '../values/hyperloglog/cardinality.js';
 import { HyperLogLogEditor } from '../values/hyperloglog/editor.js';
 import {
@@ -17,7 +18,6 @@ import {
   registerCount,
 } from '../values/hyperloglog/format.js';
 import { HyperLogLogUnion } from '../values/hyperloglog/union.js';
-import { View } from '../view.js';
 
 const value = new View();
 

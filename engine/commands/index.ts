@@ -1,5 +1,5 @@
 /** Every command that the engine runs, family by family. */
-import type { Command } from '../command.js';
+import type { Command } from '../command/command.js';
 import { bitmaps } from './bitmaps.js';
 import { blockingLists } from './blocking-lists.js';
 import { blockingZsets } from './blocking-zsets.js';

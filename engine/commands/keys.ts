@@ -1,18 +1,19 @@
 /** Keys whatever their type: existence, deadlines, names, databases. DUMP, RESTORE and SORT have files of their own. */
-import { container, other, type ReadContext, read, type WriteContext, write } from '../command.js';
-import { CommandCatalog } from '../command-facts.js';
-import { containerHelp } from '../command-replies.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding, encodingName, isBig } from '../encoding.js';
-import { errors } from '../errors.js';
-import { deadlineOfAny, type ExpireUnit } from '../expiration.js';
+
+import { containerHelp } from '../command/catalog-replies.js';
+import { container, other, type ReadContext, read, type WriteContext, write } from '../command/command.js';
+import { CommandCatalog } from '../command/facts.js';
 import { globMatches, matchesEverything } from '../glob.js';
-import { OK, type Reply, Status } from '../reply.js';
-import type { Request } from '../request.js';
-import { parseCursor, parseScanOptions, scanReply, scanSlots } from '../scan.js';
+import { errors } from '../protocol/errors.js';
+import { OK, type Reply, Status } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding, encodingName, isBig } from '../storage/encoding.js';
 import { copyBig } from '../values/restorers.js';
-import { View } from '../view.js';
+import { deadlineOfAny, type ExpireUnit } from './expiration.js';
+import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
 
 const view = new View();
 

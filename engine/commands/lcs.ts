@@ -1,17 +1,17 @@
 /** LCS: the longest common subsequence of two strings. */
-import { type ReadContext, read } from '../command.js';
-import type { ReadableDatabase } from '../database.js';
-import { ABSENT } from '../dictionary.js';
-import { errors } from '../errors.js';
-import { MapReply, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { type ReadContext, read } from '../command/command.js';
+import { errors } from '../protocol/errors.js';
+import { MapReply, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View } from '../protocol/view.js';
+import type { ReadableDatabase } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
 import {
   commonSubsequenceLength,
   longestCommonSubsequence,
   type Match,
   tableSizeBytes,
 } from '../values/longest-common-subsequence.js';
-import { View } from '../view.js';
 
 const value = new View();
 

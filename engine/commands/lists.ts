@@ -1,11 +1,12 @@
 /** Lists: pushes and pops at both ends, access by index, search. The forms that wait stand in blocking-lists.ts. */
-import { type Command, read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { type Command, read, write } from '../command/command.js';
 import { int64Min } from '../numbers/int64.js';
-import { NULL_ARRAY, OK, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { NULL_ARRAY, OK, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View, writeLatin1 } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import {
   insertElement,
   listLength,
@@ -18,7 +19,6 @@ import {
   setElement,
 } from '../values/list.js';
 import { ListCursor } from '../values/list-cursor.js';
-import { View, writeLatin1 } from '../view.js';
 
 const cursor = new ListCursor();
 /** Holds an element on its way from one list to another. */

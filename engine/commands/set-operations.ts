@@ -5,14 +5,14 @@
  * union the order in which members were first met, a difference the order of the first set or what removals left of it; a result
  * of integers alone is sorted while it is an intset.
  */
-import { read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
-import { type Reply, SetReply } from '../reply.js';
-import type { Request } from '../request.js';
+import { read, write } from '../command/command.js';
+import { errors } from '../protocol/errors.js';
+import { type Reply, SetReply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
 import type { Settings } from '../settings.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import { checkSet, intsetHas, SetBuilder, SetReader, setHas, setLength } from '../values/set.js';
 import type { TableHome } from '../values/table.js';
 

@@ -1,14 +1,12 @@
 /** Sets: members at one key. What combines several sets stands in set-operations.ts. */
-import { type ReadContext, read, type WriteContext, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
+import { type ReadContext, read, type WriteContext, write } from '../command/command.js';
 import { int64Min } from '../numbers/int64.js';
-import { type Reply, SetReply } from '../reply.js';
-import type { Request } from '../request.js';
-import { sampleReplies } from '../sampling.js';
-import { parseCursor, parseScanOptions, scanReply, scanSlots } from '../scan.js';
+import { errors } from '../protocol/errors.js';
+import { type Reply, SetReply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import {
   checkSet,
   findSet,
@@ -21,6 +19,8 @@ import {
   setTake,
 } from '../values/set.js';
 import type { Table } from '../values/table.js';
+import { sampleReplies } from './sampling.js';
+import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
 
 const builder = new SetBuilder();
 const reader = new SetReader();

@@ -1,18 +1,18 @@
 /** SORT and SORT_RO: the elements of a list, set or sorted set in order, or what stands at keys named after them. */
-import { read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { read, write } from '../command/command.js';
 import { isOutOfDoubleRange, parseDoubleLoosely } from '../numbers/double.js';
-import { partialSort } from '../partial-sort.js';
-import type { Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import type { Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { View, viewOf, writeLatin1 } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { hashGet } from '../values/hash.js';
 import { createList, listLength, pushElement, replaceByList, seekElement } from '../values/list.js';
 import { ListCursor } from '../values/list-cursor.js';
 import { SetReader, setLength } from '../values/set.js';
 import { ZsetReader, zsetLength, zsetUnpack } from '../values/zset.js';
-import { View, viewOf, writeLatin1 } from '../view.js';
+import { partialSort } from './partial-sort.js';
 
 const cursor = new ListCursor();
 const setReader = new SetReader();

@@ -1,10 +1,5 @@
 /** Strings: bytes, counters and what is stored whole at one key. Bits of strings stand in bitmaps.ts. */
-import { read, type WriteContext, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
-import { deadlineFrom, type ExpireUnit } from '../expiration.js';
+import { read, type WriteContext, write } from '../command/command.js';
 import { addInt64, type Int64, negateInt64, parseInt64Bytes, writeInt64Text } from '../numbers/int64.js';
 import {
   addLongDouble,
@@ -12,10 +7,15 @@ import {
   isFiniteLongDouble,
   parseLongDouble,
 } from '../numbers/long-double.js';
-import { OK, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { OK, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import { copyBytes, View, writeLatin1 } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import { copyBytes, View, writeLatin1 } from '../view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
+import { deadlineFrom, type ExpireUnit } from './expiration.js';
 
 const value = new View();
 const formatted = new View(Buffer.allocUnsafeSlow(64));

@@ -1,5 +1,5 @@
 /** What the commands that wait have in common: their timeout and the keys that they wait for. */
-import { errors } from '../errors.js';
+
 import { int64Max } from '../numbers/int64.js';
 import {
   ceilLongDouble,
@@ -7,7 +7,8 @@ import {
   multiplyLongDouble,
   parseLongDouble,
 } from '../numbers/long-double.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import type { Request } from '../protocol/request.js';
 
 /**
  * Reads argument `index` as a timeout in seconds, fractions allowed, rounded up to a millisecond.

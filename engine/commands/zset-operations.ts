@@ -4,21 +4,21 @@
  * Scores are doubles, so that the order in which they are added up shows. It is Redis's: inputs by size, the smallest first, equal ones as
  * given.
  */
-import { type Command, read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
+import { type Command, read, write } from '../command/command.js';
 import { parseDouble } from '../numbers/double.js';
-import { Double, Pairs, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { Double, Pairs, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import { ScoredTable } from '../values/scored-table.js';
 import { SetReader, setHas, setLength } from '../values/set.js';
 import type { TableHome } from '../values/table.js';
 import { isZset, ZsetReader, zsetLength, zsetScore } from '../values/zset.js';
 import { ZsetBuilder } from '../values/zset-builder.js';
-import type { View } from '../view.js';
 
 type Home = TableHome & { readonly settings: Settings };
 

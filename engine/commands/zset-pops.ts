@@ -1,12 +1,12 @@
 /** Pops from the ends of sorted sets. The forms that wait stand in blocking-zsets.ts. */
-import { type Command, write } from '../command.js';
-import type { Database } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
-import { Double, NULL_ARRAY, Pairs, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { type Command, write } from '../command/command.js';
+import { errors } from '../protocol/errors.js';
+import { Double, NULL_ARRAY, Pairs, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { View } from '../protocol/view.js';
+import type { Database } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { findZset, ZsetReader, zsetLength, zsetRemoveRanks } from '../values/zset.js';
-import type { View } from '../view.js';
 
 const reader = new ZsetReader();
 

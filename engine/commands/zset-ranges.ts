@@ -1,11 +1,11 @@
 /** Ranges of a sorted set: by rank, by score, by member. */
-import { type Command, read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { type Command, read, write } from '../command/command.js';
 import { parseDoubleLoosely } from '../numbers/double.js';
-import { Double, Pairs, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
+import { errors } from '../protocol/errors.js';
+import { Double, Pairs, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { findZset, type Ranks, ZsetReader, zsetLength, zsetRanks, zsetRemoveRanks } from '../values/zset.js';
 import { PlainScore, ZsetBuilder } from '../values/zset-builder.js';
 import { type ElementRange, LexBound, LexRange, ScoreRange } from '../values/zset-range.js';

@@ -1,14 +1,12 @@
 /** Sorted sets: members and their scores. Ranges stand in zset-ranges.ts, combinations in zset-operations.ts, pops in zset-pops.ts. */
-import { type Command, type ReadContext, read, write } from '../command.js';
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT } from '../dictionary.js';
-import { errors } from '../errors.js';
+import { type Command, type ReadContext, read, write } from '../command/command.js';
 import { formatDouble, formatPackedScore, parseDouble } from '../numbers/double.js';
 import { int64Max, int64Min } from '../numbers/int64.js';
-import { Double, Pairs, type Reply } from '../reply.js';
-import type { Request } from '../request.js';
-import { sampleReplies } from '../sampling.js';
-import { parseCursor, parseScanOptions, scanReply, scanSlots } from '../scan.js';
+import { errors } from '../protocol/errors.js';
+import { Double, Pairs, type Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT } from '../storage/dictionary.js';
 import {
   findZset,
   type ScoreChange,
@@ -21,6 +19,8 @@ import {
   zsetScore,
 } from '../values/zset.js';
 import { ZsetBuilder } from '../values/zset-builder.js';
+import { sampleReplies } from './sampling.js';
+import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
 
 const builder = new ZsetBuilder();
 const reader = new ZsetReader();

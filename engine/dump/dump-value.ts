@@ -1,13 +1,14 @@
 /** From a key's value, in whatever layout, to the payload of DUMP. */
-import type { ReadableDatabase } from '../database.js';
-import type { Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
+
+import { View } from '../protocol/view.js';
+import type { ReadableDatabase } from '../storage/database.js';
+import type { Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import { HashReader, hashLength } from '../values/hash.js';
 import { listLength, seekElement } from '../values/list.js';
 import { ListCursor } from '../values/list-cursor.js';
 import { SetReader, setLength } from '../values/set.js';
 import { ZsetReader, zsetLength } from '../values/zset.js';
-import { View } from '../view.js';
 import { RdbType } from './rdb-types.js';
 import { dumpList, dumpListpacks, dumpPacked, dumpSortedSet, dumpString, dumpTexts } from './rdb-writer.js';
 

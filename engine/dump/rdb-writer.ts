@@ -2,10 +2,11 @@
  * Writes DUMP payloads as redis-server 7.0.15 does (RDB version 10): a real server RESTOREs them, and for values whose
  * inner order Redis defines (strings, lists, packed forms, sorted sets) the bytes are the same.
  */
-import { errors } from '../errors.js';
+
 import { parseInt64Bytes } from '../numbers/int64.js';
+import { errors } from '../protocol/errors.js';
+import type { View } from '../protocol/view.js';
 import { ListpackBuilder } from '../values/listpack-builder.js';
-import type { View } from '../view.js';
 import { writeCrc64 } from './crc64.js';
 import { compressLzf } from './lzf.js';
 import { footerSize, QuicklistContainer, RdbType, rdbVersion, StringEncoding } from './rdb-types.js';

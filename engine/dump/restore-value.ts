@@ -2,8 +2,10 @@
  * From what a payload holds to a key's value. Encodings are those that redis-server 7.0 gives on loading: by the thresholds of the
  * server that restores; a hash or sorted set that comes packed stays so by its count of entries alone, however long its members are.
  */
-import type { Database } from '../database.js';
-import { Encoding } from '../encoding.js';
+
+import { View, writeLatin1 } from '../protocol/view.js';
+import type { Database } from '../storage/database.js';
+import { Encoding } from '../storage/encoding.js';
 import { PACKED_LIST_BYTES } from '../values/list.js';
 import { listpackEmptySize, listpackSizeOfText } from '../values/listpack.js';
 import { ListpackBuilder } from '../values/listpack-builder.js';
@@ -13,7 +15,6 @@ import { Quicklist } from '../values/quicklist.js';
 import { ScoredTable } from '../values/scored-table.js';
 import { SetBuilder } from '../values/set.js';
 import { Table } from '../values/table.js';
-import { View, writeLatin1 } from '../view.js';
 import type { DumpValue } from './rdb-reader.js';
 import { RdbType } from './rdb-types.js';
 

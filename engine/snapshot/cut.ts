@@ -4,12 +4,13 @@
  * Making a cut takes time only for what cannot change piecewise (the WATCH marks, the waiters). From then on every key and every element of a big value
  * is written once, as it was at the cut: in turn, or just before it changes.
  */
-import type { Database } from '../database.js';
-import type { Slot } from '../dictionary.js';
-import { isBig } from '../encoding.js';
+
 import type { Engine } from '../engine.js';
+import { View } from '../protocol/view.js';
+import type { Database } from '../storage/database.js';
+import type { Slot } from '../storage/dictionary.js';
+import { isBig } from '../storage/encoding.js';
 import type { ValueWalk } from '../values/big-value.js';
-import { View } from '../view.js';
 import type { Waiter } from '../waiters.js';
 import { DictionaryWalk } from './dictionary-walk.js';
 import { Fingerprint } from './fingerprint.js';

@@ -4,7 +4,7 @@
  * Entries are visited from slot 0 upward, in as many steps as the caller likes; one that is about to change, move or go before its turn
  * is visited first. A swap-remove changes two slots, and announces both.
  */
-import type { ChangeObserver, Dictionary, Slot } from '../dictionary.js';
+import type { ChangeObserver, Dictionary, Slot } from '../storage/dictionary.js';
 
 export class DictionaryWalk implements ChangeObserver {
   /** Entries at the instant of the cut. */

@@ -2,12 +2,13 @@
  * An engine from a snapshot: equal to the one that was cut, to the order of iteration. Bytes may come in pieces of any size, so that whoever
  * feeds them decides how long one slice of the work is.
  */
-import type { Database } from '../database.js';
-import { type Encoding, isBig } from '../encoding.js';
+
 import { Engine, type EngineOptions } from '../engine.js';
+import { View } from '../protocol/view.js';
+import type { Database } from '../storage/database.js';
+import { type Encoding, isBig } from '../storage/encoding.js';
 import type { ValueRestorer } from '../values/big-value.js';
 import { restorerFor } from '../values/restorers.js';
-import { View } from '../view.js';
 import { Fingerprint } from './fingerprint.js';
 import { cbor, FORMAT, RecordKind } from './format.js';
 

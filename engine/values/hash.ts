@@ -3,13 +3,14 @@
  *
  * Functions take the slot of a key that is known to hold a hash; it stays good across them, whether or not the value turns into a table.
  */
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
-import type { Walk } from '../sampling.js';
+
+import type { Walk } from '../commands/sampling.js';
+import { errors } from '../protocol/errors.js';
+import { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import { View } from '../view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import {
   listpackAfter,
   listpackCount,

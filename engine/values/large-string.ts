@@ -1,6 +1,7 @@
 /** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
-import type { Slab } from '../slab.js';
-import type { View } from '../view.js';
+
+import type { View } from '../protocol/view.js';
+import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
 const PIECE_BYTES = 64 * 1024;

@@ -1,5 +1,5 @@
 /** A place in a list, packed or big, from which to walk either way. Void after the next change of the list or its database. */
-import { View } from '../view.js';
+import { View } from '../protocol/view.js';
 import {
   listpackEquals,
   listpackIsInteger,

@@ -2,12 +2,13 @@
  * Lists as commands see them. A small one is a listpack in its key's record; from {@link PACKED_LIST_BYTES} on it is a
  * {@link Quicklist}, and stays one for as long as the key lives. Both are "quicklist" to OBJECT ENCODING.
  */
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
-import type { Request } from '../request.js';
-import { View } from '../view.js';
+
+import { errors } from '../protocol/errors.js';
+import type { Request } from '../protocol/request.js';
+import { View } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import type { ListCursor } from './list-cursor.js';
 import {
   listpackCount,

@@ -16,7 +16,7 @@ import {
   readInt64,
   writeInt64,
 } from '../numbers/int64.js';
-import { copyBytes, equalBytes } from '../view.js';
+import { copyBytes, equalBytes } from '../protocol/view.js';
 
 /** Bytes of a listpack's header; an empty one has the end mark besides. */
 export const listpackHeaderSize = 6;

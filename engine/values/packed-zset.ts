@@ -3,7 +3,7 @@
  * 0), any other as its text, both as Redis holds them.
  */
 import { formatDouble, packedScoreInteger } from '../numbers/double.js';
-import { compareBytes, View } from '../view.js';
+import { compareBytes, View } from '../protocol/view.js';
 import {
   listpackAfter,
   listpackFind,

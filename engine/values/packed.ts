@@ -2,10 +2,11 @@
  * Editing packed values (listpacks, intsets) wherever their bytes lie: in a key's record, or in a scratch buffer where a new value is
  * put together.
  */
-import type { Database } from '../database.js';
-import type { Slot } from '../dictionary.js';
+
 import { writeInt64Text } from '../numbers/int64.js';
-import { View } from '../view.js';
+import { View } from '../protocol/view.js';
+import type { Database } from '../storage/database.js';
+import type { Slot } from '../storage/dictionary.js';
 import {
   listpackInteger,
   listpackIsInteger,

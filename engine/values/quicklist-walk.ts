@@ -1,5 +1,5 @@
 /** A snapshot's walk over the chunks of a big list while the list goes on changing. */
-import type { Address, Slab } from '../slab.js';
+import type { Address, Slab } from '../storage/slab.js';
 import type { PieceSink, ValueWalk } from './big-value.js';
 import { listpackSize } from './listpack.js';
 

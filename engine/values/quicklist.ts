@@ -10,8 +10,8 @@
  * Of denque's calls those at the ends and peekAt are used, which are sound; its `remove` and deleting `splice` are not.
  */
 import Denque from 'denque';
-import { type Address, Slab } from '../slab.js';
-import type { View } from '../view.js';
+import type { View } from '../protocol/view.js';
+import { type Address, Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 import type { ListCursor } from './list-cursor.js';
 import {

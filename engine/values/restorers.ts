@@ -1,6 +1,6 @@
 /** Which class puts a big value of an encoding together. */
-import { Encoding } from '../encoding.js';
-import type { Keyspace } from '../keyspace.js';
+import { Encoding } from '../storage/encoding.js';
+import type { Keyspace } from '../storage/keyspace.js';
 import type { BigValue, ValueRestorer } from './big-value.js';
 import { LargeString } from './large-string.js';
 import { Quicklist } from './quicklist.js';

@@ -8,9 +8,9 @@
  * answered may depend on it: only on the order.
  */
 import sortedBTree from 'sorted-btree';
-import { keyOfRecord } from '../dictionary.js';
-import type { Address, Slab } from '../slab.js';
-import { compareBytes, View } from '../view.js';
+import { compareBytes, View } from '../protocol/view.js';
+import { keyOfRecord } from '../storage/dictionary.js';
+import type { Address, Slab } from '../storage/slab.js';
 
 const BTree = sortedBTree.default;
 

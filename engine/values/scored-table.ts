@@ -1,8 +1,9 @@
 /** A big sorted set: a dictionary of members with their scores, and the order of its records. */
-import { ABSENT, Dictionary, keyOfRecord, type Slot } from '../dictionary.js';
-import type { Slab } from '../slab.js';
+
+import { View } from '../protocol/view.js';
 import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
-import { View } from '../view.js';
+import { ABSENT, Dictionary, keyOfRecord, type Slot } from '../storage/dictionary.js';
+import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 import { ORDER_BYTES_PER_RECORD, ScoreOrder, scoreOfRecord } from './score-order.js';
 import type { TableHome } from './table.js';

@@ -4,14 +4,15 @@
  * Redis 7.0 has no listpack sets: what is one here reports as `hashtable` too. Functions take the slot of a key that is known to hold a
  * set; it stays good across them, whatever the value turns into.
  */
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
+
+import type { Walk } from '../commands/sampling.js';
 import { type Int64, parseInt64Bytes } from '../numbers/int64.js';
-import type { Walk } from '../sampling.js';
+import { errors } from '../protocol/errors.js';
+import { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import { View } from '../view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import {
   insertIntset,
   intsetCount,

@@ -1,8 +1,9 @@
 /** A big hash or set: a dictionary of its own, fields to values or members to nothing. */
-import { ABSENT, Dictionary, type HashSeed, type Slot } from '../dictionary.js';
-import type { Slab } from '../slab.js';
+
+import { View } from '../protocol/view.js';
 import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
-import { View } from '../view.js';
+import { ABSENT, Dictionary, type HashSeed, type Slot } from '../storage/dictionary.js';
+import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
 const keyScratch = new View();

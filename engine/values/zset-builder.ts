@@ -1,9 +1,10 @@
 /** Puts new sorted sets together, away from any key. */
-import type { Database } from '../database.js';
-import { ABSENT, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
+
+import type { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import type { View } from '../view.js';
+import type { Database } from '../storage/database.js';
+import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
 import { listpackCount, listpackEmptySize, writeEmptyListpack } from './listpack.js';
 import { PackedScratch } from './packed.js';
 import { appendPacked } from './packed-zset.js';

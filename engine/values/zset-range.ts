@@ -1,5 +1,5 @@
 /** Ranges of a sorted set's order: by score, and by member where all scores are equal. */
-import { compareBytes, type View } from '../view.js';
+import { compareBytes, type View } from '../protocol/view.js';
 
 /** Tells where an element lies from a range. */
 export interface ElementRange {

@@ -4,13 +4,14 @@
  * Functions take the slot of a key that is known to hold a sorted set; it stays good across them, whether or not the value turns into a
  * table. A rank counts from the lowest score, from 0. Ranks come in pairs `from`, `to`: `to` is the first behind.
  */
-import type { Database, ReadableDatabase } from '../database.js';
-import { ABSENT, keyOfRecord, type Slot } from '../dictionary.js';
-import { Encoding } from '../encoding.js';
-import { errors } from '../errors.js';
+
+import { errors } from '../protocol/errors.js';
+import { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import type { Address } from '../slab.js';
-import { View } from '../view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import { ABSENT, keyOfRecord, type Slot } from '../storage/dictionary.js';
+import { Encoding } from '../storage/encoding.js';
+import type { Address } from '../storage/slab.js';
 import { listpackCount, listpackHeaderSize, listpackPrevious, listpackSeek } from './listpack.js';
 import { Digits, listpackReply, listpackView, type PackedPlace, PackedSlot } from './packed.js';
 import {

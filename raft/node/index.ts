@@ -1,16 +1,24 @@
 /** The body of the consensus core: log, snapshots, directory and peers of one node. */
+
+export { type Clock, nodeClock, type Timer } from './clock.js';
 export {
   checkDirectory,
   type DirectoryReport,
   formatReport,
   type SegmentReport,
   type SnapshotReport,
-} from './check.js';
-export { type Clock, nodeClock, type Timer } from './clock.js';
-export { DataDirectory } from './data-directory.js';
-export { type Disk, type DiskFile, nodeDisk } from './disk.js';
+} from './directory/check.js';
+export { DataDirectory } from './directory/data-directory.js';
+export { type Disk, type DiskFile, nodeDisk } from './directory/disk.js';
+export {
+  drawClusterId,
+  drawIdentity,
+  drawNodeId,
+  type Identity,
+  readIdentity,
+} from './directory/identity.js';
+export { planRecovery, type RecoveryPlan } from './directory/recover.js';
 export { StorageError, type StorageErrorCode } from './errors.js';
-export { drawClusterId, drawIdentity, drawNodeId, type Identity, readIdentity } from './identity.js';
 export type {
   RaftNodeOptions,
   Recovered,
@@ -24,10 +32,9 @@ export {
   peerCommand,
   type RefusalCode,
   splitAddress,
-} from './peer-handshake.js';
-export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer-transport.js';
+} from './peer/peer-handshake.js';
+export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer/peer-transport.js';
+export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
-export { planRecovery, type RecoveryPlan } from './recover.js';
-export type { SnapshotInfo, SnapshotReader } from './snapshot-store.js';
-export { noTransport, type Transport, type TransportHandler } from './transport.js';
-export type { Durability } from './wal.js';
+export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';
+export type { Durability } from './wal/wal.js';

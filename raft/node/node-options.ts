@@ -1,11 +1,11 @@
 /** What a node is given to run with, and what it reports. */
 import type { Entry, Membership, NodeId, ReadState, SnapshotMetadata, SoftState } from '../index.js';
 import type { Clock } from './clock.js';
-import type { DataDirectory } from './data-directory.js';
-import type { Identity } from './identity.js';
-import type { SnapshotReader } from './snapshot-store.js';
-import type { Transport } from './transport.js';
-import type { Durability } from './wal.js';
+import type { DataDirectory } from './directory/data-directory.js';
+import type { Identity } from './directory/identity.js';
+import type { Transport } from './peer/transport.js';
+import type { SnapshotReader } from './snapshot/store.js';
+import type { Durability } from './wal/wal.js';
 
 /** What the log drives. */
 export interface StateMachine {

@@ -1,11 +1,11 @@
 /** Where a node keeps its log and its snapshots: in files, or in memory. */
 import type { SnapshotMetadata } from '../index.js';
-import { logDirectory, snapshotDirectory } from './layout.js';
-import { MemoryLog } from './memory-log.js';
-import type { NodeLog } from './node-log.js';
+import { logDirectory, snapshotDirectory } from './directory/layout.js';
 import type { RaftNodeOptions } from './node-options.js';
-import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from './snapshot-store.js';
-import { Wal } from './wal.js';
+import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from './snapshot/store.js';
+import { MemoryLog } from './wal/memory-log.js';
+import type { NodeLog } from './wal/node-log.js';
+import { Wal } from './wal/wal.js';
 
 /**
  * Opens both and brings them in line with each other.

@@ -22,13 +22,13 @@ import {
 import type { Timer } from './clock.js';
 import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
-import type { NodeLog } from './node-log.js';
 import type { RaftNodeOptions, Recovered } from './node-options.js';
 import { openStorage } from './node-storage.js';
-import type { SnapshotReader, SnapshotStore } from './snapshot-store.js';
-import { SnapshotTransfers } from './snapshot-transfers.js';
-import { Snapshotter } from './snapshotter.js';
-import { type Durability, Wal } from './wal.js';
+import { Snapshotter } from './snapshot/snapshotter.js';
+import type { SnapshotReader, SnapshotStore } from './snapshot/store.js';
+import { SnapshotTransfers } from './snapshot/transfers.js';
+import type { NodeLog } from './wal/node-log.js';
+import { type Durability, Wal } from './wal/wal.js';
 
 /** A Ready whose write is not durable yet. */
 interface Outstanding {

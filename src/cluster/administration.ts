@@ -1,9 +1,9 @@
 /** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
 import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
-import type { ConsensusNode } from '../consensus.js';
-import type { Log } from '../log.js';
-import { type Answer, asAnswer, type Question } from './questions.js';
+import type { Log } from '../observability/log.js';
+import type { ConsensusNode } from '../replication/consensus.js';
+import { type Answer, asAnswer, type Question } from './peer-requests.js';
 
 export interface AdministrationOptions {
   readonly consensus: ConsensusNode;

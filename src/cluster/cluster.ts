@@ -10,12 +10,12 @@ import {
   type Timer,
   type TransferProgress,
 } from '../../raft/node/index.js';
-import type { ConsensusNode } from '../consensus.js';
-import type { Log } from '../log.js';
+import type { Log } from '../observability/log.js';
+import type { ConsensusNode } from '../replication/consensus.js';
 import { Administration } from './administration.js';
 import { judgeClock } from './clock-check.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
-import { asQuestion } from './questions.js';
+import { asQuestion } from './peer-requests.js';
 
 export interface ClusterOptions {
   readonly clusterId: string;

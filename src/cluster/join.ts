@@ -2,9 +2,9 @@
 import { createServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { askPeer, type Clock, PeerRefusal, PeerTransport, splitAddress } from '../../raft/node/index.js';
-import type { Log } from '../log.js';
-import { readPeerGreeting } from '../peer-greeting.js';
-import { type Answer, asAnswer, asQuestion, type Question } from './questions.js';
+import { readPeerGreeting } from '../net/peer-greeting.js';
+import type { Log } from '../observability/log.js';
+import { type Answer, asAnswer, asQuestion, type Question } from './peer-requests.js';
 
 /** The node cannot join, and trying again would not help: what is wrong, in words for the operator. */
 export class JoinError extends Error {

@@ -1,14 +1,14 @@
 /** ACL, as far as client libraries ask: there is one user, who may do everything. */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { aclCategories, isAclCategory } from '../../engine/command-facts.js';
-import { containerHelp } from '../../engine/command-replies.js';
+import { containerHelp } from '../../engine/command/catalog-replies.js';
+import { aclCategories, isAclCategory } from '../../engine/command/facts.js';
 import { container, ErrorReply, type Facts, MapReply, type Reply, type Request } from '../../engine/index.js';
-import { DEFAULT_USER } from '../client-description.js';
-import { immediate } from '../command.js';
-import type { Connection } from '../connection.js';
+import type { Connection } from '../client/connection.js';
+import { DEFAULT_USER } from '../client/description.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
+import { immediate } from './program-command.js';
 
 function cat(request: Request, _connection: Connection, server: Server): Reply {
   if (request.count === 2) return aclCategories;

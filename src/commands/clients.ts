@@ -1,5 +1,5 @@
 /** CLIENT: connections looked at, named, paused and closed. */
-import { containerHelp } from '../../engine/command-replies.js';
+import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
   ErrorReply,
@@ -11,13 +11,13 @@ import {
   SetReply,
   Verbatim,
 } from '../../engine/index.js';
-import { type ClientType, clientType, DEFAULT_USER, describeClient, typeOf } from '../client-description.js';
-import { immediate, ordered, type ProgramReply } from '../command.js';
-import type { Connection } from '../connection.js';
+import type { Connection } from '../client/connection.js';
+import { type ClientType, clientType, DEFAULT_USER, describeClient, typeOf } from '../client/description.js';
+import { localAddress } from '../net/socket-addresses.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
-import { localAddress } from '../socket-addresses.js';
 import { checkClientName } from './connection.js';
+import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 // ---- oneself ----
 

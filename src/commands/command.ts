@@ -1,6 +1,5 @@
 /** COMMAND: what the server says about its own commands. */
-import { container } from '../../engine/command.js';
-import type { CommandCatalog } from '../../engine/command-facts.js';
+
 import {
   commandCount,
   commandDocs,
@@ -8,10 +7,12 @@ import {
   commandInfo,
   commandList,
   containerHelp,
-} from '../../engine/command-replies.js';
-import type { Reply } from '../../engine/reply.js';
-import { immediate, type ProgramCommandHandler, type ProgramHandler } from '../command.js';
-import { matchesIgnoringCase } from '../glob.js';
+} from '../../engine/command/catalog-replies.js';
+import { container } from '../../engine/command/command.js';
+import type { CommandCatalog } from '../../engine/command/facts.js';
+import type { Reply } from '../../engine/protocol/reply.js';
+import { matchesIgnoringCase } from '../config/text-glob.js';
+import { immediate, type ProgramCommandHandler, type ProgramHandler } from './program-command.js';
 
 type Answer = (catalog: CommandCatalog, args: readonly string[]) => Reply;
 

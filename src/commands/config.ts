@@ -1,12 +1,12 @@
 /** CONFIG: the parameters of the node, and of the cluster. */
 
-import { containerHelp } from '../../engine/command-replies.js';
+import { containerHelp } from '../../engine/command/catalog-replies.js';
 import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
-import { immediate, ordered, type ProgramReply } from '../command.js';
-import type { Connection } from '../connection.js';
-import { matchesIgnoringCase } from '../glob.js';
-import { encodeSettings } from '../replicated-settings.js';
+import type { Connection } from '../client/connection.js';
+import { encodeSettings } from '../config/replicated-settings.js';
+import { matchesIgnoringCase } from '../config/text-glob.js';
 import type { Server } from '../server.js';
+import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 function get(request: Request, _connection: Connection, server: Server): Reply {
   const patterns: string[] = [];

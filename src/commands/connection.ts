@@ -1,11 +1,11 @@
 /** Commands about the connection itself. CLIENT stands in clients.ts. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ErrorReply, errors, MapReply, OK, type Reply, type Request, Status } from '../../engine/index.js';
-import { immediate, ordered } from '../command.js';
-import type { Connection } from '../connection.js';
+import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { serverVersion } from '../version.js';
+import { immediate, ordered } from './program-command.js';
 
 const PONG = new Status('PONG');
 const RESET = new Status('RESET');

@@ -1,6 +1,5 @@
 /** DEBUG: for tests and for looking inside. Allowed from loopback, as Redis does with `enable-debug-command local`; `yes` allows it from anywhere. */
 import { getHeapSpaceStatistics } from 'node:v8';
-import { encodingName, isBig } from '../../engine/encoding.js';
 import {
   Attributed,
   BigNumber,
@@ -20,16 +19,17 @@ import {
   Verbatim,
   View,
 } from '../../engine/index.js';
+import { encodingName, isBig } from '../../engine/storage/encoding.js';
 import { listLength } from '../../engine/values/list.js';
 import type { Quicklist } from '../../engine/values/quicklist.js';
-import { ordered, type ProgramReply } from '../command.js';
-import { parseMemory } from '../config-types.js';
-import type { Connection } from '../connection.js';
-import { DatasetDigest } from '../dataset-digest.js';
+import type { Connection } from '../client/connection.js';
+import { parseMemory } from '../config/parameter-types.js';
+import { isLocal } from '../net/socket-addresses.js';
+import { DatasetDigest } from '../observability/dataset-digest.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
-import { isLocal } from '../socket-addresses.js';
+import { ordered, type ProgramReply } from './program-command.js';
 
 interface Subcommand {
   /** Arguments behind the subcommand: at least, at most. */

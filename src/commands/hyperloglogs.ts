@@ -1,6 +1,6 @@
 /** PFSELFTEST: it asks nothing of the state. The family's other commands are the engine's. */
 import { ErrorReply, hyperLogLogSelfTest, OK, type Reply } from '../../engine/index.js';
-import { immediate } from '../command.js';
+import { immediate } from './program-command.js';
 
 function pfselftest(): Reply {
   const failure = hyperLogLogSelfTest();

@@ -1,6 +1,6 @@
 /** MEMORY: what keys, values and the process take. */
 import { getHeapSpaceStatistics } from 'node:v8';
-import { containerHelp } from '../../engine/command-replies.js';
+import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
   Double,
@@ -14,10 +14,10 @@ import {
   read,
   Verbatim,
 } from '../../engine/index.js';
-import { immediate } from '../command.js';
-import type { Connection } from '../connection.js';
-import { clientBytes, gatherInformation } from '../information.js';
+import type { Connection } from '../client/connection.js';
+import { clientBytes, gatherInformation } from '../observability/info.js';
 import type { Server } from '../server.js';
+import { immediate } from './program-command.js';
 
 /** Sizes are kept, not sampled: SAMPLES is checked and changes nothing. */
 const usage: ReadHandler = (request, database, _context: ReadContext): Reply => {

@@ -6,13 +6,13 @@
  */
 import { dumpValue } from '../../engine/dump/dump-value.js';
 import { ErrorReply, errors, OK, type Reply, type Request, Status, viewOf } from '../../engine/index.js';
-import { waiting } from '../command.js';
-import type { Connection } from '../connection.js';
-import type { KeyWatch } from '../key-changes.js';
+import type { Connection } from '../client/connection.js';
+import type { KeyWatch } from '../replication/key-changes.js';
 import { replies } from '../replies.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
+import { waiting } from './program-command.js';
 
 const NO_KEY = new Status('NOKEY');
 const DEFAULT_TIMEOUT_MS = 1000;

@@ -1,5 +1,5 @@
 /** SLOWLOG and LATENCY. */
-import { containerHelp } from '../../engine/command-replies.js';
+import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
   ErrorReply,
@@ -9,10 +9,10 @@ import {
   type Reply,
   type Request,
 } from '../../engine/index.js';
-import { immediate, type ProgramHandler } from '../command.js';
-import type { Connection } from '../connection.js';
+import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
+import { immediate, type ProgramHandler } from './program-command.js';
 
 const help =
   (name: string): ProgramHandler =>

@@ -1,11 +1,11 @@
 /** Commands about the cluster: who is in it, who leads it, how it stands. They have no counterpart in Redis. */
 import { ErrorReply, errors, MapReply, OK, type Reply, type Request } from '../../engine/index.js';
+import { hostAndPort } from '../cli/option-types.js';
+import type { Connection, Consistency } from '../client/connection.js';
 import { AdministrationError } from '../cluster/administration.js';
-import { immediate, ordered, type ProgramReply } from '../command.js';
-import type { Connection, Consistency } from '../connection.js';
-import { hostAndPort } from '../option-types.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
+import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 type FieldValue = readonly [field: string, value: string | number];
 

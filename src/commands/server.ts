@@ -1,12 +1,12 @@
 /** Commands about the server as a whole. CONFIG, CLIENT, COMMAND, MEMORY and DEBUG have files of their own. */
 import { ErrorReply, errors, OK, type Reply, type Request, Status, Verbatim } from '../../engine/index.js';
-import { immediate, ordered, type ProgramReply } from '../command.js';
-import type { Connection } from '../connection.js';
-import { followersCaughtUp, waitForFollowers } from '../follower-wait.js';
-import { formatInfo } from '../info.js';
-import { gatherInformation } from '../information.js';
+import type { Connection } from '../client/connection.js';
+import { gatherInformation } from '../observability/info.js';
+import { formatInfo } from '../observability/info-text.js';
+import { followersCaughtUp, waitForFollowers } from '../replication/follower-wait.js';
 import type { Server } from '../server.js';
 import { redraftVersion, serverVersion } from '../version.js';
+import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 function info(request: Request, _connection: Connection, server: Server): Reply {
   const sections: string[] = [];

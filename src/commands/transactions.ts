@@ -1,10 +1,10 @@
 /** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
 import { OK, type Reply, type Request, View, type WatchedKey } from '../../engine/index.js';
-import { immediate, ordered, type ProgramReply, proposing } from '../command.js';
-import type { Connection } from '../connection.js';
+import type { Connection } from '../client/connection.js';
+import { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
-import { Transaction } from '../transaction.js';
+import { immediate, ordered, type ProgramReply, proposing } from './program-command.js';
 
 function multi(_request: Request, connection: Connection): Reply {
   if (connection.transaction !== undefined) throw replies.nestedMulti;

@@ -22,8 +22,8 @@ import {
   SetReply,
   Status,
   Verbatim,
-} from '../../engine/reply.js';
-import { copyBytes, View, writeLatin1 } from '../../engine/view.js';
+} from '../../engine/protocol/reply.js';
+import { copyBytes, View, writeLatin1 } from '../../engine/protocol/view.js';
 
 /** A turn's replies to one client mostly fit this; those of a million such clients should, too. */
 const SMALL_BLOCK_BYTES = 4096;

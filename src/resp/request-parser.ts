@@ -6,7 +6,7 @@
  * hides the end of its line, so that a line with one is never complete; empty and negative arrays and empty lines are no request.
  */
 import { parseInt64Bytes } from '../../engine/numbers/int64.js';
-import { Request } from '../../engine/request.js';
+import { Request } from '../../engine/protocol/request.js';
 import { encodeRequest } from './encode-request.js';
 import { splitInline } from './inline.js';
 

@@ -11,9 +11,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { nodeDisk } from '../../raft/node/disk.js';
-import { logDirectory } from '../../raft/node/layout.js';
-import { type LogScan, scanLog } from '../../raft/node/wal-scan.js';
+import { nodeDisk } from '../../raft/node/directory/disk.js';
+import { logDirectory } from '../../raft/node/directory/layout.js';
+import { type LogScan, scanLog } from '../../raft/node/wal/scan.js';
 import type { Random } from '../sim/random.js';
 import type { Cleanup } from './cleanup.js';
 import { sleep } from './clients.js';

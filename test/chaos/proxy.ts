@@ -6,7 +6,7 @@
  * way lets the other way through.
  */
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { readPeerGreeting } from '../../src/peer-greeting.js';
+import { readPeerGreeting } from '../../src/net/peer-greeting.js';
 import type { Random } from '../sim/random.js';
 
 /**

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { recover } from '../../src/recover.js';
-import { status } from '../../src/status.js';
+import { recover } from '../../src/cli/recover.js';
+import { status } from '../../src/cli/status.js';
 import { programPath } from '../program-path.js';
 import { TestCluster, until } from './nodes.js';
 

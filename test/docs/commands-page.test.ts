@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { commandsPage, commandsPageFile, currentCommandsPage } from '../../conformance/commands-page.js';
-import { CommandCatalog } from '../../engine/command-facts.js';
+import { CommandCatalog } from '../../engine/command/facts.js';
 
 test('docs/COMMANDS.md is what the command table says: else run npm run docs:commands', () => {
   assert.equal(readFileSync(commandsPageFile, 'utf8'), currentCommandsPage());

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ApplyListener, Engine, EntryBuilder, Restore, toJavaScript } from '../../engine/index.js';
-import { BLOCKED, ErrorReply, type Reply } from '../../engine/reply.js';
+import { BLOCKED, ErrorReply, type Reply } from '../../engine/protocol/reply.js';
 
 const NODE = 1;
 const START = 7;

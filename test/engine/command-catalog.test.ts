@@ -3,17 +3,17 @@ import { test } from 'node:test';
 import type { ArgumentFacts } from '../../conformance/command-facts.js';
 import { recordedCommandFacts } from '../../conformance/command-facts.js';
 import { comparedFacts, jsonOf } from '../../conformance/compare-command-facts.js';
-import { type CatalogRow, CommandCatalog } from '../../engine/command-facts.js';
 import {
   commandDocs,
   commandGetKeys,
   commandInfo,
   commandList,
   containerHelp,
-} from '../../engine/command-replies.js';
+} from '../../engine/command/catalog-replies.js';
+import { type CatalogRow, CommandCatalog } from '../../engine/command/facts.js';
+import { type Argument, displaySyntax, formatSyntax, parseSyntax } from '../../engine/command/syntax.js';
 import { engineCommands } from '../../engine/commands/index.js';
-import { ErrorReply, type Reply } from '../../engine/reply.js';
-import { type Argument, displaySyntax, formatSyntax, parseSyntax } from '../../engine/syntax.js';
+import { ErrorReply, type Reply } from '../../engine/protocol/reply.js';
 
 const rows: CatalogRow[] = [
   {

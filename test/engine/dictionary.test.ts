@@ -1,10 +1,10 @@
 /** The dictionary against a plain Map and an array of slots, at sizes where its index splits and merges. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ABSENT, Dictionary } from '../../engine/dictionary.js';
-import { Random } from '../../engine/random.js';
-import { Slab } from '../../engine/slab.js';
-import { type View, viewOf } from '../../engine/view.js';
+import { Random } from '../../engine/log/random.js';
+import { type View, viewOf } from '../../engine/protocol/view.js';
+import { ABSENT, Dictionary } from '../../engine/storage/dictionary.js';
+import { Slab } from '../../engine/storage/slab.js';
 
 const name = (n: number): View => viewOf(`key:${n}`);
 

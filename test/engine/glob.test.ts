@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { globMatches, matchesEverything } from '../../engine/glob.js';
-import { View } from '../../engine/view.js';
+import { View } from '../../engine/protocol/view.js';
 
 /** The text in the middle of other bytes, as keys lie in memory. */
 function view(text: string): View {

@@ -13,7 +13,7 @@ import {
   type KeySpec,
   legacyKeyRange,
   parseKeySpec,
-} from '../../engine/key-positions.js';
+} from '../../engine/command/key-positions.js';
 
 /** A specification as Redis gives it, in our form. */
 function specOf({ flags, begin_search, find_keys }: KeySpecFacts): KeySpec {

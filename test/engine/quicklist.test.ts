@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Denque from 'denque';
 import fc from 'fast-check';
-import { Slab } from '../../engine/slab.js';
+import { View } from '../../engine/protocol/view.js';
+import { Slab } from '../../engine/storage/slab.js';
 import type { ValueWalk } from '../../engine/values/big-value.js';
 import { ListCursor } from '../../engine/values/list-cursor.js';
 import { CHUNK_BYTES, Quicklist } from '../../engine/values/quicklist.js';
-import { View } from '../../engine/view.js';
 
 const cursor = new ListCursor();
 

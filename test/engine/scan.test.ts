@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Dictionary } from '../../engine/dictionary.js';
+import { parseCursor, scanSlots } from '../../engine/commands/scan.js';
 import { Engine } from '../../engine/index.js';
-import { RequestBuilder } from '../../engine/request.js';
-import { parseCursor, scanSlots } from '../../engine/scan.js';
-import { Slab } from '../../engine/slab.js';
-import { viewOf } from '../../engine/view.js';
+import { RequestBuilder } from '../../engine/protocol/request.js';
+import { viewOf } from '../../engine/protocol/view.js';
+import { Dictionary } from '../../engine/storage/dictionary.js';
+import { Slab } from '../../engine/storage/slab.js';
 import { answer, script } from './script.js';
 
 interface Change {

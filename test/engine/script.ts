@@ -1,8 +1,8 @@
 /** Helpers of the family tests: tables of commands, and what a key's encoding is. */
 import assert from 'node:assert/strict';
-import { encodingName } from '../../engine/encoding.js';
 import { Engine, type JavaScriptReply, ReplyError } from '../../engine/index.js';
-import { viewOf } from '../../engine/view.js';
+import { viewOf } from '../../engine/protocol/view.js';
+import { encodingName } from '../../engine/storage/encoding.js';
 
 export type Argument = string | number | bigint | Uint8Array;
 

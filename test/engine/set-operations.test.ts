@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Engine } from '../../engine/index.js';
-import { SetReply } from '../../engine/reply.js';
+import { SetReply } from '../../engine/protocol/reply.js';
 import { encodingOf, script, sorted } from './script.js';
 
 const WRONG_TYPE = '!WRONGTYPE Operation against a key holding the wrong kind of value';

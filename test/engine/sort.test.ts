@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { partialSort } from '../../engine/partial-sort.js';
+import { partialSort } from '../../engine/commands/partial-sort.js';
 import { script } from './script.js';
 
 test('orders', () => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Engine, Restore } from '../../engine/index.js';
+import { viewOf } from '../../engine/protocol/view.js';
 import type { ScoredTable } from '../../engine/values/scored-table.js';
-import { viewOf } from '../../engine/view.js';
 import { type Argument, answer, encodingOf, script } from './script.js';
 
 test('ZADD: conditions, what is counted, and what is refused', () => {

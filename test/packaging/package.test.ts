@@ -119,5 +119,5 @@ test('a stack trace names source files', () => {
     ['-e', `require('${program}/command-line.js').parseCommandLine(['--prot'], {})`],
     { encoding: 'utf8' },
   );
-  assert.match(stderr, /^ {4}at readFlags \(src\/command-line\.ts:\d+:\d+\)$/m);
+  assert.match(stderr, /^ {4}at readFlags \(src\/cli\/command-line\.ts:\d+:\d+\)$/m);
 });

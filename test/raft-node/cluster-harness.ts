@@ -1,12 +1,12 @@
 /** Nodes over simulated disks and an in-memory network, in virtual time. Their state machine is a list of words. */
 import { type Entry, EntryKind, type Member, type Message } from '../../raft/index.js';
 import type { Clock } from '../../raft/node/clock.js';
-import { DataDirectory } from '../../raft/node/data-directory.js';
-import { drawIdentity } from '../../raft/node/identity.js';
+import { DataDirectory } from '../../raft/node/directory/data-directory.js';
+import { drawIdentity } from '../../raft/node/directory/identity.js';
 import type { RaftNodeOptions, StateMachine } from '../../raft/node/node-options.js';
+import type { Transport, TransportHandler } from '../../raft/node/peer/transport.js';
 import { RaftNode } from '../../raft/node/raft-node.js';
-import type { SnapshotReader } from '../../raft/node/snapshot-store.js';
-import type { Transport, TransportHandler } from '../../raft/node/transport.js';
+import type { SnapshotReader } from '../../raft/node/snapshot/store.js';
 import { SimulatedDisk, type SimulatedDiskOptions } from '../sim/disk.js';
 import { EventLoop } from '../sim/event-loop.js';
 import { seeded } from './wal-harness.js';

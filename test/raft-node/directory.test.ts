@@ -6,13 +6,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { checkDirectory, formatReport } from '../../raft/node/check.js';
-import { DataDirectory } from '../../raft/node/data-directory.js';
-import { nodeDisk } from '../../raft/node/disk.js';
+import { checkDirectory, formatReport } from '../../raft/node/directory/check.js';
+import { DataDirectory } from '../../raft/node/directory/data-directory.js';
+import { nodeDisk } from '../../raft/node/directory/disk.js';
+import { drawIdentity, readIdentity, writeIdentity } from '../../raft/node/directory/identity.js';
+import { lockDirectory } from '../../raft/node/directory/lock.js';
 import { StorageError } from '../../raft/node/errors.js';
-import { drawIdentity, readIdentity, writeIdentity } from '../../raft/node/identity.js';
-import { lockDirectory } from '../../raft/node/lock.js';
-import { FileSnapshotStore, type SnapshotReader } from '../../raft/node/snapshot-store.js';
+import { FileSnapshotStore, type SnapshotReader } from '../../raft/node/snapshot/store.js';
 import type { SnapshotMetadata } from '../../raft/types.js';
 import { diskError, SimulatedDisk } from '../sim/disk.js';
 import { Cluster, clusterId } from './cluster-harness.js';
@@ -35,7 +35,7 @@ async function holder(directory: string): Promise<ChildProcess> {
     await lockDirectory(process.argv[2]);
     console.log('held');
     setInterval(() => {}, 1000);`;
-  const lock = new URL('../../raft/node/lock.js', import.meta.url).href;
+  const lock = new URL('../../raft/node/directory/lock.js', import.meta.url).href;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, lock, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

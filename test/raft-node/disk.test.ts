@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type DiskFile, nodeDisk } from '../../raft/node/disk.js';
+import { type DiskFile, nodeDisk } from '../../raft/node/directory/disk.js';
 
 /** Whether the callback came before `sync` returned. */
 function syncsInline(file: DiskFile): Promise<boolean> {

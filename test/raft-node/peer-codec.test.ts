@@ -8,7 +8,7 @@ import {
   encodeMessages,
   encodeValue,
   MalformedMessage,
-} from '../../raft/node/peer-codec.js';
+} from '../../raft/node/peer/peer-codec.js';
 
 const count = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.maxSafeNat());
 const flag = fc.boolean();

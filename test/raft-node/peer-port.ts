@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { peerCommand } from '../../raft/node/peer-handshake.js';
-import type { PeerTransport } from '../../raft/node/peer-transport.js';
+import { peerCommand } from '../../raft/node/peer/peer-handshake.js';
+import type { PeerTransport } from '../../raft/node/peer/peer-transport.js';
 
 export class PeerPort {
   port = 0;

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import type { Member, Message, SnapshotMessage } from '../../raft/index.js';
-import { PeerRefusal } from '../../raft/node/peer-handshake.js';
-import { askPeer, PeerTransport, type PeerTransportOptions } from '../../raft/node/peer-transport.js';
-import { MemorySnapshotStore, type SnapshotReader } from '../../raft/node/snapshot-store.js';
+import { PeerRefusal } from '../../raft/node/peer/peer-handshake.js';
+import { askPeer, PeerTransport, type PeerTransportOptions } from '../../raft/node/peer/peer-transport.js';
+import { MemorySnapshotStore, type SnapshotReader } from '../../raft/node/snapshot/store.js';
 import { clusterId } from './cluster-harness.js';
 import { PeerPort } from './peer-port.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { drawIdentity } from '../../raft/node/identity.js';
+import { drawIdentity } from '../../raft/node/directory/identity.js';
+import { noTransport } from '../../raft/node/peer/transport.js';
 import { RaftNode } from '../../raft/node/raft-node.js';
-import { noTransport } from '../../raft/node/transport.js';
 import { diskError } from '../sim/disk.js';
 import { EventLoop } from '../sim/event-loop.js';
 import { Cluster, clusterId, WordList } from './cluster-harness.js';

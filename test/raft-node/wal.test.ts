@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32, crc32ByTable } from '../../raft/node/crc32.js';
 import { StorageError } from '../../raft/node/errors.js';
+import { crc32, crc32ByTable } from '../../raft/node/wal/crc32.js';
 import { diskError, SimulatedDisk } from '../sim/disk.js';
 import {
   append,

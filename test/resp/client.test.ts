@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { ErrorReply } from '../../engine/reply.js';
+import { ErrorReply } from '../../engine/protocol/reply.js';
 import { ConnectionError, RespClient } from '../../src/resp/client.js';
 
 async function serve(handler: (socket: Socket) => void): Promise<{ server: Server; port: number }> {

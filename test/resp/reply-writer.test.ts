@@ -21,8 +21,8 @@ import {
   SetReply,
   Status,
   Verbatim,
-} from '../../engine/reply.js';
-import { View, viewOf } from '../../engine/view.js';
+} from '../../engine/protocol/reply.js';
+import { View, viewOf } from '../../engine/protocol/view.js';
 import { encodeReply, ReplyWriter } from '../../src/resp/reply-writer.js';
 
 const text = (reply: Reply, protocol: 2 | 3): string => encodeReply(reply, protocol).latin1Slice();

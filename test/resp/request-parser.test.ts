@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseTrusted, Request } from '../../engine/request.js';
+import { parseTrusted, Request } from '../../engine/protocol/request.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import { defaultRequestLimits, type RequestLimits, RequestParser } from '../../src/resp/request-parser.js';
 import { referenceParse } from './reference-parser.js';

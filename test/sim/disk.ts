@@ -6,7 +6,7 @@
  * still read back, yet no later sync makes them durable (as Linux does since the pages count as clean).
  */
 import { dirname } from 'node:path';
-import type { Disk, DiskFile, OpenMode } from '../../raft/node/disk.js';
+import type { Disk, DiskFile, OpenMode } from '../../raft/node/directory/disk.js';
 
 export type DiskOperation =
   | 'open'

@@ -1,6 +1,6 @@
 /** What goes wrong, carried out. A fault that makes no sense when its time comes (nobody leads, the machine is off) does nothing. */
 import { majority, type NodeId } from '../../raft/index.js';
-import { scanLog } from '../../raft/node/wal-scan.js';
+import { scanLog } from '../../raft/node/wal/scan.js';
 import type { Machine } from './machine.js';
 import type { Fault, Reflex } from './plan.js';
 import type { World } from './world.js';

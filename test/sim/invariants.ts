@@ -11,7 +11,7 @@ import {
   type NodeId,
   type SoftState,
 } from '../../raft/index.js';
-import { crc32 } from '../../raft/node/crc32.js';
+import { crc32 } from '../../raft/node/wal/crc32.js';
 
 export class Violation extends Error {
   override readonly name = 'Violation';

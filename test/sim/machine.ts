@@ -1,6 +1,6 @@
 /** One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls and starts on it. */
 import type { Socket } from 'node:net';
-import type { HashSeed } from '../../engine/dictionary.js';
+import type { HashSeed } from '../../engine/storage/dictionary.js';
 import type {
   Entry,
   Membership,
@@ -20,11 +20,11 @@ import {
   type TransportHandler,
 } from '../../raft/node/index.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
-import { Configuration } from '../../src/configuration.js';
-import { createLog } from '../../src/log.js';
+import { Configuration } from '../../src/config/configuration.js';
+import { startServing } from '../../src/node.js';
+import { createLog } from '../../src/observability/log.js';
+import { EngineStateMachine } from '../../src/replication/state-machine.js';
 import type { Server } from '../../src/server.js';
-import { startServing } from '../../src/serving.js';
-import { EngineStateMachine } from '../../src/state-machine.js';
 import { type DiskOperation, SimulatedDisk } from './disk.js';
 import { ClientLink, copyMessage, DialledSocket } from './network.js';
 import { MachineClock, Process } from './process.js';

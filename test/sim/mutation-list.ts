@@ -17,14 +17,14 @@ const program = ['src'];
 export const mutations: readonly Mutation[] = [
   {
     name: 'skip the fsync',
-    file: 'raft/node/wal.ts',
+    file: 'raft/node/wal/wal.ts',
     from: "const needSync = this.durability === 'high' || this.mustSync;",
     to: "const needSync = this.durability === 'low' && this.mustSync;",
     tests: node,
   },
   {
     name: 'go on after a failed fsync',
-    file: 'raft/node/wal.ts',
+    file: 'raft/node/wal/wal.ts',
     from: `      this.syncing = false;
       if (error !== null) {`,
     to: `      this.syncing = false;
@@ -33,28 +33,28 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'trust the unsynced tail after a restart',
-    file: 'raft/node/wal-recovery.ts',
+    file: 'raft/node/wal/recovery.ts',
     from: 'if (unsyncedTail.length > 0) await writeFile(file, [unsyncedTail], last.end - unsyncedTail.length);',
     to: '',
     tests: node,
   },
   {
     name: 'ignore checksums in the log',
-    file: 'raft/node/wal-record.ts',
+    file: 'raft/node/wal/record.ts',
     from: "      return 'checksum';",
     to: '      this.checksum = checksum;',
     tests: node,
   },
   {
     name: 'ignore the chain of checksums',
-    file: 'raft/node/wal-record.ts',
+    file: 'raft/node/wal/record.ts',
     from: "if (previous !== undefined && view.getUint32(offset + 8, true) !== previous) return 'chain';",
     to: '',
     tests: node,
   },
   {
     name: 'publish a snapshot without syncing it',
-    file: 'raft/node/snapshot-store.ts',
+    file: 'raft/node/snapshot/store.ts',
     from: `      await syncFile(this.file);
       await this.file.close();`,
     to: '      await this.file.close();',
@@ -62,7 +62,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'publish a snapshot without syncing its folder',
-    file: 'raft/node/snapshot-store.ts',
+    file: 'raft/node/snapshot/store.ts',
     from: '      await this.disk.syncDirectory(this.directory);\n',
     to: '',
     tests: node,
@@ -211,28 +211,28 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'serve a read behind a write that was refused',
-    file: 'src/connection.ts',
+    file: 'src/client/connection.ts',
     from: "const mayBeStale = !isApplied && consistency !== 'low';",
     to: 'const mayBeStale = false && !isApplied;',
     tests: program,
   },
   {
     name: 'serve a read by the quorum of a write that was proposed before',
-    file: 'src/connection.ts',
+    file: 'src/client/connection.ts',
     from: "if (this.consistency === 'high' && this.tailEntry!.isProposed && !this.server.consensus.readsAreLocal())",
     to: 'if (this.tailEntry!.isProposed && !this.server.isLeader)',
     tests: program,
   },
   {
     name: 'say "refused" where nobody knows',
-    file: 'src/replica.ts',
+    file: 'src/replication/replica.ts',
     from: 'entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);',
     to: 'entry.targets[ordinal]?.fateUnknown(replies.notLeader());',
     tests: program,
   },
   {
     name: 'answer before commit',
-    file: 'src/replica.ts',
+    file: 'src/replication/replica.ts',
     from: `    this.pending.set(proposed.index, entry);
 `,
     to: `    this.pending.set(proposed.index, entry);
@@ -242,14 +242,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'apply twice on restart',
-    file: 'src/state-machine.ts',
+    file: 'src/replication/state-machine.ts',
     from: 'if (this.replica === undefined) replay(this.engine, entries);',
     to: 'if (this.replica === undefined) replay(this.engine, [...entries, ...entries]);',
     tests: program,
   },
   {
     name: 'expiry by the local clock',
-    file: 'src/replica.ts',
+    file: 'src/replication/replica.ts',
     from: '          this.engine.apply(entry.index, buffer, this);',
     to: '          this.engine.setTime(this.clock.wallMs());\n          this.engine.apply(entry.index, buffer, this);',
     tests: program,
@@ -301,7 +301,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a new leader keeps waiting clients',
-    file: 'src/replica.ts',
+    file: 'src/replication/replica.ts',
     from: 'if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);',
     to: '',
     tests: program,

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type CommandLine, parseCommandLine, UsageError } from '../../src/command-line.js';
-import { type ServeOptions, serveTable } from '../../src/options.js';
+import { type CommandLine, parseCommandLine, UsageError } from '../../src/cli/command-line.js';
+import { type ServeOptions, serveTable } from '../../src/cli/options.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'redraft-options-'));
 after(() => rmSync(folder, { recursive: true }));

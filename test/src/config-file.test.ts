@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rewriteConfig } from '../../src/config-file.js';
+import { rewriteConfig } from '../../src/config/config-file.js';
 
 const values: Record<string, string> = { maxmemory: '1000', requirepass: 'a "b"', save: '900 1' };
 

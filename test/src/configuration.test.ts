@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ErrorReply, type Reply } from '../../engine/reply.js';
+import { ErrorReply, type Reply } from '../../engine/protocol/reply.js';
 import { defaultSettings } from '../../engine/settings.js';
-import { configParameters } from '../../src/config-parameters.js';
-import { readBufferLimits } from '../../src/config-types.js';
-import { Configuration } from '../../src/configuration.js';
-import { settingOf } from '../../src/replicated-settings.js';
+import { Configuration } from '../../src/config/configuration.js';
+import { readBufferLimits } from '../../src/config/parameter-types.js';
+import { configParameters } from '../../src/config/parameters.js';
+import { settingOf } from '../../src/config/replicated-settings.js';
 
 /** Enough of a glob for these tests. */
 const matches = (pattern: string, text: string): boolean =>

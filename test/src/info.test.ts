@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { projectDirectory } from '../../conformance/command-facts.js';
-import { formatInfo, humanBytes, type InfoSource } from '../../src/info.js';
+import { formatInfo, humanBytes, type InfoSource } from '../../src/observability/info-text.js';
 
 const source: InfoSource = {
   server: {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Engine, ErrorReply, type Reply } from '../../engine/index.js';
 import { EntryKind } from '../../raft/index.js';
 import { nodeClock } from '../../raft/node/index.js';
-import { Replica, type ReplyTarget } from '../../src/replica.js';
+import { Replica, type ReplyTarget } from '../../src/replication/replica.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 
 /** A replica whose node takes the first proposal and no other: it has just taken itself out of the cluster. */

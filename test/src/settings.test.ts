@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createLog } from '../../src/log.js';
+import { createLog } from '../../src/observability/log.js';
 import { show, withNode } from './commands/test-node.js';
 
 test('the first start settles the cluster, later starts keep what it settled on and say so', async () => {

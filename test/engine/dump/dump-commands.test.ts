@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { writeCrc64 } from '../../../engine/dump/crc64.js';
 import { footerSize } from '../../../engine/dump/rdb-types.js';
 import { Engine, EntryBuilder, type Reply, type Settings, silentListener } from '../../../engine/index.js';
-import { toJavaScript } from '../../../engine/javascript-reply.js';
+import { toJavaScript } from '../../../engine/protocol/javascript-reply.js';
 import { type Argument, answer, encodingOf, script } from '../script.js';
 import { dumped, restored } from './payloads.js';
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparedFacts, jsonOf } from '../../../conformance/compare-command-facts.js';
-import { CommandCatalog } from '../../../engine/command-facts.js';
-import { CommandTable } from '../../../engine/command-table.js';
+import { CommandTable } from '../../../engine/command/command-table.js';
+import { CommandCatalog } from '../../../engine/command/facts.js';
 import { engineCommands } from '../../../engine/commands/index.js';
-import { ErrorReply, type Reply } from '../../../engine/reply.js';
-import { RequestBuilder } from '../../../engine/request.js';
-import type { ProgramCommand } from '../../../src/command.js';
+import { ErrorReply, type Reply } from '../../../engine/protocol/reply.js';
+import { RequestBuilder } from '../../../engine/protocol/request.js';
+import type { Connection } from '../../../src/client/connection.js';
 import { commandContainer } from '../../../src/commands/command.js';
-import type { Connection } from '../../../src/connection.js';
+import type { ProgramCommand } from '../../../src/commands/program-command.js';
 import type { Server } from '../../../src/server.js';
 
 const commands = [commandContainer, ...engineCommands];

@@ -1,0 +1,148 @@
+/**
+ * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
+ * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
+ */
+
+import type { Random } from '../log/random.js';
+import type { Reply } from '../protocol/reply.js';
+import type { Request } from '../protocol/request.js';
+import type { View } from '../protocol/view.js';
+import type { Database, ReadableDatabase } from '../storage/database.js';
+import type { Keyspace } from '../storage/keyspace.js';
+import type { WaitableType } from '../waiters.js';
+import type { Facts } from './facts.js';
+
+export type { Facts } from './facts.js';
+
+/** What a read may know besides its request and database. */
+export interface ReadContext {
+  readonly keyspace: Pick<
+    Keyspace,
+    'settings' | 'statistics' | 'slab' | 'hashSeed' | 'clockSeconds' | 'countsFrequency'
+  > & {
+    database(id: number): ReadableDatabase;
+  };
+  /** Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below logged time. */
+  readonly timeMs: number;
+  /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
+  readonly random: Random;
+}
+
+/** Who asked: names a client across the cluster. */
+export interface Session {
+  readonly nodeId: number;
+  readonly startId: number;
+  readonly counter: number;
+}
+
+/** What a write may know besides its request and database. */
+export interface WriteContext {
+  readonly keyspace: Keyspace;
+  /** Logged time: the entry's stamp, milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Seeded by the entry: every node draws the same. */
+  readonly random: Random;
+  /** Within EXEC, and where nobody can wait, commands do not block. */
+  readonly inTransaction: boolean;
+  /**
+   * Set when a blocked command runs again because this key came into being: it may be served from this key only. The key is there and
+   * of the type that the command waits for.
+   */
+  readonly readyKey: View | undefined;
+  /**
+   * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever);
+   * the request will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
+   */
+  block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply;
+}
+
+export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
+export type WriteHandler = (request: Request, database: Database, context: WriteContext) => Reply;
+
+/** What the hot path asks of a row, looked up in its flags once. */
+interface Traits {
+  /** Names the row within this process: what is counted for each command is kept in arrays, by this. */
+  readonly id: number;
+  readonly blocking: boolean;
+  /** Neither fast nor O(1): worth a look at the clock, which costs 60 ns. */
+  readonly mayBeSlow: boolean;
+  /** May run before AUTH. */
+  readonly noAuth: boolean;
+  /** Refused when memory is full. */
+  readonly denyOutOfMemory: boolean;
+  /** May not be queued by MULTI. */
+  readonly noMulti: boolean;
+}
+
+export interface ReadCommand extends Facts, Traits {
+  readonly kind: 'read';
+  readonly handler: ReadHandler;
+}
+
+export interface WriteCommand extends Facts, Traits {
+  readonly kind: 'write';
+  readonly handler: WriteHandler;
+}
+
+/** A command of the program (connection, server, cluster): the engine never runs it. */
+export interface OtherCommand<Handler = unknown> extends Facts, Traits {
+  readonly kind: 'other';
+  readonly handler: Handler;
+}
+
+/** A name that its subcommands give meaning to. */
+export interface Container extends Facts {
+  readonly kind: 'container';
+  readonly subcommands: readonly Command[];
+  /** What the name does alone: only COMMAND does something. */
+  readonly alone?: OtherCommand;
+}
+
+export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
+
+let nextId = 0;
+
+/**
+ * Every row has the same fields in the same order, those that are not stated too: to V8 they are then of one shape, and what reads a row
+ * need not look up where its fields lie (some 5 ns each).
+ */
+const runnable = <Kind extends string, Handler>(facts: Facts, kind: Kind, handler: Handler) => {
+  const { flags = [], complexity = 'O(1)' } = facts;
+  return {
+    name: facts.name,
+    arity: facts.arity,
+    kind,
+    handler,
+    id: nextId++,
+    mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
+    blocking: flags.includes('blocking'),
+    noAuth: flags.includes('no_auth'),
+    denyOutOfMemory: flags.includes('denyoom'),
+    noMulti: flags.includes('no_multi'),
+    flags: facts.flags,
+    keys: facts.keys,
+    categories: facts.categories,
+    group: facts.group,
+    since: facts.since,
+    tips: facts.tips,
+    docFlags: facts.docFlags,
+    deprecatedSince: facts.deprecatedSince,
+    replacedBy: facts.replacedBy,
+    history: facts.history,
+    complexity: facts.complexity,
+    summary: facts.summary,
+    syntax: facts.syntax,
+  } satisfies Record<keyof Facts, unknown> & Traits & { kind: Kind; handler: Handler };
+};
+
+export const read = (facts: Facts, handler: ReadHandler): ReadCommand => runnable(facts, 'read', handler);
+export const write = (facts: Facts, handler: WriteHandler): WriteCommand => runnable(facts, 'write', handler);
+export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
+  runnable(facts, 'other', handler);
+/** `handler` is for a name that runs without a subcommand too. */
+export const container = (facts: Facts, subcommands: readonly Command[], handler?: unknown): Container => ({
+  ...facts,
+  kind: 'container',
+  subcommands,
+  ...(handler === undefined ? {} : { alone: other(facts, handler) }),
+});

@@ -1,0 +1,79 @@
+/** The directory in which a node keeps its files: taken for one process, with the identity that it holds. */
+
+import { ioError } from '../errors.js';
+import { type Disk, nodeDisk } from './disk.js';
+import { type Identity, readIdentity, writeIdentity } from './identity.js';
+import { logDirectory, snapshotDirectory } from './layout.js';
+import { type DirectoryLock, lockDirectory } from './lock.js';
+
+export class DataDirectory {
+  private held: Identity | undefined;
+
+  private constructor(
+    readonly disk: Disk,
+    readonly path: string,
+    private readonly lock: DirectoryLock | undefined,
+  ) {}
+
+  /**
+   * Makes the directory if need be, locks it and reads who it belongs to. Only the machine's own disk is locked.
+   *
+   * @throws StorageError if it cannot be written, is in use by another process, or is malformed
+   */
+  static async open(path: string, disk: Disk = nodeDisk): Promise<DataDirectory> {
+    try {
+      await disk.makeDirectory(path);
+      await disk.makeDirectory(logDirectory(path));
+      await disk.makeDirectory(snapshotDirectory(path));
+    } catch (error) {
+      throw ioError('creation', path, error);
+    }
+    const directory = new DataDirectory(
+      disk,
+      path,
+      disk === nodeDisk ? await lockDirectory(path) : undefined,
+    );
+    try {
+      directory.held = await readIdentity(disk, path);
+    } catch (error) {
+      await directory.close();
+      throw error;
+    }
+    return directory;
+  }
+
+  /** Who the directory belongs to; undefined as long as it is new. */
+  get identity(): Identity | undefined {
+    return this.held;
+  }
+
+  /** Gives a new directory its identity. */
+  async establish(identity: Identity): Promise<void> {
+    if (this.held !== undefined) throw new Error(`${this.path} has an identity already`);
+    await writeIdentity(this.disk, this.path, identity);
+    this.held = identity;
+  }
+
+  /** Notes durably that a process starts here. Returns the identity with the new count. */
+  countStart(): Promise<Identity> {
+    return this.change((identity) => ({ ...identity, starts: identity.starts + 1 }));
+  }
+
+  /** Notes durably that the log exists: should it be missing at a later start, that start is refused. */
+  async noteLogFounded(): Promise<void> {
+    if (this.held?.logFounded === false) await this.change((identity) => ({ ...identity, logFounded: true }));
+  }
+
+  private async change(change: (identity: Identity) => Identity): Promise<Identity> {
+    if (this.held === undefined) throw new Error(`${this.path} has no identity yet`);
+    const identity = change(this.held);
+    await writeIdentity(this.disk, this.path, identity);
+    this.held = identity;
+    return identity;
+  }
+
+  /** Gives the directory free for others. */
+  async close(): Promise<void> {
+    await this.lock?.release();
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * How two nodes make sure of each other before the first frame. Both prove that they know the cluster's secret, by HMAC over
+ * a nonce of the other's; the secret itself is never sent.
+ *
+ *   dialer    RAFTPEER <version> <cluster id or -> <from> <to> <purpose> <nonce>     (a RESP command: peers share the clients' port)
+ *   acceptor  +PEERCHALLENGE <nonce>
+ *   dialer    <proof>
+ *   acceptor  +PEEROK <cluster id> <node id> <proof>
+ *
+ * or at any point `-PEERREFUSED <code> <cluster id> <node id> <proof or -> <text>`. A refusal with a proof comes from a node of
+ * this cluster's operator, and may be acted upon.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import net from 'node:net';
+import type { NodeId } from '../../types.js';
+import { PeerSocket } from './peer-socket.js';
+
+export const peerCommand = 'RAFTPEER';
+const protocolVersion = '1';
+const handshakeTimeoutMs = 5000;
+const purposes = ['messages', 'snapshot', 'exchange', 'client'] as const;
+const idPattern = /^[1-9][0-9]{0,15}$/;
+const clusterPattern = /^([0-9a-f]{32}|-)$/;
+const noncePattern = /^[0-9a-f]{32}$/;
+
+/** What a connection is for: messages between cores, one snapshot, one question and its answer, or a client's commands, passed on. */
+export type PeerPurpose = (typeof purposes)[number];
+
+/** Who wants to speak to whom. */
+export interface Introduction {
+  /** Undefined for a node that is about to join and does not know it. */
+  readonly clusterId: string | undefined;
+  readonly from: NodeId;
+  /** 0: whoever is there. */
+  readonly to: NodeId;
+  readonly purpose: PeerPurpose;
+}
+
+export type RefusalCode =
+  /** The other side speaks another version of this protocol. */
+  | 'version'
+  /** The secrets differ. */
+  | 'secret'
+  /** The node at this address belongs to another cluster. */
+  | 'cluster'
+  /** The node at this address waits to join a cluster itself. */
+  | 'waiting'
+  /** The node at this address has another id. */
+  | 'node'
+  /** The dialer was removed from the cluster. */
+  | 'removed'
+  /** The dialer claims the acceptor's own id. */
+  | 'self'
+  /** What came is no handshake. */
+  | 'malformed';
+
+const refusalCodes: readonly string[] = [
+  'version',
+  'secret',
+  'cluster',
+  'waiting',
+  'node',
+  'removed',
+  'self',
+  'malformed',
+];
+
+/** The other side said no, and why. */
+export class PeerRefusal extends Error {
+  override readonly name = 'PeerRefusal';
+
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+    /** Whether the refusal comes with proof of the cluster's secret. */
+    readonly isAuthentic: boolean,
+  ) {
+    super(message);
+  }
+}
+
+function proof(secret: string, side: 'dialer' | 'acceptor', parts: readonly (string | number)[]): string {
+  return createHmac('sha256', secret)
+    .update(['redraft peer 1', side, ...parts].join('\n'))
+    .digest('hex');
+}
+
+function isProof(given: string, expected: string): boolean {
+  const a = Buffer.from(given, 'latin1');
+  const b = Buffer.from(expected, 'latin1');
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+export interface DialOptions {
+  /** host:port, [host]:port for IPv6. */
+  readonly address: string;
+  readonly secret: string;
+  readonly introduction: Introduction;
+  readonly onFrame: (kind: number, body: Buffer) => void;
+  /** After the handshake: the connection is gone. */
+  readonly onClose: (reason: string) => void;
+}
+
+export interface Dialed {
+  readonly peer: PeerSocket;
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+}
+
+/** Splits host:port. @throws Error for what is not an address */
+export function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new Error(`${address} is not an address (host:port)`);
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+/**
+ * Connects to a node and goes through the handshake.
+ *
+ * @throws PeerRefusal if the node refuses or cannot prove the secret; Error if it cannot be reached
+ */
+export function dialPeer(options: DialOptions): Promise<Dialed> {
+  const { secret, introduction } = options;
+  const { clusterId = '-', from, to, purpose } = introduction;
+  const nonce = randomBytes(16).toString('hex');
+  return new Promise((resolve, reject) => {
+    const { host, port } = splitAddress(options.address);
+    const socket = net.connect({ host, port });
+    let isReady = false;
+    let transcript: (string | number)[] | undefined;
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+      socket.destroy();
+    };
+    const peer = new PeerSocket(socket, {
+      onLine: (line) => {
+        const words = line.split(' ');
+        if (words[0] === '-PEERREFUSED') {
+          fail(readRefusal(words, secret, transcript));
+        } else if (
+          words[0] === '+PEERCHALLENGE' &&
+          transcript === undefined &&
+          noncePattern.test(words[1] ?? '')
+        ) {
+          transcript = [clusterId, from, to, purpose, nonce, words[1]!];
+          peer.sendLine(proof(secret, 'dialer', transcript));
+        } else if (words[0] === '+PEEROK' && transcript !== undefined) {
+          const [, cluster = '', node = '', given = ''] = words;
+          if (!isProof(given, proof(secret, 'acceptor', [...transcript, 'ok', cluster, node]))) {
+            fail(new PeerRefusal('secret', 'it does not know the cluster secret', false));
+            return;
+          }
+          isReady = true;
+          clearTimeout(timer);
+          peer.switchToFrames();
+          resolve({ peer, clusterId: cluster, nodeId: Number(node) });
+        } else {
+          fail(new PeerRefusal('malformed', `it does not answer as a peer: ${line.slice(0, 100)}`, false));
+        }
+      },
+      onFrame: (kind, body) => options.onFrame(kind, body),
+      onClose: (reason) => {
+        if (isReady) options.onClose(reason);
+        else fail(new Error(reason));
+      },
+    });
+    const timer = setTimeout(() => peer.destroy('no answer'), handshakeTimeoutMs);
+    const words = [peerCommand, protocolVersion, clusterId, from, to, purpose, nonce].map(String);
+    socket.write(
+      `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`,
+      'latin1',
+    );
+  });
+}
+
+function readRefusal(
+  words: readonly string[],
+  secret: string,
+  transcript: readonly (string | number)[] | undefined,
+): PeerRefusal {
+  const [, code = '', cluster = '', node = '', given = '', ...text] = words;
+  const known = refusalCodes.includes(code) ? (code as RefusalCode) : 'malformed';
+  const isAuthentic =
+    transcript !== undefined &&
+    isProof(given, proof(secret, 'acceptor', [...transcript, code, cluster, node]));
+  return new PeerRefusal(known, text.join(' ') || 'it gives no reason', isAuthentic);
+}
+
+export interface AcceptOptions {
+  readonly socket: net.Socket;
+  /** The arguments of RAFTPEER. */
+  readonly args: readonly string[];
+  /** What was read from the socket after the command. */
+  readonly head: Uint8Array;
+  readonly secret: string;
+  /** `-` for a node that belongs to none yet. */
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  /** Whether this id was removed from the cluster. */
+  readonly isRemoved: (id: NodeId) => boolean;
+  /** A dialer that has proved itself looks for another cluster, or another node of this one, at this address. */
+  readonly onMismatch: (introduction: Introduction) => void;
+  /** The dialer has proved itself: gives what takes its frames. */
+  readonly onAccepted: (
+    peer: PeerSocket,
+    introduction: Introduction,
+  ) => { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void };
+  /** The dialer has proved itself and passes on a client's commands: the socket goes on as a client's. */
+  readonly onClient: (socket: net.Socket, introduction: Introduction) => void;
+}
+
+/** Answers a handshake. The socket belongs to this function from now on; nothing is thrown. */
+export function acceptPeer(options: AcceptOptions): void {
+  const { secret, clusterId, nodeId } = options;
+  let handler: ReturnType<AcceptOptions['onAccepted']> | undefined;
+  let transcript: (string | number)[] | undefined;
+  let introduction: Introduction | undefined;
+  const refuse = (code: RefusalCode, text: string, isProven = false): void => {
+    clearTimeout(timer);
+    const given = isProven ? proof(secret, 'acceptor', [...transcript!, code, clusterId, nodeId]) : '-';
+    const [cluster, node] = isProven ? [clusterId, nodeId] : ['-', '-'];
+    peer.refuse(`-PEERREFUSED ${code} ${cluster} ${node} ${given} ${text}`);
+  };
+  const peer = new PeerSocket(options.socket, {
+    onLine: (line) => {
+      if (transcript === undefined || introduction === undefined || handler !== undefined) return;
+      if (!isProof(line, proof(secret, 'dialer', transcript))) {
+        refuse('secret', 'the cluster secrets differ');
+        return;
+      }
+      const { clusterId: cluster, from, to } = introduction;
+      if (cluster !== undefined && clusterId === '-') {
+        refuse('waiting', 'this node waits to join a cluster itself', true);
+      } else if (cluster !== undefined && cluster !== clusterId) {
+        refuse('cluster', `this node belongs to cluster ${clusterId}, not to ${cluster}`, true);
+        options.onMismatch(introduction);
+      } else if (to !== 0 && to !== nodeId) {
+        refuse('node', `this is node ${nodeId}, not ${to}`, true);
+        options.onMismatch(introduction);
+      } else if (from === nodeId) {
+        refuse('self', `node ${from} is this node itself`, true);
+      } else if (options.isRemoved(from)) {
+        refuse('removed', `node ${from} was removed from this cluster`, true);
+      } else {
+        clearTimeout(timer);
+        const given = proof(secret, 'acceptor', [...transcript, 'ok', clusterId, nodeId]);
+        const welcome = `+PEEROK ${clusterId} ${nodeId} ${given}`;
+        if (introduction.purpose === 'client') {
+          peer.sendLine(welcome);
+          options.onClient(peer.release(), introduction);
+          return;
+        }
+        peer.switchToFrames();
+        handler = options.onAccepted(peer, introduction);
+        peer.sendLine(welcome);
+      }
+    },
+    onFrame: (kind, body) => handler?.onFrame(kind, body),
+    onClose: (reason) => {
+      clearTimeout(timer);
+      handler?.onClose(reason);
+    },
+  });
+  const timer = setTimeout(() => peer.destroy('the handshake took too long'), handshakeTimeoutMs);
+  const [version = '', cluster = '', from = '', to = '', purpose = '', nonce = ''] = options.args;
+  const isSound =
+    options.args.length === 6 &&
+    clusterPattern.test(cluster) &&
+    idPattern.test(from) &&
+    (to === '0' || idPattern.test(to)) &&
+    (purposes as readonly string[]).includes(purpose) &&
+    noncePattern.test(nonce);
+  if (version !== protocolVersion) {
+    refuse(
+      'version',
+      `peer protocol ${version.slice(0, 20)} is unknown here; this release speaks ${protocolVersion}`,
+    );
+  } else if (!isSound || (cluster === '-' && purpose !== 'exchange')) {
+    refuse('malformed', 'malformed RAFTPEER');
+  } else {
+    introduction = {
+      clusterId: cluster === '-' ? undefined : cluster,
+      from: Number(from),
+      to: Number(to),
+      purpose: purpose as PeerPurpose,
+    };
+    const challenge = randomBytes(16).toString('hex');
+    transcript = [cluster, introduction.from, introduction.to, purpose, nonce, challenge];
+    peer.sendLine(`+PEERCHALLENGE ${challenge}`);
+    if (options.head.length > 0) peer.take(options.head);
+  }
+}

@@ -1,0 +1,444 @@
+/**
+ * Peers over TCP. To each member one connection is dialed, at the latest within a second, and dialed again, quietly and ever
+ * more slowly, while it cannot be had. Snapshots and questions get connections of their own, so that heartbeats never queue
+ * behind them.
+ */
+import type net from 'node:net';
+import type { Message, SnapshotMessage } from '../../messages.js';
+import type { Membership, NodeId } from '../../types.js';
+import { type Clock, nodeClock, type Timer } from '../clock.js';
+import type { SnapshotReader } from '../snapshot/store.js';
+import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
+import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
+import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
+import { frameKind, type PeerSocket } from './peer-socket.js';
+import type { Transport, TransportHandler } from './transport.js';
+
+export interface PeerTransportOptions {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  /** The cluster's secret; empty: whoever knows that there is none is trusted. */
+  readonly secret: string;
+  readonly clock?: Clock;
+  /** One line for the operator, when a peer is lost or found again. */
+  readonly onNotice?: (text: string) => void;
+  /**
+   * A node that knows the secret refuses this one: it was removed (`removed`), or the peer's address belongs to another cluster
+   * (`cluster`) or node (`node`) now.
+   */
+  readonly onRefused?: (peer: NodeId, refusal: PeerRefusal) => void;
+  /**
+   * A node that knows the secret looks for another cluster at this address, or for another node of this one: this node may have
+   * taken the place of one that was lost, without anybody having been told.
+   */
+  readonly onMismatch?: (wanted: Introduction) => void;
+  /** Answers a question of an authenticated node, which may not be a member (see `askPeer`). */
+  readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
+  /** A peer passes a client's commands on over this socket, which is paused and has no listeners. Refused if absent. */
+  readonly onClient?: (socket: net.Socket, from: NodeId) => void;
+}
+
+const pingIntervalMs = 1000;
+/** A connection on which nothing came back for so long is dialed anew: TCP itself would wait for minutes. */
+const silenceMaxMs = 5000;
+const redialFirstMs = 50;
+const redialMaxMs = 1000;
+/** Bytes on their way to one peer; messages beyond are dropped, and the core sends them again. */
+const bufferedMaxBytes = 64 * 1024 * 1024;
+/** Messages that wait for a connection. */
+const waitingMax = 256;
+
+interface Link {
+  readonly id: NodeId;
+  readonly address: string;
+  peer: PeerSocket | undefined;
+  isDialing: boolean;
+  waiting: (readonly Message[])[];
+  redialAt: number;
+  redialDelayMs: number;
+  /** Whether its loss was reported. */
+  isReported: boolean;
+  pingSentAt: number;
+  heardAt: number;
+}
+
+export class PeerTransport implements Transport {
+  private readonly links = new Map<NodeId, Link>();
+  /** Connections that peers have dialed; used for those whose address is not known yet. */
+  private readonly incoming = new Map<NodeId, { readonly peer: PeerSocket; heardAt: number }>();
+  private readonly sockets = new Set<PeerSocket>();
+  private readonly clockOffsets = new Map<NodeId, number>();
+  private readonly clock: Clock;
+  private handler: TransportHandler | undefined;
+  private removed: readonly NodeId[] = [];
+  private timer: Timer | undefined;
+  private isClosed = false;
+
+  constructor(private readonly options: PeerTransportOptions) {
+    this.clock = options.clock ?? nodeClock;
+  }
+
+  start(handler: TransportHandler): void {
+    this.handler = handler;
+    this.armPing();
+  }
+
+  setMembership(membership: Membership): void {
+    this.removed = membership.removed;
+    for (const [id, link] of this.links) {
+      const member = membership.members.find((candidate) => candidate.id === id);
+      if (member?.address !== link.address) this.dropLink(link, 'no longer a member there');
+    }
+    for (const id of this.removed) this.incoming.get(id)?.peer.destroy('removed from the cluster');
+    for (const { id, address } of membership.members) {
+      if (id === this.options.nodeId || this.links.has(id)) continue;
+      this.links.set(id, {
+        id,
+        address,
+        peer: undefined,
+        isDialing: false,
+        waiting: [],
+        redialAt: 0,
+        redialDelayMs: redialFirstMs,
+        isReported: false,
+        pingSentAt: 0,
+        heardAt: 0,
+      });
+    }
+  }
+
+  /**
+   * Takes over a connection on which RAFTPEER came: its arguments, and what was read after it. The caller must have removed its
+   * own listeners from the socket.
+   */
+  accept(socket: net.Socket, args: readonly string[], head: Uint8Array): void {
+    const { secret, clusterId, nodeId } = this.options;
+    if (this.isClosed) {
+      socket.destroy();
+      return;
+    }
+    acceptPeer({
+      socket,
+      args,
+      head,
+      secret,
+      clusterId,
+      nodeId,
+      isRemoved: (id) => this.removed.includes(id),
+      onMismatch: (wanted) => this.options.onMismatch?.(wanted),
+      onAccepted: (peer, introduction) => this.accepted(peer, introduction),
+      onClient: (client, { from }) => {
+        if (this.options.onClient === undefined || this.isClosed) client.destroy();
+        else this.options.onClient(client, from);
+      },
+    });
+  }
+
+  send(to: NodeId, messages: readonly Message[]): void {
+    const link = this.links.get(to);
+    if (link?.peer !== undefined) {
+      this.sendOn(link.peer, to, messages);
+      return;
+    }
+    const dialer = this.incoming.get(to)?.peer;
+    if (dialer !== undefined) this.sendOn(dialer, to, messages);
+    else if (link !== undefined && link.waiting.length < waitingMax) link.waiting.push(messages);
+    if (link !== undefined) this.dial(link);
+  }
+
+  async sendSnapshot(
+    message: SnapshotMessage,
+    reader: SnapshotReader,
+    onProgress: (bytes: number, bytesTotal: number) => void,
+  ): Promise<boolean> {
+    const { secret, clusterId, nodeId: from } = this.options;
+    try {
+      const link = this.links.get(message.to);
+      if (link === undefined || this.isClosed) return false;
+      const introduction: Introduction = { clusterId, from, to: message.to, purpose: 'snapshot' };
+      return await streamSnapshot(
+        { address: link.address, secret, introduction, message, reader, onProgress },
+        this.sockets,
+      );
+    } catch (error) {
+      this.options.onNotice?.(`snapshot for node ${message.to}: ${(error as Error).message}`);
+      return false;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /**
+   * Opens a connection on which a client's commands can be passed on to a member, and its replies come back.
+   *
+   * @returns the socket, paused and without listeners
+   * @throws PeerRefusal, or Error if the member cannot be reached
+   */
+  async dialClient(to: NodeId, address: string): Promise<net.Socket> {
+    const { secret, clusterId, nodeId: from } = this.options;
+    const { peer } = await dialPeer({
+      address,
+      secret,
+      introduction: { clusterId, from, to, purpose: 'client' },
+      onFrame: () => {},
+      onClose: () => {},
+    });
+    return peer.release();
+  }
+
+  /** How far the clocks of peers that were heard from lately are ahead of this node's, in milliseconds. */
+  clockOffsetsMs(): ReadonlyMap<NodeId, number> {
+    return this.clockOffsets;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.timer?.cancel();
+    for (const link of [...this.links.values()]) this.dropLink(link, 'this node stops');
+    for (const peer of this.sockets) peer.destroy('this node stops');
+  }
+
+  // Dialed connections
+
+  private dial(link: Link): void {
+    const { secret, clusterId, nodeId: from } = this.options;
+    if (link.isDialing || this.isClosed || this.clock.monotonicMs() < link.redialAt) {
+      if (!link.isDialing) link.waiting = [];
+      return;
+    }
+    link.isDialing = true;
+    dialPeer({
+      address: link.address,
+      secret,
+      introduction: { clusterId, from, to: link.id, purpose: 'messages' },
+      onFrame: (kind, body) => this.linkFrame(link, kind, body),
+      onClose: (reason) => {
+        link.peer = undefined;
+        this.clockOffsets.delete(link.id);
+        this.lost(link, reason);
+        this.handler?.onUnreachable(link.id);
+      },
+    }).then(
+      ({ peer }) => {
+        link.isDialing = false;
+        this.track(peer);
+        if (this.links.get(link.id) !== link || this.isClosed) {
+          peer.destroy('not wanted any more');
+          return;
+        }
+        link.peer = peer;
+        link.redialDelayMs = redialFirstMs;
+        // The clocks are compared before anything that this peer sends can make a leader of this node.
+        link.heardAt = link.pingSentAt = this.clock.monotonicMs();
+        peer.sendFrame(frameKind.ping, []);
+        if (link.isReported) this.options.onNotice?.(`node ${link.id} at ${link.address} is reached again`);
+        link.isReported = false;
+        const { waiting } = link;
+        link.waiting = [];
+        for (const messages of waiting) this.sendOn(peer, link.id, messages);
+      },
+      (error: Error) => {
+        link.isDialing = false;
+        if (this.links.get(link.id) !== link || this.isClosed) return;
+        this.lost(link, error.message);
+        if (error instanceof PeerRefusal && error.isAuthentic) this.options.onRefused?.(link.id, error);
+        this.handler?.onUnreachable(link.id);
+      },
+    );
+  }
+
+  /** Notes when to dial again, and tells the operator once. */
+  private lost(link: Link, reason: string): void {
+    link.waiting = [];
+    link.redialAt = this.clock.monotonicMs() + link.redialDelayMs;
+    link.redialDelayMs = Math.min(redialMaxMs, link.redialDelayMs * 2);
+    if (link.isReported || this.isClosed || this.links.get(link.id) !== link) return;
+    link.isReported = true;
+    this.options.onNotice?.(`node ${link.id} at ${link.address} cannot be reached: ${reason}`);
+  }
+
+  private dropLink(link: Link, reason: string): void {
+    this.links.delete(link.id);
+    link.peer?.destroy(reason);
+  }
+
+  private linkFrame(link: Link, kind: number, body: Buffer): void {
+    const now = this.clock.monotonicMs();
+    link.heardAt = now;
+    if (kind === frameKind.pong) {
+      if (link.pingSentAt > 0 && body.length === 8) {
+        const roundTripMs = now - link.pingSentAt;
+        this.clockOffsets.set(link.id, body.readDoubleLE(0) + roundTripMs / 2 - this.clock.wallMs());
+      }
+      link.pingSentAt = 0;
+    } else {
+      this.messageFrame(link.peer, link.id, kind, body);
+    }
+  }
+
+  // Accepted connections
+
+  private accepted(
+    peer: PeerSocket,
+    { from, purpose }: Introduction,
+  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
+    this.track(peer);
+    if (purpose === 'snapshot') return receiveSnapshot(peer, from, this.options.nodeId, () => this.handler);
+    if (purpose === 'exchange') return this.answerQuestion(peer, from);
+    this.incoming.get(from)?.peer.destroy('a newer connection took its place');
+    const held = { peer, heardAt: this.clock.monotonicMs() };
+    this.incoming.set(from, held);
+    // It lives: no need to wait before dialing it.
+    const link = this.links.get(from);
+    if (link !== undefined) link.redialAt = 0;
+    return {
+      onFrame: (kind, body) => {
+        held.heardAt = this.clock.monotonicMs();
+        if (kind !== frameKind.ping) {
+          this.messageFrame(peer, from, kind, body);
+          return;
+        }
+        const wall = Buffer.alloc(8);
+        wall.writeDoubleLE(this.clock.wallMs());
+        peer.sendFrame(frameKind.pong, [wall]);
+      },
+      onClose: () => {
+        if (this.incoming.get(from) === held) this.incoming.delete(from);
+      },
+    };
+  }
+
+  private answerQuestion(
+    peer: PeerSocket,
+    from: NodeId,
+  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
+    return {
+      onFrame: (kind, body) => {
+        const { onQuestion } = this.options;
+        if (kind !== frameKind.request || onQuestion === undefined) {
+          peer.destroy('an unexpected frame');
+          return;
+        }
+        Promise.resolve()
+          .then(() => onQuestion(decodeValue(body), from))
+          .then(
+            (answer) => peer.sendFrame(frameKind.reply, [encodeValue(answer)]),
+            (error: Error) => peer.destroy(error.message),
+          );
+      },
+      onClose: () => {},
+    };
+  }
+
+  // Both
+
+  private messageFrame(peer: PeerSocket | undefined, from: NodeId, kind: number, body: Buffer): void {
+    if (this.isClosed) return;
+    let messages: Message[];
+    try {
+      if (kind !== frameKind.messages) throw new Error(`a frame of the unexpected kind ${kind}`);
+      messages = decodeMessages(body, from, this.options.nodeId);
+    } catch (error) {
+      this.options.onNotice?.(`node ${from} sent ${(error as Error).message}`);
+      peer?.destroy('a malformed frame');
+      return;
+    }
+    this.handler?.onMessages(messages);
+  }
+
+  private sendOn(peer: PeerSocket, to: NodeId, messages: readonly Message[]): void {
+    if (peer.bufferedBytes > bufferedMaxBytes) {
+      this.handler?.onUnreachable(to);
+      return;
+    }
+    peer.sendFrame(frameKind.messages, encodeMessages(messages));
+  }
+
+  private track(peer: PeerSocket): void {
+    this.sockets.add(peer);
+    peer.socket.once('close', () => this.sockets.delete(peer));
+  }
+
+  private armPing(): void {
+    this.timer = this.clock.setTimer(pingIntervalMs, () => {
+      // What has arrived meanwhile is heard before silence is judged.
+      this.clock.afterInput(() => {
+        if (this.isClosed) return;
+        const now = this.clock.monotonicMs();
+        for (const link of this.links.values()) {
+          if (link.peer === undefined) {
+            // Every member's clock is to be known, and the way to it be open when an election comes.
+            this.dial(link);
+            continue;
+          }
+          if (link.pingSentAt === 0) {
+            link.pingSentAt = now;
+            link.peer.sendFrame(frameKind.ping, []);
+          } else if (now - Math.max(link.heardAt, link.pingSentAt) > silenceMaxMs) {
+            link.peer.destroy(`nothing was heard for ${silenceMaxMs} ms`);
+          }
+        }
+        for (const { peer, heardAt } of this.incoming.values()) {
+          if (now - heardAt > 2 * silenceMaxMs) peer.destroy('it fell silent');
+        }
+        this.armPing();
+      });
+    });
+  }
+}
+
+export interface Answer {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  readonly answer: unknown;
+}
+
+/**
+ * Asks the node at an address something, over a connection of its own: how a node that wants to join makes itself known.
+ *
+ * @param clusterId undefined for a node that does not belong to a cluster yet
+ * @throws PeerRefusal, or Error if it cannot be reached or does not answer in time
+ */
+export async function askPeer(
+  address: string,
+  options: {
+    readonly secret: string;
+    readonly clusterId: string | undefined;
+    readonly nodeId: NodeId;
+    readonly timeoutMs: number;
+  },
+  question: unknown,
+): Promise<Answer> {
+  let settle: ((result: unknown) => void) | undefined;
+  let giveUp: ((error: Error) => void) | undefined;
+  const reply = new Promise<unknown>((resolve, reject) => {
+    settle = resolve;
+    giveUp = reject;
+  });
+  reply.catch(() => {});
+  const { peer, clusterId, nodeId } = await dialPeer({
+    address,
+    secret: options.secret,
+    introduction: { clusterId: options.clusterId, from: options.nodeId, to: 0, purpose: 'exchange' },
+    onFrame: (kind, body) => {
+      try {
+        if (kind !== frameKind.reply) throw new Error('an unexpected frame');
+        settle!(decodeValue(body));
+      } catch (error) {
+        giveUp!(error as Error);
+      }
+    },
+    onClose: (reason) => giveUp!(new Error(reason)),
+  });
+  const timer = setTimeout(
+    () => giveUp!(new Error(`no answer in ${options.timeoutMs} ms`)),
+    options.timeoutMs,
+  );
+  try {
+    peer.sendFrame(frameKind.request, [encodeValue(question)]);
+    return { clusterId, nodeId, answer: await reply };
+  } finally {
+    clearTimeout(timer);
+    peer.destroy('answered');
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Runs the server in a worker thread of this process, because only there can a program choose V8's limits: flags set after start have no
+ * effect, and Node 20 cannot replace its own process. A child process would start later and outlive a kill -9 of its parent.
+ * docs/PROCESS.md has what was measured.
+ *
+ * The thread loads the server while this one reads the command line, which it then gets as a message. This thread does what a worker
+ * cannot: take signals, and write to the terminal, so that a slow reader of the log never holds up the server.
+ */
+import { Worker } from 'node:worker_threads';
+import { availableMemoryBytes, oldGenerationLimitMb } from './heap-limits.js';
+import type { ServeOptions } from './options.js';
+
+/** To the server's thread. */
+export type ServerOrder =
+  | { readonly kind: 'start'; readonly options: ServeOptions }
+  | { readonly kind: 'stop'; readonly reason: string };
+
+/** From the server's thread; it ends by its exit code. */
+export type ServerReport =
+  | { readonly kind: 'serving' }
+  /** A line for the terminal, with its end. */
+  | { readonly kind: 'log'; readonly line: string }
+  /** Why there is no start. */
+  | { readonly kind: 'failure'; readonly line: string };
+
+/** Starts to load the server; it waits for {@link ServerThread.run}. */
+export class ServerThread {
+  private readonly worker: Worker;
+  private isServing = false;
+  private stopping = false;
+
+  constructor() {
+    this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
+    });
+  }
+
+  private order(order: ServerOrder): void {
+    this.worker.postMessage(order);
+  }
+
+  /** Serves until a signal, a client's SHUTDOWN or a failure ends it. Resolves with the exit code of the process. */
+  run(options: ServeOptions): Promise<number> {
+    const { worker } = this;
+    this.order({ kind: 'start', options });
+    // In ps the command line might show a password.
+    process.title = 'redraft';
+    // Whoever read the log may leave (`redraft | head`); the server stays.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+    return new Promise((resolve) => {
+      worker.on('message', (report: ServerReport) => {
+        if (report.kind === 'serving') this.isServing = true;
+        else if (report.kind === 'log') process.stdout.write(report.line);
+        else process.stderr.write(report.line);
+      });
+      worker.on('error', (error: NodeJS.ErrnoException) => {
+        process.stderr.write(`redraft: ${describeCrash(error)}\n`);
+        resolve(1);
+      });
+      worker.on('exit', resolve);
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => {
+          // Before it serves, nothing has been acknowledged; a second signal is an impatient one.
+          if (!this.isServing || this.stopping) {
+            void worker.terminate();
+            resolve(this.isServing ? 1 : 0);
+            return;
+          }
+          this.stopping = true;
+          this.order({ kind: 'stop', reason: signal });
+        });
+      }
+    });
+  }
+}
+
+function describeCrash(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return 'out of memory: V8 could not hold the data in three quarters of the memory; set --maxmemory, or give the machine more';
+  }
+  return `stopped by an error of its own: ${error.stack ?? String(error)}`;
+}

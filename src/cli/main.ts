@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/** The program: `redraft` and its subcommands. Each loads what it needs and no more. */
+import { ServerThread } from './launcher.js';
+
+const args = process.argv.slice(2);
+// The server loads while the command line is read, unless that plainly asks for something else.
+const serves = !/^[^-]/.test(args[0] ?? '-') && !args.some((arg) => /^(-h|-v|--help|--version)$/.test(arg));
+const thread = serves ? new ServerThread() : undefined;
+
+void run().then((code) => {
+  process.exitCode = code;
+  // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is written.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+});
+
+async function run(): Promise<number> {
+  const { parseCommandLine, UsageError } = await import('./command-line.js');
+  try {
+    const command = parseCommandLine(args, process.env);
+    switch (command.kind) {
+      case 'help':
+        process.stdout.write(command.text);
+        return 0;
+      case 'version': {
+        const { redraftVersion } = await import('../version.js');
+        process.stdout.write(`redraft ${redraftVersion}\n`);
+        return 0;
+      }
+      case 'check': {
+        const { check } = await import('./check.js');
+        return await check(command.directory, (text) => process.stdout.write(text));
+      }
+      case 'recover': {
+        const { recover } = await import('./recover.js');
+        return await recover(
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
+      }
+      case 'status': {
+        const { status } = await import('./status.js');
+        return await status(
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+          process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+        );
+      }
+      case 'serve':
+        return await (thread ?? new ServerThread()).run(command.options);
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`redraft: ${error.message}\n`);
+    return 2;
+  }
+}

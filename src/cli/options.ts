@@ -1,0 +1,317 @@
+/**
+ * The options of `redraft` and its subcommands: one row each, from which parsing, environment names, the config file, error texts and
+ * --help all follow.
+ */
+import { logLevels } from '../observability/log.js';
+import {
+  bytesFrom,
+  durationOrOff,
+  hostAddress,
+  hostAndPort,
+  hostsAndPorts,
+  integerBetween,
+  nonEmptyText,
+  type OptionType,
+  oneOf,
+  yesOrNo,
+} from './option-types.js';
+
+export interface OptionRow<T = unknown> {
+  readonly group: string;
+  /** One letter, for the short form. */
+  readonly short?: string;
+  /** What stands for the value in --help; empty for a switch, which takes none. */
+  readonly argument: string;
+  readonly type: OptionType<T>;
+  /** Read as if given, unless it is undefined: then the option is, too. */
+  readonly default: string | undefined;
+  /** Shown in --help in place of `default`. */
+  readonly shownDefault?: string;
+  readonly example: string;
+  readonly help: string;
+}
+
+/** A row without a default has undefined among its values. */
+function option<T>(row: OptionRow<T> & { readonly default: string }): OptionRow<T>;
+function option<T>(row: OptionRow<T> & { readonly default: undefined }): OptionRow<T | undefined>;
+function option<T>(row: OptionRow<T>): OptionRow<T | undefined> {
+  return row;
+}
+
+/** Keys are names in camel case: `maxmemoryPolicy` is --maxmemory-policy, REDRAFT_MAXMEMORY_POLICY and maxmemory-policy in a file. */
+export type OptionTable = Readonly<Record<string, OptionRow>>;
+
+/** The values of a table's options. */
+export type OptionValues<Table extends OptionTable> = {
+  readonly [Key in keyof Table]: Table[Key] extends OptionRow<infer T> ? T : never;
+};
+
+export const DEFAULT_PORT = 7481;
+
+export const serveTable = {
+  port: option({
+    group: 'Network',
+    short: 'p',
+    argument: 'PORT',
+    type: integerBetween(0, 65535),
+    default: `${DEFAULT_PORT}`,
+    example: '--port 6379',
+    help: 'Port for clients and peers; 0 takes any that is free',
+  }),
+  bind: option({
+    group: 'Network',
+    short: 'b',
+    argument: 'ADDRESS',
+    type: hostAddress,
+    default: '127.0.0.1',
+    example: '--bind 0.0.0.0',
+    help: 'Address to listen on',
+  }),
+  advertise: option({
+    group: 'Network',
+    short: 'a',
+    argument: 'HOST:PORT',
+    type: hostAndPort,
+    default: undefined,
+    shownDefault: 'the address listened on',
+    example: '--advertise redis-1.example.org:7481',
+    help: 'Under which clients and peers reach this node',
+  }),
+  maxclients: option({
+    group: 'Network',
+    argument: 'COUNT',
+    type: integerBetween(1, 1_000_000),
+    default: '10000',
+    example: '--maxclients 500',
+    help: 'Clients served at a time; more are turned away',
+  }),
+  requirepass: option({
+    group: 'Network',
+    argument: 'PASSWORD',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: 'REDRAFT_REQUIREPASS=secret redraft',
+    help: 'Clients must AUTH with it; a file or the environment hides it from ps',
+  }),
+  dir: option({
+    group: 'Storage',
+    short: 'd',
+    argument: 'DIR',
+    type: nonEmptyText,
+    default: './data',
+    example: '--dir /var/lib/redraft',
+    help: 'Where log and snapshots are kept',
+  }),
+  backend: option({
+    group: 'Storage',
+    argument: 'file|memory',
+    type: oneOf('file', 'memory'),
+    default: 'file',
+    example: '--backend memory',
+    help: 'memory keeps nothing: for tests and caches',
+  }),
+  durability: option({
+    group: 'Storage',
+    argument: 'low|medium|high',
+    type: oneOf('low', 'medium', 'high'),
+    default: 'high',
+    example: '--durability medium',
+    help: 'high: synced to disk before the reply; medium: each second; low: when the system likes',
+  }),
+  snapshotInterval: option({
+    group: 'Storage',
+    argument: 'TIME',
+    type: durationOrOff,
+    default: 'off',
+    example: '--snapshot-interval 15m',
+    help: 'Take a snapshot this long after the last one, if anything was written',
+  }),
+  snapshotSize: option({
+    group: 'Storage',
+    argument: 'BYTES',
+    type: bytesFrom(1 << 20, 'at least 1mb'),
+    default: '128mb',
+    example: '--snapshot-size 1gb',
+    help: 'Take a snapshot when the log has grown by this much',
+  }),
+  maxmemory: option({
+    group: 'Memory',
+    short: 'm',
+    argument: 'BYTES',
+    type: bytesFrom(0, '0 for no limit of your own'),
+    default: '0',
+    shownDefault: 'what this machine can hold',
+    example: '--maxmemory 2gb',
+    help: 'What keys and values may take',
+  }),
+  maxmemoryPolicy: option({
+    group: 'Memory',
+    argument: 'POLICY',
+    type: oneOf(
+      'noeviction',
+      'allkeys-lru',
+      'allkeys-lfu',
+      'allkeys-random',
+      'volatile-lru',
+      'volatile-lfu',
+      'volatile-random',
+      'volatile-ttl',
+    ),
+    default: 'noeviction',
+    example: '--maxmemory-policy allkeys-lru',
+    help: 'What to do beyond maxmemory: refuse writes, or evict keys as Redis does',
+  }),
+  databases: option({
+    group: 'Memory',
+    argument: 'COUNT',
+    type: integerBetween(1, 65536),
+    default: '16',
+    example: '--databases 1',
+    help: 'Databases for SELECT; settled by the first start of a cluster',
+  }),
+  join: option({
+    group: 'Cluster',
+    short: 'j',
+    argument: '[HOST:]PORT,...',
+    type: hostsAndPorts,
+    default: undefined,
+    shownDefault: 'found a cluster',
+    example: '--join 10.0.0.1:7481,10.0.0.2:7481',
+    help: 'Join the cluster of these nodes; right on every later start, too',
+  }),
+  clusterSecret: option({
+    group: 'Cluster',
+    argument: 'SECRET',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: 'REDRAFT_CLUSTER_SECRET=secret redraft',
+    help: 'Nodes prove to each other that they know it',
+  }),
+  consistency: option({
+    group: 'Cluster',
+    short: 'c',
+    argument: 'low|medium|high',
+    type: oneOf('low', 'medium', 'high'),
+    default: 'high',
+    example: '--consistency medium',
+    help: "Reads: high, linearizable; medium, the leader's state; low, any node's",
+  }),
+  follower: option({
+    group: 'Cluster',
+    short: 'f',
+    argument: 'try|forward',
+    type: oneOf('try', 'forward'),
+    default: 'try',
+    example: '--follower forward',
+    help: 'A follower answers -TRY with the leader, or passes the command on',
+  }),
+  loglevel: option({
+    group: 'Other',
+    short: 'l',
+    argument: 'LEVEL',
+    type: oneOf(...logLevels),
+    default: 'notice',
+    example: '--loglevel verbose',
+    help: `What is logged: ${logLevels.join(', ')}`,
+  }),
+  config: option({
+    group: 'Other',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--config /etc/redraft.conf',
+    help: 'Read options from a file: a line each, such as: port 7481',
+  }),
+} satisfies OptionTable;
+
+export const statusTable = {
+  address: option({
+    group: 'Which node',
+    short: 'a',
+    argument: 'HOST:PORT',
+    type: hostAndPort,
+    default: `127.0.0.1:${DEFAULT_PORT}`,
+    example: '--address 10.0.0.1:7481',
+    help: 'The node to ask: any of the cluster',
+  }),
+  port: option({
+    group: 'Which node',
+    short: 'p',
+    argument: 'PORT',
+    type: integerBetween(1, 65535),
+    default: undefined,
+    shownDefault: 'that of --address',
+    example: '-p 7482',
+    help: 'A node on this machine, in place of --address',
+  }),
+  requirepass: option({
+    group: 'Which node',
+    argument: 'PASSWORD',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: 'REDRAFT_REQUIREPASS=secret redraft status',
+    help: 'The password that the node asks of its clients',
+  }),
+  json: option({
+    group: 'How',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--json',
+    help: 'Print a JSON object instead of a table',
+  }),
+  watch: option({
+    group: 'How',
+    short: 'w',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--watch',
+    help: 'Print anew every second, until interrupted',
+  }),
+} satisfies OptionTable;
+
+export const recoverTable = {
+  dir: option({
+    group: 'What',
+    short: 'd',
+    argument: 'DIR',
+    type: nonEmptyText,
+    default: './data',
+    example: '--dir /var/lib/redraft',
+    help: 'The data directory of the node, which must not run',
+  }),
+  yes: option({
+    group: 'What',
+    short: 'y',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--yes',
+    help: 'Do not ask first',
+  }),
+} satisfies OptionTable;
+
+export const checkTable = {} satisfies OptionTable;
+
+/** What `redraft` was told: by flags, environment and file. */
+export interface ServeOptions extends OptionValues<typeof serveTable> {
+  /** Configuration parameters that are no options of their own, from the file: name to canonical value. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export type RecoverOptions = OptionValues<typeof recoverTable>;
+export type StatusOptions = OptionValues<typeof statusTable>;
+
+/** `maxmemoryPolicy` to `maxmemory-policy`. */
+export function dashed(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+export function environmentName(key: string): string {
+  return `REDRAFT_${dashed(key).replaceAll('-', '_').toUpperCase()}`;
+}

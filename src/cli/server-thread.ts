@@ -1,0 +1,142 @@
+/** The server's thread: starts a node when told what by the launcher, reports, and stops when told to. */
+import { resolve } from 'node:path';
+import { parentPort } from 'node:worker_threads';
+import { defaultSettings, type Settings } from '../../engine/index.js';
+import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
+import { Redraft, type RedraftOptions } from '../embedding/redraft.js';
+import { createLog, type Log } from '../observability/log.js';
+import { redraftVersion } from '../version.js';
+import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
+import type { ServerOrder, ServerReport } from './launcher.js';
+import { formatHostAndPort } from './option-types.js';
+import type { ServeOptions } from './options.js';
+
+const PROGRESS_EVERY_MS = 1000;
+
+const launcher = parentPort!;
+let redraft: Redraft | undefined;
+let ending = false;
+
+launcher.on('message', (order: ServerOrder) => {
+  if (order.kind === 'start') void start(order.options);
+  else void stop(order.reason);
+});
+
+function report(message: ServerReport): void {
+  launcher.postMessage(message);
+}
+
+let log: Log = createLog('notice', writeLog);
+
+function writeLog(line: string): void {
+  report({ kind: 'log', line });
+}
+
+async function start(options: ServeOptions): Promise<void> {
+  log = createLog(options.loglevel, writeLog);
+  try {
+    redraft = await Redraft.start(nodeOptions(options));
+  } catch (error) {
+    report({ kind: 'failure', line: `redraft: ${describeFailure(error as Error, options)}\n` });
+    process.exit(1);
+  }
+  report({ kind: 'serving' });
+  printBanner(redraft, options);
+}
+
+function nodeOptions(options: ServeOptions): RedraftOptions {
+  const settings: Record<string, number> = { databases: options.databases };
+  for (const [name, value] of Object.entries(options.parameters)) {
+    if (name in defaultSettings) settings[name] = Number(value);
+  }
+  const maxMemoryBytes = options.maxmemory || defaultMaxMemoryBytes(availableMemoryBytes());
+  return {
+    host: options.bind,
+    port: options.port,
+    advertise: options.advertise && formatHostAndPort(options.advertise),
+    join: options.join?.map(formatHostAndPort),
+    clusterSecret: options.clusterSecret,
+    dir: options.backend === 'memory' ? undefined : resolve(options.dir),
+    durability: options.durability,
+    consistency: options.consistency,
+    follower: options.follower,
+    password: options.requirepass,
+    maxClients: options.maxclients,
+    settings: settings as Partial<Settings>,
+    configuration: {
+      ...options.parameters,
+      bind: options.bind,
+      port: `${options.port}`,
+      dir: options.backend === 'memory' ? '' : resolve(options.dir),
+      databases: `${options.databases}`,
+      loglevel: options.loglevel,
+      maxmemory: `${maxMemoryBytes}`,
+      'maxmemory-policy': options.maxmemoryPolicy,
+    },
+    configFile: options.config === undefined ? undefined : resolve(options.config),
+    snapshotLogBytes: options.snapshotSize,
+    snapshotIntervalMs: options.snapshotInterval.ms,
+    log,
+    onRecovery: progressLines(),
+    // The node has fallen silent and said why; there is nothing left that could be ended well.
+    onFailure: () => process.exit(1),
+    onShutdown: () => void stop('SHUTDOWN'),
+  };
+}
+
+/** A line each second of a recovery that takes longer than one. */
+function progressLines(): (progress: RecoveryProgress) => void {
+  let due = performance.now() + PROGRESS_EVERY_MS;
+  return ({ phase, done, total }) => {
+    const now = performance.now();
+    if (now < due) return;
+    due = now + PROGRESS_EVERY_MS;
+    const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+    log.notice(`recovering: ${phase} ${percent}% of ${total} ${phase === 'replay' ? 'entries' : 'bytes'}`);
+  };
+}
+
+function printBanner({ address, recovery }: Redraft, options: ServeOptions): void {
+  const place = options.backend === 'memory' ? 'in memory only' : `data in ${resolve(options.dir)}`;
+  const durability = options.backend === 'memory' ? '' : `, durability ${options.durability}`;
+  log.notice(`redraft ${redraftVersion} serves ${address}, ${place}${durability}, process ${process.pid}`);
+  const { entries, snapshotIndex, keys, milliseconds } = recovery;
+  const snapshot = snapshotIndex > 0 ? `the snapshot at index ${snapshotIndex}` : 'no snapshot';
+  log.notice(`recovered ${entries} log entries and ${snapshot}: ${keys} keys, in ${milliseconds} ms`);
+  if (options.requirepass === undefined && !/^(127\.|::1$|localhost$)/.test(options.bind)) {
+    log.warning(`anybody who reaches ${address} may read and write: no --requirepass is set`);
+  }
+}
+
+/** One line that says what stands in the way of a start, and what to do. */
+function describeFailure(error: NodeJS.ErrnoException, options: ServeOptions): string {
+  const { bind, port } = options;
+  if (error instanceof StorageError) return error.message;
+  switch (error.syscall === 'listen' || error.syscall === 'getaddrinfo' ? error.code : undefined) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${bind} is in use: stop what listens there, or choose another --port`;
+    case 'EACCES':
+      return `port ${port} on ${bind} is not allowed to this user: choose a --port from 1024 on`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `--bind ${bind}: this machine has no such address`;
+    default:
+      return options.loglevel === 'debug' ? (error.stack ?? error.message) : error.message;
+  }
+}
+
+/** Answers what is in flight, syncs, ends. */
+async function stop(reason: string): Promise<void> {
+  if (ending) return;
+  ending = true;
+  log.notice(`${reason}: stopping`);
+  try {
+    await redraft?.stop();
+  } catch (error) {
+    report({ kind: 'failure', line: `redraft: the end was not clean: ${(error as Error).message}\n` });
+    process.exit(1);
+  }
+  log.notice('stopped');
+  process.exit(0);
+}

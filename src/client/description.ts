@@ -1,0 +1,87 @@
+/** A client as CLIENT LIST and CLIENT INFO describe it: Redis 7.0's fields in its order (https://redis.io/docs/latest/commands/client-list/). */
+
+import { fileDescriptor, localAddress } from '../net/socket-addresses.js';
+import type { Connection } from './connection.js';
+
+/** The kinds of client that CLIENT LIST and CLIENT KILL tell apart. */
+export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub';
+
+/** The type that a word names, in any case, or undefined. */
+export function clientType(word: string): ClientType | undefined {
+  switch (word.toLowerCase()) {
+    case 'normal':
+      return 'normal';
+    case 'master':
+      return 'master';
+    case 'slave':
+    case 'replica':
+      return 'replica';
+    case 'pubsub':
+      return 'pubsub';
+    default:
+      return undefined;
+  }
+}
+
+/** Peers speak a protocol of their own and are no clients: there is no master and no replica among these. */
+export function typeOf(_connection: Connection): ClientType {
+  return 'normal';
+}
+
+/** What the user of the connection is called. */
+export const DEFAULT_USER = 'default';
+
+/** One line without its end. */
+export function describeClient(connection: Connection, nowMs: number): string {
+  const { socket, writer, executing } = connection;
+  const transaction = executing?.transaction ?? connection.transaction;
+  const unsent = socket.writableLength;
+  const query = connection.queryBufferBytes;
+  const queued = transaction?.queuedBytes ?? 0;
+  const fields: (readonly [name: string, value: string | number])[] = [
+    ['id', connection.id],
+    ['addr', connection.address],
+    ['laddr', localAddress(socket)],
+    ['fd', fileDescriptor(socket)],
+    ['name', connection.name],
+    ['age', seconds(nowMs - connection.createdMs)],
+    ['idle', seconds(nowMs - connection.lastActiveMs)],
+    ['flags', flags(connection)],
+    ['db', executing?.database ?? connection.database],
+    ['sub', 0],
+    ['psub', 0],
+    ['ssub', 0],
+    ['multi', transaction === undefined ? -1 : transaction.requests.length],
+    ['qbuf', query],
+    ['qbuf-free', 0],
+    ['argv-mem', 0],
+    ['multi-mem', queued],
+    ['rbs', writer.length],
+    ['rbp', writer.length],
+    ['obl', writer.length],
+    ['oll', unsent > 0 ? 1 : 0],
+    ['omem', unsent],
+    ['tot-mem', query + queued + writer.length + unsent],
+    ['events', unsent > 0 ? 'rw' : 'r'],
+    ['cmd', connection.lastCommand === '' ? 'NULL' : connection.lastCommand],
+    ['user', DEFAULT_USER],
+    ['redir', -1],
+    ['resp', connection.protocol],
+  ];
+  // Redis 7.2 has these for every client; 7.0 has no such fields.
+  if (connection.libraryName !== '') fields.push(['lib-name', connection.libraryName]);
+  if (connection.libraryVersion !== '') fields.push(['lib-ver', connection.libraryVersion]);
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ');
+}
+
+function flags(connection: Connection): string {
+  let letters = '';
+  if (connection.blocked) letters += 'b';
+  if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
+  if (connection.noEvict) letters += 'e';
+  if (connection.noTouch) letters += 'T';
+  if (connection.closing) letters += 'c';
+  return letters === '' ? 'N' : letters;
+}
+
+const seconds = (milliseconds: number): number => Math.max(0, Math.floor(milliseconds / 1000));

@@ -1,0 +1,140 @@
+/** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
+import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
+import type { Consistency } from '../client/connection.js';
+import type { Transaction, WatchList } from '../client/transaction.js';
+import type { ProgramCommand } from '../commands/program-command.js';
+import type { Upstream } from './upstream.js';
+
+/** Commands of the program that look at the leader's state. */
+const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
+
+/** What passing on needs of the client's connection. */
+export interface PassedOnClient {
+  database: number;
+  readonly protocol: 2 | 3;
+  readonly consistency: Consistency;
+  transaction: Transaction | undefined;
+  watched: WatchList;
+  encode(reply: Reply): void;
+}
+
+/** What it needs of the node. */
+export interface LeaderRoute {
+  readonly leaderId: number;
+  readonly databases: number;
+  dial(): Upstream;
+}
+
+export class PassingOn {
+  /** The way to the leader. */
+  private upstream: Upstream | undefined;
+  /** Where keys are watched for this client, if that is not here. */
+  private watchedOn: Upstream | undefined;
+  /** Once a command was passed on, reads never come from an older state than the leader's. */
+  private hasPassedOn = false;
+
+  constructor(
+    private readonly client: PassedOnClient,
+    private readonly route: LeaderRoute,
+  ) {}
+
+  /** Whether replies are still to come from the leader. */
+  get awaitsReplies(): boolean {
+    return this.upstream !== undefined && this.upstream.pending > 0;
+  }
+
+  /** Whether only the leader can answer a request. */
+  concerns(row: Runnable): boolean {
+    const { transaction, consistency } = this.client;
+    if (transaction !== undefined) return row.name === 'exec' && !transaction.failed;
+    if (row.kind === 'write') return true;
+    if (row.kind === 'read') return consistency !== 'low' || this.hasPassedOn;
+    return PASSED_ON.has(row.name) || (row as ProgramCommand).handler.writes === true;
+  }
+
+  /** Whether a request must wait until those before it are answered. */
+  mustWait(): boolean {
+    const upstream = this.upstream;
+    if (upstream === undefined || upstream.isClosed || upstream.pending === 0) return false;
+    if (upstream.leaderId !== this.route.leaderId) {
+      upstream.replaced();
+      return true;
+    }
+    return upstream.isFull;
+  }
+
+  /** Passes a request on; its reply goes to the client. */
+  pass(row: Runnable, raw: Buffer): void {
+    const { client, route } = this;
+    let upstream = this.upstream;
+    if (upstream === undefined || upstream.isClosed || upstream.leaderId !== route.leaderId) {
+      upstream?.close();
+      upstream = route.dial();
+      this.upstream = upstream;
+    }
+    this.hasPassedOn = true;
+    // With the leader's own state a new leader waits until it knows what was acknowledged before.
+    upstream.align(
+      client.database,
+      client.protocol,
+      client.consistency === 'low' ? 'medium' : client.consistency,
+    );
+    if (row.name === 'exec') {
+      this.passTransaction(upstream, raw);
+      return;
+    }
+    if (row.name === 'watch') this.watchedOn ??= upstream;
+    upstream.request(raw, row.kind !== 'read');
+  }
+
+  private passTransaction(upstream: Upstream, exec: Buffer): void {
+    const { client, route } = this;
+    const transaction = client.transaction!;
+    const isWatchLost =
+      client.watched.length > 0 || (this.watchedOn !== undefined && this.watchedOn !== upstream);
+    client.transaction = undefined;
+    client.watched = [];
+    this.watchedOn = undefined;
+    if (isWatchLost) {
+      upstream.behind(() => client.encode(NULL_ARRAY));
+      return;
+    }
+    upstream.silently('MULTI');
+    for (const request of transaction.requests) upstream.silentRequest(request);
+    const select = transaction.lastSelected;
+    upstream.request(exec, true, (firstLine) => {
+      if (select === undefined || !/^\*\d/.test(firstLine) || select >= route.databases) return;
+      client.database = select;
+      upstream.noteDatabase(select);
+    });
+  }
+
+  /** Runs `step` behind all replies that are still to come from the leader. */
+  behind(step: () => void): void {
+    this.upstream!.behind(step);
+  }
+
+  /** Keys are watched at a leader. */
+  get watchesElsewhere(): boolean {
+    return this.watchedOn !== undefined;
+  }
+
+  /** No key is watched any more. */
+  forgetWatched(): void {
+    this.watchedOn?.unwatch();
+    this.watchedOn = undefined;
+  }
+
+  pause(): void {
+    this.upstream?.pause();
+  }
+
+  resume(): void {
+    this.upstream?.resume();
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.upstream?.close();
+  }
+}

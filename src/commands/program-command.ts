@@ -1,0 +1,36 @@
+/** Rows of the program's own commands: connection, transaction, server, cluster. */
+import { type Facts, type OtherCommand, other, type Reply, type Request } from '../../engine/index.js';
+import type { Connection } from '../client/connection.js';
+import type { Server } from '../server.js';
+
+/** Undefined: no reply at all (CLIENT REPLY). A promise holds up its own connection only. */
+export type ProgramReply = Reply | undefined | Promise<Reply | undefined>;
+export type ProgramHandler = (request: Request, connection: Connection, server: Server) => ProgramReply;
+
+export interface ProgramCommandHandler {
+  readonly run: ProgramHandler;
+  /** Whether it waits until everything before it on its connection is answered: for what looks at the state, or changes how replies are given. */
+  readonly ordered: boolean;
+  /** Whether it puts an item into the log: then it waits for the reads before it, which must not see it. */
+  readonly writes?: boolean;
+  /** Whether it answers only after asking somebody else, which nothing within EXEC can wait for: MULTI refuses it. */
+  readonly waits?: boolean;
+}
+
+export type ProgramCommand = OtherCommand<ProgramCommandHandler>;
+
+/** Runs as soon as it is read; its reply takes its place in the order. */
+export const immediate = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: false });
+
+/** Runs when all earlier commands of its connection are answered. */
+export const ordered = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: true });
+
+/** Puts an item into the log at its place. */
+export const proposing = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: false, writes: true });
+
+/** {@link ordered}, for what waits for somebody else. */
+export const waiting = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: true, waits: true });

@@ -1,0 +1,180 @@
+/**
+ * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis 7.0
+ * (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of parts that Redraft does not have
+ * (TLS, Redis Cluster, replication by PSYNC, streams, scripts) are absent; `effect` says what the others do here.
+ */
+import {
+  bufferLimits,
+  choice,
+  clamped,
+  durationPairs,
+  integer,
+  keyspaceEvents,
+  memory,
+  memoryOrPercent,
+  type ParameterType,
+  percentiles,
+  shutdownOptions,
+  text,
+  yesNo,
+} from './parameter-types.js';
+
+/**
+ * What setting a parameter does. `replicated`: all nodes' state depends on it, so a change is proposed like a write. `node`: this process
+ * acts by it. `none`: Redraft has no use for it, as its log, memory and expiry work otherwise; it is checked, kept and reported, so that
+ * programs which set it find what they expect.
+ */
+export type ParameterEffect = 'replicated' | 'node' | 'none';
+
+export interface ConfigParameter {
+  readonly name: string;
+  /** Other names of the same value: those of older versions. */
+  readonly aliases: readonly string[];
+  readonly type: ParameterType;
+  /** As CONFIG GET replies it. */
+  readonly defaultValue: string;
+  readonly effect: ParameterEffect;
+  /** Set at start only. */
+  readonly immutable: boolean;
+  /** CONFIG SET may not touch it, as it names files. */
+  readonly protected: boolean;
+  /** Its value must not appear in logs. */
+  readonly sensitive: boolean;
+}
+
+type Traits = Partial<Pick<ConfigParameter, 'aliases' | 'immutable' | 'protected' | 'sensitive'>>;
+
+const row =
+  (effect: ParameterEffect) =>
+  (
+    name: string,
+    type: ParameterType,
+    defaultValue: string | number,
+    traits: Traits = {},
+  ): ConfigParameter => ({
+    name,
+    type,
+    defaultValue: String(defaultValue),
+    effect,
+    aliases: [],
+    immutable: false,
+    protected: false,
+    sensitive: false,
+    ...traits,
+  });
+
+const replicated = row('replicated');
+const node = row('node');
+const none = row('none');
+
+const immutable: Traits = { immutable: true };
+const max32 = 2147483647;
+const max64 = 9223372036854775807n;
+const maxUnsigned64 = 18446744073709551615n;
+const oneMegabyte = 1048576;
+
+/** Every parameter, in alphabetical order of effect and name. */
+export const configParameters: readonly ConfigParameter[] = [
+  replicated('databases', integer(1, max32), 16, immutable),
+  replicated('durability', choice('low', 'medium', 'high'), 'high'),
+  replicated('hash-max-listpack-entries', integer(0, max64), 512, { aliases: ['hash-max-ziplist-entries'] }),
+  replicated('hash-max-listpack-value', memory(0, max64), 64, { aliases: ['hash-max-ziplist-value'] }),
+  replicated('hll-sparse-max-bytes', memory(0, max64), 3000),
+  replicated('list-compress-depth', integer(0, max32), 0),
+  replicated('list-max-listpack-size', integer(-max32 - 1, max32), -2, {
+    aliases: ['list-max-ziplist-size'],
+  }),
+  // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
+  replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),
+  replicated('set-max-intset-entries', integer(0, max64), 512),
+  replicated('zset-max-listpack-entries', integer(0, max64), 128, { aliases: ['zset-max-ziplist-entries'] }),
+  replicated('zset-max-listpack-value', memory(0, max64), 64, { aliases: ['zset-max-ziplist-value'] }),
+
+  node('bind', text, '127.0.0.1', immutable),
+  node(
+    'client-output-buffer-limit',
+    bufferLimits,
+    'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60',
+  ),
+  node('client-query-buffer-limit', memory(oneMegabyte, max64), 1073741824),
+  node('dir', text, '', { protected: true }),
+  node('lfu-decay-time', integer(0, max32), 1),
+  node('lfu-log-factor', integer(0, max32), 10),
+  node('loglevel', choice('debug', 'verbose', 'notice', 'warning', 'quiet'), 'notice'),
+  node('maxclients', integer(1, 4294967295), 10000),
+  node('maxmemory', memory(0, maxUnsigned64), 0),
+  node(
+    'maxmemory-policy',
+    choice(
+      'volatile-lru',
+      'volatile-lfu',
+      'volatile-random',
+      'volatile-ttl',
+      'allkeys-lru',
+      'allkeys-lfu',
+      'allkeys-random',
+      'noeviction',
+    ),
+    'noeviction',
+  ),
+  node('maxmemory-samples', integer(1, max32), 5),
+  node('port', integer(0, 65535), 7481, immutable),
+  node('requirepass', text, '', { sensitive: true }),
+  node('tcp-backlog', integer(0, max32), 511, immutable),
+  node('tcp-keepalive', integer(0, max32), 300),
+  node('timeout', integer(0, max32), 0),
+
+  none('active-defrag-cycle-max', integer(1, 99), 25),
+  none('active-defrag-cycle-min', integer(1, 99), 1),
+  none('active-defrag-ignore-bytes', memory(1, max64), 104857600),
+  none('active-defrag-max-scan-fields', integer(1, max64), 1000),
+  none('active-defrag-threshold-lower', integer(0, 1000), 10),
+  none('active-defrag-threshold-upper', integer(0, 1000), 100),
+  none('active-expire-effort', integer(1, 10), 1),
+  none('activerehashing', yesNo, 'yes'),
+  none('always-show-logo', yesNo, 'no', immutable),
+  none('aof-load-truncated', yesNo, 'yes'),
+  none('aof-rewrite-incremental-fsync', yesNo, 'yes'),
+  none('aof-timestamp-enabled', yesNo, 'no'),
+  none('aof-use-rdb-preamble', yesNo, 'yes'),
+  none('appendfilename', text, 'appendonly.aof', immutable),
+  none('appendfsync', choice('everysec', 'always', 'no'), 'everysec'),
+  none('appendonly', yesNo, 'no'),
+  none('auto-aof-rewrite-min-size', memory(0, max64), 67108864),
+  none('auto-aof-rewrite-percentage', integer(0, max32), 100),
+  none('busy-reply-threshold', integer(0, max64), 5000, { aliases: ['lua-time-limit'] }),
+  none('cluster-enabled', yesNo, 'no', immutable),
+  none('daemonize', yesNo, 'no', immutable),
+  none('dbfilename', text, 'dump.rdb', { protected: true }),
+  none('dynamic-hz', yesNo, 'yes'),
+  node('enable-debug-command', choice('no', 'yes', 'local'), 'local', immutable),
+  none('hz', clamped(1, 500), 10),
+  none('io-threads', integer(1, 128), 1, immutable),
+  node('latency-monitor-threshold', integer(0, max64), 0),
+  none('latency-tracking', yesNo, 'yes'),
+  none('latency-tracking-info-percentiles', percentiles, '50 99 99.9'),
+  none('lazyfree-lazy-eviction', yesNo, 'no'),
+  none('lazyfree-lazy-expire', yesNo, 'no'),
+  none('lazyfree-lazy-server-del', yesNo, 'no'),
+  none('lazyfree-lazy-user-del', yesNo, 'no'),
+  none('lazyfree-lazy-user-flush', yesNo, 'no'),
+  none('logfile', text, '', immutable),
+  none('maxmemory-clients', memoryOrPercent(max64), 0),
+  none('maxmemory-eviction-tenacity', integer(0, 100), 10),
+  none('no-appendfsync-on-rewrite', yesNo, 'no'),
+  none('notify-keyspace-events', keyspaceEvents, ''),
+  none('pidfile', text, '', immutable),
+  none('protected-mode', yesNo, 'yes'),
+  none('rdb-save-incremental-fsync', yesNo, 'yes'),
+  none('rdbchecksum', yesNo, 'yes', immutable),
+  none('rdbcompression', yesNo, 'yes'),
+  none('sanitize-dump-payload', choice('no', 'yes', 'clients'), 'no'),
+  none('save', durationPairs, ''),
+  none('shutdown-on-sigint', shutdownOptions, 'default'),
+  none('shutdown-on-sigterm', shutdownOptions, 'default'),
+  none('shutdown-timeout', integer(0, max32), 10),
+  node('slowlog-log-slower-than', integer(-1, max64), 10000),
+  node('slowlog-max-len', integer(0, max64), 128),
+  none('stop-writes-on-bgsave-error', yesNo, 'yes'),
+  none('tracking-table-max-keys', integer(0, max64), 1000000),
+];

@@ -1,0 +1,35 @@
+/** Configuration parameters that are state of the cluster: their values are the engine's settings, which are numbers. */
+import { durabilityLevels, type Settings } from '../../engine/index.js';
+import { encodeRequest } from '../resp/encode-request.js';
+import type { Configuration } from './configuration.js';
+import { configParameters } from './parameters.js';
+
+/** The parameters that follow the engine's settings, by name. */
+const names = configParameters.filter(({ effect }) => effect === 'replicated').map(({ name }) => name);
+
+type Durability = (typeof durabilityLevels)[number];
+
+/** A parameter's value as a setting. */
+export function settingOf(name: string, value: string): string {
+  return name === 'durability' ? `${durabilityLevels.indexOf(value as Durability)}` : value;
+}
+
+/** What CONFIG GET answers for a setting. */
+function textOf(name: string, setting: number): string {
+  return name === 'durability' ? durabilityLevels[setting] : `${setting}`;
+}
+
+/** The values of parameters, as an entry carries them. */
+export function encodeSettings(values: Iterable<readonly [name: string, value: string]>): Buffer {
+  return encodeRequest([...values].flatMap(([name, value]) => [name, settingOf(name, value)]));
+}
+
+/** The parameters whose values in `configuration` are others than the engine's: name, given value, value in force. */
+export function differences(
+  configuration: Configuration,
+  settings: Settings,
+): (readonly [name: string, given: string, inForce: string])[] {
+  return names
+    .map((name) => [name, configuration.text(name), textOf(name, settings[name as keyof Settings])] as const)
+    .filter(([, given, inForce]) => given !== inForce);
+}

@@ -1,0 +1,291 @@
+/** One node in this process: data directory, log, engine and server brought together. */
+import { randomBytes, randomInt } from 'node:crypto';
+import { durabilityLevels, type Settings } from '../../engine/index.js';
+import {
+  type Clock,
+  DataDirectory,
+  type Durability,
+  drawClusterId,
+  drawIdentity,
+  drawNodeId,
+  type Identity,
+  nodeClock,
+  type RaftNode,
+  type RecoveryProgress,
+} from '../../raft/node/index.js';
+import type { Consistency } from '../client/connection.js';
+import { Cluster } from '../cluster/cluster.js';
+import { findCluster, reachableHost } from '../cluster/join.js';
+import { Configuration, configParameter } from '../config/configuration.js';
+import { startServing } from '../node.js';
+import { createLog, type Log } from '../observability/log.js';
+import { EngineStateMachine } from '../replication/state-machine.js';
+import type { Server } from '../server.js';
+
+export interface RedraftOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Port to listen on; 0, the default, takes any that is free. */
+  readonly port?: number;
+  /** host:port under which clients and peers reach this node. Default: what it listens on. */
+  readonly advertise?: string;
+  /**
+   * host:port of nodes of the cluster to join, any of them. The start then resolves once this node votes. Right on every later start,
+   * too; without it a new node founds a cluster of its own.
+   */
+  readonly join?: string | readonly string[];
+  /** Nodes prove to each other that they know it. Default: none. */
+  readonly clusterSecret?: string;
+  /** Directory for log and snapshots. Without one everything stays in memory. */
+  readonly dir?: string;
+  /** When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or left to the system. */
+  readonly durability?: Durability;
+  /** How fresh reads are: linearizable (high, the default), the leader's own state, or any node's. */
+  readonly consistency?: Consistency;
+  /** What a follower does with a command that is the leader's: answer -TRY with its address (the default), or pass it on. */
+  readonly follower?: 'try' | 'forward';
+  readonly password?: string;
+  readonly maxClients?: number;
+  readonly settings?: Partial<Settings>;
+  /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
+  readonly configuration?: Readonly<Record<string, string>>;
+  /** The file that CONFIG REWRITE brings up to date. */
+  readonly configFile?: string;
+  /** A snapshot is taken when this many bytes of log have been applied since the last one. */
+  readonly snapshotLogBytes?: number;
+  readonly snapshotIntervalMs?: number;
+  /** Without a leader for longer than this, and at most twice this, a follower stands for election. Default 500. */
+  readonly electionTimeoutMs?: number;
+  /** Default 100. */
+  readonly heartbeatMs?: number;
+  /** The time; for tests. */
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped answering by then. */
+  readonly onFailure?: (error: Error) => void;
+  /** Called when a client asks for SHUTDOWN. */
+  readonly onShutdown?: () => void;
+  readonly onRecovery?: (progress: RecoveryProgress) => void;
+}
+
+/** What a start found in the data directory. */
+export interface RecoverySummary {
+  readonly entries: number;
+  readonly snapshotIndex: number;
+  readonly keys: number;
+  readonly milliseconds: number;
+}
+
+export class Redraft {
+  private stopped: Promise<void> | undefined;
+
+  private constructor(
+    readonly server: Server,
+    readonly node: RaftNode,
+    readonly cluster: Cluster,
+    private readonly directory: DataDirectory | undefined,
+    private readonly options: RedraftOptions,
+    readonly recovery: RecoverySummary,
+    readonly port: number,
+  ) {}
+
+  /**
+   * Starts a node of its own in this process and listens.
+   *
+   * @throws StorageError for what is wrong with `dir`; the system's error when the address cannot be had
+   * @example const redraft = await Redraft.start(); const client = new Redis(redraft.url); ... await redraft.stop();
+   */
+  static async start(options: RedraftOptions = {}): Promise<Redraft> {
+    const began = performance.now();
+    const log = options.log ?? createLog('quiet', () => {});
+    const clock = options.clock ?? nodeClock;
+    let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
+    const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
+    let redraft: Redraft | undefined;
+    let failure: Error | undefined;
+    const fail = (error: Error): void => {
+      failure ??= error;
+      log.warning(error.message);
+      if (redraft === undefined) options.onFailure?.(error);
+      else {
+        // What is in flight will never be acknowledged: its clients are told before the end.
+        redraft.server.replica.abandon();
+        void redraft.stop().finally(() => options.onFailure?.(error));
+      }
+    };
+    let cluster: Cluster | undefined;
+    try {
+      const joining = joinAddresses.length > 0;
+      const { identity, invited } = await identityFor(directory, options, joinAddresses, clock, log);
+      joinAddresses = [...joinAddresses, ...invited];
+      cluster = new Cluster({
+        clusterId: identity.clusterId,
+        nodeId: identity.nodeId,
+        secret: options.clusterSecret ?? '',
+        joinAddresses,
+        clock,
+        log,
+        onExpelled: fail,
+      });
+      if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
+      const seed = randomBytes(8);
+      const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
+      const { node, server, consensus } = await startServing(
+        machine,
+        {
+          identity,
+          directory,
+          clock,
+          transport: cluster.transport,
+          random: () => randomInt(2 ** 47) / 2 ** 47,
+          durability: options.durability ?? 'high',
+          electionTimeoutMs: options.electionTimeoutMs,
+          heartbeatMs: options.heartbeatMs,
+          snapshotLogBytes: options.snapshotLogBytes,
+          snapshotIntervalMs: options.snapshotIntervalMs,
+          onFailure: fail,
+          onNotice: (text) => log.notice(text),
+          onRecovery: options.onRecovery,
+          onTransfer: (progress) => cluster?.noteTransfer(progress),
+          // Before it stamps anything.
+          onSoftState: ({ role }) => {
+            if (role === 'leader') cluster?.judgeClock();
+          },
+        },
+        {
+          host: options.host ?? '127.0.0.1',
+          port: options.port ?? 0,
+          configuration: new Configuration({
+            requirepass: options.password ?? '',
+            maxclients: `${options.maxClients ?? 10_000}`,
+            durability: options.durability ?? 'high',
+            ...options.configuration,
+            ...settingTexts(options.settings),
+          }),
+          clusterId: identity.clusterId,
+          configFile: options.configFile,
+          reload: () => machine.reload(),
+          digest: (index) => machine.digest(index),
+          shutdown: () => options.onShutdown?.(),
+          consistency: options.consistency ?? 'high',
+          follower: options.follower ?? 'try',
+          log,
+          clock,
+          randomSeed: () => randomInt(0x1_0000_0000),
+          cluster,
+        },
+      );
+      const { replica } = server;
+      cluster.onClient = (socket, from) => server.servePassedOn(socket, from);
+      cluster.onLost = (node) => server.dropPassedOn(node);
+      cluster.onClockJudged = (isBelieved) => {
+        replica.wallClockBelieved = isBelieved;
+      };
+      let port: number;
+      try {
+        await server.settle();
+        port = await server.listen();
+      } catch (error) {
+        await server.close();
+        await node.stop();
+        throw error;
+      }
+      let keys = 0;
+      for (const database of machine.engine.keyspace.used()) keys += database.size;
+      server.keysLoaded = keys;
+      const recovery = {
+        entries: node.recovered.entries,
+        snapshotIndex: node.recovered.snapshotIndex,
+        keys,
+        milliseconds: Math.round(performance.now() - began),
+      };
+      const started = new Redraft(server, node, cluster, directory, options, recovery, port);
+      redraft = started;
+      cluster.start(consensus, advertisedAddress(options, port));
+      try {
+        if (joining) await cluster.join();
+        await cluster.addressSettled();
+        if (failure !== undefined) throw failure;
+      } catch (error) {
+        await started.stop();
+        throw error;
+      }
+      return started;
+    } catch (error) {
+      cluster?.stop();
+      await directory?.close();
+      throw error;
+    }
+  }
+
+  /** host:port on which it listens. */
+  get address(): string {
+    const host = this.options.host ?? '127.0.0.1';
+    return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+  }
+
+  /** For clients that take a URL: `redis://127.0.0.1:7481`. */
+  get url(): string {
+    return `redis://${this.address}`;
+  }
+
+  /** Stops: answers what is in flight, syncs, closes. Nothing of it keeps the process alive afterwards. */
+  stop(): Promise<void> {
+    this.stopped ??= (async () => {
+      this.cluster.stop();
+      await this.server.close();
+      await this.node.stop();
+      await this.server.ended;
+      await this.directory?.close();
+    })();
+    return this.stopped;
+  }
+}
+
+/** Settings as the configuration takes them. */
+function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
+  const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
+  return Object.fromEntries(
+    parameters.map(([name, value]) => [name, name === 'durability' ? durabilityLevels[value] : `${value}`]),
+  );
+}
+
+/** host:port under which others reach a node that listens on `port`. */
+function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, port: number): string {
+  if (advertise !== undefined) return advertise;
+  const reachable = reachableHost(host);
+  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/**
+ * The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. Further, the addresses of
+ * the cluster that has invited it.
+ */
+async function identityFor(
+  directory: DataDirectory | undefined,
+  options: RedraftOptions,
+  joinAddresses: readonly string[],
+  clock: Clock,
+  log: Log,
+): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
+  if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
+  const nodeId = drawNodeId();
+  const { host = '127.0.0.1', port = 0, clusterSecret: secret = '' } = options;
+  const ownAddress = advertisedAddress(options, port);
+  let identity: Identity;
+  let invited: readonly string[] = [];
+  if (joinAddresses.length > 0) {
+    const found = await findCluster(
+      { nodeId, secret, addresses: joinAddresses, ownAddress, clock, log, isStopped: () => false },
+      { host, port },
+    );
+    identity = drawIdentity(found.clusterId, nodeId, { members: [], removed: [] });
+    invited = found.addresses;
+  } else {
+    const members = [{ id: nodeId, address: ownAddress, learner: false }];
+    identity = drawIdentity(drawClusterId(), nodeId, { members, removed: [] });
+  }
+  identity = { ...identity, starts: 1 };
+  await directory?.establish(identity);
+  return { identity, invited };
+}

@@ -1,0 +1,59 @@
+/** A consensus node, the state machine that it drives and the server that proposes to it, bound to each other. */
+import { RaftNode, type RaftNodeOptions } from '../raft/node/index.js';
+import { ConsensusNode } from './replication/consensus.js';
+import type { EngineStateMachine } from './replication/state-machine.js';
+import { Server, type ServerOptions } from './server.js';
+
+/** What a node is started with, but for what {@link startServing} binds itself. */
+export type ServingOptions = Omit<
+  RaftNodeOptions,
+  'stateMachine' | 'onReadStates' | 'onReadsDropped' | 'onMembership'
+>;
+
+/**
+ * Starts the node and, once it has recovered, a server on its state. The server does not listen yet.
+ *
+ * @throws StorageError for what is wrong with the node's directory
+ */
+export async function startServing(
+  machine: EngineStateMachine,
+  nodeOptions: ServingOptions,
+  serverOptions: ServerOptions,
+): Promise<{ readonly node: RaftNode; readonly server: Server; readonly consensus: ConsensusNode }> {
+  let server: Server | undefined;
+  const consensus = new ConsensusNode();
+  const node = await RaftNode.start({
+    ...nodeOptions,
+    stateMachine: machine,
+    onReadStates: (states) => {
+      for (const { context, index } of states) server?.reads.confirmed(context, index);
+    },
+    onReadsDropped: (contexts) => {
+      for (const context of contexts) server?.reads.dropped(context);
+    },
+    onSoftState: (state) => {
+      consensus.noteSoftState(state);
+      nodeOptions.onSoftState?.(state);
+      if (state.role !== 'leader') server?.replica.abandon();
+    },
+    onMembership: (membership) => consensus.noteMembership(membership),
+  });
+  consensus.bind(node);
+  const { nodeId, starts } = nodeOptions.identity;
+  server = new Server(
+    machine.engine,
+    consensus,
+    { nodeId, startId: starts, counter: 0 },
+    serverOptions,
+    (what, error) =>
+      nodeOptions.onFailure(
+        error instanceof Error ? new Error(`${what}: ${error.stack}`) : new Error(`${what}: ${error}`),
+      ),
+  );
+  machine.replica = server.replica;
+  machine.onSnapshot = (event) => {
+    if (event === 'began') server.snapshots.began(server.clock());
+    else server.snapshots.ended(event === 'succeeded', server.clock());
+  };
+  return { node, server, consensus };
+}

@@ -1,0 +1,203 @@
+/** Gathers what INFO tells. */
+import { platform, release, totalmem } from 'node:os';
+import { memoryUsage, resourceUsage } from 'node:process';
+import { getHeapStatistics } from 'node:v8';
+import type { Server } from '../server.js';
+import { redraftVersion } from '../version.js';
+import type { InfoSource } from './info-text.js';
+
+/** What an engine without keys takes: measured once, when the first server of the process starts. */
+const atStartup = getHeapStatistics().used_heap_size;
+
+export function gatherInformation(server: Server): InfoSource {
+  const { engine, statistics, node, configuration } = server;
+  const { keyspace } = engine;
+  const memory = memoryUsage();
+  const usage = resourceUsage();
+  const used = server.usedMemory();
+  const status = node.status();
+  const storage = node.storageStatus();
+  const snapshots = server.snapshots;
+  return {
+    server: {
+      redraftVersion,
+      os: `${platform()} ${release()} ${process.arch}`,
+      archBits: 64,
+      nodeVersion: process.version,
+      processId: process.pid,
+      runId: server.runId,
+      tcpPort: server.port,
+      timeUs: server.clock() * 1000,
+      uptimeSeconds: Math.floor((server.clock() - server.startedMs) / 1000),
+      hz: 10,
+      lruClockSeconds: keyspace.clockSeconds & 0xffffff,
+      executable: process.argv[1] ?? process.execPath,
+      configFile: server.configFile,
+    },
+    clients: {
+      connected: server.connections.size,
+      maximum: server.maxClients,
+      largestInputBuffer: largest(server, (connection) => connection.queryBufferBytes),
+      largestOutputBuffer: largest(server, (connection) => connection.socket.writableLength),
+      blocked: count(server, (connection) => connection.blocked),
+      withTimeout: [...engine.waiters.all()].filter((waiter) => waiter.deadlineMs !== 0).length,
+    },
+    memory: {
+      used,
+      resident: memory.rss,
+      peak: Math.max(used, server.peakMemory),
+      overhead: Math.max(0, used - keyspace.slab.usedBytes),
+      atStartup,
+      heapUsed: memory.heapUsed,
+      heapTotal: memory.heapTotal,
+      system: totalmem(),
+      clients: clientBytes(server),
+      logBuffer: storage.logBytes,
+      maximum: server.eviction.limitBytes,
+      policy: configuration.text('maxmemory-policy'),
+    },
+    persistence: {
+      loading: false,
+      changesSinceSnapshot: keyspace.statistics.changesSinceSnapshot,
+      snapshotRunning: storage.isSnapshotting,
+      lastSnapshotTimeSeconds: snapshots.lastSeconds,
+      lastSnapshotSucceeded: snapshots.lastSucceeded,
+      lastSnapshotDurationSeconds: snapshots.lastDurationSeconds,
+      currentSnapshotDurationSeconds:
+        snapshots.beganMs === 0 ? -1 : Math.floor((server.clock() - snapshots.beganMs) / 1000),
+      snapshots: snapshots.count,
+      keysLoaded: server.keysLoaded,
+      keysExpiredAtLoad: 0,
+    },
+    stats: {
+      connectionsReceived: statistics.connectionsReceived,
+      commandsProcessed: statistics.commandsProcessed,
+      operationsPerSecond: Math.round(statistics.operations.perSecond),
+      inputBytes: statistics.inputBytes,
+      outputBytes: statistics.outputBytes,
+      peerInputBytes: 0,
+      peerOutputBytes: 0,
+      inputBytesPerSecond: statistics.input.perSecond,
+      outputBytesPerSecond: statistics.output.perSecond,
+      connectionsRejected: statistics.connectionsRejected,
+      snapshotsSent: 0,
+      keysExpired: keyspace.statistics.expiredKeys,
+      keysEvicted: keyspace.statistics.evictedKeys,
+      keyspaceHits: keyspace.statistics.keyspaceHits,
+      keyspaceMisses: keyspace.statistics.keyspaceMisses,
+      errorReplies: statistics.errorReplies,
+      reads: statistics.reads,
+      writes: statistics.writes,
+    },
+    replication: {
+      role: server.isLeader ? 'leader' : 'follower',
+      ...leaderOf(server),
+      followers: followersOf(server),
+      clusterId: server.clusterId,
+      logIndex: status.commit,
+      firstLogIndex: storage.snapshot.index + 1,
+    },
+    cpu: { systemSeconds: usage.systemCPUTime / 1e6, userSeconds: usage.userCPUTime / 1e6 },
+    raft: [
+      ['raft_node_id', node.id],
+      ['raft_role', status.role],
+      ['raft_term', status.term],
+      ['raft_leader_id', status.leader],
+      ['raft_leader_address', server.consensus.leaderAddress ?? ''],
+      ['raft_commit_index', status.commit],
+      ['raft_applied_index', node.applied],
+      ['raft_snapshot_index', storage.snapshot.index],
+      ['raft_log_bytes', storage.logBytes],
+      ['raft_last_sync_ms', storage.lastSyncMs.toFixed(3)],
+      ...raftMembers(server),
+    ],
+    commands: statistics.commandStatistics(server.table),
+    errors: [...statistics.errors],
+    databases: [...keyspace.used()].map((database) => ({
+      index: database.id,
+      keys: database.size,
+      expires: database.expiringCount,
+      averageTtlMs: averageTtlMs(database, keyspace.now),
+    })),
+  };
+}
+
+/** Keys that are looked at for the average time to live. */
+const SAMPLED_KEYS = 200;
+
+type Database = ReturnType<Server['engine']['keyspace']['database']>;
+
+/** Of a sample of the keys that expire. */
+function averageTtlMs(database: Database, nowMs: number): number {
+  const { deadlines } = database;
+  const sampled = Math.min(SAMPLED_KEYS, deadlines.size);
+  let total = 0;
+  for (let i = 0; i < sampled; i++) {
+    const slot = deadlines.slotAtPlace(Math.floor((i * deadlines.size) / sampled));
+    total += Math.max(0, deadlines.get(slot) - nowMs);
+  }
+  return sampled === 0 ? 0 : total / sampled;
+}
+
+/** What requests and replies of clients take. */
+export function clientBytes({ connections }: Connections): number {
+  let bytes = 0;
+  for (const { queryBufferBytes, writer, socket } of connections.values()) {
+    bytes += queryBufferBytes + writer.length + socket.writableLength;
+  }
+  return bytes;
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
+}
+
+function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
+  const { leaderAddress, isLeader } = server.consensus;
+  if (isLeader || leaderAddress === undefined) return {};
+  return { leader: { ...splitAddress(leaderAddress), secondsSinceContact: 0 } };
+}
+
+function followersOf(server: Server): InfoSource['replication']['followers'] {
+  if (!server.isLeader) return [];
+  const { peers, membership } = server.node.status();
+  return peers
+    .filter(({ recentActive }) => recentActive)
+    .map((peer) => ({
+      ...splitAddress(membership.members.find(({ id }) => id === peer.id)?.address ?? '?:0'),
+      state: peer.state === 'snapshot' ? 'send_bulk' : 'online',
+      matchIndex: peer.match,
+      lagSeconds: 0,
+    }));
+}
+
+/** A line for each member; the leader adds how far it is behind. */
+function raftMembers(server: Server): InfoSource['raft'] {
+  const { peers, membership, commit } = server.node.status();
+  const lines: [string, string | number][] = [['raft_members', membership.members.length]];
+  for (const [i, { id, address, learner }] of membership.members.entries()) {
+    const peer = peers.find((candidate) => candidate.id === id);
+    const progress =
+      peer === undefined
+        ? ''
+        : `,match=${peer.match},lag=${Math.max(0, commit - peer.match)},state=${peer.state}`;
+    lines.push([`raft_member${i}`, `id=${id},address=${address},voter=${learner ? 'no' : 'yes'}${progress}`]);
+  }
+  return lines;
+}
+
+type Connections = Pick<Server, 'connections'>;
+type Connected = Server['connections'] extends Map<number, infer Item> ? Item : never;
+
+function largest({ connections }: Connections, size: (connection: Connected) => number): number {
+  let most = 0;
+  for (const connection of connections.values()) most = Math.max(most, size(connection));
+  return most;
+}
+
+function count({ connections }: Connections, counts: (connection: Connected) => boolean): number {
+  let total = 0;
+  for (const connection of connections.values()) if (counts(connection)) total++;
+  return total;
+}

@@ -1,0 +1,98 @@
+/** The consensus node as the program sees it: asked on every command, so that nothing is asked of the core that a field can tell. */
+import type { Membership, SoftState } from '../../raft/index.js';
+import type { RaftNode } from '../../raft/node/index.js';
+
+export class ConsensusNode {
+  private softState: SoftState = { role: 'follower', leader: 0, term: 0 };
+  private membership: Membership = { members: [], removed: [] };
+  /** Whether an entry of the own term is committed: before that a leader may not know all that was acknowledged (thesis, 6.4). */
+  private ownTermCommitted = false;
+  private raftNode: RaftNode | undefined;
+
+  /** Binds the node once it has started. */
+  bind(node: RaftNode): void {
+    this.raftNode = node;
+    const { role, leader, term, membership } = node.status();
+    this.softState = { role, leader, term };
+    this.membership = membership;
+  }
+
+  noteSoftState(state: SoftState): void {
+    this.softState = state;
+    this.ownTermCommitted = false;
+  }
+
+  noteMembership(membership: Membership): void {
+    this.membership = membership;
+  }
+
+  /** The node itself, for whoever administers it. */
+  get node(): RaftNode {
+    return this.raftNode!;
+  }
+
+  get isLeader(): boolean {
+    return this.softState.role === 'leader';
+  }
+
+  /** Whether a leader is known, be it this node. */
+  get hasLeader(): boolean {
+    return this.softState.leader !== 0;
+  }
+
+  get leaderId(): number {
+    return this.softState.leader;
+  }
+
+  /** Whether a transfer of leadership is under way: proposals are refused until it ends. */
+  get isTransferring(): boolean {
+    return this.isLeader && this.node.status().transferTarget !== 0;
+  }
+
+  /** Whether a committed change has taken this node out. */
+  removalHolds(id: number): boolean {
+    const { membership, membershipIndex, commit } = this.node.status();
+    return membership.removed.includes(id) && membershipIndex <= commit;
+  }
+
+  get members(): Membership['members'] {
+    return this.membership.members;
+  }
+
+  /** host:port of the leader, as it is advertised; undefined while none is known. */
+  get leaderAddress(): string | undefined {
+    const { leader } = this.softState;
+    return this.membership.members.find((member) => member.id === leader)?.address;
+  }
+
+  /** Appends a payload if this node leads; undefined when it does not. */
+  propose(payload: Uint8Array): { readonly index: number; readonly term: number } | undefined {
+    return this.node.propose(payload);
+  }
+
+  /** Does now what follows from proposals: with a log in memory and no peers they are applied then. */
+  flush(): void {
+    this.node.flush();
+  }
+
+  /** Asks from when on a read is linearizable; the answer comes with the context returned. Undefined: nobody can be asked. */
+  readIndex(): number | undefined {
+    return this.node.readIndex();
+  }
+
+  /** Whether a read on the applied state is linearizable without asking anybody: a sole member that has committed in its own term. */
+  readsAreLocal(): boolean {
+    return this.isLeader && this.membership.members.length === 1 && this.knowsCommitted();
+  }
+
+  /** Whether this leader knows all that was acknowledged before it took office. */
+  knowsCommitted(): boolean {
+    this.ownTermCommitted ||= this.node.status().ownTermCommitted;
+    return this.ownTermCommitted;
+  }
+
+  /** Whether the leader heard from a quorum within the last election timeout. */
+  get leaseValid(): boolean {
+    return this.node.leaseValid;
+  }
+}

@@ -1,0 +1,27 @@
+/** WAIT: how many followers have what was committed when it was asked. */
+import type { RaftNode } from '../../raft/node/index.js';
+import type { Server } from '../server.js';
+
+const POLL_MS = 10;
+
+/** How many followers have all up to `commit`. */
+function caughtUp(node: RaftNode, commit: number): number {
+  return node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+}
+
+/** Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever). @returns how many have it */
+export async function waitForFollowers(server: Server, wanted: number, timeoutMs: number): Promise<number> {
+  const { node } = server;
+  const { commit } = node.status();
+  const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock() + timeoutMs;
+  for (;;) {
+    const followers = caughtUp(node, commit);
+    if (followers >= wanted || server.clock() >= until || server.isStopping) return followers;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, until - server.clock())));
+  }
+}
+
+/** How many followers have all that is committed now. */
+export function followersCaughtUp({ node }: Server): number {
+  return caughtUp(node, node.status().commit);
+}

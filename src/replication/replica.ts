@@ -1,0 +1,358 @@
+/**
+ * The state machine's place in the log: collects a turn's writes into one entry, proposes it, applies what is committed, and brings
+ * each reply to the connection that waits for it.
+ */
+import {
+  type ApplyListener,
+  type Engine,
+  EntryBuilder,
+  type ErrorReply,
+  type Reply,
+  type Request,
+  type Session,
+  type WatchedKey,
+} from '../../engine/index.js';
+import { type Entry, EntryKind } from '../../raft/index.js';
+import type { Clock } from '../../raft/node/index.js';
+import { replies } from '../replies.js';
+import type { ConsensusNode } from './consensus.js';
+
+/** From here on an entry takes no further commands. */
+const FULL_ENTRY_BYTES = 256 * 1024;
+
+/** Who gets the reply to an item: a connection, or the program itself. */
+export interface ReplyTarget {
+  /** The item's reply, in the apply that made it; views in it are void afterwards. */
+  complete(reply: Reply): void;
+  /** Nobody knows whether the item was or will be applied. */
+  fateUnknown(error: ErrorReply): void;
+  /** A command of the program queued in MULTI, at its place in EXEC. */
+  runInTransaction(request: Request, database: number): Reply;
+}
+
+/**
+ * What runs behind an item's reply.
+ *
+ * @param isApplied false where the item was refused or its fate is unknown: then no quorum has answered, and the state may be a stale one
+ */
+export type Step = (isApplied: boolean) => void;
+
+/** An entry that this node proposed and not yet saw applied. */
+export class PendingEntry {
+  index = 0;
+  term = 0;
+  proposedAtMs = 0;
+  readonly targets: (ReplyTarget | undefined)[] = [];
+  /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
+  private readonly steps: (Step[] | undefined)[] = [];
+
+  /** Of its payload. */
+  byteLength = 0;
+
+  /** Later turns that were refused while this one was in flight: their refusals stand behind its replies. */
+  readonly refusedBehind: PendingEntry[] = [];
+
+  /** Runs `step` when the item's reply has been given, before the next item is applied. */
+  after(ordinal: number, step: Step): void {
+    this.steps[ordinal] ??= [];
+    this.steps[ordinal].push(step);
+  }
+
+  runSteps(ordinal: number, isApplied: boolean): void {
+    const steps = this.steps[ordinal];
+    if (steps === undefined) return;
+    for (const step of steps) step(isApplied);
+  }
+
+  /** Whether it is in the log, or was: nothing can be added. */
+  get isProposed(): boolean {
+    return this.index > 0;
+  }
+}
+
+export interface ReplicaEvents {
+  /** A session of this node's start that waited has its reply. */
+  wake(session: Session, reply: Reply): void;
+  /** Why this node cannot propose. */
+  refusal(): ErrorReply;
+  /** Apply broke its promise: the process must stop. */
+  failed(index: number, error: unknown): void;
+  /** Another engine than `previous` is in use from now on. */
+  adopted(previous: Engine): void;
+  /** An entry was applied: replies may be flushed. */
+  applied(): void;
+}
+
+/** How often it is looked whether a transfer of leadership has ended. */
+const TRANSFER_POLL_MS = 5;
+
+export class Replica implements ApplyListener {
+  /** Set when the node ends: what is collected goes out now, whatever is under way. */
+  isClosing = false;
+  private collecting: PendingEntry | undefined;
+  /** What {@link collecting} will propose. */
+  private readonly builder: EntryBuilder;
+  /** By index. Bounded by what connections have in flight. */
+  private readonly pending = new Map<number, PendingEntry>();
+  private applying: PendingEntry | undefined;
+  /** The last entry that was proposed. */
+  private newest: PendingEntry | undefined;
+  private lastStampMs = 0;
+  /** Monotonic time at which {@link lastStampMs} was set. */
+  private stampedAtMs = 0;
+  private flushScheduled = false;
+  private pendingBytes = 0;
+  private indexWaiters: { readonly index: number; readonly reached: (applied: number) => void }[] = [];
+  /** Milliseconds from an entry's proposal to its application here, as an average that fades. */
+  commitLatencyMs = 0;
+  /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
+  wallClockBelieved = true;
+  /** Keys whose deletion the turn's entry holds already. */
+  evictionsInTurn = 0;
+
+  constructor(
+    public engine: Engine,
+    private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush' | 'isTransferring'>,
+    /** This node's start: its counter is no client's. */
+    readonly session: Session,
+    private readonly clock: Clock,
+    private readonly randomSeed: () => number,
+    private readonly events: ReplicaEvents,
+  ) {
+    this.noteStamp(engine.keyspace.now);
+    this.builder = new EntryBuilder(session.nodeId, session.startId);
+  }
+
+  /** Goes on with another engine: a snapshot was installed. */
+  adopt(engine: Engine): void {
+    const previous = this.engine;
+    this.engine = engine;
+    this.noteStamp(engine.keyspace.now);
+    this.reached(engine.appliedIndex);
+    this.events.adopted(previous);
+    this.events.applied();
+  }
+
+  // ---- proposing ----
+
+  /** The entry that collects this turn's items. */
+  get turn(): PendingEntry {
+    if (this.collecting === undefined) {
+      this.collecting = new PendingEntry();
+      this.scheduleFlush();
+    }
+    return this.collecting;
+  }
+
+  /** Bytes of items that are not yet applied: those of the turn, and those in the log. */
+  get proposedBytes(): number {
+    return this.pendingBytes + (this.collecting === undefined ? 0 : this.builder.byteLength);
+  }
+
+  get itemsInTurn(): number {
+    return this.collecting?.targets.length ?? 0;
+  }
+
+  /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
+  command(
+    target: ReplyTarget,
+    session: Session,
+    database: number,
+    source: Buffer,
+    start: number,
+    end: number,
+  ): number {
+    // One entry a turn, unless it is large: what fits a processor's cache is applied faster.
+    if (this.builder.byteLength >= FULL_ENTRY_BYTES) this.flush();
+    this.turn.targets.push(target);
+    return this.builder.command(session, database, source, start, end);
+  }
+
+  exec(
+    target: ReplyTarget,
+    session: Session,
+    database: number,
+    watched: readonly WatchedKey[],
+    requests: readonly Buffer[],
+  ): number {
+    this.turn.targets.push(target);
+    return this.builder.exec(session, database, watched, requests);
+  }
+
+  /** Queues what `add` puts into the builder, one item; for settings, evictions, disconnects. */
+  item(target: ReplyTarget | undefined, add: (builder: EntryBuilder) => number): void {
+    this.turn.targets.push(target);
+    add(this.builder);
+  }
+
+  /** Sees to it that an entry is proposed this turn even if it stays empty: time moves on with it. */
+  tick(): PendingEntry {
+    return this.turn;
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    // After all sockets that are readable now were read: one entry for the turn.
+    this.clock.afterInput(() => {
+      this.flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Proposes what the turn collected. */
+  flush(): void {
+    const entry = this.collecting;
+    if (entry === undefined) return;
+    if (this.consensus.isTransferring && !this.isClosing) {
+      // Soon it is known who leads: then the items go into the log, or nothing has happened to them.
+      this.clock.setTimer(TRANSFER_POLL_MS, () => this.flush());
+      return;
+    }
+    this.collecting = undefined;
+    const payload = this.builder.finish(this.stamp(), this.randomSeed(), this.randomSeed());
+    this.evictionsInTurn = 0;
+    const proposed = this.consensus.propose(payload);
+    if (proposed === undefined) {
+      this.refuse(entry);
+      return;
+    }
+    entry.proposedAtMs = this.clock.monotonicMs();
+    entry.index = proposed.index;
+    entry.term = proposed.term;
+    entry.byteLength = payload.length;
+    this.pendingBytes += payload.length;
+    this.pending.set(proposed.index, entry);
+    this.newest = entry;
+    this.consensus.flush();
+  }
+
+  /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
+  private stamp(): number {
+    this.noteStamp(this.timeMs());
+    return this.lastStampMs;
+  }
+
+  /** What an entry would be stamped with now. */
+  timeMs(): number {
+    const { now } = this.engine.keyspace;
+    const sinceMs = this.clock.monotonicMs() - this.stampedAtMs;
+    const logged = this.lastStampMs === 0 ? now : Math.max(now, Math.floor(this.lastStampMs + sinceMs));
+    return this.wallClockBelieved || logged === 0 ? Math.max(logged, this.clock.wallMs()) : logged;
+  }
+
+  private noteStamp(stampMs: number): void {
+    if (stampMs <= this.lastStampMs) return;
+    this.lastStampMs = stampMs;
+    this.stampedAtMs = this.clock.monotonicMs();
+  }
+
+  /** Nothing was proposed: nothing happened, and the clients may try elsewhere. */
+  private refuse(entry: PendingEntry): void {
+    const newest = this.newest;
+    if (newest !== undefined && this.pending.get(newest.index) === newest) newest.refusedBehind.push(entry);
+    else this.giveRefusal(entry);
+  }
+
+  private giveRefusal(entry: PendingEntry): void {
+    const refusal = this.events.refusal();
+    for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
+      entry.targets[ordinal]?.complete(refusal);
+      entry.runSteps(ordinal, false);
+    }
+    this.events.applied();
+  }
+
+  /** Leadership is lost: of all that this node has proposed and not seen applied, nobody knows the fate. */
+  abandon(): void {
+    for (const entry of this.pending.values()) this.abandonEntry(entry);
+    this.pending.clear();
+    this.pendingBytes = 0;
+    this.events.applied();
+  }
+
+  private abandonEntry(entry: PendingEntry): void {
+    for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
+      entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
+      entry.runSteps(ordinal, false);
+    }
+    for (const refused of entry.refusedBehind) this.giveRefusal(refused);
+  }
+
+  get pendingEntries(): number {
+    return this.pending.size;
+  }
+
+  // ---- applying ----
+
+  /** Applies committed entries in order. */
+  apply(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.applying = this.claim(entry);
+      try {
+        if (entry.kind === EntryKind.command) {
+          const { payload } = entry;
+          const buffer = Buffer.isBuffer(payload)
+            ? payload
+            : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+          this.engine.apply(entry.index, buffer, this);
+          for (const refused of this.applying?.refusedBehind ?? []) this.giveRefusal(refused);
+        } else {
+          // A term begins: whoever waited was waiting under the old leader.
+          if (entry.kind === EntryKind.noop) this.engine.dropWaiters(this);
+          this.engine.appliedIndex = entry.index;
+        }
+      } catch (error) {
+        this.events.failed(entry.index, error);
+        return;
+      }
+      this.applying = undefined;
+      if (this.indexWaiters.length > 0) this.reached(entry.index);
+    }
+    this.noteStamp(this.engine.keyspace.now);
+    this.events.applied();
+  }
+
+  /** Calls back as soon as the entry at `index` is applied, before any other; with a later index if a snapshot passed over it. */
+  whenApplied(index: number, reached: (applied: number) => void): void {
+    this.indexWaiters.push({ index, reached });
+  }
+
+  private reached(applied: number): void {
+    const due = this.indexWaiters.filter(({ index }) => index <= applied);
+    if (due.length === 0) return;
+    this.indexWaiters = this.indexWaiters.filter(({ index }) => index > applied);
+    for (const { reached } of due) reached(applied);
+  }
+
+  private claim(entry: Entry): PendingEntry | undefined {
+    const pending = this.pending.get(entry.index);
+    if (pending === undefined) return undefined;
+    this.pending.delete(entry.index);
+    this.pendingBytes -= pending.byteLength;
+    if (pending.term === entry.term) {
+      this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
+      return pending;
+    }
+    // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
+    this.abandonEntry(pending);
+    return undefined;
+  }
+
+  reply(ordinal: number, reply: Reply): void {
+    const applying = this.applying;
+    if (applying === undefined) return;
+    applying.targets[ordinal]?.complete(reply);
+    applying.runSteps(ordinal, true);
+  }
+
+  wake(session: Session, reply: Reply): void {
+    if (session.nodeId === this.session.nodeId && session.startId === this.session.startId) {
+      this.events.wake(session, reply);
+    }
+  }
+
+  runProgramCommand(ordinal: number, request: Request, database: number): Reply {
+    return this.applying?.targets[ordinal]?.runInTransaction(request, database) ?? null;
+  }
+}
