@@ -16,6 +16,7 @@ import { defaultSettings, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
 import { ABSENT, type HashSeed } from './storage/dictionary.js';
+import { keyEvents } from './storage/key-events.js';
 import { type CreationListener, Keyspace } from './storage/keyspace.js';
 import { type WaitableType, type Waiter, Waiters } from './waiters.js';
 
@@ -164,7 +165,7 @@ export class Engine {
         for (let i = 0; i < this.request.count; i++) {
           const key = this.request.view(i);
           if (!database.deleteKey(key)) continue;
-          database.changed(key);
+          database.changed(key, keyEvents.evicted);
           this.keyspace.statistics.evictedKeys++;
         }
         return OK;
@@ -195,7 +196,7 @@ export class Engine {
     }
     for (let i = 0; i < outcomes.length; i++) {
       const key = this.request.view(i);
-      if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key);
+      if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key, keyEvents.del);
     }
     return outcomes;
   }

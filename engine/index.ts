@@ -18,4 +18,6 @@ export { defaultSettings, durabilityLevels, type Settings } from './settings.js'
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
+// What happens to keys: for notifications, tracking, and whoever else must know.
+export { type KeyEvent, type KeyEventClass, type KeyspaceListener, keyEvents } from './storage/key-events.js';
 export { selfTest as hyperLogLogSelfTest } from './values/hyperloglog/self-test.js';

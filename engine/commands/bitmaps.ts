@@ -8,6 +8,7 @@ import { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 import {
   addToBitfield,
   type BitfieldType,
@@ -70,7 +71,7 @@ function setbit(request: Request, database: Database, context: WriteContext): Re
   const byte = Math.floor(offset / 8);
   const target = database.editString(slot, byte + 1, byte, byte + 1, value);
   const before = setBit(target.buffer, target.start, offset, bit);
-  if (isNew || byte >= oldLength || before !== bit) database.changed(key);
+  if (isNew || byte >= oldLength || before !== bit) database.changed(key, keyEvents.setbit);
   return before;
 }
 
@@ -156,8 +157,8 @@ function bitop(request: Request, database: Database): Reply {
   const destination = request.view(2);
   if (result.length > 0) {
     database.setRawString(destination, value.on(result, 0, result.length));
-    database.changed(destination);
-  } else if (database.deleteKey(destination)) database.changed(destination);
+    database.changed(destination, keyEvents.set);
+  } else if (database.deleteKey(destination)) database.changed(destination, keyEvents.del);
   return result.length;
 }
 
@@ -279,7 +280,7 @@ function bitfield(request: Request, database: Database, context: WriteContext): 
     if (after !== before) changed = true;
     replies.push(kind === 'SET' ? before : after);
   }
-  if (changed) database.changed(key);
+  if (changed) database.changed(key, keyEvents.setbit);
   return replies;
 }
 

@@ -9,6 +9,7 @@ import { OK, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 
 function dump(request: Request, database: ReadableDatabase, _context: ReadContext): Reply {
   const slot = database.lookup(request.view(1));
@@ -66,7 +67,7 @@ function restore(request: Request, database: Database, context: WriteContext): R
     if (deadline !== 0) database.setDeadline(slot, deadline);
     noteAccess(database, slot, options);
   } else if (slot === ABSENT) return OK;
-  database.changed(key);
+  database.changed(key, isPast ? keyEvents.del : keyEvents.restore);
   return OK;
 }
 

@@ -9,6 +9,7 @@ import type { Request } from '../protocol/request.js';
 import { type View, viewOf } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import { findZset, ZsetReader, zsetRanks, zsetScore } from '../values/zset.js';
 import { PlainScore, ZsetBuilder } from '../values/zset-builder.js';
 import { ScoreRange } from '../values/zset-range.js';
@@ -252,7 +253,7 @@ function wholeScore(score: number): Int64 {
   return int64FromBigInt(BigInt(Math.trunc(score)));
 }
 
-function store(database: Database, slot: Slot, search: Search, key: View): Reply {
+function store(database: Database, slot: Slot, search: Search, key: View, event: KeyEvent): Reply {
   builder.start();
   if (slot !== ABSENT) {
     for (const { member, score, distance } of find(database, slot, search)) {
@@ -260,7 +261,7 @@ function store(database: Database, slot: Slot, search: Search, key: View): Reply
       builder.put(viewOf(member), plainScore.of(stored), database.keyspace);
     }
   }
-  return builder.store(database, key);
+  return builder.store(database, key, event);
 }
 
 // ---- the commands ----
@@ -272,7 +273,7 @@ const radius =
     const search = parseRadius(request, database, slot, byMember, true);
     return search.storeAt === 0
       ? answer(database, slot, search)
-      : store(database, slot, search, request.view(search.storeAt));
+      : store(database, slot, search, request.view(search.storeAt), keyEvents.georadiusstore);
   };
 
 const radiusReadOnly =
@@ -294,7 +295,8 @@ function geosearch(request: Request, database: ReadableDatabase): Reply {
 
 function geosearchstore(request: Request, database: Database): Reply {
   const slot = findZset(database, request.view(2));
-  return store(database, slot, parseSearch(request, database, slot, true), request.view(1));
+  const search = parseSearch(request, database, slot, true);
+  return store(database, slot, search, request.view(1), keyEvents.geosearchstore);
 }
 
 export const geoSearches = [

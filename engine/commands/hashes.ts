@@ -14,6 +14,7 @@ import { View, viewOf } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import {
   findHash,
   HashBuilder,
@@ -49,7 +50,7 @@ function putPairs(request: Request, database: Database, slot: Slot): number {
     for (let i = 2; i < request.count; i += 2)
       if (hashPut(database, slot, request.view(i), request.view(i + 1))) created++;
   }
-  database.changed(key);
+  database.changed(key, keyEvents.hset);
   return created;
 }
 
@@ -71,14 +72,21 @@ function hsetnx(request: Request, database: Database): Reply {
 }
 
 /** Sets one field to a number's text. */
-function putNumber(database: Database, key: View, slot: Slot, field: View, text: View): void {
+function putNumber(
+  database: Database,
+  key: View,
+  slot: Slot,
+  field: View,
+  text: View,
+  event: KeyEvent,
+): void {
   if (slot === ABSENT) {
     builder.start().put(field, text, database.keyspace);
     builder.create(database, key);
   } else {
     hashPut(database, slot, field, text);
   }
-  database.changed(key);
+  database.changed(key, event);
 }
 
 function hincrby(request: Request, database: Database): Reply {
@@ -95,7 +103,7 @@ function hincrby(request: Request, database: Database): Reply {
   }
   const sum = addInt64(current, amount);
   if (sum === undefined) throw errors.overflow;
-  putNumber(database, key, slot, field, digits.of(sum));
+  putNumber(database, key, slot, field, digits.of(sum), keyEvents.hincrby);
   return sum;
 }
 
@@ -112,7 +120,7 @@ function hincrbyfloat(request: Request, database: Database): Reply {
   const sum = addLongDouble(current, amount);
   if (sum === undefined || !isFiniteLongDouble(sum)) throw errors.notANumberOrInfinity;
   const text = formatLongDouble(sum);
-  putNumber(database, key, slot, field, viewOf(text));
+  putNumber(database, key, slot, field, viewOf(text), keyEvents.hincrbyfloat);
   return text;
 }
 
@@ -128,7 +136,7 @@ function hdel(request: Request, database: Database): Reply {
     database.delete(slot);
     break;
   }
-  if (removed > 0) database.changed(key);
+  if (removed > 0) database.shrunk(key, keyEvents.hdel);
   return removed;
 }
 

@@ -6,6 +6,7 @@ import type { Request } from '../protocol/request.js';
 import { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 import { estimate } from '../values/hyperloglog/cardinality.js';
 import { HyperLogLogEditor } from '../values/hyperloglog/editor.js';
 import {
@@ -64,7 +65,7 @@ function pfadd(request: Request, database: Database): Reply {
   // As in Redis, elements before the one that met the damage stay.
   if (rose && !corrupt) editor.invalidate();
   finish(database, key, editor);
-  if (rose) database.changed(key);
+  if (rose) database.changed(key, keyEvents.pfadd);
   return corrupt ? errors.corruptHyperLogLog : rose ? 1 : 0;
 }
 
@@ -100,7 +101,7 @@ function pfmerge(request: Request, database: Database): Reply {
   const editor = edit(database, database.find(key), key);
   merged.writeTo(editor);
   finish(database, key, editor);
-  database.changed(key);
+  database.changed(key, keyEvents.pfadd);
   return OK;
 }
 
@@ -137,7 +138,7 @@ function makeDense(database: Database, slot: Slot, key: View): HyperLogLogEditor
   if (!editor.makeDense()) throw errors.corruptHyperLogLog;
   if (!editor.inPlace) {
     finish(database, key, editor);
-    database.changed(key);
+    database.changed(key, undefined);
   }
   return editor;
 }

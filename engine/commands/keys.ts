@@ -11,6 +11,7 @@ import { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding, encodingName, isBig } from '../storage/encoding.js';
+import { keyEvents } from '../storage/key-events.js';
 import { copyBig } from '../values/restorers.js';
 import { deadlineOfAny, type ExpireUnit } from './expiration.js';
 import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
@@ -24,7 +25,7 @@ function del(request: Request, database: Database): Reply {
   for (let i = 1; i < request.count; i++) {
     const key = request.view(i);
     if (!database.deleteKey(key)) continue;
-    database.changed(key);
+    database.changed(key, keyEvents.del);
     deleted++;
   }
   return deleted;
@@ -135,9 +136,10 @@ function setsDeadline(unit: ExpireUnit, command: string) {
     const slot = database.lookup(key);
     if (slot === ABSENT) return 0;
     if (conditions !== undefined && !mayReplace(conditions, database.deadline(slot), deadline)) return 0;
-    if (deadline <= context.timeMs) database.delete(slot);
+    const isPast = deadline <= context.timeMs;
+    if (isPast) database.delete(slot);
     else database.setDeadline(slot, deadline);
-    database.changed(key);
+    database.changed(key, isPast ? keyEvents.del : keyEvents.expire);
     return 1;
   };
 }
@@ -178,7 +180,7 @@ function persist(request: Request, database: Database): Reply {
   const slot = database.lookup(key);
   if (slot === ABSENT || database.deadline(slot) === 0) return 0;
   database.setDeadline(slot, 0);
-  database.changed(key);
+  database.changed(key, keyEvents.persist);
   return 1;
 }
 
@@ -209,8 +211,8 @@ function renames(onlyIfAbsent: boolean) {
       slot = database.find(from);
     }
     moveValue(database, slot, database, to);
-    database.changed(from);
-    database.changed(to);
+    database.changed(from, keyEvents.renameFrom);
+    database.changed(to, keyEvents.renameTo);
     return onlyIfAbsent ? 1 : OK;
   };
 }
@@ -232,8 +234,8 @@ function move(request: Request, database: Database, context: WriteContext): Repl
   const slot = database.lookup(key);
   if (slot === ABSENT || target.has(key)) return 0;
   moveValue(database, slot, target, key);
-  database.changed(key);
-  target.changed(key);
+  database.changed(key, keyEvents.moveFrom);
+  target.changed(key, keyEvents.moveTo);
   return 1;
 }
 
@@ -261,7 +263,7 @@ function copy(request: Request, database: Database, context: WriteContext): Repl
     : target.create(to, encoding, database.value(slot, view));
   const deadline = database.deadline(slot);
   if (deadline !== 0) target.setDeadline(copied, deadline);
-  target.changed(to);
+  target.changed(to, keyEvents.copyTo);
   return 1;
 }
 
@@ -284,12 +286,16 @@ function checkFlushMode(request: Request): void {
 function flushdb(request: Request, database: Database, context: WriteContext): Reply {
   checkFlushMode(request);
   context.keyspace.flush(database.id);
+  context.keyspace.emptied(database.id);
   return OK;
 }
 
 function flushall(request: Request, _database: Database, context: WriteContext): Reply {
   checkFlushMode(request);
-  for (const { id } of [...context.keyspace.used()]) context.keyspace.flush(id);
+  for (const { id } of [...context.keyspace.used()]) {
+    context.keyspace.flush(id);
+    context.keyspace.emptied(id);
+  }
   return OK;
 }
 

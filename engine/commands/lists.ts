@@ -7,6 +7,7 @@ import type { Request } from '../protocol/request.js';
 import { View, writeLatin1 } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import {
   insertElement,
   listLength,
@@ -27,6 +28,9 @@ const movedBuffer = Buffer.allocUnsafeSlow(8192);
 
 // ---- pushing and popping ----
 
+const pushed = (atHead: boolean): KeyEvent => (atHead ? keyEvents.lpush : keyEvents.rpush);
+const popped = (atHead: boolean): KeyEvent => (atHead ? keyEvents.lpop : keyEvents.rpop);
+
 const pushTo =
   (atHead: boolean, mustExist: boolean) =>
   (request: Request, database: Database): Reply => {
@@ -34,7 +38,7 @@ const pushTo =
     const slot = lookupList(database, key);
     if (slot === ABSENT && mustExist) return 0;
     const length = pushArguments(database, key, slot, atHead, request, 2);
-    database.changed(key);
+    database.changed(key, pushed(atHead));
     return length;
   };
 
@@ -43,7 +47,7 @@ export function popElement(database: Database, key: View, slot: Slot, atHead: bo
   seekElement(database, slot, atHead ? 0 : listLength(database, slot) - 1, cursor);
   const element = cursor.copy();
   removeFromEnd(database, slot, atHead, 1);
-  database.changed(key);
+  database.shrunk(key, popped(atHead));
   return element;
 }
 
@@ -67,7 +71,7 @@ export function popElements(
     else cursor.previous();
   }
   removeFromEnd(database, slot, atHead, taken);
-  database.changed(key);
+  database.shrunk(key, popped(atHead));
   return elements;
 }
 
@@ -115,14 +119,15 @@ export function moveElement(
       removeFromEnd(database, source, fromHead, 1);
       pushElement(database, sourceKey, source, toHead, viewOfMoved(element));
     }
-    database.changed(sourceKey);
+    database.changed(sourceKey, pushed(toHead));
+    database.happened(sourceKey, popped(fromHead));
     return element;
   }
   pushElement(database, targetKey, database.find(targetKey), toHead, viewOfMoved(element));
+  database.changed(targetKey, pushed(toHead));
   source = database.find(sourceKey);
   removeFromEnd(database, source, fromHead, 1);
-  database.changed(targetKey);
-  database.changed(sourceKey);
+  database.shrunk(sourceKey, popped(fromHead));
   return element;
 }
 
@@ -215,7 +220,7 @@ function lset(request: Request, database: Database): Reply {
   if (index < 0) index += length;
   if (index < 0 || index >= length) throw errors.indexOutOfRange;
   setElement(database, key, slot, index, request.view(3));
-  database.changed(key);
+  database.changed(key, keyEvents.lset);
   return OK;
 }
 
@@ -253,7 +258,7 @@ function ltrim(request: Request, database: Database): Reply {
     removeFromEnd(database, slot, false, length - 1 - Math.min(stop, length - 1));
     removeFromEnd(database, slot, true, start);
   }
-  database.changed(key);
+  database.shrunk(key, keyEvents.ltrim);
   return OK;
 }
 
@@ -271,7 +276,7 @@ function linsert(request: Request, database: Database): Reply {
   for (; cursor.at >= 0; cursor.next()) {
     if (!cursor.equals(pivot)) continue;
     insertElement(database, key, slot, cursor, behind, request.view(4));
-    database.changed(key);
+    database.changed(key, keyEvents.linsert);
     return length + 1;
   }
   return -1;
@@ -284,7 +289,7 @@ function lrem(request: Request, database: Database): Reply {
   if (slot === ABSENT) return 0;
   const limit = count === 0 ? Number.POSITIVE_INFINITY : Math.abs(count);
   const removed = removeEqual(database, slot, count >= 0, limit, request.view(3));
-  if (removed > 0) database.changed(key);
+  if (removed > 0) database.shrunk(key, keyEvents.lrem);
   return removed;
 }
 

@@ -13,6 +13,7 @@ import type { Settings } from '../settings.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import { checkSet, intsetHas, SetBuilder, SetReader, setHas, setLength } from '../values/set.js';
 import type { TableHome } from '../values/table.js';
 
@@ -74,7 +75,7 @@ function sinterstore(request: Request, database: Database): Reply {
     builder.add(reader.member(), database.keyspace);
     return true;
   });
-  return builder.store(database, request.view(1));
+  return builder.store(database, request.view(1), keyEvents.sinterstore);
 }
 
 function sintercard(request: Request, database: ReadableDatabase): Reply {
@@ -148,16 +149,16 @@ const reply =
   };
 
 const store =
-  (operation: Operation) =>
+  (operation: Operation, event: KeyEvent) =>
   (request: Request, database: Database): Reply => {
     operation(database, findSets(request, 2, request.count, database), database.keyspace);
-    return builder.store(database, request.view(1));
+    return builder.store(database, request.view(1), event);
   };
 
 const sunion = reply(unite);
-const sunionstore = store(unite);
+const sunionstore = store(unite, keyEvents.sunionstore);
 const sdiff = reply(subtract);
-const sdiffstore = store(subtract);
+const sdiffstore = store(subtract, keyEvents.sdiffstore);
 
 /** The rows of several sets at a time. */
 export const setOperations = [

@@ -7,6 +7,7 @@ import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { keyEvents } from '../storage/key-events.js';
 import {
   checkSet,
   findSet,
@@ -38,7 +39,7 @@ function sadd(request: Request, database: Database): Reply {
   } else {
     for (let i = 2; i < request.count; i++) if (setAdd(database, slot, request.view(i))) added++;
   }
-  if (added > 0) database.changed(key);
+  if (added > 0) database.changed(key, keyEvents.sadd);
   return added;
 }
 
@@ -54,7 +55,7 @@ function srem(request: Request, database: Database): Reply {
     database.delete(slot);
     break;
   }
-  if (removed > 0) database.changed(key);
+  if (removed > 0) database.shrunk(key, keyEvents.srem);
   return removed;
 }
 
@@ -71,13 +72,13 @@ function smove(request: Request, database: Database): Reply {
   if (source.equals(destination)) return setHas(database, slot, member) ? 1 : 0;
   if (!setRemove(database, slot, member)) return 0;
   if (setLength(database, slot) === 0) database.delete(slot);
-  database.changed(source);
+  database.shrunk(source, keyEvents.srem);
   if (target === ABSENT) {
     builder.start().add(member, database.keyspace);
     builder.create(database, destination);
-    database.changed(destination);
+    database.changed(destination, keyEvents.sadd);
   } else if (setAdd(database, database.find(destination), member)) {
-    database.changed(destination);
+    database.changed(destination, keyEvents.sadd);
   }
   return 1;
 }
@@ -91,7 +92,7 @@ function spop(request: Request, database: Database, context: WriteContext): Repl
     const size = setLength(database, slot);
     const member = setTake(database, slot, context.random.below(size));
     if (size === 1) database.delete(slot);
-    database.changed(key);
+    database.shrunk(key, keyEvents.spop);
     return member;
   }
   const count = request.int64OrUndefined(2);
@@ -108,7 +109,7 @@ function spop(request: Request, database: Database, context: WriteContext): Repl
     for (let left = size; left > size - Number(count); left--)
       members.push(setTake(database, slot, context.random.below(left)));
   }
-  database.changed(key);
+  database.shrunk(key, keyEvents.spop);
   return new SetReply(members);
 }
 

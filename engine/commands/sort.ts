@@ -7,6 +7,7 @@ import type { Request } from '../protocol/request.js';
 import { View, viewOf, writeLatin1 } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 import { hashGet } from '../values/hash.js';
 import { createList, listLength, pushElement, replaceByList, seekElement } from '../values/list.js';
 import { ListCursor } from '../values/list-cursor.js';
@@ -265,8 +266,8 @@ function sort(request: Request, database: Database): Reply {
     const slot =
       present === ABSENT ? createList(database, destination, false) : replaceByList(database, present);
     for (const text of found) pushElement(database, destination, slot, false, bytesOf(text ?? ''));
-    database.changed(destination);
-  } else if (database.deleteKey(destination)) database.changed(destination);
+    database.changed(destination, keyEvents.sortstore);
+  } else if (database.deleteKey(destination)) database.changed(destination, keyEvents.del);
   return found.length;
 }
 

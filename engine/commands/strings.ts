@@ -15,6 +15,7 @@ import type { Settings } from '../settings.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { keyEvents } from '../storage/key-events.js';
 import { deadlineFrom, type ExpireUnit } from './expiration.js';
 
 const value = new View();
@@ -93,7 +94,7 @@ function set(request: Request, database: Database, context: WriteContext): Reply
   const key = request.view(1);
   if (request.count === 3) {
     database.setString(key, request.view(2));
-    database.changed(key);
+    database.changed(key, keyEvents.set);
     return OK;
   }
   const options = parseOptions(request, 3, 'set');
@@ -111,7 +112,8 @@ function set(request: Request, database: Database, context: WriteContext): Reply
   }
   const stored = database.setString(key, request.view(2), options.keepDeadline);
   if (deadline !== 0) database.setDeadline(stored, deadline);
-  database.changed(key);
+  database.changed(key, keyEvents.set);
+  if (deadline !== 0) database.happened(key, keyEvents.expire);
   return options.get ? previous : OK;
 }
 
@@ -120,7 +122,8 @@ function setWithExpiry(unit: ExpireUnit, command: string) {
     const deadline = deadlineFrom(request.int64(2), unit, context.timeMs, command);
     const key = request.view(1);
     database.setDeadline(database.setString(key, request.view(3)), deadline);
-    database.changed(key);
+    database.changed(key, keyEvents.set);
+    database.happened(key, keyEvents.expire);
     return OK;
   };
 }
@@ -132,7 +135,7 @@ function setnx(request: Request, database: Database): Reply {
   const key = request.view(1);
   if (database.has(key)) return 0;
   database.setString(key, request.view(2));
-  database.changed(key);
+  database.changed(key, keyEvents.set);
   return 1;
 }
 
@@ -153,7 +156,7 @@ function storePairs(request: Request, database: Database): void {
   for (let i = 1; i < request.count; i += 2) {
     const key = request.view(i);
     database.setString(key, request.view(i + 1));
-    database.changed(key);
+    database.changed(key, keyEvents.set);
   }
 }
 
@@ -175,7 +178,7 @@ function getset(request: Request, database: Database): Reply {
   const key = request.view(1);
   const previous = stringAt(database, key)?.latin1() ?? null;
   database.setString(key, request.view(2));
-  database.changed(key);
+  database.changed(key, keyEvents.set);
   return previous;
 }
 
@@ -185,7 +188,7 @@ function getdel(request: Request, database: Database): Reply {
   if (slot === ABSENT) return null;
   const previous = database.stringAt(slot, value).latin1();
   database.delete(slot);
-  database.changed(key);
+  database.changed(key, keyEvents.del);
   return previous;
 }
 
@@ -200,14 +203,14 @@ function getex(request: Request, database: Database, context: WriteContext): Rep
     if (deadline <= context.timeMs) {
       const last = current.latin1();
       database.delete(slot);
-      database.changed(key);
+      database.changed(key, keyEvents.del);
       return last;
     }
     database.setDeadline(slot, deadline);
-    database.changed(key);
+    database.changed(key, keyEvents.expire);
   } else if (options.persist && database.deadline(slot) !== 0) {
     database.setDeadline(slot, 0);
-    database.changed(key);
+    database.changed(key, keyEvents.persist);
   }
   return current;
 }
@@ -238,7 +241,7 @@ function append(request: Request, database: Database, context: WriteContext): Re
   const slot = database.lookup(key);
   if (slot === ABSENT) {
     database.setString(key, addition);
-    database.changed(key);
+    database.changed(key, keyEvents.append);
     return addition.length;
   }
   const oldLength = database.stringAt(slot, value).length;
@@ -246,7 +249,7 @@ function append(request: Request, database: Database, context: WriteContext): Re
   checkLength(length, context.keyspace.settings);
   const target = database.editString(slot, length, oldLength, length, value);
   copyBytes(addition.buffer, addition.start, target.buffer, target.start + oldLength, addition.length);
-  database.changed(key);
+  database.changed(key, keyEvents.append);
   return length;
 }
 
@@ -262,7 +265,7 @@ function setrange(request: Request, database: Database, context: WriteContext): 
   if (slot === ABSENT) slot = database.setString(key, noBytes);
   const target = database.editString(slot, offset + patch.length, offset, offset + patch.length, value);
   copyBytes(patch.buffer, patch.start, target.buffer, target.start + offset, patch.length);
-  database.changed(key);
+  database.changed(key, keyEvents.setrange);
   return target.length;
 }
 
@@ -284,7 +287,7 @@ function add(database: Database, key: View, amount: Int64): Reply {
   const digits = formatted.on(formatted.buffer, 0, writeInt64Text(sum, formatted.buffer, 0));
   if (slot === ABSENT) database.create(key, Encoding.int, digits);
   else database.replace(slot, Encoding.int, digits);
-  database.changed(key);
+  database.changed(key, keyEvents.incrby);
   return sum;
 }
 
@@ -312,7 +315,7 @@ function incrbyfloat(request: Request, database: Database): Reply {
   const stored = database.setString(key, formattedView(text), true);
   // Redis never takes the result for an integer.
   if (database.encoding(stored) === Encoding.int) database.setEncoding(stored, Encoding.embstr);
-  database.changed(key);
+  database.changed(key, keyEvents.incrbyfloat);
   return text;
 }
 

@@ -14,6 +14,7 @@ import type { Settings } from '../settings.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import { ScoredTable } from '../values/scored-table.js';
 import { SetReader, setHas, setLength } from '../values/set.js';
 import type { TableHome } from '../values/table.js';
@@ -238,13 +239,13 @@ const reply =
   };
 
 const store =
-  (name: string, operation: Operation, combines: boolean) =>
+  (event: KeyEvent, operation: Operation, combines: boolean) =>
   (request: Request, database: Database): Reply => {
-    const inputs = parseInputs(request, database, 2, combines, Form.store, name);
+    const inputs = parseInputs(request, database, 2, combines, Form.store, event.name);
     const table = new ScoredTable(database.keyspace);
     operation(inputs, table);
     table.orderAll();
-    return builder.adopt(table, database.keyspace).store(database, request.view(1));
+    return builder.adopt(table, database.keyspace).store(database, request.view(1), event);
   };
 
 function zintercard(request: Request, database: ReadableDatabase): Reply {
@@ -255,11 +256,11 @@ function zintercard(request: Request, database: ReadableDatabase): Reply {
 }
 
 const zunion = reply('zunion', unite, true);
-const zunionstore = store('zunionstore', unite, true);
+const zunionstore = store(keyEvents.zunionstore, unite, true);
 const zinter = reply('zinter', intersectInto, true);
-const zinterstore = store('zinterstore', intersectInto, true);
+const zinterstore = store(keyEvents.zinterstore, intersectInto, true);
 const zdiff = reply('zdiff', subtract, false);
-const zdiffstore = store('zdiffstore', subtract, false);
+const zdiffstore = store(keyEvents.zdiffstore, subtract, false);
 
 /** The rows of several sorted sets at a time. */
 export const zsetOperations: readonly Command[] = [

@@ -6,6 +6,7 @@ import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
 import type { Database } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 import { findZset, ZsetReader, zsetLength, zsetRemoveRanks } from '../values/zset.js';
 
 const reader = new ZsetReader();
@@ -29,7 +30,7 @@ export function popPairs(
   if (taken === size) database.delete(slot);
   else if (fromHighest) zsetRemoveRanks(database, slot, size - taken, size);
   else zsetRemoveRanks(database, slot, 0, taken);
-  database.changed(key);
+  database.shrunk(key, fromHighest ? keyEvents.zpopmax : keyEvents.zpopmin);
   return replies;
 }
 

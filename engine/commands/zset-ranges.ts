@@ -6,6 +6,7 @@ import { Double, Pairs, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import { findZset, type Ranks, ZsetReader, zsetLength, zsetRanks, zsetRemoveRanks } from '../values/zset.js';
 import { PlainScore, ZsetBuilder } from '../values/zset-builder.js';
 import { type ElementRange, LexBound, LexRange, ScoreRange } from '../values/zset-range.js';
@@ -181,7 +182,7 @@ function zrangestore(request: Request, database: Database): Reply {
       if (left > 1) reader.step(query.isReverse);
     }
   }
-  return builder.store(database, request.view(1));
+  return builder.store(database, request.view(1), keyEvents.zrangestore);
 }
 
 // ---- counting ----
@@ -198,20 +199,28 @@ const count =
 
 // ---- removing ----
 
-function removeRanks(database: Database, request: Request, slot: Slot, { from, to }: Ranks): Reply {
+function removeRanks(
+  database: Database,
+  request: Request,
+  slot: Slot,
+  { from, to }: Ranks,
+  event: KeyEvent,
+): Reply {
   if (from >= to) return 0;
   if (to - from === zsetLength(database, slot)) database.delete(slot);
   else zsetRemoveRanks(database, slot, from, to);
-  database.changed(request.view(1));
+  database.shrunk(request.view(1), event);
   return to - from;
 }
 
 const removeRange =
-  (parse: typeof parseScoreRange | typeof parseLexRange) =>
+  (parse: typeof parseScoreRange | typeof parseLexRange, event: KeyEvent) =>
   (request: Request, database: Database): Reply => {
     const range = parse(request, 2, 3);
     const slot = findZset(database, request.view(1));
-    return slot === ABSENT ? 0 : removeRanks(database, request, slot, zsetRanks(database, slot, range));
+    return slot === ABSENT
+      ? 0
+      : removeRanks(database, request, slot, zsetRanks(database, slot, range), event);
   };
 
 function zremrangebyrank(request: Request, database: Database): Reply {
@@ -219,7 +228,8 @@ function zremrangebyrank(request: Request, database: Database): Reply {
   const stop = request.integer(3);
   const slot = findZset(database, request.view(1));
   if (slot === ABSENT) return 0;
-  return removeRanks(database, request, slot, normalizeRanks(start, stop, zsetLength(database, slot)));
+  const ranks = normalizeRanks(start, stop, zsetLength(database, slot));
+  return removeRanks(database, request, slot, ranks, keyEvents.zremrangebyrank);
 }
 
 const zrange = rangeReply(By.unsaid, 'unsaid');
@@ -230,8 +240,8 @@ const zrangebylex = rangeReply(By.member, 'forward');
 const zrevrangebylex = rangeReply(By.member, 'reverse');
 const zcount = count(parseScoreRange);
 const zlexcount = count(parseLexRange);
-const zremrangebyscore = removeRange(parseScoreRange);
-const zremrangebylex = removeRange(parseLexRange);
+const zremrangebyscore = removeRange(parseScoreRange, keyEvents.zremrangebyscore);
+const zremrangebylex = removeRange(parseLexRange, keyEvents.zremrangebylex);
 
 /** The rows of ranges. */
 export const zsetRanges: readonly Command[] = [

@@ -7,6 +7,7 @@ import { Double, Pairs, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT } from '../storage/dictionary.js';
+import { keyEvents } from '../storage/key-events.js';
 import {
   findZset,
   type ScoreChange,
@@ -163,7 +164,8 @@ export function addScores(
     }
     builder.create(database, key);
   }
-  if (change.added + change.updated > 0) database.changed(key);
+  if (change.added + change.updated > 0)
+    database.changed(key, change.increments ? keyEvents.zincr : keyEvents.zadd);
 }
 
 // ---- removing ----
@@ -180,7 +182,7 @@ function zrem(request: Request, database: Database): Reply {
     database.delete(slot);
     break;
   }
-  if (removed > 0) database.changed(key);
+  if (removed > 0) database.shrunk(key, keyEvents.zrem);
   return removed;
 }
 

@@ -13,6 +13,7 @@ import { LargeString } from '../values/large-string.js';
 import { Deadlines } from './deadlines.js';
 import { ABSENT, Dictionary, type Slot } from './dictionary.js';
 import { Encoding, isBig, type TypeName, typeOf } from './encoding.js';
+import { type KeyEvent, keyEvents } from './key-events.js';
 import type { Keyspace } from './keyspace.js';
 
 /** From this many bytes on a string is a {@link LargeString}. */
@@ -200,6 +201,7 @@ export class Database extends Dictionary {
     const slot = this.insert(key, value.end - value.start);
     this.setValue(slot, value);
     this.setColumns(slot, encoding, undefined);
+    if (this.keyspace.isHeard) this.keyspace.happened(this, key, keyEvents.new);
     if (encoding >= Encoding.packedList) this.keyspace.created(this, key, encoding);
     return slot;
   }
@@ -208,6 +210,7 @@ export class Database extends Dictionary {
   createBig(key: View, encoding: Encoding, object: BigValue): Slot {
     const slot = this.insert(key, 0);
     this.setColumns(slot, encoding, object);
+    if (this.keyspace.isHeard) this.keyspace.happened(this, key, keyEvents.new);
     if (encoding >= Encoding.packedList) this.keyspace.created(this, key, encoding);
     return slot;
   }
@@ -262,9 +265,25 @@ export class Database extends Dictionary {
     return object;
   }
 
-  /** Notes that a command changed `key`: for WATCH and the count of changes since the last snapshot. */
-  changed(key: View): void {
-    this.keyspace.mark(this, key);
+  /**
+   * Notes that a command changed `key`: for WATCH, for the count of changes since the last snapshot, and for who listens.
+   *
+   * @param event what happened, or undefined where Redis tells nobody
+   */
+  changed(key: View, event: KeyEvent | undefined): void {
+    this.keyspace.changed(this, key, event);
+  }
+
+  /** {@link changed} for what takes something away from a value: the key may have gone with the last of it. */
+  shrunk(key: View, event: KeyEvent): void {
+    this.keyspace.changed(this, key, event);
+    if (this.keyspace.isHeard && this.findBytes(key.buffer, key.start, key.end) === ABSENT)
+      this.keyspace.happened(this, key, keyEvents.del);
+  }
+
+  /** A further event of a change that {@link changed} has told, or of none. */
+  happened(key: View, event: KeyEvent): void {
+    this.keyspace.happened(this, key, event);
   }
 
   // ---- time ----
@@ -293,7 +312,8 @@ export class Database extends Dictionary {
   /** Deletes a key whose deadline has passed. */
   expire(slot: Slot): void {
     this.keyspace.statistics.expiredKeys++;
-    this.changed(this.key(slot, keyScratch));
+    const key = this.key(slot, keyScratch);
+    this.changed(key, keyEvents.expired);
     this.delete(slot);
   }
 

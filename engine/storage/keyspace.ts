@@ -11,6 +11,7 @@ import type { HashSeed } from './dictionary.js';
 import { type Encoding, typeOf } from './encoding.js';
 import { Frequency } from './frequency.js';
 import { stableHash } from './hash.js';
+import type { KeyEvent, KeyspaceListener } from './key-events.js';
 import { Slab } from './slab.js';
 
 /** Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC, never a missed change. */
@@ -56,8 +57,6 @@ export class Keyspace {
   /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
   countsFrequency = false;
   readonly frequency = new Frequency();
-  /** Told of each changed key while somebody on this node must know exactly: marks are shared by the keys of a bucket. */
-  changeListener: ((databaseId: number, key: View) => void) | undefined;
   /** Set while a client reads that leaves access times alone (CLIENT NO-TOUCH). */
   untouched = false;
   /** Told of settings that an entry changed. */
@@ -66,6 +65,9 @@ export class Keyspace {
   creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */
   readonly marks = new Float64Array(MARK_BUCKETS);
+  /** Whether anybody listens to what happens to keys. */
+  isHeard = false;
+  private listeners: readonly KeyspaceListener[] = [];
   private readonly graveyard: (BigValue | Database)[] = [];
 
   constructor(
@@ -83,10 +85,33 @@ export class Keyspace {
     for (const database of this.databases) if (database !== undefined) yield database;
   }
 
-  mark(database: Database, key: View): void {
+  /** See {@link Database.changed}. */
+  changed(database: Database, key: View, event: KeyEvent | undefined): void {
     this.marks[this.bucket(database.id, key)] = this.position;
     this.statistics.changesSinceSnapshot++;
-    if (this.changeListener !== undefined) this.changeListener(database.id, key);
+    if (!this.isHeard) return;
+    for (const listener of this.listeners) listener.changed?.(database.id, key);
+    if (event !== undefined) this.happened(database, key, event);
+  }
+
+  /** See {@link Database.happened}. */
+  happened(database: Database, key: View, event: KeyEvent): void {
+    for (const listener of this.listeners) listener.happened?.(database.id, key, event);
+  }
+
+  /** Tells the listener of what happens from now on, behind those that came before it. Returns what ends that. */
+  listen(listener: KeyspaceListener): () => void {
+    this.listeners = [...this.listeners, listener];
+    this.isHeard = true;
+    return () => {
+      this.listeners = this.listeners.filter((other) => other !== listener);
+      this.isHeard = this.listeners.length > 0;
+    };
+  }
+
+  /** A command empties a database, which may have had no keys. */
+  emptied(databaseId: number): void {
+    for (const listener of this.listeners) listener.flushed?.(databaseId);
   }
 
   /** Position of the last write that may have touched `key`, present or not. */
@@ -120,6 +145,7 @@ export class Keyspace {
     a.flushedAt = this.position;
     b.flushedAt = this.position;
     this.creationListener?.swapped(b, a);
+    for (const listener of this.listeners) listener.swapped?.(first, second);
   }
 
   /** Takes over something that no key holds any more, to be freed by {@link freeDiscarded}. */

@@ -13,6 +13,7 @@ import type { Settings } from '../settings.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import {
   insertIntset,
   intsetCount,
@@ -415,9 +416,10 @@ export class SetBuilder {
   /**
    * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key. Notes the change.
    *
+   * @param event told unless the key is deleted
    * @returns the number of members
    */
-  store(database: Database, key: View): number {
+  store(database: Database, key: View, event: KeyEvent): number {
     const size = this.size;
     const slot = database.find(key);
     const table = this.table;
@@ -434,7 +436,7 @@ export class SetBuilder {
       else database.replaceBig(slot, Encoding.setTable, table);
       if (database.deadline(slot) !== 0) database.setDeadline(slot, 0);
     }
-    database.changed(key);
+    database.changed(key, size === 0 ? keyEvents.del : event);
     return size;
   }
 }

@@ -5,6 +5,7 @@ import type { Settings } from '../settings.js';
 import type { Database } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
+import { type KeyEvent, keyEvents } from '../storage/key-events.js';
 import { listpackCount, listpackEmptySize, writeEmptyListpack } from './listpack.js';
 import { PackedScratch } from './packed.js';
 import { appendPacked } from './packed-zset.js';
@@ -97,9 +98,10 @@ export class ZsetBuilder {
   /**
    * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key. Notes the change.
    *
+   * @param event told unless the key is deleted
    * @returns the number of members
    */
-  store(database: Database, key: View): number {
+  store(database: Database, key: View, event: KeyEvent): number {
     const { size, table } = this;
     const slot = database.find(key);
     if (size === 0) {
@@ -114,7 +116,7 @@ export class ZsetBuilder {
       else database.replaceBig(slot, Encoding.skiplist, table);
       if (database.deadline(slot) !== 0) database.setDeadline(slot, 0);
     }
-    database.changed(key);
+    database.changed(key, size === 0 ? keyEvents.del : event);
     return size;
   }
 }
