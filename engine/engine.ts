@@ -12,7 +12,7 @@ import { type JavaScriptReply, toJavaScript } from './protocol/javascript-reply.
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './protocol/reply.js';
 import { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, View } from './protocol/view.js';
-import { defaultSettings, type Settings } from './settings.js';
+import { defaultSettings, isSetting, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
 import { ABSENT, type HashSeed } from './storage/dictionary.js';
@@ -202,9 +202,8 @@ export class Engine {
   }
 
   private configure(name: string, text: string): void {
-    const settings = this.keyspace.settings as unknown as Record<string, number>;
     // Names that this release does not know belong to a later behaviour level, which it is not asked to follow.
-    if (name in settings) settings[name] = Number(text);
+    if (isSetting(name)) this.keyspace.settings[name] = Number(text);
   }
 
   private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
@@ -307,6 +306,7 @@ export class Engine {
    * @returns what the command answers: strings (UTF-8), numbers, bigints past 2^53, null, arrays; maps as flat arrays, doubles as numbers.
    * A command that would block answers as it does within a transaction.
    * @throws ReplyError for an error reply, its message being Redis's text
+   * @throws TypeError for a call without a command, or with an argument of another type
    * @example engine.call('SET', 'k', 'v', 'EX', 10)
    */
   call(...args: readonly (string | number | bigint | Uint8Array)[]): JavaScriptReply {

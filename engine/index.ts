@@ -13,8 +13,8 @@ export { type JavaScriptReply, ReplyError, toJavaScript } from './protocol/javas
 export * from './protocol/reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
-export { View, viewOf } from './protocol/view.js';
-export { defaultSettings, durabilityLevels, type Settings } from './settings.js';
+export { utf8Bytes, View, viewOf } from './protocol/view.js';
+export { defaultSettings, durabilityLevels, isSetting, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';

@@ -37,3 +37,8 @@ export const defaultSettings: Readonly<Settings> = {
   'active-expire': 1,
   durability: 2,
 };
+
+/** Whether a name is one of a setting: what a log, a snapshot or a file says is no name of an object's prototype. */
+export function isSetting(name: string): name is keyof Settings {
+  return Object.hasOwn(defaultSettings, name);
+}

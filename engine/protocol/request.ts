@@ -130,6 +130,13 @@ export class Request {
   }
 }
 
+const argumentTypes = 'an argument is a string, a number, a bigint or a Uint8Array';
+
+function nameOfType(value: unknown): string {
+  if (value === null || typeof value !== 'object') return String(value === null ? null : typeof value);
+  return Array.isArray(value) ? 'an array' : 'an object';
+}
+
 /** Fills a Request from strings (latin1) and bytes: for callers inside the process. */
 export class RequestBuilder {
   readonly request = new Request();
@@ -154,8 +161,10 @@ export class RequestBuilder {
    * A whole command: strings and numbers as UTF-8 text, Buffers as bytes.
    *
    * @param isNamed the first argument is a text that found the command: its bytes are left out
+   * @throws TypeError when there is no command, or an argument is of another type
    */
   command(args: readonly (string | number | bigint | Uint8Array)[], isNamed: boolean): Request {
+    if (args.length === 0) throw new TypeError('a command is needed: its name, then its arguments');
     this.start();
     if (isNamed) {
       this.take(0);
@@ -166,7 +175,8 @@ export class RequestBuilder {
       if (typeof arg === 'string') this.utf8(arg);
       else if (typeof arg === 'number') this.number(arg);
       else if (typeof arg === 'bigint') this.utf8(`${arg}`);
-      else this.bytes(arg);
+      else if (arg instanceof Uint8Array) this.bytes(arg);
+      else throw new TypeError(`argument ${i} is ${nameOfType(arg)}: ${argumentTypes}`);
     }
     return this.request;
   }

@@ -116,6 +116,11 @@ export function compareBytes(
   return aEnd - aStart - (bEnd - bStart);
 }
 
+/** The UTF-8 bytes of a text of JavaScript as a latin1 string, which is what a reply takes. */
+export function utf8Bytes(text: string): string {
+  return Buffer.from(text, 'utf8').latin1Slice();
+}
+
 /** Writes a latin1 string's bytes at `offset`; the caller has made room. */
 export function writeLatin1(text: string, target: Buffer, offset: number): void {
   const length = text.length;

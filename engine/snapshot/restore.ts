@@ -5,6 +5,7 @@
 
 import { Engine, type EngineOptions } from '../engine.js';
 import { View } from '../protocol/view.js';
+import { isSetting } from '../settings.js';
 import type { Database } from '../storage/database.js';
 import { type Encoding, isBig } from '../storage/encoding.js';
 import type { ValueRestorer } from '../values/big-value.js';
@@ -142,7 +143,7 @@ export class Restore {
     const named = settings as (string | number)[];
     for (let i = 0; i + 1 < named.length; i += 2) {
       const name = String(named[i]);
-      (keyspace.settings as unknown as Record<string, number>)[name] = this.number(named[i + 1]);
+      if (isSetting(name)) keyspace.settings[name] = this.number(named[i + 1]);
       this.fingerprint.text(name).number(this.number(named[i + 1]));
     }
     const counts = databases as unknown[];

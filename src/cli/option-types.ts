@@ -45,7 +45,12 @@ export function bytesFrom(minimum: number, atLeast: string): OptionType<number> 
   };
 }
 
-const millisecondsOf: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const millisecondsOf: ReadonlyMap<string, number> = new Map([
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
 /** What a timer of Node can wait at most. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -56,7 +61,7 @@ export const durationOrOff: OptionType<{ readonly ms: number | undefined }> = {
     if (text.toLowerCase() === 'off') return { ms: undefined };
     const match = /^(\d{1,9})([smhd])$/i.exec(text);
     if (match === null) return undefined;
-    const ms = Number(match[1]) * millisecondsOf[match[2].toLowerCase()];
+    const ms = Number(match[1]) * millisecondsOf.get(match[2].toLowerCase())!;
     return ms >= 1000 && ms <= TIMER_MAX_MS ? { ms } : undefined;
   },
 };

@@ -1,7 +1,7 @@
 /** The server's thread: starts a node when told what by the launcher, reports, and stops when told to. */
 import { resolve } from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { defaultSettings, type Settings } from '../../engine/index.js';
+import { isSetting, type Settings, utf8Bytes } from '../../engine/index.js';
 import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
 import { Redraft, type RedraftOptions } from '../embedding/redraft.js';
 import { createLog, type Log } from '../observability/log.js';
@@ -45,9 +45,9 @@ async function start(options: ServeOptions): Promise<void> {
 }
 
 function nodeOptions(options: ServeOptions): RedraftOptions {
-  const settings: Record<string, number> = { databases: options.databases };
+  const settings: Partial<Settings> = { databases: options.databases };
   for (const [name, value] of Object.entries(options.parameters)) {
-    if (name in defaultSettings) settings[name] = Number(value);
+    if (isSetting(name)) settings[name] = Number(value);
   }
   const maxMemoryBytes = options.maxmemory || defaultMaxMemoryBytes(availableMemoryBytes());
   return {
@@ -62,12 +62,12 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     follower: options.follower,
     password: options.requirepass,
     maxClients: options.maxclients,
-    settings: settings as Partial<Settings>,
+    settings,
     configuration: {
       ...options.parameters,
       bind: options.bind,
       port: `${options.port}`,
-      dir: options.backend === 'memory' ? '' : resolve(options.dir),
+      dir: options.backend === 'memory' ? '' : utf8Bytes(resolve(options.dir)),
       databases: `${options.databases}`,
       loglevel: options.loglevel,
       maxmemory: `${maxMemoryBytes}`,

@@ -31,7 +31,7 @@ import { replies } from '../replies.js';
 import { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
 import type { Server } from '../server.js';
-import type { Transaction, WatchList } from './transaction.js';
+import { type Transaction, WatchList } from './transaction.js';
 
 export type Consistency = 'low' | 'medium' | 'high';
 
@@ -62,7 +62,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   transaction: Transaction | undefined;
   /** While EXEC runs the program's own commands: what they are part of, and the database they run in. */
   executing: { readonly transaction: Transaction; readonly database: number } | undefined;
-  watched: WatchList = [];
+  readonly watched: WatchList;
 
   // For CLIENT LIST and limits.
   readonly createdMs: number;
@@ -104,6 +104,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     readonly passedOnBy = 0,
   ) {
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
+    this.watched = new WatchList(server.engine.keyspace.hashSeed);
     this.authenticated = !server.authenticationRequired;
     this.consistency = server.consistency;
     this.createdMs = this.lastActiveMs = server.clock();
@@ -249,7 +250,7 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     if (row !== undefined) this.server.statistics.countRejection(row);
     if (request.is(0, 'EXEC')) {
       this.transaction = undefined;
-      this.watched = [];
+      this.watched.clear();
       error = replies.execAbortedBecause(error);
     }
     if (this.transaction !== undefined) this.transaction.failed = true;
@@ -461,9 +462,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   /** EXEC: all that was queued, as one item. */
   exec(): Reply | undefined {
     const transaction = this.transaction!;
-    const watched = this.watched;
+    const watched = this.watched.take();
     this.transaction = undefined;
-    this.watched = [];
     const isWatchLost = this.passing?.watchesElsewhere === true;
     this.passing?.forgetWatched();
     if (transaction.failed) return replies.execAborted;

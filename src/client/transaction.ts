@@ -1,5 +1,8 @@
 /** What MULTI collects on one connection until EXEC. */
+
 import { OK, type Reply, type Request, type WatchedKey } from '../../engine/index.js';
+import type { HashSeed } from '../../engine/storage/dictionary.js';
+import { keyedHash } from '../../engine/storage/hash.js';
 
 /** What one connection may queue: requests are kept in memory until EXEC. */
 const MAX_QUEUED_BYTES = 512 * 1024 * 1024;
@@ -48,5 +51,46 @@ export class Transaction {
   }
 }
 
-/** The keys that WATCH remembers until EXEC, DISCARD or UNWATCH. */
-export type WatchList = WatchedKey[];
+/** The keys that WATCH remembers until EXEC, DISCARD or UNWATCH, each once. Adding and finding one is O(1). */
+export class WatchList {
+  private watched: WatchedKey[] = [];
+  /** By a keyed hash, which strangers cannot make collide; keys that share one are told apart by their bytes. */
+  private byHash: Map<number, WatchedKey[]> | undefined;
+
+  constructor(private readonly seed: HashSeed) {}
+
+  get length(): number {
+    return this.watched.length;
+  }
+
+  has(database: number, key: Buffer): boolean {
+    const same = this.byHash?.get(this.hashOf(key));
+    return same?.some((other) => other.database === database && other.key.equals(key)) ?? false;
+  }
+
+  /** Adds a key that is not in the list. */
+  add(watched: WatchedKey): void {
+    this.watched.push(watched);
+    const hash = this.hashOf(watched.key);
+    this.byHash ??= new Map();
+    const same = this.byHash.get(hash);
+    if (same === undefined) this.byHash.set(hash, [watched]);
+    else same.push(watched);
+  }
+
+  /** Hands the keys over, and is empty. */
+  take(): readonly WatchedKey[] {
+    const { watched } = this;
+    if (watched.length > 0) this.watched = [];
+    this.byHash = undefined;
+    return watched;
+  }
+
+  clear(): void {
+    this.take();
+  }
+
+  private hashOf(key: Buffer): number {
+    return keyedHash(key, 0, key.length, this.seed.low, this.seed.high);
+  }
+}

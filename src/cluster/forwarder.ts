@@ -14,7 +14,7 @@ export interface PassedOnClient {
   readonly protocol: 2 | 3;
   readonly consistency: Consistency;
   transaction: Transaction | undefined;
-  watched: WatchList;
+  readonly watched: WatchList;
   encode(reply: Reply): void;
 }
 
@@ -93,7 +93,7 @@ export class PassingOn {
     const isWatchLost =
       client.watched.length > 0 || (this.watchedOn !== undefined && this.watchedOn !== upstream);
     client.transaction = undefined;
-    client.watched = [];
+    client.watched.clear();
     this.watchedOn = undefined;
     if (isWatchLost) {
       upstream.behind(() => client.encode(NULL_ARRAY));

@@ -108,7 +108,7 @@ function quit(_request: Request, connection: Connection): undefined {
 
 function reset(_request: Request, connection: Connection, server: Server): Reply {
   connection.transaction = undefined;
-  connection.watched = [];
+  connection.watched.clear();
   connection.database = 0;
   connection.name = '';
   connection.noEvict = connection.noTouch = false;

@@ -1,5 +1,14 @@
 /** Commands about the server as a whole. CONFIG, CLIENT, COMMAND, MEMORY and DEBUG have files of their own. */
-import { ErrorReply, errors, OK, type Reply, type Request, Status, Verbatim } from '../../engine/index.js';
+import {
+  ErrorReply,
+  errors,
+  OK,
+  type Reply,
+  type Request,
+  Status,
+  utf8Bytes,
+  Verbatim,
+} from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
@@ -93,7 +102,7 @@ function shutdown(request: Request, _connection: Connection, server: Server): Pr
 function lolwut(): Reply {
   return new Verbatim(
     'txt',
-    `${art()}\nRedraft ver. ${redraftVersion}, speaks Redis ver. ${serverVersion}\n`,
+    utf8Bytes(`${art()}\nRedraft ver. ${redraftVersion}, speaks Redis ver. ${serverVersion}\n`),
   );
 }
 

@@ -1,5 +1,5 @@
 /** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
-import { OK, type Reply, type Request, View, type WatchedKey } from '../../engine/index.js';
+import { OK, type Reply, type Request, View } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
@@ -20,7 +20,7 @@ function exec(_request: Request, connection: Connection): ProgramReply {
 function discard(_request: Request, connection: Connection): Reply {
   if (connection.transaction === undefined) throw replies.discardWithoutMulti;
   connection.transaction = undefined;
-  connection.watched = [];
+  connection.watched.clear();
   return OK;
 }
 
@@ -35,15 +35,13 @@ function watch(request: Request, connection: Connection, server: Server): Progra
   connection.readNowOrLater(() => {
     const { keyspace } = server.engine;
     for (const key of keys) {
-      if (connection.watched.some((watched) => watched.database === database && watched.key.equals(key)))
-        continue;
-      const watched: WatchedKey = {
+      if (connection.watched.has(database, key)) continue;
+      connection.watched.add({
         database,
         key,
         position: keyspace.position,
         existed: keyspace.database(database).has(new View(key, 0, key.length)),
-      };
-      connection.watched.push(watched);
+      });
     }
     connection.encode(OK);
   });
@@ -51,7 +49,7 @@ function watch(request: Request, connection: Connection, server: Server): Progra
 }
 
 function unwatch(_request: Request, connection: Connection): Reply {
-  connection.watched = [];
+  connection.watched.clear();
   return OK;
 }
 

@@ -93,16 +93,16 @@ export function clamped(lowest: number, highest: number): ParameterType {
   };
 }
 
-const units: Readonly<Record<string, bigint>> = {
-  '': 1n,
-  b: 1n,
-  k: 1000n,
-  kb: 1024n,
-  m: 1000_000n,
-  mb: 1024n ** 2n,
-  g: 1000_000_000n,
-  gb: 1024n ** 3n,
-};
+const units: ReadonlyMap<string, bigint> = new Map([
+  ['', 1n],
+  ['b', 1n],
+  ['k', 1000n],
+  ['kb', 1024n],
+  ['m', 1000_000n],
+  ['mb', 1024n ** 2n],
+  ['g', 1000_000_000n],
+  ['gb', 1024n ** 3n],
+]);
 
 /**
  * A number of bytes: digits and a unit (k = 1000, kb = 1024, ...). No digits count as 0; what is more than 64 bits hold becomes the
@@ -110,7 +110,7 @@ const units: Readonly<Record<string, bigint>> = {
  */
 export function parseMemory(value: string): bigint | undefined {
   const match = /^(\d{0,127})([a-z]*)$/i.exec(value);
-  const unit = match === null ? undefined : units[match[2].toLowerCase()];
+  const unit = match === null ? undefined : units.get(match[2].toLowerCase());
   if (match === null || unit === undefined) return undefined;
   const digits = BigInt(match[1] === '' ? 0 : match[1]);
   const largest = 2n ** 64n - 1n;
@@ -221,9 +221,9 @@ export const bufferLimits: ParameterType = {
   description: 'class (normal, replica, pubsub), hard bytes, soft bytes, soft seconds; repeated',
   parse: (value, current) => {
     const parts = value === '' ? [] : value.split(' ');
-    const limits: Record<string, string> = {};
+    const limits = new Map<string, string>();
     for (const [name, limit] of Object.entries(readBufferLimits(current))) {
-      limits[name] = `${limit.hardBytes} ${limit.softBytes} ${limit.softSeconds}`;
+      limits.set(name, `${limit.hardBytes} ${limit.softBytes} ${limit.softSeconds}`);
     }
     if (parts.length % 4 !== 0) {
       return new InvalidValue('Wrong number of arguments in buffer limit configuration.');
@@ -239,8 +239,8 @@ export const bufferLimits: ParameterType = {
       if (hard === undefined || soft === undefined || !/^\d{1,10}$/.test(parts[i + 3])) {
         return new InvalidValue('Error in hard, soft or soft_seconds setting in buffer limit configuration.');
       }
-      limits[name] = `${hard} ${soft} ${Number(parts[i + 3])}`;
+      limits.set(name, `${hard} ${soft} ${Number(parts[i + 3])}`);
     }
-    return clientClasses.map((name) => `${name} ${limits[name]}`).join(' ');
+    return clientClasses.map((name) => `${name} ${limits.get(name)}`).join(' ');
   },
 };

@@ -1,11 +1,14 @@
 /** Configuration parameters that are state of the cluster: their values are the engine's settings, which are numbers. */
-import { durabilityLevels, type Settings } from '../../engine/index.js';
+import { durabilityLevels, isSetting, type Settings } from '../../engine/index.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Configuration } from './configuration.js';
 import { configParameters } from './parameters.js';
 
 /** The parameters that follow the engine's settings, by name. */
-const names = configParameters.filter(({ effect }) => effect === 'replicated').map(({ name }) => name);
+const names = configParameters
+  .filter(({ effect }) => effect === 'replicated')
+  .map(({ name }) => name)
+  .filter(isSetting);
 
 type Durability = (typeof durabilityLevels)[number];
 
@@ -30,6 +33,6 @@ export function differences(
   settings: Settings,
 ): (readonly [name: string, given: string, inForce: string])[] {
   return names
-    .map((name) => [name, configuration.text(name), textOf(name, settings[name as keyof Settings])] as const)
+    .map((name) => [name, configuration.text(name), textOf(name, settings[name])] as const)
     .filter(([, given, inForce]) => given !== inForce);
 }

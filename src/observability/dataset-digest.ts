@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { Double, type Engine, type Reply, RequestBuilder, View } from '../../engine/index.js';
 import { formatDouble } from '../../engine/numbers/double.js';
+import type { TypeName } from '../../engine/storage/encoding.js';
 
 type Database = ReturnType<Engine['keyspace']['database']>;
 
@@ -34,7 +35,7 @@ class Digest {
   }
 }
 
-const typeNumbers = { string: 0, list: 1, set: 2, zset: 3, hash: 4 } as const;
+const typeNumbers: Readonly<Record<TypeName, number>> = { string: 0, list: 1, set: 2, zset: 3, hash: 4 };
 
 export class DatasetDigest {
   private readonly builder = new RequestBuilder();
@@ -69,7 +70,7 @@ export class DatasetDigest {
 
   private mixValue(digest: Digest, database: Database, slot: number): void {
     const type = database.type(slot);
-    digest.mixUint32(typeNumbers[type as keyof typeof typeNumbers]);
+    digest.mixUint32(typeNumbers[type]);
     const access = database.accessClock(slot);
     switch (type) {
       case 'string':

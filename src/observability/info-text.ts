@@ -2,6 +2,7 @@
  * The text of INFO: Redis 7.0's sections and fields in its order (https://redis.io/docs/latest/commands/info/), and a section of our own,
  * raft. What has no counterpart here (forks, the append-only file, replication buffers, scripts) says 0, as an idle Redis does.
  */
+import { utf8Bytes } from '../../engine/index.js';
 
 /** Everything that INFO tells, measured by whoever calls. Sizes in bytes unless the name says otherwise. */
 export interface InfoSource {
@@ -212,8 +213,8 @@ function serverFields({ server }: InfoSource): Field[] {
     ['configured_hz', server.hz],
     // 24 bits, as Redis keeps them in each object.
     ['lru_clock', server.lruClockSeconds % 16777216],
-    ['executable', server.executable],
-    ['config_file', server.configFile],
+    ['executable', utf8Bytes(server.executable)],
+    ['config_file', utf8Bytes(server.configFile)],
     ['io_threads_active', 0],
     ['redraft_version', server.redraftVersion],
     ['node_version', server.nodeVersion],

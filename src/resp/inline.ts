@@ -20,7 +20,13 @@ function hexDigit(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
-const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+  ['b', '\b'],
+  ['a', '\x07'],
+]);
 
 /**
  * Splits a line (latin1) into arguments as Redis does: blanks separate; "double quotes" know \n \r \t \b \a \xHH and \ before any other
@@ -75,7 +81,7 @@ function readDoubleQuoted(line: string, from: number): Quoted | undefined {
       text += String.fromCharCode(high * 16 + low);
       at += 2;
     } else {
-      text += escapes[escaped] ?? escaped;
+      text += escapes.get(escaped) ?? escaped;
     }
   }
   return undefined;

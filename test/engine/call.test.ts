@@ -43,3 +43,28 @@ test('a command is found by its name in any case, text or bytes', () => {
       new RegExp(`exactly one of FROMMEMBER or FROMLONLAT can be specified for ${name}`),
     );
 });
+
+test('a call without a command, or with what is no argument, says so and changes nothing', () => {
+  const engine = new Engine();
+  engine.call('SET', 'k', 'v');
+  const before = engine.digest();
+  const loosely = engine.call.bind(engine) as (...args: unknown[]) => unknown;
+  assert.throws(() => loosely(), { name: 'TypeError', message: /a command is needed/ });
+  for (const [value, name] of [
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [true, 'boolean'],
+    [{}, 'an object'],
+    [['a'], 'an array'],
+    [Symbol('s'), 'symbol'],
+    [new Uint16Array(1), 'an object'],
+  ] as const) {
+    assert.throws(() => loosely('SET', 'u', value), {
+      name: 'TypeError',
+      message: `argument 2 is ${name}: an argument is a string, a number, a bigint or a Uint8Array`,
+    });
+    assert.throws(() => loosely(value, 'u'), { name: 'TypeError', message: /^argument 0 is / });
+  }
+  assert.equal(engine.digest(), before);
+  assert.equal(engine.call('GET', 'k'), 'v');
+});

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrorReply, type Reply } from '../../engine/protocol/reply.js';
-import { defaultSettings } from '../../engine/settings.js';
+import { defaultSettings, isSetting } from '../../engine/settings.js';
 import { Configuration } from '../../src/config/configuration.js';
-import { readBufferLimits } from '../../src/config/parameter-types.js';
+import { parseMemory, readBufferLimits } from '../../src/config/parameter-types.js';
 import { configParameters } from '../../src/config/parameters.js';
 import { settingOf } from '../../src/config/replicated-settings.js';
 
@@ -145,4 +145,26 @@ test('a wrong value at start names parameter, value and what is allowed', () => 
   );
   assert.throws(() => new Configuration({ nosuch: '0' }), /unknown parameter 'nosuch'/);
   assert.equal(new Configuration({ databases: '4' }).integer('databases'), 4);
+});
+
+/** What every object has without having been given it. */
+const inherited = Object.getOwnPropertyNames(Object.prototype);
+
+test('no parameter, unit or class is found by a name that objects inherit', () => {
+  const configuration = new Configuration();
+  for (const name of [...inherited, ...inherited.map((word) => word.toLowerCase())]) {
+    for (const { name: parameter, immutable } of configParameters) {
+      if (immutable) continue;
+      for (const value of [`1${name}`, name, `normal 1${name} 0 0`, `normal 0 1${name} 0`, `${name} 0 0 0`])
+        assert.match(
+          set(configuration, parameter, value),
+          /^(OK|ERR CONFIG SET failed)/,
+          `${parameter} ${value}`,
+        );
+    }
+    assert.match(set(configuration, 'maxmemory', `1${name}`), /must be a memory value/);
+    assert.match(set(configuration, name, '1'), /Unknown option/);
+    assert.equal(parseMemory(`1${name}`), undefined);
+    assert.equal(isSetting(name), false);
+  }
 });

@@ -62,3 +62,15 @@ test('after stop nothing keeps the process alive, even with clients connected', 
   assert.equal(result.status, 0);
   assert.equal(result.signal, null);
 });
+
+test('texts of the program go out as UTF-8', async () => {
+  const redraft = await Redraft.start({ configFile: '/nowhere/日本ä.conf' });
+  const client = await connect(redraft);
+  const art = ((await client.call('LOLWUT')) as Buffer).toString();
+  assert.match(art, /term 1 {2}●──○──○──○──○/);
+  assert.match(
+    ((await client.call('INFO', 'server')) as Buffer).toString(),
+    /config_file:\/nowhere\/日本ä\.conf/,
+  );
+  await redraft.stop();
+});

@@ -69,6 +69,63 @@ test('the check sees what it looks for', () => {
   }
 });
 
+/**
+ * Ways to index an object by any text: then a stranger's `constructor` or `__proto__` finds what every object inherits. The compiler refuses
+ * such an index but for these. A Map takes their place; `Object.hasOwn` asks where `in` would look up the prototypes.
+ */
+const looseIndexes: readonly RegExp[] = [
+  /(?<!\bsatisfies )\bRecord<string,/,
+  /\[\w+: string\]:/,
+  /\bas keyof\b|\bas any\b/,
+  /(?<!\b(?:const|let) )\b[A-Za-z_$][\w$.]* in (?!keyof\b)[A-Za-z_$]/,
+];
+
+/** Objects that only names of our own index: flags, environment, options; fields of what was decoded, each read by its name. */
+const ownNames: readonly (readonly [path: string, reason: string])[] = [
+  ['src/cli/command-line.ts', 'keys of the option table; names of the environment'],
+  ['src/cli/options.ts', 'the option table'],
+  ['src/config/configuration.ts', 'walked by Object.entries'],
+  ['src/embedding/redraft.ts', 'walked by Object.entries'],
+  ['src/cluster/peer-requests.ts', 'fields read by their names'],
+  ['raft/node/peer/peer-codec.ts', 'fields read by the names of the layout'],
+  ['raft/node/directory/identity.ts', 'fields read by their names'],
+];
+
+/** Code without the text of its strings, which may speak English; what a template computes stays. */
+const unquoted = (source: string): string =>
+  source
+    .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+    .replace(/`[^`\n]*`/g, (template) => (template.match(/\$\{[^}]*\}/g) ?? []).join(' '));
+
+test('no object is indexed by what a stranger wrote', () => {
+  const found: string[] = [];
+  for (const path of ['engine', 'raft', 'src'].flatMap(filesBelow)) {
+    if (ownNames.some(([exempt]) => exempt === path)) continue;
+    unquoted(code(path))
+      .split('\n')
+      .forEach((line, at) => {
+        if (looseIndexes.some((pattern) => pattern.test(line)))
+          found.push(`${path}:${at + 1}: ${line.trim()}`);
+      });
+  }
+  assert.deepEqual(found, []);
+  for (const [path] of ownNames)
+    assert.ok(
+      looseIndexes.some((pattern) => pattern.test(unquoted(code(path)))),
+      `${path} needs no exemption any more`,
+    );
+  for (const line of [
+    'const units: Readonly<Record<string, bigint>> = {',
+    '  readonly [name: string]: number;',
+    'settings[name as keyof Settings]',
+    'if (name in settings) settings[name] = 1;',
+  ])
+    assert.ok(
+      looseIndexes.some((pattern) => pattern.test(unquoted(line))),
+      line,
+    );
+});
+
 test('a floor imports only floors below it', () => {
   const forbidden: readonly (readonly [folder: string, RegExp])[] = [
     ['engine', /from '(\.\.\/)+(raft|src|test|conformance|bench)\//],
