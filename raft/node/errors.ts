@@ -60,3 +60,13 @@ export function damageError(file: string, offset: number, what: string, advice: 
 /** What to do about damage in the log. */
 export const logDamageAdvice =
   'run `redraft check` on the directory; restore it from a copy, or remove it and let this node join its cluster anew';
+
+/** What is wrong with a log that lacks the entry at which this node has cut a snapshot. */
+export function lostBehindSnapshot(index: number): string {
+  return `it lacks entry ${index}, up to which this node has taken a snapshot: its end was cut off`;
+}
+
+/** What is wrong with a log that ends at `position`, but was noted as durable up to `reach`. */
+export function lostEnd(position: number, reach: number): string {
+  return `${reach - position} bytes or more that were durable are missing: the log's end was cut off`;
+}

@@ -1,6 +1,6 @@
 /** Where a node keeps its log and its snapshots: in files, or in memory. */
 import type { SnapshotMetadata } from '../index.js';
-import { logDirectory, snapshotDirectory } from './directory/layout.js';
+import { logDirectory, snapshotDirectory, strangeFiles } from './directory/layout.js';
 import type { RaftNodeOptions } from './node-options.js';
 import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from './snapshot/store.js';
 import { MemoryLog } from './wal/memory-log.js';
@@ -24,7 +24,9 @@ export async function openStorage(
   const initial: SnapshotMetadata = { index: 0, term: 0, membership: identity.initialMembership };
   if (directory === undefined) return { log: new MemoryLog(initial), snapshots: new MemorySnapshotStore() };
   const { disk, path } = directory;
-  const snapshots = await FileSnapshotStore.open(disk, snapshotDirectory(path), onNotice);
+  for (const file of await strangeFiles(disk, path))
+    onNotice?.(`${file} is no file of a node: it is not read`);
+  const snapshots = await FileSnapshotStore.open(disk, snapshotDirectory(path), identity, onNotice);
   const log = await Wal.open({
     disk,
     clock,
@@ -34,12 +36,22 @@ export async function openStorage(
     salt: identity.salt,
     durability: options.durability,
     snapshot: snapshots.latest()?.metadata ?? initial,
+    snapshotIsOwn: snapshots.latest()?.isOwn === true,
     mustExist: directory.identity?.logFounded === true,
+    reach: directory.identity?.logReach ?? 0,
+    onReach: async (position) => {
+      try {
+        await directory.noteLogReach(position);
+      } catch (error) {
+        // What is noted stays true; only less of it is known.
+        onNotice?.((error as Error).message);
+      }
+    },
     onFailure,
     onNotice,
     onProgress: (done, total) => onRecovery?.({ phase: 'log', done, total }),
     segmentBytes: options.segmentBytes,
   });
-  await directory.noteLogFounded();
+  await directory.noteLogReach(0);
   return { log, snapshots };
 }

@@ -586,6 +586,7 @@ function counting(reader: SnapshotReader, onBytes: (bytes: number) => void): Sna
   return {
     metadata: reader.metadata,
     dataBytes: reader.dataBytes,
+    isOwn: reader.isOwn,
     next: async () => {
       const chunk = await reader.next();
       bytes += chunk?.length ?? 0;

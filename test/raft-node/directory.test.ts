@@ -137,10 +137,11 @@ test('a malformed identity is refused, and that of a later release', async () =>
   }
 });
 
+const owner = { clusterId, nodeId: 7 };
 const metadata = (index: number): SnapshotMetadata => ({ index, term: 2, membership });
 
 async function save(store: FileSnapshotStore, index: number, chunks: readonly Uint8Array[]): Promise<void> {
-  const writer = await store.begin(metadata(index));
+  const writer = await store.begin(metadata(index), true);
   for (const chunk of chunks) await writer.write(chunk);
   await writer.commit();
 }
@@ -155,7 +156,7 @@ async function readAll(reader: SnapshotReader | undefined): Promise<Buffer> {
 
 test('snapshots: the newest good one counts, two are kept, unfinished ones are removed', async () => {
   const disk = new SimulatedDisk();
-  const store = await FileSnapshotStore.open(disk, '/data');
+  const store = await FileSnapshotStore.open(disk, '/data', owner);
   assert.equal(store.latest(), undefined);
   assert.equal(await store.openLatest(), undefined);
   const big = Buffer.alloc(3_000_000, 'snapshot');
@@ -167,24 +168,24 @@ test('snapshots: the newest good one counts, two are kept, unfinished ones are r
   const expected = Buffer.concat([Buffer.from('a'), big, Buffer.from('z')]);
   assert.ok((await readAll(await store.openLatest())).equals(expected));
   assert.equal(disk.paths().length, 2);
-  const unfinished = await store.begin(metadata(40));
+  const unfinished = await store.begin(metadata(40), true);
   await unfinished.write(Buffer.from('half'));
   assert.equal(disk.paths().length, 3);
   disk.crash(() => 0.9);
-  const again = await FileSnapshotStore.open(disk, '/data');
-  assert.deepEqual(again.latest(), { metadata: metadata(30), dataBytes: expected.length });
+  const again = await FileSnapshotStore.open(disk, '/data', owner);
+  assert.deepEqual(again.latest(), { metadata: metadata(30), dataBytes: expected.length, isOwn: true });
   assert.deepEqual(
     disk.paths().map((path) => path.slice(6)),
     ['snapshot-0000000000000020-0000000000000002.snap', 'snapshot-0000000000000030-0000000000000002.snap'],
   );
-  const aborted = await again.begin(metadata(50));
+  const aborted = await again.begin(metadata(50), true);
   await aborted.abort();
   assert.equal(disk.paths().length, 2);
 });
 
 test('a snapshot with any byte flipped or cut is passed over, with file and offset', async () => {
   const disk = new SimulatedDisk();
-  const store = await FileSnapshotStore.open(disk, '/data');
+  const store = await FileSnapshotStore.open(disk, '/data', owner);
   await save(store, 10, [Buffer.from('older')]);
   await save(store, 20, [Buffer.from('first block'), Buffer.from('second block')]);
   const path = '/data/snapshot-0000000000000020-0000000000000002.snap';
@@ -196,7 +197,7 @@ test('a snapshot with any byte flipped or cut is passed over, with file and offs
       const broken = disk.copy();
       broken.put(path, bytes);
       const notices: string[] = [];
-      const opened = await FileSnapshotStore.open(broken, '/data', (text) => notices.push(text));
+      const opened = await FileSnapshotStore.open(broken, '/data', owner, (text) => notices.push(text));
       assert.equal(opened.latest()?.metadata.index, 10, `byte ${at}`);
       assert.match(notices.join(), /snapshot-0+20-0+2\.snap is damaged at offset \d+: /);
     }
@@ -205,9 +206,9 @@ test('a snapshot with any byte flipped or cut is passed over, with file and offs
 
 test('a snapshot that does not fit on the disk fails and leaves the old one', async () => {
   const disk = new SimulatedDisk({ capacityBytes: 100_000 });
-  const store = await FileSnapshotStore.open(disk, '/data');
+  const store = await FileSnapshotStore.open(disk, '/data', owner);
   await save(store, 10, [Buffer.alloc(1000)]);
-  const writer = await store.begin(metadata(20));
+  const writer = await store.begin(metadata(20), true);
   await assert.rejects(writer.write(Buffer.alloc(200_000)), /no space left on the disk/);
   await writer.abort();
   assert.equal(disk.paths().length, 1);

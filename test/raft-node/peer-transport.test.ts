@@ -293,7 +293,7 @@ test('a snapshot streams on a connection of its own, with progress, while messag
     };
     const data = Buffer.alloc(20_000_000, 'snapshot');
     const store = new MemorySnapshotStore();
-    const writer = await store.begin(message.snapshot);
+    const writer = await store.begin(message.snapshot, false);
     for (let at = 0; at < data.length; at += 1_000_000) await writer.write(data.subarray(at, at + 1_000_000));
     await writer.commit();
     const progress: number[] = [];

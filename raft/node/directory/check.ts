@@ -1,13 +1,15 @@
 /** What a data directory holds and whether it is sound, without changing anything: `redraft check`. */
 import { join } from 'node:path';
 import type { HardState, SnapshotMetadata } from '../../types.js';
-import { snapshotNames, verifySnapshot } from '../snapshot/store.js';
+import { lostBehindSnapshot, lostEnd } from '../errors.js';
+import { type SnapshotOwner, snapshotNames, verifySnapshot } from '../snapshot/store.js';
 import { recordKind } from '../wal/record.js';
 import { type LogProblem, type LogScan, scanLog } from '../wal/scan.js';
 import { TermRuns } from '../wal/term-runs.js';
+import { orphanError } from './data-directory.js';
 import type { Disk } from './disk.js';
 import { type Identity, readIdentity } from './identity.js';
-import { logDirectory, snapshotDirectory } from './layout.js';
+import { findData, logDirectory, snapshotDirectory, strangeFiles } from './layout.js';
 
 export interface SegmentReport {
   readonly file: string;
@@ -25,6 +27,8 @@ export interface SnapshotReport {
   readonly file: string;
   readonly metadata: SnapshotMetadata | undefined;
   readonly dataBytes: number;
+  /** Whether this node cut it. */
+  readonly isOwn: boolean;
   /** Why it is no good. */
   readonly problem: string | undefined;
 }
@@ -53,19 +57,38 @@ export async function checkDirectory(disk: Disk, directory: string): Promise<Dir
   let identity: Identity | undefined;
   try {
     identity = await readIdentity(disk, directory);
-    if (identity === undefined) damages.push(`${directory} holds no identity: it is not a data directory`);
+    if (identity === undefined) {
+      const data = await findData(disk, directory);
+      damages.push(
+        data === undefined
+          ? `${directory} holds no identity: it is not a data directory`
+          : orphanError(directory, data).message,
+      );
+    }
+    for (const file of await strangeFiles(disk, directory))
+      notices.push(`${file} is no file of a node: it is not read`);
   } catch (error) {
     damages.push((error as Error).message);
   }
-  const snapshots = await checkSnapshots(disk, snapshotDirectory(directory), notices);
+  const snapshots = await checkSnapshots(disk, snapshotDirectory(directory), identity, notices);
   const log =
     identity === undefined ? undefined : await checkLog(disk, directory, identity, damages, notices);
-  const newest = snapshots.find((snapshot) => snapshot.problem === undefined)?.metadata?.index ?? 0;
+  const good = snapshots.find((snapshot) => snapshot.problem === undefined);
+  const newest = good?.metadata?.index ?? 0;
   const firstIndex = log?.terms.first ?? 1;
   if (log !== undefined && log.segments.length > 0 && firstIndex > newest + 1) {
     damages.push(
       `the log begins at entry ${firstIndex}, but the newest good snapshot ends at ${newest}: entries are missing`,
     );
+  }
+  if (log !== undefined && log.segments.length > 0 && damages.length === 0) {
+    const { file, bytes } = log.segments.at(-1)!;
+    const position = log.scan.segments.at(-1)!.header!.base + bytes;
+    if (position < identity!.logReach) {
+      damages.push(`${file} is damaged at offset ${bytes}: ${lostEnd(position, identity!.logReach)}`);
+    } else if (good?.isOwn === true && log.terms.term(newest) !== good.metadata!.term) {
+      damages.push(`${file} is damaged at offset ${bytes}: ${lostBehindSnapshot(newest)}`);
+    }
   }
   return {
     directory,
@@ -171,7 +194,12 @@ async function checkLog(
   return { segments, terms, hardState, scan };
 }
 
-async function checkSnapshots(disk: Disk, directory: string, notices: string[]): Promise<SnapshotReport[]> {
+async function checkSnapshots(
+  disk: Disk,
+  directory: string,
+  owner: SnapshotOwner | undefined,
+  notices: string[],
+): Promise<SnapshotReport[]> {
   const reports: SnapshotReport[] = [];
   let names: string[] = [];
   try {
@@ -187,10 +215,15 @@ async function checkSnapshots(disk: Disk, directory: string, notices: string[]):
   for (const name of snapshotNames(names)) {
     const file = join(directory, name);
     try {
-      const info = await verifySnapshot(disk, file);
-      reports.push({ file, metadata: info.metadata, dataBytes: info.dataBytes, problem: undefined });
+      reports.push({ file, ...(await verifySnapshot(disk, file, owner)), problem: undefined });
     } catch (error) {
-      reports.push({ file, metadata: undefined, dataBytes: 0, problem: (error as Error).message });
+      reports.push({
+        file,
+        metadata: undefined,
+        dataBytes: 0,
+        isOwn: false,
+        problem: (error as Error).message,
+      });
       notices.push(`${(error as Error).message}`);
     }
   }

@@ -1,9 +1,10 @@
 /** The directory in which a node keeps its files: taken for one process, with the identity that it holds. */
 
-import { ioError } from '../errors.js';
+import { join } from 'node:path';
+import { ioError, StorageError } from '../errors.js';
 import { type Disk, nodeDisk } from './disk.js';
-import { type Identity, readIdentity, writeIdentity } from './identity.js';
-import { logDirectory, snapshotDirectory } from './layout.js';
+import { type Identity, identityFile, readIdentity, writeIdentity } from './identity.js';
+import { findData, logDirectory, snapshotDirectory } from './layout.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
 
 export class DataDirectory {
@@ -35,6 +36,7 @@ export class DataDirectory {
     );
     try {
       directory.held = await readIdentity(disk, path);
+      if (directory.held === undefined) await refuseOrphan(disk, path);
     } catch (error) {
       await directory.close();
       throw error;
@@ -59,9 +61,17 @@ export class DataDirectory {
     return this.change((identity) => ({ ...identity, starts: identity.starts + 1 }));
   }
 
-  /** Notes durably that the log exists: should it be missing at a later start, that start is refused. */
-  async noteLogFounded(): Promise<void> {
-    if (this.held?.logFounded === false) await this.change((identity) => ({ ...identity, logFounded: true }));
+  /**
+   * Notes durably that the log exists, and reaches at least to `position`: should it be missing or end before that at a later start, that
+   * start is refused.
+   */
+  async noteLogReach(position: number): Promise<void> {
+    if (this.held === undefined || (this.held.logFounded && position <= this.held.logReach)) return;
+    await this.change((identity) => ({
+      ...identity,
+      logFounded: true,
+      logReach: Math.max(identity.logReach, position),
+    }));
   }
 
   private async change(change: (identity: Identity) => Identity): Promise<Identity> {
@@ -76,4 +86,21 @@ export class DataDirectory {
   async close(): Promise<void> {
     await this.lock?.release();
   }
+}
+
+/** What a directory with data and without an identity has to be told: a new identity would replace the data. */
+export function orphanError(path: string, data: string): StorageError {
+  const file = join(path, identityFile);
+  const message = `${file} is missing, but ${data} is there: restore the identity from a copy, or name an empty directory and let a new node join`;
+  return new StorageError('identity', message, file);
+}
+
+async function refuseOrphan(disk: Disk, path: string): Promise<void> {
+  let data: string | undefined;
+  try {
+    data = await findData(disk, path);
+  } catch (error) {
+    throw ioError('read', path, error);
+  }
+  if (data !== undefined) throw orphanError(path, data);
 }

@@ -8,7 +8,7 @@ import type { Membership, NodeId } from '../../types.js';
 import { ioError, StorageError } from '../errors.js';
 import { type Disk, readWhole, replaceFile } from './disk.js';
 
-const fileName = 'identity.json';
+export const identityFile = 'identity.json';
 const identityFormat = 1;
 
 export interface Identity {
@@ -21,6 +21,8 @@ export interface Identity {
   readonly initialMembership: Membership;
   /** Whether the log was founded: from then on it must be there. */
   readonly logFounded: boolean;
+  /** Position in the log's bytes up to which it was noted as durable: a log that ends before it was cut. */
+  readonly logReach: number;
   /** How often a process has started on this directory; part of what makes its sessions' names unique. */
   readonly starts: number;
 }
@@ -42,6 +44,7 @@ export function drawIdentity(clusterId: string, nodeId: NodeId, initialMembershi
     salt: randomBytes(4).readUInt32LE(0),
     initialMembership,
     logFounded: false,
+    logReach: 0,
     starts: 0,
   };
 }
@@ -52,7 +55,7 @@ export function drawIdentity(clusterId: string, nodeId: NodeId, initialMembershi
  * @throws StorageError if the file is not what `writeIdentity` wrote, or of a later release
  */
 export async function readIdentity(disk: Disk, directory: string): Promise<Identity | undefined> {
-  const file = join(directory, fileName);
+  const file = join(directory, identityFile);
   let bytes: Uint8Array | undefined;
   try {
     bytes = await readWhole(disk, file);
@@ -71,24 +74,25 @@ export async function readIdentity(disk: Disk, directory: string): Promise<Ident
     const message = `${file} has format ${String(value.format)}; this release reads format ${identityFormat}: use the release that wrote it`;
     throw new StorageError('identity', message, file);
   }
-  const { clusterId, nodeId, salt, initialMembership, logFounded, starts } = value;
+  const { clusterId, nodeId, salt, initialMembership, logFounded, logReach = 0, starts } = value;
   if (typeof clusterId !== 'string' || !/^[0-9a-f]{32}$/.test(clusterId))
     throw malformed(file, 'clusterId is wrong');
   if (!isCount(nodeId) || nodeId === 0) throw malformed(file, 'nodeId is wrong');
   if (!isCount(salt) || salt > 0xffffffff) throw malformed(file, 'salt is wrong');
   if (typeof logFounded !== 'boolean') throw malformed(file, 'logFounded is wrong');
+  if (!isCount(logReach)) throw malformed(file, 'logReach is wrong');
   if (!isCount(starts)) throw malformed(file, 'starts is wrong');
   if (!isMembership(initialMembership)) throw malformed(file, 'initialMembership is wrong');
-  return { clusterId, nodeId, salt, initialMembership, logFounded, starts };
+  return { clusterId, nodeId, salt, initialMembership, logFounded, logReach, starts };
 }
 
 /** Stores an identity so that a crash leaves the old one or the new one. */
 export async function writeIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
   const text = JSON.stringify({ format: identityFormat, ...identity }, null, 2);
   try {
-    await replaceFile(disk, directory, fileName, Buffer.from(`${text}\n`));
+    await replaceFile(disk, directory, identityFile, Buffer.from(`${text}\n`));
   } catch (error) {
-    throw ioError('write', join(directory, fileName), error);
+    throw ioError('write', join(directory, identityFile), error);
   }
 }
 

@@ -129,12 +129,14 @@ export class Snapshotter {
     first.catch(() => {});
     this.bytesSince = 0;
     try {
-      const writer = await snapshots.begin(metadata);
+      const writer = await snapshots.begin(metadata, true);
       try {
         for (let chunk = await first; chunk.done !== true; chunk = await chunks.next()) {
           if (this.isStopped) throw new Error('the node stops');
           await writer.write(chunk.value);
         }
+        // A log that ends below this node's own snapshot is then known to have been cut.
+        await log.makeDurable();
         await writer.commit();
       } catch (error) {
         await writer.abort();

@@ -8,11 +8,11 @@
  * Numbers are little endian. A block is checked before it is handed out, so that nobody ever sees a damaged byte; a file
  * without an end is no snapshot.
  */
-import { join } from 'node:path';
-import type { SnapshotMetadata } from '../../types.js';
+import { basename, join } from 'node:path';
+import type { NodeId, SnapshotMetadata } from '../../types.js';
 import { type Disk, type DiskFile, syncFile, writeFile } from '../directory/disk.js';
 import { isMembership } from '../directory/identity.js';
-import { damageError, ioError } from '../errors.js';
+import { damageError, ioError, StorageError } from '../errors.js';
 import { crc32 } from '../wal/crc32.js';
 
 const snapshotVersion = 1;
@@ -27,6 +27,14 @@ export interface SnapshotInfo {
   readonly metadata: SnapshotMetadata;
   /** Bytes of the state machine's data. */
   readonly dataBytes: number;
+  /** Whether this node cut it, from a log that was durable up to there; otherwise a peer sent it. */
+  readonly isOwn: boolean;
+}
+
+/** Whose directory it is. */
+export interface SnapshotOwner {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
 }
 
 /** Takes a snapshot's data. Each `write` resolves when the next may come: that is the backpressure. */
@@ -48,7 +56,8 @@ export interface SnapshotReader extends SnapshotInfo {
 export interface SnapshotStore {
   /** The newest good snapshot. */
   latest(): SnapshotInfo | undefined;
-  begin(metadata: SnapshotMetadata): Promise<SnapshotWriter>;
+  /** @param isOwn whether this node cuts it; otherwise a peer sends it */
+  begin(metadata: SnapshotMetadata, isOwn: boolean): Promise<SnapshotWriter>;
   /** Reads the newest snapshot. It may be removed meanwhile: the reader keeps it. */
   openLatest(): Promise<SnapshotReader | undefined>;
 }
@@ -68,6 +77,7 @@ export class FileSnapshotStore implements SnapshotStore {
   private constructor(
     private readonly disk: Disk,
     private readonly directory: string,
+    private readonly owner: SnapshotOwner,
     private readonly keep: number,
   ) {}
 
@@ -78,10 +88,11 @@ export class FileSnapshotStore implements SnapshotStore {
   static async open(
     disk: Disk,
     directory: string,
+    owner: SnapshotOwner,
     onNotice?: (text: string) => void,
     keep = 2,
   ): Promise<FileSnapshotStore> {
-    const store = new FileSnapshotStore(disk, directory, keep);
+    const store = new FileSnapshotStore(disk, directory, owner, keep);
     let names: string[];
     try {
       names = await disk.list(directory);
@@ -94,7 +105,7 @@ export class FileSnapshotStore implements SnapshotStore {
     for (const name of snapshotNames(names)) {
       const path = join(directory, name);
       try {
-        store.newest = { path, info: await verifySnapshot(disk, path) };
+        store.newest = { path, info: await verifySnapshot(disk, path, owner) };
         break;
       } catch (error) {
         onNotice?.((error as Error).message);
@@ -108,10 +119,10 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async openLatest(): Promise<SnapshotReader | undefined> {
-    return this.newest === undefined ? undefined : openSnapshot(this.disk, this.newest.path);
+    return this.newest === undefined ? undefined : openSnapshot(this.disk, this.newest.path, this.owner);
   }
 
-  async begin(metadata: SnapshotMetadata): Promise<SnapshotWriter> {
+  async begin(metadata: SnapshotMetadata, isOwn: boolean): Promise<SnapshotWriter> {
     const path = join(this.directory, snapshotFile(metadata));
     const temporary = `${path}.tmp`;
     let file: DiskFile;
@@ -120,7 +131,9 @@ export class FileSnapshotStore implements SnapshotStore {
     } catch (error) {
       throw ioError('write', temporary, error);
     }
-    const writer = new FileSnapshotWriter(file, metadata, this.disk, async (info) => {
+    const { clusterId, nodeId } = this.owner;
+    const stated = { ...metadata, clusterId, cutBy: isOwn ? nodeId : 0 };
+    const writer = new FileSnapshotWriter(file, metadata, stated, isOwn, this.disk, async (info) => {
       await this.disk.rename(temporary, path);
       await this.disk.syncDirectory(this.directory);
       const current = this.newest?.info.metadata.index ?? 0;
@@ -139,6 +152,13 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 }
 
+/** The metadata as a file states it. */
+interface StatedMetadata extends SnapshotMetadata {
+  readonly clusterId: string;
+  /** The node that cut it and keeps it; 0 where a peer sent it. */
+  readonly cutBy: NodeId;
+}
+
 class FileSnapshotWriter implements SnapshotWriter {
   private position = 0;
   private checksum = 0;
@@ -147,12 +167,14 @@ class FileSnapshotWriter implements SnapshotWriter {
   constructor(
     private readonly file: DiskFile,
     private readonly metadata: SnapshotMetadata,
+    private readonly stated: StatedMetadata,
+    private readonly isOwn: boolean,
     private readonly disk: Disk,
     private readonly publish: (info: SnapshotInfo) => Promise<void>,
   ) {}
 
   async begin(): Promise<void> {
-    const metadata = Buffer.from(JSON.stringify(this.metadata));
+    const metadata = Buffer.from(JSON.stringify(this.stated));
     const header = Buffer.alloc(headerFixedBytes + metadata.length + 4);
     magic.copy(header);
     header.writeUInt32LE(snapshotVersion, 8);
@@ -176,7 +198,7 @@ class FileSnapshotWriter implements SnapshotWriter {
     const total = Buffer.alloc(8);
     total.writeDoubleLE(this.dataBytes);
     await this.put([frame(0, crc32(total, 0, 8, this.checksum)), total]);
-    const info = { metadata: this.metadata, dataBytes: this.dataBytes };
+    const info = { metadata: this.metadata, dataBytes: this.dataBytes, isOwn: this.isOwn };
     try {
       await syncFile(this.file);
       await this.file.close();
@@ -209,20 +231,28 @@ function frame(length: number, checksum: number): Uint8Array {
   return bytes;
 }
 
-/** Reads a snapshot file to its end. @throws StorageError naming the offset of the first damage */
-export async function verifySnapshot(disk: Disk, path: string): Promise<SnapshotInfo> {
-  const reader = new FileSnapshotReader(disk, path);
+/**
+ * Reads a snapshot file to its end.
+ *
+ * @throws StorageError naming the offset of the first damage, or saying that it is another cluster's or has another's name
+ */
+export async function verifySnapshot(
+  disk: Disk,
+  path: string,
+  owner: SnapshotOwner | undefined,
+): Promise<SnapshotInfo> {
+  const reader = new FileSnapshotReader(disk, path, owner);
   try {
     const metadata = await reader.begin();
     while ((await reader.next()) !== undefined);
-    return { metadata, dataBytes: reader.dataBytes };
+    return { metadata, dataBytes: reader.dataBytes, isOwn: reader.isOwn };
   } finally {
     await reader.close();
   }
 }
 
-async function openSnapshot(disk: Disk, path: string): Promise<SnapshotReader> {
-  const reader = new FileSnapshotReader(disk, path);
+async function openSnapshot(disk: Disk, path: string, owner: SnapshotOwner): Promise<SnapshotReader> {
+  const reader = new FileSnapshotReader(disk, path, owner);
   try {
     await reader.begin();
     return reader;
@@ -236,6 +266,7 @@ class FileSnapshotReader implements SnapshotReader {
   metadata!: SnapshotMetadata;
   /** As the end of the file states it. */
   dataBytes = 0;
+  isOwn = false;
 
   private file: DiskFile | undefined;
   private position = 0;
@@ -246,6 +277,7 @@ class FileSnapshotReader implements SnapshotReader {
   constructor(
     private readonly disk: Disk,
     private readonly path: string,
+    private readonly owner: SnapshotOwner | undefined,
   ) {}
 
   async begin(): Promise<SnapshotMetadata> {
@@ -271,15 +303,23 @@ class FileSnapshotReader implements SnapshotReader {
     this.checksum = crc32(rest, 0, length, crc32(fixed, 0, headerFixedBytes, 0));
     if (rest.readUInt32LE(length) !== this.checksum)
       throw damageError(path, 0, 'its header does not match its checksum', advice);
-    const metadata = JSON.parse(rest.toString('utf8', 0, length)) as SnapshotMetadata;
-    if (
-      !Number.isSafeInteger(metadata.index) ||
-      !Number.isSafeInteger(metadata.term) ||
-      !isMembership(metadata.membership)
-    ) {
+    const stated = JSON.parse(rest.toString('utf8', 0, length)) as StatedMetadata;
+    const { index, term, membership } = stated;
+    if (!Number.isSafeInteger(index) || !Number.isSafeInteger(term) || !isMembership(membership)) {
       throw damageError(path, headerFixedBytes, 'its metadata is malformed', advice);
     }
+    const metadata = { index, term, membership };
+    if (basename(path) !== snapshotFile(metadata)) {
+      const what = `it is the snapshot of entry ${index} and term ${term}, by a wrong name`;
+      throw damageError(path, headerFixedBytes, what, advice);
+    }
+    const { clusterId, nodeId } = this.owner ?? { clusterId: stated.clusterId, nodeId: 0 };
+    if (stated.clusterId !== clusterId) {
+      const message = `${path} belongs to cluster ${stated.clusterId}, the directory to cluster ${clusterId}: ${advice}`;
+      throw new StorageError('identity', message, path);
+    }
     this.metadata = metadata;
+    this.isOwn = stated.cutBy === nodeId;
     this.dataBytes = (await this.readEnd(size)) ?? 0;
     return metadata;
   }
@@ -340,7 +380,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     return this.newest?.info;
   }
 
-  async begin(metadata: SnapshotMetadata): Promise<SnapshotWriter> {
+  async begin(metadata: SnapshotMetadata, isOwn: boolean): Promise<SnapshotWriter> {
     const chunks: Uint8Array[] = [];
     let dataBytes = 0;
     return {
@@ -349,7 +389,7 @@ export class MemorySnapshotStore implements SnapshotStore {
         dataBytes += chunk.length;
       },
       commit: async () => {
-        const info = { metadata, dataBytes };
+        const info = { metadata, dataBytes, isOwn };
         if (metadata.index >= (this.newest?.info.metadata.index ?? 0)) this.newest = { info, chunks };
         return info;
       },

@@ -81,7 +81,7 @@ export class SnapshotTransfers {
     bytesTotal: number,
   ): Promise<void> {
     const { snapshots, isRunning, onTransfer } = this.options;
-    const writer = await snapshots.begin(snapshot);
+    const writer = await snapshots.begin(snapshot, false);
     let bytes = 0;
     try {
       for await (const chunk of data) {

@@ -74,6 +74,8 @@ export class MemoryLog implements NodeLog {
     this.terms.dropBefore(this.cache.first);
   }
 
+  async makeDurable(): Promise<void> {}
+
   setDurability(): void {}
 
   async close(): Promise<void> {}

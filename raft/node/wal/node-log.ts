@@ -18,6 +18,8 @@ export interface NodeLog extends LogStorage {
   setSnapshot(metadata: SnapshotMetadata): void;
   /** Drops entries up to `index`, except for the newest `keepBytes` of log. */
   compact(index: number, keepBytes: number): void;
+  /** Resolves when all that was appended and acknowledged by now is durable. */
+  makeDurable(): Promise<void>;
   setDurability(durability: Durability): void;
   close(): Promise<void>;
 }

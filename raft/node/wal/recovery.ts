@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { HardState } from '../../types.js';
 import { syncFile, writeFile } from '../directory/disk.js';
-import { damageError, ioError, logDamageAdvice, StorageError } from '../errors.js';
+import { damageError, ioError, logDamageAdvice, lostEnd, StorageError } from '../errors.js';
 import { type RecordReader, recordKind, type SegmentHeader } from './record.js';
 import { type LogScan, type SegmentScan, scanLog, segmentFile } from './scan.js';
 import type { WalSegments } from './segments.js';
@@ -70,6 +70,10 @@ export async function recoverLog(
     const message = `${directory} was in use but holds no log; restore it, or remove the directory and let this node join anew`;
     throw new StorageError('damaged', message, directory);
   }
+  const position = last.header!.base + last.end;
+  if (options.reach !== undefined && position < options.reach) {
+    throw damageError(last.path, last.end, lostEnd(position, options.reach), logDamageAdvice);
+  }
   if (terms.first > snapshot.index + 1) {
     const what = `the log begins at entry ${terms.first}, but the newest good snapshot ends at ${snapshot.index}`;
     throw damageError(scan.segments[0]!.path, 0, what, logDamageAdvice);
@@ -101,7 +105,14 @@ function checkOwner({ clusterId, nodeId, directory }: WalOptions, header: Segmen
 }
 
 /** Removes what a start or a compaction that was interrupted left behind. */
-async function removeLeftovers({ disk, directory }: WalOptions, { unborn, strays }: LogScan): Promise<void> {
+async function removeLeftovers(
+  { disk, directory, onNotice }: WalOptions,
+  { unborn, strays }: LogScan,
+): Promise<void> {
+  if (strays.length > 0)
+    onNotice?.(
+      `${strays.join(', ')} in ${directory}: removed, as a snapshot covers them and what lay behind`,
+    );
   try {
     if (unborn !== undefined) {
       await disk.unlink(unborn);

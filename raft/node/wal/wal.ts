@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Entry, HardState, LogStorage, SnapshotMetadata } from '../../types.js';
 import type { Clock, Timer } from '../clock.js';
 import { type Disk, syncFile, writeFile } from '../directory/disk.js';
-import { ioError, StorageError } from '../errors.js';
+import { damageError, ioError, logDamageAdvice, lostBehindSnapshot, StorageError } from '../errors.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';
 import {
   encodePrelude,
@@ -40,8 +40,14 @@ export interface WalOptions {
   readonly durability: Durability;
   /** What the newest good snapshot covers. */
   readonly snapshot: SnapshotMetadata;
+  /** Whether this node cut that snapshot itself: then its log was durable up to there. */
+  readonly snapshotIsOwn?: boolean;
   /** The log must be there: a directory that was in use and lost it is refused. */
   readonly mustExist: boolean;
+  /** The position up to which the log was noted as durable: one that ends before it is refused. */
+  readonly reach?: number;
+  /** The log is durable up to a position: to be noted in a place of its own. Must not reject. */
+  readonly onReach?: (position: number) => Promise<void>;
   /** Called once, when a write or a sync has failed: the process is to stop. */
   readonly onFailure: (error: StorageError) => void;
   /** One line for the operator, such as that a torn tail was cut. */
@@ -98,6 +104,8 @@ export class Wal implements LogStorage {
   private busy = false;
   private syncing = false;
   private syncWaiters: (() => void)[] = [];
+  /** Told if the log fails before their sync. */
+  private durableWaiters: ((error: StorageError) => void)[] = [];
   private syncedPosition = 0;
   /** What the record written last states as synced and as commit. */
   private markedPosition = 0;
@@ -260,6 +268,19 @@ export class Wal implements LogStorage {
     this.remove(this.segments.dropBefore(segments[keepFrom]!));
   }
 
+  /** Resolves when all that was written by now is durable, whatever the durability level. Rejects when the log fails. */
+  makeDurable(): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.isClosed || this.syncedPosition >= this.segments.position) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.durableWaiters.push(reject);
+      this.sync(() => {
+        this.durableWaiters = this.durableWaiters.filter((waiter) => waiter !== reject);
+        resolve();
+      });
+    });
+  }
+
   /** Takes effect for all that is not yet acknowledged; a step up syncs what was written so far. */
   setDurability(durability: Durability): void {
     this.durability = durability;
@@ -281,6 +302,7 @@ export class Wal implements LogStorage {
         this.syncedPosition = this.segments.position;
         this.writeMark();
         await syncFile(this.segments.active.file);
+        await this.options.onReach?.(this.segments.position);
       } catch (error) {
         this.fail(ioError('write', this.segments.active.path, error));
       }
@@ -309,6 +331,14 @@ export class Wal implements LogStorage {
     this.cache.clear(this.terms.last + 1);
     this.state = { ...hardState, commit: Math.max(hardState.commit, index) };
     if (index <= this.terms.last && this.terms.term(index) === term) return;
+    if (this.options.snapshotIsOwn === true) {
+      throw damageError(
+        this.segments.active.path,
+        this.segments.active.end,
+        lostBehindSnapshot(index),
+        logDamageAdvice,
+      );
+    }
     await new Promise<void>((resolve, reject) => {
       this.reset(this.snapshotMetadata, (error) => (error === undefined ? resolve() : reject(error)));
     });
@@ -577,6 +607,7 @@ export class Wal implements LogStorage {
       this.segments.segments.push({ sequence, path, file, base, firstIndex: next, end });
       this.extended = end;
       this.syncedPosition = base + end;
+      await this.options.onReach?.(this.syncedPosition);
       await this.warnOfFullDisk();
     } catch (error) {
       throw ioError('write', path, error);
@@ -618,6 +649,7 @@ export class Wal implements LogStorage {
     this.pending = [];
     this.options.onFailure(error);
     for (const { done } of lost) done?.(error);
+    for (const reject of this.durableWaiters.splice(0)) reject(error);
     this.settle();
   }
 
