@@ -16,6 +16,13 @@ import { dropForwardedReads, dropLeaderReads } from './reads.js';
 import type { RaftState } from './state.js';
 import { EntryKind, type NodeId } from './types.js';
 
+/** What a node says of itself whatever its event loop is doing. */
+export interface Pulse {
+  readonly from: NodeId;
+  readonly term: number;
+  readonly leads: boolean;
+}
+
 type CampaignKind = 'preVote' | 'election' | 'transfer';
 
 const noPayload = new Uint8Array(0);
@@ -39,6 +46,7 @@ export function becomeFollower(state: RaftState, term: number, leader: NodeId): 
   state.progress.clear();
   state.transferTarget = 0;
   state.transferSent = false;
+  state.abandonedTransfers.clear();
   state.heartbeatDue = false;
 }
 
@@ -46,6 +54,7 @@ function setLeader(state: RaftState, leader: NodeId): void {
   if (state.leader === leader) return;
   dropForwardedReads(state);
   state.leader = leader;
+  state.leaderRound = 0;
 }
 
 /** Stands for election: asks first whether it could be won, unless the leader itself wants it. */
@@ -116,11 +125,13 @@ export function addProgress(state: RaftState, next: number): void {
 }
 
 /**
- * Whether the leader may take itself for the only one: a majority still followed it less than an election timeout ago, by
- * the time when it asked, and none of them votes for another within that time.
+ * Whether a majority still followed this leader less than an election timeout ago, by the time when it asked: none of them votes for
+ * another within that time, unless a transfer asks it to.
+ *
+ * @param sinceTick ticks that have passed without {@link Raft.tick} having been told
  */
-export function leaseHeld(state: RaftState): boolean {
-  const now = state.leaseClock;
+export function leaseHeld(state: RaftState, sinceTick = 0): boolean {
+  const now = state.leaseClock + sinceTick;
   const heard = reachedByMajority(state.memberships.voters, (id) =>
     id === state.id ? now : (state.progress.get(id)?.leaseTick ?? Number.NEGATIVE_INFINITY),
   );
@@ -130,15 +141,32 @@ export function leaseHeld(state: RaftState): boolean {
 /** Whether a leader is alive as far as this node knows: nobody gets its vote meanwhile. */
 export function inLease(state: RaftState): boolean {
   if (state.role === 'leader') return leaseHeld(state);
+  if (state.ticks < state.quietUntilTick && !state.soleVoter) return true;
   return state.leader !== 0 && state.electionElapsed < state.config.electionTicks;
 }
 
-/** Whether the leader has heard nothing from a majority for an election timeout. */
+/** Whether the leader has heard nothing from a majority for an election timeout, not even their pulse. */
 function quorumLost(state: RaftState): boolean {
-  const heard = reachedByMajority(state.memberships.voters, (id) =>
-    id === state.id ? state.ticks : (state.progress.get(id)?.heardTick ?? Number.NEGATIVE_INFINITY),
-  );
+  const heard = reachedByMajority(state.memberships.voters, (id) => {
+    const progress = state.progress.get(id);
+    if (progress === undefined) return id === state.id ? state.ticks : Number.NEGATIVE_INFINITY;
+    return Math.max(progress.heardTick, progress.pulseTick);
+  });
   return state.ticks - heard >= state.config.electionTicks;
+}
+
+/**
+ * A peer lives, although it may be too busy to say more. That puts off elections and a leader's resignation and nothing else: it answers no
+ * question, so it renews no lease, and a pulse that lies costs time and never an answer.
+ */
+export function feelPulse(state: RaftState, { from, term, leads }: Pulse): void {
+  if (term !== state.term) return;
+  if (state.role === 'leader') {
+    const progress = state.progress.get(from);
+    if (progress !== undefined) progress.pulseTick = state.ticks;
+  } else if (state.role === 'follower' && leads && from === state.leader) {
+    state.electionElapsed = 0;
+  }
 }
 
 export function tickElection(state: RaftState): void {
@@ -207,5 +235,6 @@ function recordVote(state: RaftState, from: NodeId, granted: boolean): void {
 
 export function handleTimeoutNow(state: RaftState, message: TimeoutNowMessage): void {
   if (state.role !== 'follower' || message.from !== state.leader || !state.promotable) return;
+  if (message.round < state.leaderRound) return;
   campaign(state, 'transfer');
 }

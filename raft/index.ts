@@ -3,6 +3,7 @@
  * of messages, ticks and proposals. The body that gives it a disk and a network lives in `raft/node`.
  */
 
+export type { Pulse } from './election.js';
 export {
   decodeMembership,
   emptyMembership,

@@ -96,6 +96,8 @@ export interface SnapshotMessage extends Addressed, Echo {
 /** The leader hands over: campaign at once (thesis, 3.10). */
 export interface TimeoutNowMessage extends Addressed {
   readonly type: 'timeoutNow';
+  /** The read round that was under way: whoever has heard of a later one takes this for an abandoned transfer's. */
+  readonly round: number;
 }
 
 /** A follower asks its leader for a read index (thesis, 6.4). */

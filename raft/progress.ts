@@ -29,6 +29,8 @@ export class Progress {
   poke = false;
   /** The leader's tick at which it was last heard from, for check-quorum. */
   heardTick: number;
+  /** The leader's tick at which its pulse was last felt: it lives, but may be too busy to answer. */
+  pulseTick = Number.NEGATIVE_INFINITY;
   /** The leader's lease clock when it sent what the peer answered last. */
   leaseTick: number;
   /** Highest read round that it answered. */

@@ -5,6 +5,7 @@
 import {
   becomeFollower,
   campaign,
+  feelPulse,
   handlePreVote,
   handlePreVoteResponse,
   handleTimeoutNow,
@@ -12,6 +13,7 @@ import {
   handleVoteResponse,
   inLease,
   leaseHeld,
+  type Pulse,
   tickElection,
   tickLeader,
 } from './election.js';
@@ -40,7 +42,7 @@ import {
   membershipChanged,
 } from './replication.js';
 import { type RaftConfig, RaftState } from './state.js';
-import { startTransfer, tickTransfer } from './transfer.js';
+import { furthestVoter, startTransfer, tickTransfer, transferAtLarge } from './transfer.js';
 import {
   EntryKind,
   type HardState,
@@ -84,7 +86,11 @@ export class Raft {
     state.ticks++;
     if (state.role === 'leader') {
       tickTransfer(state);
-      tickLeader(state);
+      if (!state.diskAnswers && state.transferTarget === 0 && !state.soleVoter) {
+        becomeFollower(state, state.term, 0);
+      } else {
+        tickLeader(state);
+      }
     } else {
       expireForwardedReads(state);
       tickElection(state);
@@ -257,10 +263,40 @@ export class Raft {
     if (stands && !state.promotable) becomeFollower(state, state.term, 0);
   }
 
-  /** Whether this leader reached a majority within the last election timeout, and is not handing over. */
-  leaseValid(): boolean {
+  /**
+   * Whether this node's disk does what it is told in good time. A leader without one commits nothing that it could apply: it hands over to
+   * the voter that is furthest ahead, or steps down if that does not take over. It does not stand again meanwhile.
+   */
+  setDiskAnswers(diskAnswers: boolean): void {
     const state = this.#state;
-    return state.role === 'leader' && !state.transferSent && leaseHeld(state);
+    state.diskAnswers = diskAnswers;
+    if (diskAnswers || state.soleVoter) return;
+    if (state.role === 'leader') {
+      if (state.transferTarget === 0) startTransfer(state, furthestVoter(state));
+    } else if (state.role !== 'follower') {
+      becomeFollower(state, state.term, 0);
+    }
+  }
+
+  /** A peer's pulse was felt. */
+  feelPulse(pulse: Pulse): void {
+    feelPulse(this.#state, pulse);
+  }
+
+  /**
+   * Whether this leader may take itself for the only one: it reached a majority within the last election timeout, and nobody may be
+   * campaigning at its own request.
+   *
+   * @param sinceTick ticks that have passed since the last call of {@link tick} or {@link stalled}, rounded up
+   */
+  leaseValid(sinceTick = 0): boolean {
+    return this.quorumHeld(sinceTick) && !transferAtLarge(this.#state);
+  }
+
+  /** Whether this node leads and reached a majority within the last election timeout (see {@link leaseValid}). */
+  quorumHeld(sinceTick = 0): boolean {
+    const state = this.#state;
+    return state.role === 'leader' && leaseHeld(state, sinceTick);
   }
 
   /** Everything that the Readies up to `sequence` had to write is durable, as far as the cluster's durability demands it. */
@@ -399,6 +435,7 @@ export class Raft {
         state: progress.state,
         inflightBytes: progress.inflightBytes,
         recentActive: isRecentlyActive(state, progress),
+        alive: state.ticks - Math.max(progress.heardTick, progress.pulseTick) < state.config.electionTicks,
         logLost: progress.logLost,
       });
     }

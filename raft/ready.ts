@@ -60,6 +60,8 @@ export interface PeerStatus {
   readonly inflightBytes: number;
   /** Heard from within the last election timeout. */
   readonly recentActive: boolean;
+  /** Heard from, or its pulse felt, within the last election timeout. */
+  readonly alive: boolean;
   /** It lost entries that it had acknowledged; it is not counted any more. */
   readonly logLost: boolean;
 }

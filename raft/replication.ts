@@ -15,10 +15,12 @@ import type { Progress } from './progress.js';
 import { reachedByMajority } from './quorum.js';
 import { advanceReads, releaseEarlyReads } from './reads.js';
 import type { RaftState } from './state.js';
-import { handOverOnRemoval, transferCaughtUp } from './transfer.js';
+import { abandonTransfer, handOverOnRemoval, transferCaughtUp } from './transfer.js';
 import { type Entry, EntryKind } from './types.js';
 
 const noEntries: readonly Entry[] = [];
+/** An entry beyond this is sent only when it is known to fit. */
+const hugeBytes = 1 << 20;
 
 /** Sends what this turn made due: heartbeats, a read round, entries within each peer's window, and news of commits. */
 export function flushLeader(state: RaftState): void {
@@ -66,11 +68,14 @@ function sendAppend(state: RaftState, progress: Progress, maxBytes: number): boo
   const { log } = state;
   const previousIndex = progress.next - 1;
   const previousTerm = log.term(previousIndex);
-  const entries = maxBytes === 0 ? noEntries : log.entries(progress.next, log.lastIndex() + 1, maxBytes);
+  let entries = maxBytes === 0 ? noEntries : log.entries(progress.next, log.lastIndex() + 1, maxBytes);
   if (previousTerm === undefined || entries === undefined) {
     sendSnapshot(state, progress);
     return false;
   }
+  // A probe is sent again and again: it only asks whether a huge entry would be welcome.
+  if (progress.state === 'probe' && entries.length > 0 && entryBytes(entries[0]!) > hugeBytes)
+    entries = noEntries;
   const { id: from, term, round, leaseClock: sentTick } = state;
   const commit = log.committed;
   state.send({
@@ -135,10 +140,7 @@ export function membershipChanged(state: RaftState): void {
     if (!state.memberships.isMember(id)) state.progress.delete(id);
   }
   addProgress(state, state.log.lastIndex());
-  if (state.transferTarget !== 0 && !state.memberships.isVoter(state.transferTarget)) {
-    state.transferTarget = 0;
-    state.transferSent = false;
-  }
+  if (state.transferTarget !== 0 && !state.memberships.isVoter(state.transferTarget)) abandonTransfer(state);
   maybeCommit(state);
   advanceReads(state);
 }
@@ -150,6 +152,9 @@ function heardFrom(state: RaftState, progress: Progress, echo: Echo): void {
     progress.ackedRound = echo.round;
     advanceReads(state);
   }
+  const abandoned = state.abandonedTransfers.get(progress.id);
+  if (abandoned !== undefined && progress.ackedRound > abandoned)
+    state.abandonedTransfers.delete(progress.id);
 }
 
 export function handleAppendResponse(state: RaftState, message: AppendResponseMessage): void {
@@ -205,6 +210,7 @@ function follow(
   );
   if (state.role !== 'follower' || state.leader === 0) becomeFollower(state, state.term, message.from);
   state.electionElapsed = 0;
+  if (message.type !== 'commit') state.leaderRound = Math.max(state.leaderRound, message.round);
 }
 
 export function handleAppend(state: RaftState, message: AppendMessage): void {

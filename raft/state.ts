@@ -26,9 +26,14 @@ export interface RaftConfig {
   readonly maxInflightAppends?: number;
   /** Bytes of committed entries in one Ready. Default 4 MiB. */
   readonly maxCommittedBytes?: number;
+  /**
+   * Ticks from the start in which no vote is granted, but at a leader's own request: before the start this node may have promised a leader
+   * not to. Default: `electionTicks`, and 0 for a node that never heard of a term.
+   */
+  readonly quietTicks?: number;
 }
 
-export type SoundConfig = Required<Omit<RaftConfig, 'applied'>>;
+export type SoundConfig = Required<Omit<RaftConfig, 'applied' | 'quietTicks'>>;
 
 const mebibyte = 1 << 20;
 
@@ -102,6 +107,13 @@ export class RaftState {
   transferTarget: NodeId = 0;
   transferElapsed = 0;
   transferSent = false;
+  /**
+   * Leader: targets of abandoned transfers, each with the round in which it was told to campaign. It may still do so, past everybody's
+   * lease, until it has answered a later round.
+   */
+  abandonedTransfers = new Map<NodeId, number>();
+  /** Follower: the highest round that the leader has sent. */
+  leaderRound = 0;
 
   /** Leader: number of the last read round. Also raised by each heartbeat. */
   round = 0;
@@ -117,6 +129,10 @@ export class RaftState {
 
   /** Whether the owner lets this node stand for election. */
   mayLead = true;
+  /** Whether this node's disk does what it is told in good time. */
+  diskAnswers = true;
+  /** See {@link RaftConfig.quietTicks}. */
+  readonly quietUntilTick: number;
   /** This node's log is shorter than what its leader saw it acknowledge. */
   logLost = false;
 
@@ -148,6 +164,7 @@ export class RaftState {
     );
     this.durableTerm = this.term;
     this.durableVote = this.vote;
+    this.quietUntilTick = config.quietTicks ?? (this.term > 0 ? this.config.electionTicks : 0);
     this.resetElectionTimer();
   }
 
@@ -171,7 +188,7 @@ export class RaftState {
     return (
       (this.memberships.isVoter(this.id) || this.isVoterAtCommit) &&
       this.log.installing === undefined &&
-      (this.mayLead || this.soleVoter)
+      ((this.mayLead && this.diskAnswers) || this.soleVoter)
     );
   }
 

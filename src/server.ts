@@ -371,7 +371,7 @@ export class Server {
   refuseRead(consistency: Consistency): ErrorReply | undefined {
     if (consistency === 'low') return undefined;
     if (!this.consensus.isLeader) return this.notLeading();
-    if (consistency === 'medium' && !this.consensus.leaseValid) {
+    if (consistency === 'medium' && !this.consensus.quorumHeld) {
       return replies.noLeader('this leader has lost contact with its quorum');
     }
     return undefined;

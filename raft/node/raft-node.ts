@@ -34,11 +34,15 @@ import { type Durability, Wal } from './wal/wal.js';
 interface Outstanding {
   readonly sequence: number;
   readonly messages: readonly Message[];
+  readonly bytes: number;
   isDone: boolean;
 }
 
 /** How long one round of work may keep the event loop before it lets input and timers in. */
 const sliceMs = 10;
+
+/** Even a slow disk, or one that others use too, writes so much in a second. */
+const slowDiskBytesPerSecond = 16 * 1024 * 1024;
 
 export class RaftNode {
   private readonly raft: Raft;
@@ -60,7 +64,12 @@ export class RaftNode {
   private isInstalling = false;
   private lastAppended: number;
   private appliedTerm: number;
+  private readonly electionTicks: number;
   private ticks = 0;
+  /** When the oldest write under way became that, in ticks, so that time in which nobody looked does not count; what was under way then. */
+  private oldestWriteTick = 0;
+  private oldestWriteBytes = 0;
+  private diskAnswers = true;
   /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
   private wakeFailed!: () => void;
@@ -84,10 +93,11 @@ export class RaftNode {
     const ticks = (ms: number): number => Math.max(1, Math.round(ms / this.tickMs));
     const heartbeatTicks = ticks(options.heartbeatMs ?? 100);
     const snapshot = log.snapshot();
+    this.electionTicks = Math.max(heartbeatTicks + 1, ticks(options.electionTimeoutMs ?? 500));
     this.raft = new Raft(
       {
         id: identity.nodeId,
-        electionTicks: Math.max(heartbeatTicks + 1, ticks(options.electionTimeoutMs ?? 500)),
+        electionTicks: this.electionTicks,
         heartbeatTicks,
         random,
       },
@@ -195,9 +205,19 @@ export class RaftNode {
     return this.appliedIndex;
   }
 
-  /** Whether this leader reached a majority within the last election timeout. */
+  /** Whether no other node can lead now: this leader reached a majority within the last election timeout, and has asked nobody to take over. */
   get leaseValid(): boolean {
-    return this.raft.leaseValid();
+    return this.raft.leaseValid(this.ticksPassed());
+  }
+
+  /** Whether this leader reached a majority within the last election timeout. */
+  get quorumHeld(): boolean {
+    return this.raft.quorumHeld(this.ticksPassed());
+  }
+
+  /** Ticks that the core does not know of yet: the loop may have stood still until now, or the whole process. */
+  private ticksPassed(): number {
+    return Math.max(0, Math.ceil((this.options.clock.monotonicMs() - this.lastTickAt) / this.tickMs));
   }
 
   status(): Status {
@@ -375,11 +395,27 @@ export class RaftNode {
     this.lastTickAt += elapsed * this.tickMs;
     if (elapsed > 1) this.raft.stalled(elapsed - 1);
     this.raft.tick();
+    this.judgeDisk();
     if (++this.ticks % 40 === 0 && this.raft.status().logLost) {
       throw new Error(
         'this node lost entries that it had acknowledged: remove it from the cluster (RAFTREMOVEPEER), empty its directory and let it join anew',
       );
     }
+  }
+
+  /** A disk that does not get its oldest write done is no leader's; the others' may be well. */
+  private judgeDisk(): void {
+    const waitedTicks = this.outstanding.length === 0 ? 0 : this.ticks - this.oldestWriteTick;
+    const dueMs = (this.oldestWriteBytes / slowDiskBytesPerSecond) * 1000;
+    const answers = waitedTicks <= 2 * this.electionTicks + dueMs / this.tickMs;
+    if (answers === this.diskAnswers) return;
+    this.diskAnswers = answers;
+    this.options.onNotice?.(
+      answers
+        ? 'the disk answers again'
+        : `the disk has not answered for ${waitedTicks * this.tickMs} ms: this node does not lead until it does`,
+    );
+    this.raft.setDiskAnswers(answers);
   }
 
   // Peers
@@ -459,7 +495,15 @@ export class RaftNode {
     const { sequence, hardState, entries, snapshot, messagesAfterPersist: messages } = ready;
     const hasWrite = hardState !== undefined || entries.length > 0 || snapshot !== undefined;
     if (!hasWrite && messages.length === 0) return;
-    const item: Outstanding = { sequence, messages, isDone: !hasWrite };
+    let bytes = 0;
+    for (const { payload } of entries) bytes += payload.length;
+    const item: Outstanding = { sequence, messages, bytes, isDone: !hasWrite };
+    if (this.outstanding.length === 0) {
+      this.oldestWriteTick = this.ticks;
+      this.oldestWriteBytes = 0;
+    }
+    // It goes to the disk together with what came just before it.
+    if (this.oldestWriteTick === this.ticks) this.oldestWriteBytes += bytes;
     this.outstanding.push(item);
     const done = (error?: StorageError): void => {
       if (error !== undefined) return;
@@ -483,6 +527,9 @@ export class RaftNode {
     while (count < this.outstanding.length && this.outstanding[count]!.isDone) count++;
     if (count === 0) return;
     const released = this.outstanding.splice(0, count);
+    this.oldestWriteTick = this.ticks;
+    this.oldestWriteBytes = 0;
+    for (const { bytes } of this.outstanding) this.oldestWriteBytes += bytes;
     this.guard(() => {
       for (const { messages } of released) if (messages.length > 0) this.send(messages);
       this.raft.persisted(released.at(-1)!.sequence);

@@ -91,8 +91,13 @@ export class ConsensusNode {
     return this.ownTermCommitted;
   }
 
-  /** Whether the leader heard from a quorum within the last election timeout. */
+  /** Whether no other node can lead now. */
   get leaseValid(): boolean {
     return this.node.leaseValid;
+  }
+
+  /** Whether the leader heard from a quorum within the last election timeout. */
+  get quorumHeld(): boolean {
+    return this.node.quorumHeld;
   }
 }

@@ -125,6 +125,8 @@ export class Cluster {
   private readonly clocks = new Map<number, ProcessClock>();
   /** Faults of disks, by node. */
   readonly faults = new Map<number, NonNullable<SimulatedDiskOptions['fault']>>();
+  /** Of nodes whose disk hangs: syncs that wait for {@link unhang}. */
+  readonly hungSyncs = new Map<number, (() => void)[]>();
   readonly failures: string[] = [];
   readonly notices: string[] = [];
   /** Pairs `from-to` whose messages are lost. */
@@ -158,8 +160,11 @@ export class Cluster {
       let disk = this.disks.get(id);
       if (disk === undefined) {
         disk = new SimulatedDisk({
-          schedule: (operation, callback) =>
-            this.loop.after(operation === 'sync' ? 0.1 + this.random() : 0, callback),
+          schedule: (operation, callback) => {
+            const hung = operation === 'sync' ? this.hungSyncs.get(id) : undefined;
+            if (hung !== undefined) hung.push(callback);
+            else this.loop.after(operation === 'sync' ? 0.1 + this.random() : 0, callback);
+          },
           fault: (operation, path) => this.faults.get(id)?.(operation, path),
         });
         this.disks.set(id, disk);
@@ -211,6 +216,17 @@ export class Cluster {
       this.cut.add(`${id}-${other}`);
       this.cut.add(`${other}-${id}`);
     }
+  }
+
+  /** The disk of a node takes writes and finishes no sync from now on. */
+  hang(id: number): void {
+    this.hungSyncs.set(id, []);
+  }
+
+  unhang(id: number): void {
+    const waiting = this.hungSyncs.get(id) ?? [];
+    this.hungSyncs.delete(id);
+    for (const callback of waiting) this.loop.after(0, callback);
   }
 
   heal(): void {

@@ -47,7 +47,7 @@ test('what says more takes its place, for that peer only', () => {
 test('a message that does not speak of the commit index leaves it waiting', () => {
   const { clock, sent, notices } = setUp();
   notices.holds(2, news(2, 7));
-  assert.equal(notices.holds(2, [{ type: 'timeoutNow', from: 1, to: 2, term: 3 }]), false);
+  assert.equal(notices.holds(2, [{ type: 'timeoutNow', from: 1, to: 2, term: 3, round: 0 }]), false);
   clock.advance(1);
   assert.deepEqual(sent, ['2: 7']);
 });

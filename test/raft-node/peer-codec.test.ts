@@ -67,7 +67,7 @@ const message = fc.oneof(
       }),
     }),
   }),
-  fc.record({ type: fc.constant('timeoutNow'), ...base }),
+  fc.record({ type: fc.constant('timeoutNow'), ...base, round: count }),
   fc.record({ type: fc.constant('readIndex'), ...base, context: count }),
   fc.record({ type: fc.constant('readIndexResponse'), ...base, context: count, index: count }),
 ) as unknown as fc.Arbitrary<Message>;

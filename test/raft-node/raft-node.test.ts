@@ -275,3 +275,65 @@ test('reads are answered on leader and follower, one answer for all of a turn, a
   assert.equal(leader.leaseValid, false);
   await cluster.stopAll();
 });
+
+test('a lease is judged by the clock when it is asked about, not by the last tick', async () => {
+  const cluster = new Cluster([1, 2, 3]);
+  await cluster.startAll();
+  await cluster.propose('a');
+  const leader = await cluster.elect();
+  await cluster.loop.run(200);
+  assert.equal(leader.leaseValid, true);
+  // As after SIGSTOP and SIGCONT: time has passed, and no timer has fired yet.
+  cluster.loop.nowMs += 600;
+  assert.equal(leader.leaseValid, false);
+  assert.equal(leader.quorumHeld, false);
+  await cluster.loop.run(300);
+  assert.equal(leader.leaseValid, true);
+  await cluster.stopAll();
+});
+
+test('a leader whose disk hangs hands over, and does not lead again before it answers', async () => {
+  const cluster = new Cluster([1, 2, 3]);
+  await cluster.startAll();
+  await cluster.propose('a');
+  const hung = await cluster.elect();
+  cluster.hang(hung.id);
+  assert.ok(hung.propose(Buffer.from('b')));
+  const isReplaced = (): boolean => {
+    const status = cluster.leader()?.status();
+    return status !== undefined && status.id !== hung.id && status.ownTermCommitted;
+  };
+  const beganMs = cluster.loop.nowMs;
+  assert.ok(await cluster.loop.until(isReplaced, 2000), 'nobody took over');
+  const tookMs = cluster.loop.nowMs - beganMs;
+  // Two election timeouts, and the hand-over.
+  assert.ok(tookMs > 1000 && tookMs < 1200, `${tookMs} ms`);
+  await cluster.propose('c');
+  await cluster.loop.run(5000);
+  assert.equal(hung.status().role, 'follower');
+  assert.deepEqual(cluster.words(cluster.leader()!.id), ['a', 'b', 'c']);
+  cluster.unhang(hung.id);
+  await cluster.converge();
+  assert.deepEqual(cluster.words(hung.id), ['a', 'b', 'c']);
+  await cluster.loop.run(100);
+  assert.match(cluster.notices.join(), /has not answered for \d+ ms.*answers again/);
+  await cluster.stopAll();
+  assert.deepEqual(cluster.failures, []);
+});
+
+test('a disk that is busy with much is not taken for a hung one', async () => {
+  const cluster = new Cluster([1, 2, 3]);
+  await cluster.startAll();
+  await cluster.propose('a');
+  const leader = await cluster.elect();
+  cluster.hang(leader.id);
+  // 64 MiB at a slow disk's pace are 4 s, two election timeouts are one.
+  assert.ok(leader.propose(Buffer.alloc(64 << 20)));
+  await cluster.loop.run(4500);
+  assert.equal(leader.status().role, 'leader');
+  await cluster.loop.run(1500);
+  assert.equal(leader.status().role, 'follower');
+  cluster.unhang(leader.id);
+  await cluster.converge();
+  await cluster.stopAll();
+});

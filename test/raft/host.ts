@@ -27,7 +27,8 @@ export class Host {
     readonly written: (entry: Entry, previousTerm: number | undefined) => void = () => {},
   ) {
     this.appliedIndex = storage.snapshot().index;
-    this.raft = new Raft(config, storage, storage.hardState);
+    // What it starts from was written long ago.
+    this.raft = new Raft({ ...config, quietTicks: 0 }, storage, storage.hardState);
   }
 
   /** Takes one Ready: sends what may leave, applies what is committed, queues the rest for {@link persist}. */

@@ -172,6 +172,19 @@ export class Interaction {
       case 'finish-install':
         this.#node(command.number(0)).finishInstall();
         break;
+      case 'disk-answers':
+        this.#node(command.number(0)).raft.setDiskAnswers(command.word(1) === 'yes');
+        break;
+      case 'pulse': {
+        const [from, to] = command.word(0).split('->').map(Number) as [number, number];
+        command.word(1);
+        this.#node(to).raft.feelPulse({
+          from,
+          term: command.number(2),
+          leads: command.words.length > 3 && command.word(3) === 'leads',
+        });
+        break;
+      }
       case 'may-lead':
         this.#node(command.number(0)).raft.setMayLead(command.word(1) === 'yes');
         break;

@@ -154,11 +154,11 @@ test('a vote that was granted in another campaign does not count', () => {
 test('only the leader can hand over', () => {
   const raft = start({ id: 2 });
   raft.step({ type: 'heartbeat', from: 1, to: 2, term: 1, commit: 0, ...echo });
-  raft.step({ type: 'timeoutNow', from: 3, to: 2, term: 1 });
-  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 9 });
+  raft.step({ type: 'timeoutNow', from: 3, to: 2, term: 1, round: 0 });
+  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 9, round: 0 });
   assert.equal(raft.status().role, 'follower');
   assert.equal(raft.status().term, 1);
-  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 1 });
+  raft.step({ type: 'timeoutNow', from: 1, to: 2, term: 1, round: 0 });
   assert.equal(raft.status().role, 'candidate');
 });
 

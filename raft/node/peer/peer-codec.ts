@@ -48,7 +48,7 @@ const layouts: readonly (readonly [
   ['heartbeatResponse', ['round', 'count'], ['sentTick', 'count']],
   ['commit', ['commit', 'count']],
   ['snapshot', ['round', 'count'], ['sentTick', 'count']],
-  ['timeoutNow'],
+  ['timeoutNow', ['round', 'count']],
   ['readIndex', ['context', 'count']],
   ['readIndexResponse', ['context', 'count'], ['index', 'count']],
 ];
