@@ -18,7 +18,8 @@ import type { Database } from './storage/database.js';
 import { ABSENT, type HashSeed } from './storage/dictionary.js';
 import { keyEvents } from './storage/key-events.js';
 import { type CreationListener, Keyspace } from './storage/keyspace.js';
-import { type WaitableType, type Waiter, Waiters } from './waiters.js';
+import { valueTypes } from './types/index.js';
+import { type Waiter, Waiters } from './waiters.js';
 
 /** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
 export const EXPIRED_PER_ENTRY = 200;
@@ -80,7 +81,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
-    this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 });
+    this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
     this.context = {
       keyspace: this.keyspace,
       timeMs: 0,
@@ -348,7 +349,7 @@ export class Engine {
 
   // ---- waiting clients ----
 
-  private block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply {
+  private block(request: Request, type: string, keys: readonly string[], deadlineMs: number): Reply {
     this.waiters.add({
       session: this.item.session,
       database: this.item.database,
@@ -377,7 +378,7 @@ export class Engine {
     },
   };
 
-  private noteReady(database: number, key: string, type: WaitableType): void {
+  private noteReady(database: number, key: string, type: string): void {
     // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for the key: what it holds when
     // waiters are served decides who is.
     if (this.waiters.hasType(type) && this.waiters.hasKey(database, key))
@@ -406,7 +407,7 @@ export class Engine {
     for (;;) {
       const slot = database.find(view);
       if (slot === ABSENT) return;
-      const waiter = this.waiters.first(database.type(slot) as WaitableType, databaseId, key);
+      const waiter = this.waiters.first(database.type(slot), databaseId, key);
       if (waiter === undefined) return;
       const reply = this.retry(waiter, view);
       if (reply === BLOCKED) throw new Error('a waiting request was not served by the key that it waits for');

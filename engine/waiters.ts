@@ -8,14 +8,12 @@
 import Denque from 'denque';
 import type { Session } from './command/command.js';
 
-/** What clients can wait for. */
-export type WaitableType = 'list' | 'zset';
-
 export interface Waiter {
   readonly session: Session;
   /** Number of the database: SWAPDB does not take waiters along. */
   readonly database: number;
-  readonly type: WaitableType;
+  /** Name of the value type that it waits for. */
+  readonly type: string;
   /** Latin1; each once. */
   readonly keys: readonly string[];
   /** Logged time in milliseconds at which it gives up; 0: never. */
@@ -25,7 +23,7 @@ export interface Waiter {
 }
 
 const sessionName = (session: Session): string => `${session.nodeId}:${session.startId}:${session.counter}`;
-const keyName = (type: WaitableType, database: number, key: string): string => `${type}:${database}:${key}`;
+const keyName = (type: string, database: number, key: string): string => `${type}:${database}:${key}`;
 
 /** Sized by the number of connected clients, which is bounded; hence plain Maps. */
 export class Waiters {
@@ -33,7 +31,7 @@ export class Waiters {
   private readonly bySession = new Map<string, Waiter>();
   private readonly byKey = new Map<string, Denque<Waiter>>();
   private earliest = Number.POSITIVE_INFINITY;
-  private readonly countByType = { list: 0, zset: 0 };
+  private readonly countByType = new Map<string, number>();
 
   get size(): number {
     return this.bySession.size;
@@ -49,7 +47,7 @@ export class Waiters {
     const previous = this.ofSession(waiter.session);
     if (previous !== undefined) this.remove(previous);
     this.bySession.set(sessionName(waiter.session), waiter);
-    this.countByType[waiter.type]++;
+    this.count(waiter.type, 1);
     for (const key of waiter.keys) {
       const name = keyName(waiter.type, waiter.database, key);
       let queue = this.byKey.get(name);
@@ -62,9 +60,13 @@ export class Waiters {
     if (waiter.deadlineMs !== 0) this.earliest = Math.min(this.earliest, waiter.deadlineMs);
   }
 
+  private count(type: string, change: number): void {
+    this.countByType.set(type, (this.countByType.get(type) ?? 0) + change);
+  }
+
   remove(waiter: Waiter): void {
     if (!this.bySession.delete(sessionName(waiter.session))) return;
-    this.countByType[waiter.type]--;
+    this.count(waiter.type, -1);
     if (this.bySession.size === 0) this.earliest = Number.POSITIVE_INFINITY;
     for (const key of waiter.keys) {
       const name = keyName(waiter.type, waiter.database, key);
@@ -92,16 +94,17 @@ export class Waiters {
 
   /** Whether anybody waits for a value of any type at a key. */
   hasKey(database: number, key: string): boolean {
-    return this.byKey.has(keyName('list', database, key)) || this.byKey.has(keyName('zset', database, key));
+    for (const type of this.countByType.keys()) if (this.byKey.has(keyName(type, database, key))) return true;
+    return false;
   }
 
   /** Whether anybody waits for a value of a type, wherever. */
-  hasType(type: WaitableType): boolean {
-    return this.countByType[type] > 0;
+  hasType(type: string): boolean {
+    return (this.countByType.get(type) ?? 0) > 0;
   }
 
   /** Who waits longest for a value of a type at a key. */
-  first(type: WaitableType, database: number, key: string): Waiter | undefined {
+  first(type: string, database: number, key: string): Waiter | undefined {
     return this.byKey.get(keyName(type, database, key))?.peekFront();
   }
 

@@ -3,11 +3,12 @@
 import { View } from '../../engine/protocol/view.js';
 import { defaultSettings } from '../../engine/settings.js';
 import { Keyspace } from '../../engine/storage/keyspace.js';
+import { valueTypes } from '../../engine/types/index.js';
 import { keyBytes, type Layout, valueBytes } from './layout.js';
 import { serveViews } from './serve-views.js';
 
 export function slab(): Layout {
-  const keyspace = new Keyspace(defaultSettings, { low: 1, high: 2 });
+  const keyspace = new Keyspace(defaultSettings, { low: 1, high: 2 }, valueTypes);
   const database = keyspace.database(0);
   const key = new View();
   const value = new View(valueBytes, 0, 16);

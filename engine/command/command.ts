@@ -9,7 +9,6 @@ import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import type { Keyspace } from '../storage/keyspace.js';
-import type { WaitableType } from '../waiters.js';
 import type { Facts } from './facts.js';
 
 export type { Facts } from './facts.js';
@@ -53,7 +52,7 @@ export interface WriteContext {
    * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever);
    * the request will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
    */
-  block(request: Request, type: WaitableType, keys: readonly string[], deadlineMs: number): Reply;
+  block(request: Request, type: string, keys: readonly string[], deadlineMs: number): Reply;
 }
 
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;

@@ -1,8 +1,7 @@
 /** DUMP and RESTORE: values as bytes that every redis-server of version 7.0 takes and gives. MIGRATE, which asks another server, is the program's. */
 import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
-import { dumpValue } from '../dump/dump-value.js';
-import { isIntactDump, readDump } from '../dump/rdb-reader.js';
-import { createFromDump } from '../dump/restore-value.js';
+import { createFromDump, dumpValue, readDump } from '../dump/payload.js';
+import { isIntactDump } from '../dump/rdb-reader.js';
 import type { Int64 } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
 import { OK, type Reply } from '../protocol/reply.js';
@@ -57,7 +56,7 @@ function restore(request: Request, database: Database, context: WriteContext): R
   const payload = request.view(3);
   if (!isIntactDump(payload.buffer, payload.start, payload.end)) throw errors.dumpFooter;
   const value = readDump(payload.buffer, payload.start, payload.end);
-  if (value.kind === 'corrupt') throw errors.dumpCorrupt;
+  if (!('rdbType' in value)) throw errors.dumpCorrupt;
   const deadline = ttl === 0 ? 0 : deadlineOf(ttl, options.absolute, context.timeMs);
   const isPast = ttl !== 0 && deadline <= context.timeMs;
   if (slot !== ABSENT) database.delete(slot);

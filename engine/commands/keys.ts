@@ -10,9 +10,9 @@ import type { Request } from '../protocol/request.js';
 import { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
-import { Encoding, encodingName, isBig } from '../storage/encoding.js';
+import { Encoding } from '../storage/encoding.js';
 import { keyEvents } from '../storage/key-events.js';
-import { copyBig } from '../values/restorers.js';
+import { copyBig, valueTypes } from '../types/index.js';
 import { deadlineOfAny, type ExpireUnit } from './expiration.js';
 import { parseCursor, parseScanOptions, scanReply, scanSlots } from './scan.js';
 
@@ -44,17 +44,11 @@ function touch(request: Request, database: ReadableDatabase): Reply {
 }
 
 const NONE = new Status('none');
-const typeNames = {
-  string: new Status('string'),
-  list: new Status('list'),
-  set: new Status('set'),
-  hash: new Status('hash'),
-  zset: new Status('zset'),
-};
+const typeNames = new Map(valueTypes.types.map(({ name }) => [name, new Status(name)]));
 
 function type(request: Request, database: ReadableDatabase): Reply {
   const slot = database.find(request.view(1));
-  return slot === ABSENT ? NONE : typeNames[database.type(slot)];
+  return slot === ABSENT ? NONE : typeNames.get(database.type(slot))!;
 }
 
 /** After so many draws of keys that are due, a due one's name is good enough, as in Redis. */
@@ -190,7 +184,7 @@ function persist(request: Request, database: Database): Reply {
 function moveValue(database: Database, slot: Slot, target: Database, key: View): void {
   const encoding = database.encoding(slot);
   const deadline = database.deadline(slot);
-  const moved = isBig(encoding)
+  const moved = valueTypes.isBig(encoding)
     ? target.createBig(key, encoding, database.detachObject(slot))
     : target.create(key, encoding, database.value(slot, view));
   if (deadline !== 0) target.setDeadline(moved, deadline);
@@ -258,7 +252,7 @@ function copy(request: Request, database: Database, context: WriteContext): Repl
     slot = database.find(from);
   }
   const encoding = database.encoding(slot);
-  const copied = isBig(encoding)
+  const copied = valueTypes.isBig(encoding)
     ? target.createBig(to, encoding, copyBig(encoding, database.object(slot), context.keyspace))
     : target.create(to, encoding, database.value(slot, view));
   const deadline = database.deadline(slot);
@@ -309,7 +303,7 @@ function describes(reply: (database: ReadableDatabase, slot: Slot, context: Read
   };
 }
 
-const objectEncoding = describes((database, slot) => encodingName(database.encoding(slot)));
+const objectEncoding = describes((database, slot) => valueTypes.encodingName(database.encoding(slot)));
 
 /** Redis shares the integers below 10000 among all keys, and says so by this count. */
 const SHARED_INTEGERS = 10_000;

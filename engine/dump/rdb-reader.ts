@@ -1,50 +1,25 @@
 /**
- * Reads DUMP payloads of every Redis up to 7.0 (RDB version 10) for strings, lists, sets, sorted sets and hashes, in
- * every encoding. Payloads are foreign bytes: each claim is checked before it is believed, and nothing is allocated on a
+ * The building blocks of DUMP payloads of every Redis up to 7.0 (RDB version 10). What a type makes of them is its descriptor's affair
+ * (`engine/types/`). Payloads are foreign bytes: each claim is checked before it is believed, and nothing is allocated on a
  * claim that the payload's own size can't back.
  */
-import { parseDoubleLoosely, parseLeadingDouble } from '../numbers/double.js';
+import { parseDoubleLoosely } from '../numbers/double.js';
 import { formatInt64 } from '../numbers/int64.js';
 import { intsetCount, intsetElement, isValidIntset } from '../values/intset.js';
 import { listpackFirst, listpackNext, listpackText, validateListpack } from '../values/listpack.js';
 import { readZiplist } from '../values/ziplist.js';
 import { readZipmap } from '../values/zipmap.js';
 import { matchesCrc64 } from './crc64.js';
-import { hasDuplicate } from './duplicates.js';
 import { decompressLzf } from './lzf.js';
-import {
-  footerSize,
-  QuicklistContainer,
-  RdbType,
-  rdbVersion,
-  StringEncoding,
-  stringSizeMax,
-} from './rdb-types.js';
+import { footerSize, rdbVersion, StringEncoding, stringSizeMax } from './rdb-types.js';
 
-/**
- * A value as read. Texts are latin1 strings. `rdbType` says in what form it came: Redis lets a value that came packed keep
- * that form in some cases in which it would not have chosen it (see {@link readDump}).
- */
-export type DumpValue =
-  | { kind: 'string'; rdbType: number; bytes: Buffer }
-  | { kind: 'list'; rdbType: number; items: string[] }
-  | { kind: 'set'; rdbType: number; members: string[] }
-  /** Field, value, field, value, ... in the payload's order. */
-  | { kind: 'hash'; rdbType: number; fieldsAndValues: string[] }
-  /** Ascending by score, then member. */
-  | { kind: 'zset'; rdbType: number; members: string[]; scores: number[] };
+/** Thrown by {@link corrupt}, for whoever reads a whole payload to catch. */
+export class Corruption extends Error {}
 
-export type DumpFailure = { kind: 'corrupt'; reason: string };
-
-/** Thrown and caught within this file only. */
-class Corruption extends Error {}
-
-function corrupt(reason: string): never {
+/** Ends the reading of a payload whose bytes make no value. */
+export function corrupt(reason: string): never {
   throw new Corruption(reason);
 }
-
-/** Redis looks at no more of a packed score. */
-const packedScoreSizeMax = 127;
 
 /** LZF at its best makes 264 bytes of 3. */
 const lzfRatioMax = 88;
@@ -61,34 +36,15 @@ export function isIntactDump(payload: Buffer, start: number, end: number): boole
   return payload.readUInt16LE(footer) <= rdbVersion && matchesCrc64(payload, start, end - 8, end - 8);
 }
 
-/**
- * Reads the value of a payload whose footer {@link isIntactDump} has found right.
- *
- * Never throws on damaged bytes: the failure says what is wrong (RESTORE answers "Bad data format"). Refused besides
- * damage: empty collections, duplicates, NaN scores (a packed score that is no number is 0), types that are none of the
- * five, more than 1 GiB of decompressed strings. As in Redis, bytes between value and footer are ignored, and a value that
- * claims more than there is before the footer is read into it.
- *
- * On restoring, Redis 7.0 keeps a listpack or ziplist packed by its count of entries alone (a member may be longer than
- * the configured value size), a zipmap and every big form by count and sizes.
- */
-export function readDump(payload: Buffer, start: number, end: number): DumpValue | DumpFailure {
-  try {
-    return new RdbReader(payload, start, end).value();
-  } catch (error) {
-    if (error instanceof Corruption) return { kind: 'corrupt', reason: error.message };
-    throw error;
-  }
-}
-
 /** Where the bytes of a string lie: in the payload or, decompressed, in a buffer of their own. */
-interface Bytes {
+export interface Bytes {
   buffer: Buffer;
   start: number;
   length: number;
 }
 
-class RdbReader {
+/** The building blocks of a payload, in turn; each throws {@link Corruption} where bytes are missing or wrong. */
+export class RdbReader {
   private decompressed = 0;
 
   constructor(
@@ -97,92 +53,7 @@ class RdbReader {
     private readonly end: number,
   ) {}
 
-  value(): DumpValue {
-    const rdbType = this.byte();
-    switch (rdbType) {
-      case RdbType.string: {
-        const { buffer, start, length } = this.string();
-        return { kind: 'string', rdbType, bytes: Buffer.from(buffer.subarray(start, start + length)) };
-      }
-      case RdbType.list:
-        return this.list(rdbType, this.texts(this.count(1)));
-      case RdbType.listZiplist:
-        return this.list(rdbType, this.ziplist());
-      case RdbType.listQuicklist:
-      case RdbType.listQuicklist2:
-        return this.list(rdbType, this.quicklist(rdbType));
-      case RdbType.set:
-        return this.set(rdbType, this.texts(this.count(1)));
-      case RdbType.setIntset:
-        return this.set(rdbType, this.intset());
-      case RdbType.hash:
-        return this.hash(rdbType, this.texts(2 * this.count(2)));
-      case RdbType.hashZipmap:
-        return this.hash(rdbType, this.zipmap());
-      case RdbType.hashZiplist:
-        return this.hash(rdbType, this.ziplist());
-      case RdbType.hashListpack:
-        return this.hash(rdbType, this.listpack());
-      case RdbType.zset:
-      case RdbType.zset2:
-        return this.scored(rdbType);
-      case RdbType.zsetZiplist:
-        return this.packedZset(rdbType, this.ziplist());
-      case RdbType.zsetListpack:
-        return this.packedZset(rdbType, this.listpack());
-      default:
-        return corrupt(`type ${rdbType} is not supported`);
-    }
-  }
-
-  private list(rdbType: number, items: string[]): DumpValue {
-    if (items.length === 0) corrupt('the list is empty');
-    return { kind: 'list', rdbType, items };
-  }
-
-  private set(rdbType: number, members: string[]): DumpValue {
-    if (members.length === 0) corrupt('the set is empty');
-    if (hasDuplicate(members, 1)) corrupt('a member stands twice');
-    return { kind: 'set', rdbType, members };
-  }
-
-  private hash(rdbType: number, fieldsAndValues: string[]): DumpValue {
-    if (fieldsAndValues.length === 0) corrupt('the hash is empty');
-    if (fieldsAndValues.length % 2 !== 0) corrupt('a field lacks its value');
-    if (hasDuplicate(fieldsAndValues, 2)) corrupt('a field stands twice');
-    return { kind: 'hash', rdbType, fieldsAndValues };
-  }
-
-  private scored(rdbType: number): DumpValue {
-    const count = this.count(rdbType === RdbType.zset2 ? 9 : 2);
-    const members: string[] = [];
-    const scores: number[] = [];
-    for (let i = 0; i < count; i++) {
-      members.push(this.text());
-      scores.push(rdbType === RdbType.zset2 ? this.binaryDouble() : this.textDouble());
-    }
-    return this.zset(rdbType, members, scores);
-  }
-
-  private packedZset(rdbType: number, texts: string[]): DumpValue {
-    if (texts.length % 2 !== 0) corrupt('a member lacks its score');
-    const members: string[] = [];
-    const scores: number[] = [];
-    for (let i = 0; i < texts.length; i += 2) {
-      members.push(texts[i]!);
-      scores.push(parseLeadingDouble(texts[i + 1]!.slice(0, packedScoreSizeMax)));
-    }
-    return this.zset(rdbType, members, scores);
-  }
-
-  private zset(rdbType: number, members: string[], scores: number[]): DumpValue {
-    if (members.length === 0) corrupt('the sorted set is empty');
-    if (hasDuplicate(members, 1)) corrupt('a member stands twice');
-    for (const score of scores) if (Number.isNaN(score)) corrupt('a score is not a number');
-    return { kind: 'zset', rdbType, ...ascending(members, scores) };
-  }
-
-  private byte(): number {
+  byte(): number {
     if (this.at >= this.end) corrupt('the payload ends early');
     return this.buffer[this.at++]!;
   }
@@ -205,18 +76,18 @@ class RdbReader {
     return corrupt('unknown length encoding');
   }
 
-  private length(): number {
+  length(): number {
     return this.lengthAfter(this.byte());
   }
 
   /** A count of elements that take `sizeMin` bytes each at least. */
-  private count(sizeMin: number): number {
+  count(sizeMin: number): number {
     const count = this.length();
     if (count * sizeMin > this.end - this.at) corrupt('more elements are claimed than the payload can hold');
     return count;
   }
 
-  private string(): Bytes {
+  string(): Bytes {
     const first = this.byte();
     if (first >> 6 !== 3) {
       const length = this.lengthAfter(first);
@@ -248,22 +119,22 @@ class RdbReader {
     return { buffer, start: 0, length };
   }
 
-  private text(): string {
+  text(): string {
     const { buffer, start, length } = this.string();
     return buffer.latin1Slice(start, start + length);
   }
 
-  private texts(count: number): string[] {
+  texts(count: number): string[] {
     const texts: string[] = [];
     for (let i = 0; i < count; i++) texts.push(this.text());
     return texts;
   }
 
-  private binaryDouble(): number {
+  binaryDouble(): number {
     return this.buffer.readDoubleLE(this.take(8));
   }
 
-  private textDouble(): number {
+  textDouble(): number {
     const length = this.byte();
     if (length === 255) return -Infinity;
     if (length === 254) return Infinity;
@@ -272,7 +143,7 @@ class RdbReader {
     return parseDoubleLoosely(this.buffer.latin1Slice(start, start + length));
   }
 
-  private listpack(): string[] {
+  listpack(): string[] {
     const { buffer, start, length } = this.string();
     if (validateListpack(buffer, start, length) < 0) corrupt('a listpack is damaged');
     const texts: string[] = [];
@@ -282,17 +153,17 @@ class RdbReader {
     return texts;
   }
 
-  private ziplist(): string[] {
+  ziplist(): string[] {
     const { buffer, start, length } = this.string();
     return readZiplist(buffer, start, length) ?? corrupt('a ziplist is damaged');
   }
 
-  private zipmap(): string[] {
+  zipmap(): string[] {
     const { buffer, start, length } = this.string();
     return readZipmap(buffer, start, length) ?? corrupt('a zipmap is damaged');
   }
 
-  private intset(): string[] {
+  intset(): string[] {
     const { buffer, start, length } = this.string();
     if (!isValidIntset(buffer, start, length)) corrupt('an intset is damaged');
     const members: string[] = [];
@@ -300,46 +171,9 @@ class RdbReader {
     for (let i = 0; i < count; i++) members.push(formatInt64(intsetElement(buffer, start, i)));
     return members;
   }
-
-  private quicklist(rdbType: number): string[] {
-    const items: string[] = [];
-    for (let nodes = this.count(1); nodes > 0; nodes--) {
-      if (rdbType === RdbType.listQuicklist) {
-        appendAll(items, this.ziplist());
-        continue;
-      }
-      const container = this.length();
-      if (container === QuicklistContainer.plain) items.push(this.text());
-      else if (container === QuicklistContainer.packed) appendAll(items, this.listpack());
-      else corrupt('unknown kind of list node');
-    }
-    return items;
-  }
 }
 
 function digits(value: number): Bytes {
   const buffer = Buffer.from(`${value}`, 'latin1');
   return { buffer, start: 0, length: buffer.length };
-}
-
-function appendAll(items: string[], more: string[]): void {
-  for (const item of more) items.push(item);
-}
-
-/** Sorts by score, then member. Redis writes packed sets ascending and big ones descending; both cost no sort. */
-function ascending(members: string[], scores: number[]): { members: string[]; scores: number[] } {
-  const compare = (a: number, b: number) => {
-    if (scores[a] !== scores[b]) return scores[a]! < scores[b]! ? -1 : 1;
-    return members[a]! < members[b]! ? -1 : 1;
-  };
-  let rising = true;
-  let falling = true;
-  for (let i = 1; i < members.length && (rising || falling); i++) {
-    if (compare(i - 1, i) < 0) falling = false;
-    else rising = false;
-  }
-  if (rising) return { members, scores };
-  if (falling) return { members: members.reverse(), scores: scores.reverse() };
-  const order = members.map((_, i) => i).sort(compare);
-  return { members: order.map((i) => members[i]!), scores: order.map((i) => scores[i]!) };
 }

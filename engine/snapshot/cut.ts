@@ -9,7 +9,7 @@ import type { Engine } from '../engine.js';
 import { View } from '../protocol/view.js';
 import type { Database } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
-import { isBig } from '../storage/encoding.js';
+import { valueTypes } from '../types/index.js';
 import type { ValueWalk } from '../values/big-value.js';
 import type { Waiter } from '../waiters.js';
 import { DictionaryWalk } from './dictionary-walk.js';
@@ -172,7 +172,7 @@ export class Cut {
       .number(deadline);
     const keyBytes = key.buffer.subarray(key.start, key.end);
     let value: unknown;
-    if (isBig(encoding)) {
+    if (valueTypes.isBig(encoding)) {
       const walk = this.walkObject(database, id, slot);
       this.fingerprint.number(walk.walk.size).end();
       value = [walk.id, walk.walk.size];

@@ -7,9 +7,9 @@ import { Engine, type EngineOptions } from '../engine.js';
 import { View } from '../protocol/view.js';
 import { isSetting } from '../settings.js';
 import type { Database } from '../storage/database.js';
-import { type Encoding, isBig } from '../storage/encoding.js';
+import type { Encoding } from '../storage/encoding.js';
+import { valueTypes } from '../types/index.js';
 import type { ValueRestorer } from '../values/big-value.js';
-import { restorerFor } from '../values/restorers.js';
 import { Fingerprint } from './fingerprint.js';
 import { cbor, FORMAT, RecordKind } from './format.js';
 
@@ -168,7 +168,8 @@ export class Restore {
     for (let i = 2; i < items.length; i += 5) {
       const slot = this.place(items[i], size!);
       const key = this.bytes(items[i + 1]);
-      const encoding = this.place(items[i + 2], 13) as Encoding;
+      const encoding = this.place(items[i + 2], valueTypes.encodingLimit);
+      this.check(valueTypes.has(encoding), `has the unknown encoding ${encoding}`);
       const deadline = this.number(items[i + 3]);
       this.key.on(key, 0, key.length);
       this.fingerprint
@@ -180,7 +181,7 @@ export class Restore {
         .number(deadline);
       this.keysLeft--;
       this.restoredKeys++;
-      if (isBig(encoding)) {
+      if (valueTypes.isBig(encoding)) {
         const owner = items[i + 4];
         this.check(Array.isArray(owner), 'has a big value without an object');
         const [object, count] = owner as unknown[];
@@ -194,7 +195,7 @@ export class Restore {
           encoding,
           deadlineMs: deadline,
           size: elements,
-          restorer: restorerFor(encoding, this.engine.keyspace, elements),
+          restorer: valueTypes.of(encoding).restorer(encoding, this.engine.keyspace, elements),
         });
       } else {
         const value = this.bytes(items[i + 4]);
@@ -245,7 +246,7 @@ export class Restore {
 
   private takeWaiter(items: unknown[]): void {
     const [, nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items;
-    this.check(type === 'list' || type === 'zset', 'waits for no type');
+    this.check(typeof type === 'string' && valueTypes.named(type)?.isAwaited === true, 'waits for no type');
     const numbers = [nodeId, startId, counter, database, deadlineMs].map((item) => this.number(item));
     const bytes = Buffer.from(this.bytes(request));
     this.fingerprint.begin(RecordKind.waiter).number(this.waiterPlace++);

@@ -12,7 +12,7 @@ import type { BigValue } from '../values/big-value.js';
 import { LargeString } from '../values/large-string.js';
 import { Deadlines } from './deadlines.js';
 import { ABSENT, Dictionary, type Slot } from './dictionary.js';
-import { Encoding, isBig, type TypeName, typeOf } from './encoding.js';
+import { Encoding } from './encoding.js';
 import { type KeyEvent, keyEvents } from './key-events.js';
 import type { Keyspace } from './keyspace.js';
 
@@ -101,11 +101,12 @@ export class Database extends Dictionary {
   }
 
   encoding(slot: Slot): Encoding {
-    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] as Encoding;
+    return this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING];
   }
 
-  type(slot: Slot): TypeName {
-    return typeOf(this.encoding(slot));
+  /** What TYPE answers. */
+  type(slot: Slot): string {
+    return this.keyspace.types.of(this.encoding(slot)).name;
   }
 
   /** The big value in a slot whose encoding says that it has one. */
@@ -347,7 +348,7 @@ export class Database extends Dictionary {
 
   /** Bytes that one key and its value take, its share of the index included. */
   slotBytes(slot: Slot): number {
-    const object = isBig(this.encoding(slot)) ? this.object(slot).memoryBytes : 0;
+    const object = this.keyspace.types.isBig(this.encoding(slot)) ? this.object(slot).memoryBytes : 0;
     return this.recordBytes(slot) + object + 20 + (this.deadline(slot) === 0 ? 0 : 16);
   }
 
@@ -390,7 +391,7 @@ export class Database extends Dictionary {
   }
 
   private dropObject(slot: Slot): void {
-    if (!isBig(this.encoding(slot))) return;
+    if (!this.keyspace.types.isBig(this.encoding(slot))) return;
     const page = this.objects[slot >>> PAGE_BITS];
     const object = page[slot & PAGE_MASK];
     page[slot & PAGE_MASK] = undefined;
@@ -402,7 +403,7 @@ export class Database extends Dictionary {
     this.pages[to >>> PAGE_BITS][((to & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
     this.pages[to >>> PAGE_BITS][((to & PAGE_MASK) << SLOT_SHIFT) + ACCESS] =
       this.pages[from >>> PAGE_BITS][((from & PAGE_MASK) << SLOT_SHIFT) + ACCESS];
-    if (isBig(encoding)) {
+    if (this.keyspace.types.isBig(encoding)) {
       const page = this.objects[from >>> PAGE_BITS];
       this.putObject(to, page[from & PAGE_MASK]!);
       page[from & PAGE_MASK] = undefined;

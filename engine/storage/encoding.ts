@@ -1,4 +1,7 @@
-/** How a key's value is laid out. The names are those of OBJECT ENCODING in Redis 7.0; the number is a byte of the slot. */
+/**
+ * How a key's value is laid out: a byte of its slot. The numbers go into snapshots and digests: one that was given stays. A type that
+ * is not one of the first five declares its own number in its descriptor (`engine/types/`).
+ */
 export const Encoding = {
   /** A string that is a canonical 64-bit integer, kept as its text. */
   int: 0,
@@ -20,58 +23,70 @@ export const Encoding = {
   listpackZset: 11,
   skiplist: 12,
 } as const;
-export type Encoding = (typeof Encoding)[keyof typeof Encoding];
+export type Encoding = number;
 
-export type TypeName = 'string' | 'list' | 'set' | 'hash' | 'zset';
-
-const names = [
-  'int',
-  'embstr',
-  'raw',
-  'raw',
-  'quicklist',
-  'quicklist',
-  'intset',
-  'hashtable',
-  'hashtable',
-  'listpack',
-  'hashtable',
-  'listpack',
-  'skiplist',
-] as const;
-
-const types: readonly TypeName[] = [
-  'string',
-  'string',
-  'string',
-  'string',
-  'list',
-  'list',
-  'set',
-  'set',
-  'set',
-  'hash',
-  'hash',
-  'zset',
-  'zset',
-];
-
-/** The name that OBJECT ENCODING gives. */
-export function encodingName(encoding: Encoding): string {
-  return names[encoding];
+/** One of a type's layouts. */
+export interface EncodingRow {
+  readonly encoding: Encoding;
+  /** What OBJECT ENCODING answers in Redis 7.0. */
+  readonly name: string;
+  /** Whether the value is an object of its own, and the slot's record holds no bytes of it. */
+  readonly isBig: boolean;
 }
 
-export function typeOf(encoding: Encoding): TypeName {
-  return types[encoding];
+/** What storage must know of a value type; its descriptor (`engine/types/value-type.ts`) says the rest. */
+export interface StoredType {
+  /** What TYPE answers. */
+  readonly name: string;
+  readonly encodings: readonly EncodingRow[];
+  /** Whether clients can wait until a key holds a value of this type. */
+  readonly isAwaited: boolean;
 }
 
-/** Whether the value is an object of its own, and the slot's record holds no bytes of it. */
-export function isBig(encoding: Encoding): boolean {
-  return (
-    encoding === Encoding.largeRaw ||
-    encoding === Encoding.quicklist ||
-    encoding === Encoding.setTable ||
-    encoding === Encoding.hashTable ||
-    encoding === Encoding.skiplist
-  );
+/** Finds types and encodings by the byte that a slot keeps. */
+export class TypeTable<Type extends StoredType = StoredType> {
+  private readonly rows: EncodingRow[] = [];
+  private readonly owners: Type[] = [];
+  private readonly big: boolean[] = [];
+
+  constructor(readonly types: readonly Type[]) {
+    for (const type of types) {
+      for (const row of type.encodings) {
+        if (this.rows[row.encoding] !== undefined)
+          throw new Error(
+            `types ${this.owners[row.encoding].name} and ${type.name} share encoding ${row.encoding}`,
+          );
+        this.rows[row.encoding] = row;
+        this.owners[row.encoding] = type;
+        this.big[row.encoding] = row.isBig;
+      }
+    }
+  }
+
+  /** Encodings are below this number. */
+  get encodingLimit(): number {
+    return this.rows.length;
+  }
+
+  /** Whether a type claims this number. */
+  has(encoding: number): boolean {
+    return this.rows[encoding] !== undefined;
+  }
+
+  of(encoding: Encoding): Type {
+    return this.owners[encoding];
+  }
+
+  named(name: string): Type | undefined {
+    return this.types.find((type) => type.name === name);
+  }
+
+  isBig(encoding: Encoding): boolean {
+    return this.big[encoding];
+  }
+
+  /** What OBJECT ENCODING answers. */
+  encodingName(encoding: Encoding): string {
+    return this.rows[encoding].name;
+  }
 }

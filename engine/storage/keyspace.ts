@@ -5,10 +5,9 @@
 import type { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
 import type { BigValue } from '../values/big-value.js';
-import type { WaitableType } from '../waiters.js';
 import { Database } from './database.js';
 import type { HashSeed } from './dictionary.js';
-import { type Encoding, typeOf } from './encoding.js';
+import type { Encoding, TypeTable } from './encoding.js';
 import { Frequency } from './frequency.js';
 import { stableHash } from './hash.js';
 import type { KeyEvent, KeyspaceListener } from './key-events.js';
@@ -30,7 +29,7 @@ export interface Statistics {
 /** Told, while clients wait, where that which they wait for may have come into being. */
 export interface CreationListener {
   /** A key of a type that clients can wait for. */
-  created(database: Database, key: View, type: WaitableType): void;
+  created(database: Database, key: View, type: string): void;
   /** SWAPDB: keys that were there before now stand in another database. */
   swapped(first: Database, second: Database): void;
 }
@@ -73,6 +72,7 @@ export class Keyspace {
   constructor(
     readonly settings: Settings,
     readonly hashSeed: HashSeed,
+    readonly types: TypeTable,
   ) {}
 
   database(id: number): Database {
@@ -121,8 +121,8 @@ export class Keyspace {
 
   created(database: Database, key: View, encoding: Encoding): void {
     if (this.creationListener === undefined) return;
-    const type = typeOf(encoding);
-    if (type === 'list' || type === 'zset') this.creationListener.created(database, key, type);
+    const type = this.types.of(encoding);
+    if (type.isAwaited) this.creationListener.created(database, key, type.name);
   }
 
   /** Empties one database in O(1). Returns how many keys it held. */

@@ -19,7 +19,7 @@ import {
   Verbatim,
   View,
 } from '../../engine/index.js';
-import { encodingName, isBig } from '../../engine/storage/encoding.js';
+import { valueTypes } from '../../engine/types/index.js';
 import { listLength } from '../../engine/values/list.js';
 import type { Quicklist } from '../../engine/values/quicklist.js';
 import type { Connection } from '../client/connection.js';
@@ -63,7 +63,7 @@ function object(request: Request, connection: Connection, server: Server): Reply
   const { database, slot } = findKey(request, connection, server);
   const idleSeconds = database.idleSeconds(slot);
   const clock = database.accessClock(slot) & 0xffffff;
-  const encoding = encodingName(database.encoding(slot));
+  const encoding = valueTypes.encodingName(database.encoding(slot));
   let text = `Value at:0x${slot.toString(16).padStart(12, '0')} refcount:1 encoding:${encoding}`;
   text += ` serializedlength:${serializedLength(engine, connection.database, request.view(2), slot)}`;
   text += ` lru:${clock} lru_seconds_idle:${idleSeconds}`;
@@ -80,7 +80,7 @@ function describeList(
   const length = listLength(database, slot);
   let nodes = 1;
   let bytes = database.valueLength(slot);
-  if (isBig(database.encoding(slot))) {
+  if (valueTypes.isBig(database.encoding(slot))) {
     const list = database.object(slot) as Quicklist;
     nodes = list.chunkCount;
     bytes = list.memoryBytes;
@@ -102,7 +102,7 @@ function digestValues(request: Request, connection: Connection, server: Server):
 /** Whether the value of a key is kept in one packed form, as a question with the answer in words. */
 function listpack(request: Request, connection: Connection, server: Server): Reply {
   const { database, slot } = findKey(request, connection, server);
-  if (encodingName(database.encoding(slot)) !== 'listpack')
+  if (valueTypes.encodingName(database.encoding(slot)) !== 'listpack')
     throw new ErrorReply('ERR Not a listpack encoded object.');
   return new Status(`Listpack of ${database.valueLength(slot)} bytes`);
 }

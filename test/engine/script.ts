@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Engine, type JavaScriptReply, ReplyError } from '../../engine/index.js';
 import { viewOf } from '../../engine/protocol/view.js';
-import { encodingName } from '../../engine/storage/encoding.js';
+import { valueTypes } from '../../engine/types/index.js';
 
 export type Argument = string | number | bigint | Uint8Array;
 
@@ -29,7 +29,7 @@ export function script(
 export function encodingOf(engine: Engine, key: string): string | undefined {
   const database = engine.keyspace.database(0);
   const slot = database.find(viewOf(key));
-  return slot < 0 ? undefined : encodingName(database.encoding(slot));
+  return slot < 0 ? undefined : valueTypes.encodingName(database.encoding(slot));
 }
 
 /** Members in an order of their own, for what has none to promise. */

@@ -137,6 +137,25 @@ test('a floor imports only floors below it', () => {
   }
 });
 
+test('only the files of a value type and its descriptor name its encodings', () => {
+  const own = [
+    ...['engine/types', 'engine/values', 'engine/commands'].map((folder) => join(folder, '')),
+    // Strings are storage's own: what SET stores needs no object and no descriptor.
+    join('engine', 'storage', 'encoding.ts'),
+    join('engine', 'storage', 'database.ts'),
+    // DEBUG OBJECT says more of a list, as in Redis.
+    join('src', 'commands', 'debug.ts'),
+  ];
+  for (const path of ['engine', 'src'].flatMap(filesBelow)) {
+    if (own.some((prefix) => path.startsWith(prefix))) continue;
+    assert.doesNotMatch(
+      code(path),
+      /\bEncoding\.(?!sparse|dense)[a-z]|'(list|zset|stream)' (===|!==)|(===|!==) '(list|zset|stream)'/,
+      path,
+    );
+  }
+});
+
 test('each prescribed package is in use', () => {
   const sources = ['engine', 'raft', 'src', 'conformance'].flatMap(filesBelow).map(code).join('\n');
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

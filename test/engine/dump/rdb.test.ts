@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { writeCrc64 } from '../../../engine/dump/crc64.js';
 import { hasDuplicate } from '../../../engine/dump/duplicates.js';
-import { type DumpFailure, type DumpValue, isIntactDump, readDump } from '../../../engine/dump/rdb-reader.js';
+import { type DumpFailure, readDump } from '../../../engine/dump/payload.js';
+import { isIntactDump } from '../../../engine/dump/rdb-reader.js';
 import { footerSize, RdbType } from '../../../engine/dump/rdb-types.js';
 import {
   dumpList,
@@ -13,15 +14,22 @@ import {
   dumpTexts,
   RdbWriter,
 } from '../../../engine/dump/rdb-writer.js';
+import type { LoadedHash } from '../../../engine/types/hash.js';
+import type { LoadedList } from '../../../engine/types/list.js';
+import type { LoadedSet } from '../../../engine/types/set.js';
+import type { LoadedString } from '../../../engine/types/string.js';
+import type { LoadedZset } from '../../../engine/types/zset.js';
 import { ListpackBuilder } from '../../../engine/values/listpack-builder.js';
 import { dumped, restored } from './payloads.js';
 
+type DumpValue = LoadedString | LoadedList | LoadedSet | LoadedHash | LoadedZset;
+
 function read(payload: Buffer): DumpValue | DumpFailure {
   const framed = Buffer.concat([Buffer.from('before'), payload, Buffer.from('behind')]);
-  return readDump(framed, 6, 6 + payload.length);
+  return readDump(framed, 6, 6 + payload.length) as DumpValue | DumpFailure;
 }
 
-function elementsOf(value: DumpValue | DumpFailure): string | string[] | null {
+function elementsOf(value: DumpValue | DumpFailure): string | readonly string[] | null {
   switch (value.kind) {
     case 'string':
       return value.bytes.toString('latin1');
