@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommandCatalog, type CommandDescription } from '../engine/command/facts.js';
+import { CommandCatalog, type CommandDescription, type CommandGroup } from '../engine/command/facts.js';
 import { displaySyntax } from '../engine/command/syntax.js';
 import { engineCommands } from '../engine/commands/index.js';
 import { programCommands } from '../src/commands/index.js';
@@ -20,7 +20,7 @@ interface Difference {
   readonly reason: string;
 }
 
-const titles: Readonly<Record<string, string>> = {
+const titles: Readonly<Record<CommandGroup, string>> = {
   generic: 'Keys',
   string: 'Strings',
   list: 'Lists',
@@ -30,6 +30,9 @@ const titles: Readonly<Record<string, string>> = {
   bitmap: 'Bitmaps',
   hyperloglog: 'HyperLogLog',
   geo: 'Geospatial indexes',
+  stream: 'Streams',
+  pubsub: 'Publish and subscribe',
+  scripting: 'Scripts and functions',
   transactions: 'Transactions',
   connection: 'Connection',
   server: 'Server',
@@ -94,8 +97,8 @@ export function commandsPage(catalog: CommandCatalog, differences: readonly Diff
     .map((name) => `\`${typedName(name)}\``);
   const absent = `## Not there
 
-Streams, scripts and functions, pub/sub, Redis Cluster and replication to Redis replicas have no place in Redraft: it does not know
-their commands. Of the groups above these are missing: ${missing.join(', ') || 'none'}.
+Streams, scripts and functions, Redis Cluster and replication to Redis replicas have no place in Redraft: it does not know their
+commands. Of the groups above these are missing: ${missing.join(', ') || 'none'}.
 `;
   return [introduction, ...sections, absent].join('\n');
 }

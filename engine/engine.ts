@@ -30,6 +30,8 @@ export interface ApplyListener {
   reply(ordinal: number, reply: Reply): void;
   /** A waiting session got its reply, by a push, a timeout or a drop. */
   wake(session: Session, reply: Reply): void;
+  /** A message for this node's subscribers; the views are valid during the call. Returns how many got it. */
+  publish(channel: View, message: View, isSharded: boolean): number;
   /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
   runProgramCommand(ordinal: number, request: Request, database: number): Reply;
 }
@@ -38,6 +40,7 @@ export interface ApplyListener {
 export const silentListener: ApplyListener = {
   reply() {},
   wake() {},
+  publish: () => 0,
   runProgramCommand: () => null,
 };
 
@@ -73,6 +76,8 @@ export class Engine {
   private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random };
   /** The entry whose item is at hand: where a request that blocks has its bytes. */
   private item!: EntryReader;
+  /** Who hears of the entry at hand. */
+  private listener: ApplyListener = silentListener;
   /** By database and key, in the order in which they became ready. */
   private readyKeys = new Map<string, ReadyKey>();
   private readonly keyView = new View();
@@ -88,6 +93,7 @@ export class Engine {
       random: this.random,
       inTransaction: false,
       readyKey: undefined,
+      publish: (channel, message, isSharded) => this.listener.publish(channel, message, isSharded),
       block: (request, type, keys, deadlineMs) => this.block(request, type, keys, deadlineMs),
     };
     this.clock = options.clock;
@@ -104,6 +110,7 @@ export class Engine {
    */
   apply(index: number, payload: Buffer, listener: ApplyListener): void {
     const entry = new EntryReader(payload);
+    this.listener = listener;
     this.begin(entry.nowMs, listener);
     this.random.seed(entry.seedLow, entry.seedHigh);
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
@@ -323,6 +330,7 @@ export class Engine {
     if (row instanceof ErrorReply) return row;
     if (this.clock !== undefined) this.setTime(Math.max(this.clock(), this.keyspace.now));
     if (row.kind === 'read') return this.read(row, request, databaseId, this.keyspace.now);
+    this.listener = silentListener;
     this.begin(this.keyspace.now, silentListener);
     this.keyspace.position++;
     this.context.inTransaction = true;

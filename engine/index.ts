@@ -6,6 +6,7 @@ export { CommandTable, type Runnable } from './command/command-table.js';
 export { engineCommands } from './commands/index.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, Engine, type EngineOptions, silentListener } from './engine.js';
+export { globMatches } from './glob.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
 export { errors } from './protocol/errors.js';
@@ -14,10 +15,11 @@ export * from './protocol/reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 export { utf8Bytes, View, viewOf } from './protocol/view.js';
-export { defaultSettings, durabilityLevels, isSetting, type Settings } from './settings.js';
+export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
 // What happens to keys: for notifications, tracking, and whoever else must know.
 export { type KeyEvent, type KeyEventClass, type KeyspaceListener, keyEvents } from './storage/key-events.js';
+export type { Keyspace } from './storage/keyspace.js';
 export { selfTest as hyperLogLogSelfTest } from './values/hyperloglog/self-test.js';

@@ -13,11 +13,16 @@ export interface Settings {
   'zset-max-listpack-value': number;
   'hll-sparse-max-bytes': number;
   'proto-max-bulk-len': number;
+  /** The classes of keyspace notifications, a bit for each letter of {@link keyEventLetters}. The engine only keeps it for the cluster. */
+  'notify-keyspace-events': number;
   /** Whether entries delete keys whose deadline has passed before a command meets them (DEBUG SET-ACTIVE-EXPIRE). */
   'active-expire': number;
   /** When a write is acknowledged: its place in {@link durabilityLevels}. The engine only keeps it for the cluster. */
   durability: number;
 }
+
+/** Letters of `notify-keyspace-events`, from the lowest bit on: the classes of events, then keyspace and keyevent channels. */
+export const keyEventLetters = 'g$lshzxetdnmKE';
 
 /** Left to the system, synced each second, synced before the acknowledgement. */
 export const durabilityLevels = ['low', 'medium', 'high'] as const;
@@ -34,6 +39,7 @@ export const defaultSettings: Readonly<Settings> = {
   'hll-sparse-max-bytes': 3000,
   // V8's longest string is 24 bytes short of Redis's 512 MB; one limit for all nodes.
   'proto-max-bulk-len': 512 * 1024 * 1024 - 24,
+  'notify-keyspace-events': 0,
   'active-expire': 1,
   durability: 2,
 };

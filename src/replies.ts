@@ -9,6 +9,10 @@ export const replies = {
   noPassword: error(
     'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
   ),
+  subscriberMode: (name: string): ErrorReply =>
+    error(
+      `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+    ),
   nestedMulti: error('ERR MULTI calls can not be nested'),
   execWithoutMulti: error('ERR EXEC without MULTI'),
   discardWithoutMulti: error('ERR DISCARD without MULTI'),

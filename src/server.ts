@@ -33,6 +33,8 @@ import { type Admitted, Listener } from './net/listener.js';
 import type { Log } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
+import { KeyspaceNotifications } from './pubsub/keyspace-notifications.js';
+import { Subscriptions } from './pubsub/subscriptions.js';
 import type { ConsensusNode } from './replication/consensus.js';
 import { Eviction } from './replication/eviction.js';
 import { KeyChanges } from './replication/key-changes.js';
@@ -96,6 +98,11 @@ export class Server {
   maxClients: number;
   keysLoaded = 0;
   peakMemory = 0;
+  /** What this node's clients have subscribed to. */
+  readonly subscriptions = new Subscriptions();
+  private readonly notifications = new KeyspaceNotifications((channel, message) =>
+    this.subscriptions.publish(channel, message),
+  );
   readonly snapshots = new SnapshotRecord();
   readonly limits = new ClientLimits();
   readonly pauses = new Pauses(
@@ -140,6 +147,10 @@ export class Server {
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
       wake: (waiting, reply) => this.wake(waiting, reply),
+      publish: (channel, message, isSharded) =>
+        isSharded
+          ? this.subscriptions.publishSharded(channel, message)
+          : this.subscriptions.publish(channel, message),
       refusal: () => this.notLeading(),
       failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
       adopted: (previous) => this.adopted(previous),
@@ -284,6 +295,8 @@ export class Server {
     const closed = (): void => {
       this.connections.delete(connection.id);
       this.limits.forget(connection);
+      if (connection.subscriptions !== undefined)
+        this.subscriptions.forget(connection, connection.subscriptions);
       connection.disconnected();
       this.onClientGone?.();
     };
@@ -551,6 +564,7 @@ export class Server {
       this.configuration.adopt(name, inForce);
     }
     this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
+    this.notifications.follow(keyspace);
     keyspace.onConfigured = () => this.settingsChanged();
   }
 

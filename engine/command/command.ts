@@ -41,6 +41,12 @@ export interface WriteContext {
   readonly timeMs: number;
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
+  /**
+   * Delivers a message to this node's subscribers of a channel. Nothing of it is state.
+   *
+   * @returns how many got it on this node; the other nodes' numbers differ, so nothing of the state may follow from it
+   */
+  publish(channel: View, message: View, isSharded: boolean): number;
   /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
   /**
@@ -119,6 +125,7 @@ const runnable = <Kind extends string, Handler>(facts: Facts, kind: Kind, handle
     denyOutOfMemory: flags.includes('denyoom'),
     noMulti: flags.includes('no_multi'),
     flags: facts.flags,
+    loggedOnly: facts.loggedOnly,
     keys: facts.keys,
     categories: facts.categories,
     group: facts.group,

@@ -84,6 +84,8 @@ export interface Facts {
   /** Number of arguments with the name (and subcommand); negative: at least so many. */
   readonly arity: number;
   readonly flags?: readonly CommandFlag[];
+  /** Of a row of kind `write`: it takes its place in the log, though it is no write to Redis (PUBLISH). */
+  readonly loggedOnly?: boolean;
   /** Key specifications in the notation of key-positions.ts. */
   readonly keys?: string | readonly string[];
   /** The ACL categories that do not follow from flags, where they are not just that of the group. */
@@ -173,7 +175,7 @@ function describe(facts: CatalogRow): CommandDescription {
   const keySpecs = parseKeySpecs(facts.keys);
   const keyRange = legacyKeyRange(keySpecs);
   const stated = new Set<CommandFlag>(facts.flags);
-  if (facts.kind === 'write') stated.add('write');
+  if (facts.kind === 'write' && !facts.loggedOnly) stated.add('write');
   if (facts.kind === 'read') stated.add('readonly');
   if (keyRange.movable) stated.add('movablekeys');
   const flags = flagOrder.filter((flag) => stated.has(flag));

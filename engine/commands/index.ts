@@ -11,6 +11,7 @@ import { hyperLogLogs } from './hyperloglogs.js';
 import { keyCommands } from './keys.js';
 import { longestCommonSubsequences } from './lcs.js';
 import { lists } from './lists.js';
+import { publishing } from './publishing.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { sortCommands } from './sort.js';
@@ -40,4 +41,5 @@ export const engineCommands: readonly Command[] = [
   ...zsetOperations,
   ...zsetPops,
   ...blockingZsets,
+  ...publishing,
 ];

@@ -26,6 +26,8 @@ import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { Upstream, UpstreamOwner } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import { remoteAddress } from '../net/socket-addresses.js';
+import type { Message } from '../pubsub/message.js';
+import { ClientSubscriptions, type Subscriber } from '../pubsub/subscriptions.js';
 import type { PendingEntry, ReplyTarget } from '../replication/replica.js';
 import { replies } from '../replies.js';
 import { ReplyWriter } from '../resp/reply-writer.js';
@@ -41,10 +43,23 @@ const OUTPUT_PAUSE_BYTES = 4 * 1024 * 1024;
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
+/** What a client that subscribes to anything may send in RESP2. */
+const SUBSCRIBER_COMMANDS = new Set([
+  'ping',
+  'subscribe',
+  'ssubscribe',
+  'unsubscribe',
+  'sunsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'quit',
+  'reset',
+]);
+
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 
-export class Connection implements ReplyTarget, UpstreamOwner {
+export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   readonly session: Session;
   readonly parser: RequestParser;
   readonly writer: ReplyWriter;
@@ -62,6 +77,8 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   transaction: Transaction | undefined;
   /** While EXEC runs the program's own commands: what they are part of, and the database they run in. */
   executing: { readonly transaction: Transaction; readonly database: number } | undefined;
+  /** Undefined until it first subscribes. */
+  subscriptions: ClientSubscriptions | undefined;
   readonly watched: WatchList;
 
   // For CLIENT LIST and limits.
@@ -216,6 +233,10 @@ export class Connection implements ReplyTarget, UpstreamOwner {
     server.countCommand(row);
     if (!this.authenticated && !row.noAuth) {
       this.reject(replies.noAuth, row, request);
+      return;
+    }
+    if (this.isSubscriber && this.protocol === 2 && !SUBSCRIBER_COMMANDS.has(row.name)) {
+      this.reject(replies.subscriberMode(row.name), row, request);
       return;
     }
     if (this.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) {
@@ -610,6 +631,26 @@ export class Connection implements ReplyTarget, UpstreamOwner {
   brokenOff(): void {
     this.flush();
     this.socket.destroy();
+  }
+
+  // ---- subscriptions ----
+
+  /** What it has subscribed to, to be added to. */
+  ownSubscriptions(): ClientSubscriptions {
+    this.subscriptions ??= new ClientSubscriptions();
+    return this.subscriptions;
+  }
+
+  /** Whether it subscribes to anything: in RESP2 most commands are refused then. */
+  get isSubscriber(): boolean {
+    return this.subscriptions !== undefined && this.subscriptions.size > 0;
+  }
+
+  /** Messages go between replies, at once: a reply is written whole. */
+  deliver(message: Message): void {
+    if (this.closing) return;
+    this.writer.writeRaw(message.bytes(this.protocol));
+    if (!this.receiving) this.flushSoon();
   }
 
   // ---- output ----

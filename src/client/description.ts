@@ -24,8 +24,8 @@ export function clientType(word: string): ClientType | undefined {
 }
 
 /** Peers speak a protocol of their own and are no clients: there is no master and no replica among these. */
-export function typeOf(_connection: Connection): ClientType {
-  return 'normal';
+export function typeOf(connection: Connection): ClientType {
+  return connection.isSubscriber ? 'pubsub' : 'normal';
 }
 
 /** What the user of the connection is called. */
@@ -48,9 +48,9 @@ export function describeClient(connection: Connection, nowMs: number): string {
     ['idle', seconds(nowMs - connection.lastActiveMs)],
     ['flags', flags(connection)],
     ['db', executing?.database ?? connection.database],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', connection.subscriptions?.channel.size ?? 0],
+    ['psub', connection.subscriptions?.pattern.size ?? 0],
+    ['ssub', connection.subscriptions?.shard.size ?? 0],
     ['multi', transaction === undefined ? -1 : transaction.requests.length],
     ['qbuf', query],
     ['qbuf-free', 0],
@@ -75,7 +75,7 @@ export function describeClient(connection: Connection, nowMs: number): string {
 }
 
 function flags(connection: Connection): string {
-  let letters = '';
+  let letters = connection.isSubscriber ? 'P' : '';
   if (connection.blocked) letters += 'b';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
   if (connection.noEvict) letters += 'e';

@@ -10,8 +10,11 @@ import { immediate, ordered } from './program-command.js';
 const PONG = new Status('PONG');
 const RESET = new Status('RESET');
 
-function ping(request: Request): Reply {
+function ping(request: Request, connection: Connection): Reply {
   if (request.count > 2) throw errors.wrongArity('ping');
+  // A subscriber in RESP2 tells replies by their first element.
+  if (connection.isSubscriber && connection.protocol === 2)
+    return ['pong', request.count === 2 ? request.latin1(1) : ''];
   return request.count === 2 ? request.latin1(1) : PONG;
 }
 
@@ -107,6 +110,8 @@ function quit(_request: Request, connection: Connection): undefined {
 }
 
 function reset(_request: Request, connection: Connection, server: Server): Reply {
+  if (connection.subscriptions !== undefined)
+    server.subscriptions.forget(connection, connection.subscriptions);
   connection.transaction = undefined;
   connection.watched.clear();
   connection.database = 0;

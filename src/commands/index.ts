@@ -10,6 +10,7 @@ import { hyperLogLogCommands } from './hyperloglogs.js';
 import { memoryCommands } from './memory.js';
 import { migrateCommands } from './migrate.js';
 import { monitoringCommands } from './monitoring.js';
+import { pubsubCommands } from './pubsub.js';
 import { raftCommands } from './raft.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
@@ -27,5 +28,6 @@ export const programCommands: readonly Command[] = [
   ...monitoringCommands,
   ...aclCommands,
   ...hyperLogLogCommands,
+  ...pubsubCommands,
   commandContainer,
 ];

@@ -84,6 +84,7 @@ export const configParameters: readonly ConfigParameter[] = [
   replicated('list-max-listpack-size', integer(-max32 - 1, max32), -2, {
     aliases: ['list-max-ziplist-size'],
   }),
+  replicated('notify-keyspace-events', keyspaceEvents, ''),
   // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
   replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),
   replicated('set-max-intset-entries', integer(0, max64), 512),
@@ -162,7 +163,6 @@ export const configParameters: readonly ConfigParameter[] = [
   none('maxmemory-clients', memoryOrPercent(max64), 0),
   none('maxmemory-eviction-tenacity', integer(0, 100), 10),
   none('no-appendfsync-on-rewrite', yesNo, 'no'),
-  none('notify-keyspace-events', keyspaceEvents, ''),
   none('pidfile', text, '', immutable),
   none('protected-mode', yesNo, 'yes'),
   none('rdb-save-incremental-fsync', yesNo, 'yes'),

@@ -1,7 +1,8 @@
 /** Configuration parameters that are state of the cluster: their values are the engine's settings, which are numbers. */
-import { durabilityLevels, isSetting, type Settings } from '../../engine/index.js';
+import { durabilityLevels, isSetting, keyEventLetters, type Settings } from '../../engine/index.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Configuration } from './configuration.js';
+import { keyspaceEvents } from './parameter-types.js';
 import { configParameters } from './parameters.js';
 
 /** The parameters that follow the engine's settings, by name. */
@@ -12,14 +13,28 @@ const names = configParameters
 
 type Durability = (typeof durabilityLevels)[number];
 
+/** A bit for each letter; `A` stands for all classes that it names to Redis. */
+function eventBits(letters: string): number {
+  let bits = 0;
+  for (const letter of letters.replace('A', 'g$lshzxetd')) bits |= 1 << keyEventLetters.indexOf(letter);
+  return bits;
+}
+
+function eventText(bits: number): string {
+  const letters = [...keyEventLetters].filter((_letter, i) => (bits >> i) & 1).join('');
+  return keyspaceEvents.parse(letters, '') as string;
+}
+
 /** A parameter's value as a setting. */
 export function settingOf(name: string, value: string): string {
-  return name === 'durability' ? `${durabilityLevels.indexOf(value as Durability)}` : value;
+  if (name === 'durability') return `${durabilityLevels.indexOf(value as Durability)}`;
+  return name === 'notify-keyspace-events' ? `${eventBits(value)}` : value;
 }
 
 /** What CONFIG GET answers for a setting. */
 function textOf(name: string, setting: number): string {
-  return name === 'durability' ? durabilityLevels[setting] : `${setting}`;
+  if (name === 'durability') return durabilityLevels[setting];
+  return name === 'notify-keyspace-events' ? eventText(setting) : `${setting}`;
 }
 
 /** The values of parameters, as an entry carries them. */

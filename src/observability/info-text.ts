@@ -75,6 +75,10 @@ export interface InfoSource {
     readonly keysEvicted: number;
     readonly keyspaceHits: number;
     readonly keyspaceMisses: number;
+    /** Channels, patterns and shard channels that this node's clients subscribe to. */
+    readonly channels: number;
+    readonly patterns: number;
+    readonly shardChannels: number;
     readonly errorReplies: number;
     readonly reads: number;
     readonly writes: number;
@@ -353,9 +357,9 @@ function statsFields({ stats }: InfoSource): Field[] {
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', stats.keyspaceHits],
     ['keyspace_misses', stats.keyspaceMisses],
-    ['pubsub_channels', 0],
-    ['pubsub_patterns', 0],
-    ['pubsubshard_channels', 0],
+    ['pubsub_channels', stats.channels],
+    ['pubsub_patterns', stats.patterns],
+    ['pubsubshard_channels', stats.shardChannels],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],

@@ -10,6 +10,7 @@ import {
   type Reply,
   type Request,
   type Session,
+  type View,
   type WatchedKey,
 } from '../../engine/index.js';
 import { type Entry, EntryKind } from '../../raft/index.js';
@@ -73,6 +74,8 @@ export class PendingEntry {
 export interface ReplicaEvents {
   /** A session of this node's start that waited has its reply. */
   wake(session: Session, reply: Reply): void;
+  /** A message for this node's subscribers: see {@link ApplyListener.publish}. */
+  publish(channel: View, message: View, isSharded: boolean): number;
   /** Why this node cannot propose. */
   refusal(): ErrorReply;
   /** Apply broke its promise: the process must stop. */
@@ -350,6 +353,10 @@ export class Replica implements ApplyListener {
     if (session.nodeId === this.session.nodeId && session.startId === this.session.startId) {
       this.events.wake(session, reply);
     }
+  }
+
+  publish(channel: View, message: View, isSharded: boolean): number {
+    return this.events.publish(channel, message, isSharded);
   }
 
   runProgramCommand(ordinal: number, request: Request, database: number): Reply {

@@ -43,6 +43,7 @@ class Scene {
       wake({ counter }, reply) {
         wakes.push(`c${counter} ${show(reply)}`);
       },
+      publish: () => 0,
       runProgramCommand: () => null,
     };
     this.engine.apply(++this.index, builder.finish(this.nowMs, 1, 2), listener);
@@ -353,6 +354,7 @@ test('a start that is gone waits no more; a new term drops all', () => {
   scene.engine.dropWaiters({
     reply() {},
     wake: ({ counter }, reply) => woken.push(`c${counter} ${show(reply)}`),
+    publish: () => 0,
     runProgramCommand: () => null,
   });
   assert.deepEqual(woken, [
