@@ -9,7 +9,7 @@ export { type ApplyListener, Engine, type EngineOptions, silentListener } from '
 export { globMatches } from './glob.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
-export { errors } from './protocol/errors.js';
+export { errors, quoted } from './protocol/errors.js';
 export { type JavaScriptReply, ReplyError, toJavaScript } from './protocol/javascript-reply.js';
 export * from './protocol/reply.js';
 // Requests and replies.
