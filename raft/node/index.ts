@@ -23,6 +23,7 @@ export type {
   RaftNodeOptions,
   Recovered,
   RecoveryProgress,
+  StagedState,
   StateMachine,
   TransferProgress,
 } from './node-options.js';
