@@ -2,7 +2,7 @@
  * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
  * iteration.
  */
-import type { Session, WriteCommand, WriteContext } from './command/command.js';
+import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { EntryReader, ItemKind } from './log/entry.js';
@@ -28,8 +28,6 @@ export const EXPIRED_PER_ENTRY = 200;
 export interface ApplyListener {
   /** The reply to the entry's item number `ordinal`; not called for one that blocks. */
   reply(ordinal: number, reply: Reply): void;
-  /** The entry's item number `ordinal` waits: its reply comes by {@link wake}. */
-  blocked?(ordinal: number): void;
   /** A waiting session got its reply, by a push, a timeout or a drop. */
   wake(session: Session, reply: Reply): void;
   /** A message for this node's subscribers; the views are valid during the call. Returns how many got it. */
@@ -96,7 +94,8 @@ export class Engine {
       inTransaction: false,
       readyKey: undefined,
       publish: (channel, message, isSharded) => this.listener.publish(channel, message, isSharded),
-      block: (request, type, keys, deadlineMs) => this.block(request, type, keys, deadlineMs),
+      block: (request, type, keys, deadlineMs, rewritten) =>
+        this.block(request, type, keys, deadlineMs, rewritten),
     };
     this.clock = options.clock;
     this.random.seed(options.seed ?? 0, 0);
@@ -115,12 +114,13 @@ export class Engine {
     this.listener = listener;
     this.begin(entry.nowMs, listener);
     this.random.seed(entry.seedLow, entry.seedHigh);
+    // A key that was due may have had somebody wait at it.
+    if (this.readyKeys.size > 0) this.serveWaiters(listener);
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
       entry.step();
       this.keyspace.position++;
       const reply = this.applyItem(entry, ordinal, listener);
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
-      else listener.blocked?.(ordinal);
       if (this.readyKeys.size > 0) this.serveWaiters(listener);
     }
     this.appliedIndex = index;
@@ -203,13 +203,20 @@ export class Engine {
     for (let i = 0; i < this.request.count; i++) {
       const key = this.request.view(i);
       const changed = database.flushedAt > position || this.keyspace.lastWrite(database.id, key) > position;
-      outcomes.push(changed ? 0 : 1);
+      outcomes.push(changed || this.changedWithin(database, key) > position ? 0 : 1);
     }
     for (let i = 0; i < outcomes.length; i++) {
       const key = this.request.view(i);
       if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key, keyEvents.del);
     }
     return outcomes;
+  }
+
+  /** Position of the last change of the key's value that WATCH does not see; 0 when there was none. */
+  private changedWithin(database: Database, key: View): number {
+    const slot = database.find(key);
+    if (slot === ABSENT || !valueTypes.isBig(database.encoding(slot))) return 0;
+    return database.object(slot).changedAt ?? 0;
   }
 
   private configure(name: string, text: string): void {
@@ -220,12 +227,20 @@ export class Engine {
   private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
     try {
       if (row.kind === 'write') return row.handler(request, database, this.context);
-      if (row.kind === 'read') return this.read(row, request, database.id, this.keyspace.now);
+      if (row.kind === 'read') return this.readInEntry(row, request, database);
       throw new Error(`'${row.name}' is no command of the engine`);
     } catch (error) {
       if (error instanceof ErrorReply) return error;
       throw error;
     }
+  }
+
+  /** A read at its place among the entry's writes. One that finds nothing may wait. */
+  private readInEntry(row: ReadCommand, request: Request, database: Database): Reply {
+    if (this.context.readyKey !== undefined) return row.wait!.run(request, database, this.context);
+    const reply = this.read(row, request, database.id, this.keyspace.now);
+    if (reply !== BLOCKED) return reply;
+    return this.context.inTransaction ? NULL_ARRAY : row.wait!.run(request, database, this.context);
   }
 
   // ---- transactions ----
@@ -332,7 +347,10 @@ export class Engine {
     const row = this.table.resolve(request, known);
     if (row instanceof ErrorReply) return row;
     if (this.clock !== undefined) this.setTime(Math.max(this.clock(), this.keyspace.now));
-    if (row.kind === 'read') return this.read(row, request, databaseId, this.keyspace.now);
+    if (row.kind === 'read') {
+      const reply = this.read(row, request, databaseId, this.keyspace.now);
+      return reply === BLOCKED ? NULL_ARRAY : reply;
+    }
     this.listener = silentListener;
     this.begin(this.keyspace.now, silentListener);
     this.keyspace.position++;
@@ -360,14 +378,20 @@ export class Engine {
 
   // ---- waiting clients ----
 
-  private block(request: Request, type: string, keys: readonly string[], deadlineMs: number): Reply {
+  private block(
+    request: Request,
+    type: string,
+    keys: readonly string[],
+    deadlineMs: number,
+    rewritten?: Buffer,
+  ): Reply {
     this.waiters.add({
       session: this.item.session,
       database: this.item.database,
       type,
       keys,
       deadlineMs,
-      request: Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
+      request: rewritten ?? Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
     });
     this.keyspace.creationListener = this.creationListener;
     return BLOCKED;
@@ -375,15 +399,14 @@ export class Engine {
 
   private readonly creationListener: CreationListener = {
     created: (database, key, type) => this.noteReady(database.id, key.latin1(), type),
-    swapped: (first, second) => {
-      for (const database of [first, second]) {
-        for (const waiter of this.waiters.all()) {
-          if (waiter.database !== database.id) continue;
-          for (const key of waiter.keys) {
-            const slot = database.find(this.viewOfKey(key));
-            if (slot !== ABSENT && database.type(slot) === waiter.type)
-              this.noteReady(database.id, key, waiter.type);
-          }
+    replaced: (database) => {
+      for (const waiter of this.waiters.all()) {
+        if (waiter.database !== database.id) continue;
+        const isShared = valueTypes.named(waiter.type)!.awaited === 'shared';
+        for (const key of waiter.keys) {
+          const slot = database.find(this.viewOfKey(key));
+          if (isShared || (slot !== ABSENT && database.type(slot) === waiter.type))
+            this.noteReady(database.id, key, waiter.type);
         }
       }
     },
@@ -411,18 +434,40 @@ export class Engine {
     if (this.waiters.size === 0) this.keyspace.creationListener = undefined;
   }
 
-  /** Serves who waits for a key, in order, for as long as the key is there (it may be gone already) and of their type. */
+  /** Serves who waits for a key. What is there now decides who: the key may have gone, or hold something else. */
   private serveKey(databaseId: number, key: string, listener: ApplyListener): void {
     const view = this.viewOfKey(key);
     const database = this.keyspace.database(databaseId);
+    this.serveTakers(database, view, key, listener);
+    for (const { name, awaited } of valueTypes.types)
+      if (awaited === 'shared') this.serveSharers(name, databaseId, view, key, listener);
+  }
+
+  /** In order, for as long as the key is there and of their type. */
+  private serveTakers(database: Database, view: View, key: string, listener: ApplyListener): void {
     for (;;) {
       const slot = database.find(view);
       if (slot === ABSENT) return;
-      const waiter = this.waiters.first(database.type(slot), databaseId, key);
+      const type = valueTypes.of(database.encoding(slot));
+      const waiter = type.awaited === 'taken' ? this.waiters.first(type.name, database.id, key) : undefined;
       if (waiter === undefined) return;
       const reply = this.retry(waiter, view);
       if (reply === BLOCKED) throw new Error('a waiting request was not served by the key that it waits for');
       this.release(waiter, reply, listener);
+    }
+  }
+
+  /** All of them, in order; who finds nothing goes on waiting. */
+  private serveSharers(
+    type: string,
+    databaseId: number,
+    view: View,
+    key: string,
+    listener: ApplyListener,
+  ): void {
+    for (const waiter of this.waiters.at(type, databaseId, key)) {
+      const reply = this.retry(waiter, view);
+      if (reply !== BLOCKED) this.release(waiter, reply, listener);
     }
   }
 

@@ -11,6 +11,8 @@ export interface Settings {
   'set-max-intset-entries': number;
   'zset-max-listpack-entries': number;
   'zset-max-listpack-value': number;
+  'stream-node-max-bytes': number;
+  'stream-node-max-entries': number;
   'hll-sparse-max-bytes': number;
   'proto-max-bulk-len': number;
   /** The classes of keyspace notifications, a bit for each letter of {@link keyEventLetters}. The engine only keeps it for the cluster. */
@@ -36,6 +38,8 @@ export const defaultSettings: Readonly<Settings> = {
   'set-max-intset-entries': 512,
   'zset-max-listpack-entries': 128,
   'zset-max-listpack-value': 64,
+  'stream-node-max-bytes': 4096,
+  'stream-node-max-entries': 100,
   'hll-sparse-max-bytes': 3000,
   // V8's longest string is 24 bytes short of Redis's 512 MB; one limit for all nodes.
   'proto-max-bulk-len': 512 * 1024 * 1024 - 24,

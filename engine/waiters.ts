@@ -108,6 +108,11 @@ export class Waiters {
     return this.byKey.get(keyName(type, database, key))?.peekFront();
   }
 
+  /** All who wait for a value of a type at a key, in order of arrival. */
+  at(type: string, database: number, key: string): readonly Waiter[] {
+    return this.byKey.get(keyName(type, database, key))?.toArray() ?? [];
+  }
+
   /** The earliest deadline of any waiter, or undefined. May be earlier than the truth, never later. */
   get nextDeadline(): number | undefined {
     return this.earliest === Number.POSITIVE_INFINITY ? undefined : this.earliest;

@@ -22,6 +22,9 @@ hget hmget hlen hstrlen hkeys hvals hgetall hexists hscan hset hsetnx hmset hinc
 bitpos bitcount bitop bitfield bitfield_ro
 pfadd pfcount pfmerge pfdebug pfselftest
 geoadd geohash geopos geodist georadius georadiusbymember georadius_ro georadiusbymember_ro geosearch geosearchstore
+xadd xtrim xlen xrange xrevrange xdel xsetid xread xreadgroup xack xpending xclaim xautoclaim
+xgroup|create xgroup|setid xgroup|destroy xgroup|createconsumer xgroup|delconsumer xgroup|help
+xinfo|stream xinfo|groups xinfo|consumers xinfo|help
 del unlink touch type randomkey keys scan rename renamenx copy move expire expireat pexpire pexpireat ttl pttl expiretime
 pexpiretime persist dump restore migrate sort sort_ro wait
 object|encoding object|refcount object|idletime object|freq object|help

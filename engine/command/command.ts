@@ -56,9 +56,15 @@ export interface WriteContext {
   readonly readyKey: View | undefined;
   /**
    * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever);
-   * the request will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
+   * the request, or what it was `rewritten` to (a RESP array), will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
    */
-  block(request: Request, type: string, keys: readonly string[], deadlineMs: number): Reply;
+  block(
+    request: Request,
+    type: string,
+    keys: readonly string[],
+    deadlineMs: number,
+    rewritten?: Buffer,
+  ): Reply;
 }
 
 export type ReadHandler = (request: Request, database: ReadableDatabase, context: ReadContext) => Reply;
@@ -79,9 +85,18 @@ interface Traits {
   readonly noMulti: boolean;
 }
 
+/** What a read that finds nothing does when it was told to wait: its handler answers BLOCKED, and it goes to the log. */
+export interface WaitingRead {
+  /** Whether a request tells it to. */
+  mayWait(request: Request): boolean;
+  /** Runs in the log to begin the wait, and again when a key becomes ready. */
+  readonly run: WriteHandler;
+}
+
 export interface ReadCommand extends Facts, Traits {
   readonly kind: 'read';
   readonly handler: ReadHandler;
+  readonly wait: WaitingRead | undefined;
 }
 
 export interface WriteCommand extends Facts, Traits {
@@ -111,13 +126,19 @@ let nextId = 0;
  * Every row has the same fields in the same order, those that are not stated too: to V8 they are then of one shape, and what reads a row
  * need not look up where its fields lie (some 5 ns each).
  */
-const runnable = <Kind extends string, Handler>(facts: Facts, kind: Kind, handler: Handler) => {
+const runnable = <Kind extends string, Handler>(
+  facts: Facts,
+  kind: Kind,
+  handler: Handler,
+  wait?: WaitingRead,
+) => {
   const { flags = [], complexity = 'O(1)' } = facts;
   return {
     name: facts.name,
     arity: facts.arity,
     kind,
     handler,
+    wait,
     id: nextId++,
     mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
     blocking: flags.includes('blocking'),
@@ -138,10 +159,11 @@ const runnable = <Kind extends string, Handler>(facts: Facts, kind: Kind, handle
     complexity: facts.complexity,
     summary: facts.summary,
     syntax: facts.syntax,
-  } satisfies Record<keyof Facts, unknown> & Traits & { kind: Kind; handler: Handler };
+  } satisfies Record<keyof Facts, unknown> & Traits & { kind: Kind; handler: Handler; wait: unknown };
 };
 
-export const read = (facts: Facts, handler: ReadHandler): ReadCommand => runnable(facts, 'read', handler);
+export const read = (facts: Facts, handler: ReadHandler, wait?: WaitingRead): ReadCommand =>
+  runnable(facts, 'read', handler, wait);
 export const write = (facts: Facts, handler: WriteHandler): WriteCommand => runnable(facts, 'write', handler);
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
   runnable(facts, 'other', handler);

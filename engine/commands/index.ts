@@ -15,6 +15,11 @@ import { publishing } from './publishing.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { sortCommands } from './sort.js';
+import { streamGroups } from './stream-groups.js';
+import { streamInfo } from './stream-info.js';
+import { streamPending } from './stream-pending.js';
+import { streamReads } from './stream-reads.js';
+import { streams } from './streams.js';
 import { strings } from './strings.js';
 import { zsetOperations } from './zset-operations.js';
 import { zsetPops } from './zset-pops.js';
@@ -42,4 +47,9 @@ export const engineCommands: readonly Command[] = [
   ...zsetPops,
   ...blockingZsets,
   ...publishing,
+  ...streams,
+  ...streamReads,
+  ...streamGroups,
+  ...streamPending,
+  ...streamInfo,
 ];

@@ -80,6 +80,26 @@ export class RdbReader {
     return this.lengthAfter(this.byte());
   }
 
+  /** A 64-bit integer without a sign, in the encoding of lengths; bigint beyond 2^53. */
+  uint64(): number | bigint {
+    const first = this.byte();
+    if (first !== 0x81) return this.lengthAfter(first);
+    const value = this.buffer.readBigUInt64BE(this.take(8));
+    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  }
+
+  /** `size` bytes that stand without a length; a view. */
+  raw(size: number): Buffer {
+    const start = this.take(size);
+    return this.buffer.subarray(start, start + size);
+  }
+
+  /** A point in time: 8 bytes, signed. What no clock shows becomes the nearest that a number holds exactly. */
+  milliseconds(): number {
+    const value = Number(this.buffer.readBigInt64LE(this.take(8)));
+    return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
+  }
+
   /** A count of elements that take `sizeMin` bytes each at least. */
   count(sizeMin: number): number {
     const count = this.length();

@@ -19,10 +19,16 @@ export const RdbType = {
   hashZiplist: 13,
   /** Nodes are ziplists. */
   listQuicklist: 14,
+  /** Redis 5: nodes, groups. */
+  streamListpacks: 15,
   hashListpack: 16,
   zsetListpack: 17,
   /** Nodes are listpacks, or plain strings. */
   listQuicklist2: 18,
+  /** Redis 7.0: first and greatest deleted id, counts of entries added and read besides. */
+  streamListpacks2: 19,
+  /** Redis 7.2: a consumer's last activity besides. */
+  streamListpacks3: 21,
 } as const;
 
 /** What a quicklist node holds. */

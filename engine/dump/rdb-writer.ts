@@ -43,10 +43,17 @@ export class RdbWriter {
     this.buffer = grown;
   }
 
-  /** A count or a size. */
-  length(value: number): this {
+  /** A count or a size, of 64 bits without a sign. */
+  length(value: number | bigint): this {
     this.reserve(9);
     const { buffer, end } = this;
+    if (typeof value === 'bigint') {
+      // Numbers may come as bigints, whatever their size.
+      if (value <= 0xffff_ffffn) return this.length(Number(value));
+      buffer[end] = 0x81;
+      this.end = buffer.writeBigUInt64BE(value, end + 1);
+      return this;
+    }
     if (value < 1 << 6) {
       buffer[end] = value;
       this.end += 1;
@@ -120,6 +127,21 @@ export class RdbWriter {
     this.buffer.copyWithin(this.end, at, at + size);
     this.end += size;
     return true;
+  }
+
+  /** Bytes as they are, without a length. */
+  raw(bytes: Buffer): this {
+    this.reserve(bytes.length);
+    bytes.copy(this.buffer, this.end);
+    this.end += bytes.length;
+    return this;
+  }
+
+  /** A point in time: 8 bytes, little-endian. */
+  milliseconds(value: number): this {
+    this.reserve(8);
+    this.end = this.buffer.writeBigInt64LE(BigInt(value), this.end);
+    return this;
   }
 
   /** A score: 8 bytes, little-endian. */

@@ -3,13 +3,8 @@ import { ErrorReply } from './reply.js';
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
-/**
- * What a client sent, as Redis quotes it in an error: as a C string, which ends at its first NUL byte.
- *
- * @param longest most bytes that are quoted, where Redis has such a bound (`%.128s`)
- */
-export const quoted = (text: string, longest = Number.POSITIVE_INFINITY): string =>
-  text.split('\0', 1)[0].slice(0, longest);
+/** Redis prints these as C strings. */
+const beforeNul = (text: string): string => text.split('\0', 1)[0];
 
 export const errors = {
   wrongType: error('WRONGTYPE Operation against a key holding the wrong kind of value'),
@@ -108,6 +103,68 @@ export const errors = {
   dumpCorrupt: error('ERR Bad data format'),
   dumpTooLarge: error('ERR the value is too large to be dumped'),
 
+  streamId: error('ERR Invalid stream ID specified as stream command argument'),
+  streamIdZero: error('ERR The ID specified in XADD must be greater than 0-0'),
+  streamIdsExhausted: error('ERR The stream has exhausted the last possible ID, unable to add more items'),
+  streamIdTooSmall: error('ERR The ID specified in XADD is equal or smaller than the target stream top item'),
+  streamEntryTooLarge: error('ERR Elements are too large to be stored'),
+  streamMaxlenNegative: error('ERR The MAXLEN argument must be >= 0.'),
+  streamLimitNegative: error('ERR The LIMIT argument must be >= 0.'),
+  streamTwoStrategies: error(
+    'ERR syntax error, MAXLEN and MINID options at the same time are not compatible',
+  ),
+  streamLimitAlone: error('ERR syntax error, LIMIT cannot be used without specifying a trimming strategy'),
+  streamLimitExact: error('ERR syntax error, LIMIT cannot be used without the special ~ option'),
+  streamNoStrategy: error('ERR syntax error, XTRIM must be called with a trimming strategy'),
+  streamStart: error('ERR invalid start ID for the interval'),
+  streamEnd: error('ERR invalid end ID for the interval'),
+  streamEntriesAddedNegative: error('ERR entries_added must be positive'),
+  streamSetIdBelowGiven: error(
+    'ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id',
+  ),
+  streamSetIdBelowTop: error('ERR The ID specified in XSETID is smaller than the target stream top item'),
+  streamSetIdLength: error(
+    'ERR The entries_added specified in XSETID is smaller than the target stream length',
+  ),
+  streamTimeoutNotInteger: error('ERR timeout is not an integer or out of range'),
+  streamGroupNotRead: error(
+    'ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.',
+  ),
+  streamNoackNotRead: error(
+    'ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.',
+  ),
+  streamGroupMissing: error('ERR Missing GROUP option for XREADGROUP'),
+  streamLastInGroup: error(
+    'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
+  ),
+  streamNewNotInGroup: error(
+    'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
+  ),
+  streamGroupGone: error('NOGROUP the consumer group this client was blocked on no longer exists'),
+  streamGone: error('UNBLOCKED the stream key no longer exists'),
+  streamKeyNeeded: error(
+    'ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.',
+  ),
+  streamEntriesRead: error('ERR value for ENTRIESREAD must be positive or -1'),
+  streamGroupExists: error('BUSYGROUP Consumer Group name already exists'),
+  streamClaimIdle: error('ERR Invalid IDLE option argument for XCLAIM'),
+  streamClaimTime: error('ERR Invalid TIME option argument for XCLAIM'),
+  streamClaimCount: error('ERR Invalid RETRYCOUNT option argument for XCLAIM'),
+  streamMinIdle: (command: string): ErrorReply => error(`ERR Invalid min-idle-time argument for ${command}`),
+  streamClaimOption: (option: string): ErrorReply =>
+    error(`ERR Unrecognized XCLAIM option '${beforeNul(option)}'`),
+  streamUnbalanced: error(
+    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+  ),
+  streamNoGroup: (key: string, group: string, where = ''): ErrorReply =>
+    error(`NOGROUP No such key '${beforeNul(key)}' or consumer group '${beforeNul(group)}'${where}`),
+  streamNoSuchGroup: (group: string, key: string): ErrorReply =>
+    error(`NOGROUP No such consumer group '${beforeNul(group)}' for key name '${beforeNul(key)}'`),
+  subcommandSyntax: (subcommand: string, container: string): ErrorReply =>
+    error(
+      `ERR unknown subcommand or wrong number of arguments for '${beforeNul(subcommand).slice(0, 128)}'. Try ${container} HELP.`,
+    ),
+
   inputKeyNeeded: (command: string): ErrorReply =>
     error(`ERR at least 1 input key is needed for '${command}' command`),
   geoStoreWith: (command: string): ErrorReply =>
@@ -118,21 +175,22 @@ export const errors = {
     error(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${command}`),
   geoPosition: (longitude: string, latitude: string): ErrorReply =>
     error(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
-  unknownPfdebug: (subcommand: string): ErrorReply =>
-    error(`ERR Unknown PFDEBUG subcommand '${quoted(subcommand)}'`),
+  unknownPfdebug: (subcommand: string): ErrorReply => error(`ERR Unknown PFDEBUG subcommand '${subcommand}'`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),
-  unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${quoted(option)}`),
+  unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${option}`),
   unknownSubcommand: (subcommand: string, container: string): ErrorReply =>
-    error(`ERR unknown subcommand '${quoted(subcommand, 128)}'. Try ${container} HELP.`),
+    error(`ERR unknown subcommand '${subcommand}'. Try ${container} HELP.`),
   /** Redis names the command and the start of its arguments, at most 128 bytes of each. */
   unknownCommand: (name: string, args: readonly string[]): ErrorReply => {
     let listed = '';
     for (const arg of args) {
       if (listed.length >= 128) break;
-      listed += `'${quoted(arg, 128 - listed.length)}' `;
+      listed += `'${beforeNul(arg).slice(0, 128 - listed.length)}' `;
     }
-    return error(`ERR unknown command '${quoted(name, 128)}', with args beginning with: ${listed}`);
+    return error(
+      `ERR unknown command '${beforeNul(name).slice(0, 128)}', with args beginning with: ${listed}`,
+    );
   },
 };

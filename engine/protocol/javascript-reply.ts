@@ -8,6 +8,7 @@ import {
   MapReply,
   NullArray,
   OK,
+  PairMap,
   Pairs,
   Push,
   type Reply,
@@ -55,6 +56,12 @@ function convert(reply: Reply): JavaScriptReply {
     reply instanceof Push
   ) {
     return reply.items.map(convert);
+  }
+  if (reply instanceof PairMap) {
+    const pairs: JavaScriptReply[] = [];
+    for (let i = 0; i < reply.items.length; i += 2)
+      pairs.push([convert(reply.items[i]), convert(reply.items[i + 1])]);
+    return pairs;
   }
   if (reply instanceof Double || reply instanceof Bool) return reply.value;
   if (reply instanceof BigNumber) return BigInt(reply.text);

@@ -26,6 +26,7 @@ export type Reply =
   | MapReply
   | SetReply
   | Pairs
+  | PairMap
   | Push
   | Attributed;
 
@@ -91,6 +92,11 @@ export class Pairs {
   constructor(readonly items: readonly Reply[]) {}
 }
 
+/** Keys and values in turn: a map in RESP3, an array of two-element arrays in RESP2. */
+export class PairMap {
+  constructor(readonly items: readonly Reply[]) {}
+}
+
 /** Out-of-band data: `>` in RESP3, an array in RESP2. */
 export class Push {
   constructor(readonly items: readonly Reply[]) {}
@@ -113,11 +119,12 @@ export const BLOCKED = new Status('blocked');
 
 /** The same reply with every View replaced by its bytes, so that it may be kept while the engine goes on. */
 export function detach(reply: Reply): Reply {
-  if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.keep();
+  if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.copy();
   if (Array.isArray(reply)) return reply.map(detach);
   if (reply instanceof MapReply) return new MapReply(reply.items.map(detach));
   if (reply instanceof SetReply) return new SetReply(reply.items.map(detach));
   if (reply instanceof Pairs) return new Pairs(reply.items.map(detach));
+  if (reply instanceof PairMap) return new PairMap(reply.items.map(detach));
   if (reply instanceof Push) return new Push(reply.items.map(detach));
   if (reply instanceof Attributed) return new Attributed(reply.attributes.map(detach), detach(reply.reply));
   return reply;

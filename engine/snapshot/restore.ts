@@ -18,9 +18,6 @@ export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
-/** Keys that a snapshot from a stranger may have room reserved for before they have come. */
-export const RESERVED_FOR_STRANGERS = 1 << 20;
-
 interface PendingObject {
   readonly database: Database;
   readonly databaseId: number;
@@ -45,11 +42,7 @@ export class Restore {
   private readonly key = new View();
   private readonly value = new View();
 
-  /** @param reservedKeysMax keys that room is reserved for on the word of the header alone */
-  constructor(
-    options: EngineOptions = {},
-    private readonly reservedKeysMax = Number.POSITIVE_INFINITY,
-  ) {
+  constructor(options: EngineOptions = {}) {
     this.engine = new Engine(options);
   }
 
@@ -160,7 +153,7 @@ export class Restore {
       database.flushedAt = this.number(counts[i + 2]);
       this.fingerprint.number(database.id).number(size).number(database.flushedAt);
       this.sizes.set(database, size);
-      database.reserve(Math.max(0, Math.min(size, this.reservedKeysMax - this.keysLeft)));
+      database.reserve(size);
       this.keysLeft += size;
     }
     this.fingerprint.end();
@@ -192,8 +185,7 @@ export class Restore {
         const owner = items[i + 4];
         this.check(Array.isArray(owner), 'has a big value without an object');
         const [object, count] = owner as unknown[];
-        // No string is longer, no table larger.
-        const elements = this.place(count, 2 ** 29);
+        const elements = this.number(count);
         this.fingerprint.number(elements).end();
         database.restore(slot, this.key, this.value.on(key, 0, 0));
         this.objects.set(this.number(object), {
@@ -254,7 +246,10 @@ export class Restore {
 
   private takeWaiter(items: unknown[]): void {
     const [, nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items;
-    this.check(typeof type === 'string' && valueTypes.named(type)?.isAwaited === true, 'waits for no type');
+    this.check(
+      typeof type === 'string' && valueTypes.named(type)?.awaited !== undefined,
+      'waits for no type',
+    );
     const numbers = [nodeId, startId, counter, database, deadlineMs].map((item) => this.number(item));
     const bytes = Buffer.from(this.bytes(request));
     this.fingerprint.begin(RecordKind.waiter).number(this.waiterPlace++);

@@ -30,6 +30,7 @@ const ENCODING = 2;
 const ACCESS = 3;
 
 const keyScratch = new View();
+const endedKey = new View();
 
 /** What reads may do with a database. */
 export type ReadableDatabase = Pick<
@@ -218,6 +219,7 @@ export class Database extends Dictionary {
 
   /** Gives an existing key another value of packed or string encoding; the deadline stays. */
   replace(slot: Slot, encoding: Encoding, value: View): void {
+    this.end(slot);
     this.setValue(slot, value);
     this.dropObject(slot);
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
@@ -225,6 +227,7 @@ export class Database extends Dictionary {
 
   /** Gives an existing key a big value; the deadline stays. */
   replaceBig(slot: Slot, encoding: Encoding, object: BigValue): void {
+    this.end(slot);
     this.resizeValue(slot, 0);
     this.dropObject(slot);
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
@@ -244,6 +247,7 @@ export class Database extends Dictionary {
       this.observer.beforeChange(slot);
       this.observer.beforeChange(this.size - 1);
     }
+    this.end(slot);
     this.dropObject(slot);
     if (this.deadlines.size > 0) this.deadlines.delete(slot);
     this.remove(slot);
@@ -388,6 +392,12 @@ export class Database extends Dictionary {
     const page = slot >>> PAGE_BITS;
     this.objects[page] ??= new Array(this.pages[page].length >> SLOT_SHIFT);
     this.objects[page][slot & PAGE_MASK] = object;
+  }
+
+  /** A value goes, while clients wait for keys. */
+  private end(slot: Slot): void {
+    if (this.keyspace.creationListener !== undefined)
+      this.keyspace.ended(this, this.key(slot, endedKey), this.encoding(slot));
   }
 
   private dropObject(slot: Slot): void {

@@ -39,8 +39,11 @@ export interface StoredType {
   /** What TYPE answers. */
   readonly name: string;
   readonly encodings: readonly EncodingRow[];
-  /** Whether clients can wait until a key holds a value of this type. */
-  readonly isAwaited: boolean;
+  /**
+   * Whether clients can wait for a value of this type at a key. What the first of them gets is taken from the others, for as long as
+   * there is a value; or all share it, and are told each time that it changes, its end included.
+   */
+  readonly awaited: 'taken' | 'shared' | undefined;
 }
 
 /** Finds types and encodings by the byte that a slot keeps. */

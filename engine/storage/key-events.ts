@@ -26,6 +26,7 @@ const list = inClass('l');
 const set = inClass('s');
 const hash = inClass('h');
 const zset = inClass('z');
+const stream = inClass('t');
 
 /** Every event that a command causes. */
 export const keyEvents = {
@@ -88,6 +89,16 @@ export const keyEvents = {
   zdiffstore: zset('zdiffstore'),
   georadiusstore: zset('georadiusstore'),
   geosearchstore: zset('geosearchstore'),
+
+  xadd: stream('xadd'),
+  xdel: stream('xdel'),
+  xtrim: stream('xtrim'),
+  xsetid: stream('xsetid'),
+  xgroupCreate: stream('xgroup-create'),
+  xgroupSetid: stream('xgroup-setid'),
+  xgroupDestroy: stream('xgroup-destroy'),
+  xgroupCreateconsumer: stream('xgroup-createconsumer'),
+  xgroupDelconsumer: stream('xgroup-delconsumer'),
 } as const satisfies Record<string, KeyEvent>;
 
 /** Told in the apply that does it, on every node. Views are valid during the call. A listener changes nothing of the keyspace. */

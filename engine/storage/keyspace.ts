@@ -30,9 +30,12 @@ export interface Statistics {
 export interface CreationListener {
   /** A key of a type that clients can wait for. */
   created(database: Database, key: View, type: string): void;
-  /** SWAPDB: keys that were there before now stand in another database. */
-  swapped(first: Database, second: Database): void;
+  /** SWAPDB, FLUSHDB: a database has other keys than before. */
+  replaced(database: Database): void;
 }
+
+/** What no key holds any more, and is freed piecemeal. */
+type Discarded = Pick<BigValue, 'isWalked' | 'dispose'> | Database;
 
 export class Keyspace {
   readonly slab = new Slab();
@@ -67,7 +70,7 @@ export class Keyspace {
   /** Whether anybody listens to what happens to keys. */
   isHeard = false;
   private listeners: readonly KeyspaceListener[] = [];
-  private readonly graveyard: (BigValue | Database)[] = [];
+  private readonly graveyard: Discarded[] = [];
 
   constructor(
     readonly settings: Settings,
@@ -119,10 +122,17 @@ export class Keyspace {
     return this.marks[this.bucket(databaseId, key)];
   }
 
+  /** A value that clients may wait for came into being at `key`, or has more for those who share it. */
   created(database: Database, key: View, encoding: Encoding): void {
     if (this.creationListener === undefined) return;
     const type = this.types.of(encoding);
-    if (type.isAwaited) this.creationListener.created(database, key, type.name);
+    if (type.awaited !== undefined) this.creationListener.created(database, key, type.name);
+  }
+
+  /** The value at `key` goes: those who share it may have to be told. */
+  ended(database: Database, key: View, encoding: Encoding): void {
+    const type = this.types.of(encoding);
+    if (type.awaited === 'shared') this.creationListener?.created(database, key, type.name);
   }
 
   /** Empties one database in O(1). Returns how many keys it held. */
@@ -132,6 +142,7 @@ export class Keyspace {
     if (old === undefined || old.size === 0) return 0;
     this.databases[id] = old.clear();
     this.discard(old);
+    this.creationListener?.replaced(this.databases[id]);
     return old.size;
   }
 
@@ -144,12 +155,13 @@ export class Keyspace {
     a.id = second;
     a.flushedAt = this.position;
     b.flushedAt = this.position;
-    this.creationListener?.swapped(b, a);
+    this.creationListener?.replaced(b);
+    this.creationListener?.replaced(a);
     for (const listener of this.listeners) listener.swapped?.(first, second);
   }
 
   /** Takes over something that no key holds any more, to be freed by {@link freeDiscarded}. */
-  discard(value: BigValue | Database): void {
+  discard(value: Discarded): void {
     this.graveyard.push(value);
   }
 

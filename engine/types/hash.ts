@@ -49,7 +49,7 @@ export const hashType: ValueType<LoadedHash> = {
     { encoding: Encoding.listpackHash, name: 'listpack', isBig: false },
     { encoding: Encoding.hashTable, name: 'hashtable', isBig: true },
   ],
-  isAwaited: false,
+  awaited: undefined,
   digestNumber: 4,
   rdbTypes: [RdbType.hash, RdbType.hashZipmap, RdbType.hashZiplist, RdbType.hashListpack],
 

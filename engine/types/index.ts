@@ -5,12 +5,20 @@ import type { BigValue } from '../values/big-value.js';
 import { hashType } from './hash.js';
 import { listType } from './list.js';
 import { setType } from './set.js';
+import { streamType } from './stream.js';
 import { stringType } from './string.js';
 import type { ValueType } from './value-type.js';
 import { zsetType } from './zset.js';
 
 /** By their encodings and names. What each loads differs: it creates only what it loaded itself. */
-export const valueTypes = new TypeTable<ValueType>([stringType, listType, setType, hashType, zsetType]);
+export const valueTypes = new TypeTable<ValueType>([
+  stringType,
+  listType,
+  setType,
+  hashType,
+  zsetType,
+  streamType,
+]);
 
 const byRdbType = new Map<number, ValueType>();
 for (const type of valueTypes.types) for (const rdbType of type.rdbTypes) byRdbType.set(rdbType, type);

@@ -59,7 +59,7 @@ export const listType: ValueType<LoadedList> = {
     { encoding: Encoding.packedList, name: 'quicklist', isBig: false },
     { encoding: Encoding.quicklist, name: 'quicklist', isBig: true },
   ],
-  isAwaited: true,
+  awaited: 'taken',
   digestNumber: 1,
   rdbTypes: [RdbType.list, RdbType.listZiplist, RdbType.listQuicklist, RdbType.listQuicklist2],
 

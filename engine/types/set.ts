@@ -33,7 +33,7 @@ export const setType: ValueType<LoadedSet> = {
     { encoding: Encoding.packedSet, name: 'hashtable', isBig: false },
     { encoding: Encoding.setTable, name: 'hashtable', isBig: true },
   ],
-  isAwaited: false,
+  awaited: undefined,
   digestNumber: 2,
   rdbTypes: [RdbType.set, RdbType.setIntset],
 

@@ -22,7 +22,7 @@ export const stringType: ValueType<LoadedString> = {
     { encoding: Encoding.raw, name: 'raw', isBig: false },
     { encoding: Encoding.largeRaw, name: 'raw', isBig: true },
   ],
-  isAwaited: false,
+  awaited: undefined,
   digestNumber: 0,
   rdbTypes: [RdbType.string],
 

@@ -81,7 +81,7 @@ export const zsetType: ValueType<LoadedZset> = {
     { encoding: Encoding.listpackZset, name: 'listpack', isBig: false },
     { encoding: Encoding.skiplist, name: 'skiplist', isBig: true },
   ],
-  isAwaited: true,
+  awaited: 'taken',
   digestNumber: 3,
   rdbTypes: [RdbType.zset, RdbType.zset2, RdbType.zsetZiplist, RdbType.zsetListpack],
 

@@ -1,5 +1,7 @@
 /** A value too large to be packed into its key's record: an object of its own. */
 export interface BigValue {
+  /** Position of the last change that WATCH does not see, where there are such changes. */
+  readonly changedAt?: number;
   /** Bytes it takes, everything below it included, as far as is known without walking it. */
   readonly memoryBytes: number;
   /** Whether a snapshot still walks it: nothing of it may be freed then. */

@@ -42,7 +42,8 @@ export function findZset(database: ReadableDatabase, key: View): Slot {
 
 /** Whether the key in `slot` holds a sorted set. */
 export function isZset(database: ReadableDatabase, slot: Slot): boolean {
-  return database.encoding(slot) >= Encoding.listpackZset;
+  const encoding = database.encoding(slot);
+  return encoding === Encoding.listpackZset || encoding === Encoding.skiplist;
 }
 
 /** The set's table, or undefined while it is packed. */

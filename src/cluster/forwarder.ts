@@ -48,6 +48,8 @@ export class PassingOn {
     const { transaction, consistency } = this.client;
     if (transaction !== undefined) return row.name === 'exec' && !transaction.failed;
     if (row.kind === 'write') return true;
+    // What waits, waits in the log.
+    if (row.kind === 'read' && row.wait !== undefined) return true;
     if (row.kind === 'read') return consistency !== 'low' || this.hasPassedOn;
     return PASSED_ON.has(row.name) || (row as ProgramCommand).handler.writes === true;
   }
@@ -114,11 +116,6 @@ export class PassingOn {
     this.upstream!.behind(step);
   }
 
-  /** Bytes of requests that wait for the leader's replies. */
-  get pendingBytes(): number {
-    return this.upstream?.pendingBytes ?? 0;
-  }
-
   /** Keys are watched at a leader. */
   get watchesElsewhere(): boolean {
     return this.watchedOn !== undefined;
@@ -136,11 +133,6 @@ export class PassingOn {
 
   resume(): void {
     this.upstream?.resume();
-  }
-
-  /** The client will say no more: nor does this node say more for it. */
-  end(): void {
-    this.upstream?.end();
   }
 
   /** The client is gone. */

@@ -166,15 +166,13 @@ function proposeDeletion(
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const { position } = server.engine.keyspace;
-    const request = encodeRequest(keys);
     server.replica.item(
       {
         complete: resolve,
         fateUnknown: reject,
         runInTransaction: () => null,
       },
-      request.length,
-      (builder) => builder.deleteUnchanged(connection.session, database, position, request),
+      (builder) => builder.deleteUnchanged(connection.session, database, position, encodeRequest(keys)),
     );
   });
 }

@@ -88,6 +88,8 @@ export const configParameters: readonly ConfigParameter[] = [
   // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
   replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),
   replicated('set-max-intset-entries', integer(0, max64), 512),
+  replicated('stream-node-max-bytes', memory(0, max64), 4096),
+  replicated('stream-node-max-entries', integer(0, max64), 100),
   replicated('zset-max-listpack-entries', integer(0, max64), 128, { aliases: ['zset-max-ziplist-entries'] }),
   replicated('zset-max-listpack-value', memory(0, max64), 64, { aliases: ['zset-max-ziplist-value'] }),
 

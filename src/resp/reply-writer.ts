@@ -16,6 +16,7 @@ import {
   MapReply,
   NullArray,
   OK,
+  PairMap,
   Pairs,
   Push,
   type Reply,
@@ -225,7 +226,7 @@ export class ReplyWriter {
   private writeView(view: View): void {
     const length = view.end - view.start;
     if (length >= LARGE_VALUE_BYTES) {
-      this.writeLarge(view.keep());
+      this.writeLarge(view.copy());
       return;
     }
     this.reserve(length + HEADER_BYTES);
@@ -303,6 +304,7 @@ export class ReplyWriter {
     else if (reply instanceof Double) this.writeDouble(reply);
     else if (reply instanceof MapReply) this.writeMap(reply.items);
     else if (reply instanceof SetReply) this.writeItems(this.typed(0x7e), reply.items.length, reply.items);
+    else if (reply instanceof PairMap) this.writePairMap(reply.items);
     else if (reply instanceof Pairs) this.writePairs(reply.items);
     else if (reply instanceof Push) this.writeItems(this.typed(0x3e), reply.items.length, reply.items);
     else if (reply instanceof Bool) this.writeBool(reply.value);
@@ -374,11 +376,20 @@ export class ReplyWriter {
     this.write(reply);
   }
 
+  private writePairMap(items: readonly Reply[]): void {
+    if (this.protocol === 3) this.writeItems(0x25, items.length / 2, items);
+    else this.writePairArrays(items);
+  }
+
   private writePairs(items: readonly Reply[]): void {
     if (this.protocol === 2) {
       this.writeItems(0x2a, items.length, items);
       return;
     }
+    this.writePairArrays(items);
+  }
+
+  private writePairArrays(items: readonly Reply[]): void {
     this.writeHeader(0x2a, items.length / 2);
     for (let i = 0; i < items.length; i += 2) {
       this.writeHeader(0x2a, 2);

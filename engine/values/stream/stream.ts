@@ -1,0 +1,504 @@
+/**
+ * A stream: entries in nodes, in the order of their ids, and the groups that read them.
+ *
+ * Entries are only ever added behind all others; those that go are flagged, and a node goes with its last live one. Which entry lies in
+ * which node follows from the operations and the settings alone.
+ */
+import { addInt64, type Int64 } from '../../numbers/int64.js';
+import { type Address, Slab } from '../../storage/slab.js';
+import type { BigValue, PieceSink, ValueWalk } from '../big-value.js';
+import { listpackSize } from '../listpack.js';
+import { ByName, GROUP_OBJECT_BYTES, Group } from './group.js';
+import { BLOCK_HEADER_BYTES, ID_OFFSET, IdOrder, OrderPosition } from './id-order.js';
+import {
+  type EntryContent,
+  EntryFlag,
+  EntryPlace,
+  growthOf,
+  lastEntryId,
+  listpackStart,
+  Master,
+  replaceInteger,
+} from './node.js';
+import { StreamCursor } from './stream-cursor.js';
+import { compareIds, differenceOf, isZeroId, maxId, minId, type StreamId, writeId } from './stream-id.js';
+import { allPieces, StreamWalk } from './stream-walk.js';
+
+/** No node grows beyond this, whatever the settings say, and no entry. */
+export const NODE_BYTES_MAX = 1 << 30;
+/** From so many nodes on, a new one gets its room at once. */
+const MANY_NODES = 4;
+const ROOM_BYTES = 4608;
+
+/** Estimate of what V8 takes for the stream's objects. */
+const STREAM_OBJECT_BYTES = 500;
+
+/** Where a stream lives: what it needs of the keyspace. */
+export interface StreamHome {
+  readonly slab: Slab;
+  /** Takes over what is to be freed piecemeal. */
+  discard(group: Group): void;
+}
+
+/** How much a node holds: stream-node-max-bytes and stream-node-max-entries, 0 for no limit. */
+export interface NodeLimits {
+  readonly 'stream-node-max-bytes': number;
+  readonly 'stream-node-max-entries': number;
+}
+
+/** What to keep: the newest `maxLength` entries, or those from `minId` on. */
+export interface TrimOptions {
+  readonly keep: { readonly maxLength: number } | { readonly minId: StreamId };
+  /** Only whole nodes go. */
+  readonly isApproximate: boolean;
+  /** How many entries may go at most; 0: any number. */
+  readonly limit: number;
+}
+
+const place = new OrderPosition();
+const master = new Master();
+const entry = new EntryPlace();
+const edge = new StreamCursor();
+
+export class Stream implements BigValue {
+  readonly slab: Slab;
+  readonly nodes: IdOrder;
+  readonly groups = new ByName<Group>();
+  /** Live entries. */
+  length = 0;
+  /** The greatest id that was ever there. */
+  lastId: StreamId = minId;
+  /** The first live entry's id; 0-0 when there is none. */
+  firstId: StreamId = minId;
+  /** The greatest id that XDEL has taken away; 0-0 when none. */
+  maxDeletedId: StreamId = minId;
+  /** How many entries were ever added. */
+  entriesAdded: Int64 = 0;
+  /** Position of the last change that WATCH does not see: of groups and what is pending. */
+  changedAt = 0;
+  /** Numbers walks; a block, group or consumer with the walk's number is none that it still has to give. */
+  epoch = 0;
+  private current: StreamWalk | undefined;
+  private nodeBytes = 0;
+  private readonly groupNumbers: (Group | undefined)[] = [];
+  private radixNodes: number | undefined;
+
+  constructor(readonly home: StreamHome) {
+    this.slab = home.slab;
+    this.nodes = new IdOrder(home.slab);
+    this.slab.track(STREAM_OBJECT_BYTES);
+  }
+
+  get memoryBytes(): number {
+    let bytes = STREAM_OBJECT_BYTES + this.nodeBytes + this.nodes.overheadBytes;
+    for (const group of this.groups.values()) bytes += group.memoryBytes;
+    return bytes;
+  }
+
+  /** The walk under way, which is to be told of what changes. */
+  get observer(): StreamWalk | undefined {
+    return this.current;
+  }
+
+  // ---- adding ----
+
+  /** Adds an entry, whose id is greater than {@link lastId}. The caller has checked its size against {@link NODE_BYTES_MAX}. */
+  append(id: StreamId, content: EntryContent, limits: NodeLimits): void {
+    const tail = this.nodes.last;
+    if (tail === undefined || !this.hasRoom(tail, content, limits)) {
+      if (tail !== undefined) this.settle(tail);
+      this.addNode(id, content);
+    } else this.appendTo(tail, id, content);
+    this.length++;
+    this.entriesAdded = addInt64(this.entriesAdded, 1) ?? this.entriesAdded;
+    this.lastId = id;
+    if (this.length === 1) this.firstId = id;
+  }
+
+  private hasRoom(tail: Address, content: EntryContent, limits: NodeLimits): boolean {
+    const buffer = this.slab.buffer(tail);
+    const start = listpackStart(this.slab, tail);
+    const bytes = limits['stream-node-max-bytes'];
+    const bytesMax = bytes === 0 || bytes > NODE_BYTES_MAX ? NODE_BYTES_MAX : bytes;
+    if (listpackSize(buffer, start) + content.textBytes >= bytesMax) return false;
+    const entries = limits['stream-node-max-entries'];
+    if (entries === 0) return true;
+    master.read(buffer, start);
+    return master.live + master.deleted < entries;
+  }
+
+  private addNode(id: StreamId, content: EntryContent): void {
+    const address = this.allocate(this.roomFor(content.nodeBytes));
+    const buffer = this.slab.buffer(address);
+    const offset = this.slab.offset(address);
+    buffer.writeUInt32LE(this.epoch, offset);
+    buffer.writeUInt32LE(0, offset + 4);
+    writeId(buffer, offset + ID_OFFSET, id);
+    content.writeNode(buffer, offset + BLOCK_HEADER_BYTES);
+    this.nodes.add(address);
+    this.radixNodes = undefined;
+  }
+
+  private appendTo(tail: Address, id: StreamId, content: EntryContent): void {
+    let start = listpackStart(this.slab, tail);
+    let buffer = this.slab.buffer(tail);
+    const nodeId = this.nodes.idOf(tail);
+    master.read(buffer, start);
+    const isSame = content.hasFieldsOf(buffer, master);
+    const ms = differenceOf(id.ms, nodeId.ms);
+    const seq = differenceOf(id.seq, nodeId.seq);
+    const growth = growthOf(buffer, start + LIVE_OFFSET, master.live + 1);
+    const address = this.reserve(tail, content.entryBytes(ms, seq, isSame) + growth);
+    buffer = this.slab.buffer(address);
+    start = listpackStart(this.slab, address);
+    content.append(buffer, start, ms, seq, isSame);
+    replaceInteger(buffer, start, start + LIVE_OFFSET, master.live + 1);
+  }
+
+  // ---- taking away ----
+
+  /** Deletes an entry; whether it was there. */
+  delete(id: StreamId): boolean {
+    if (!this.nodes.seekAtMost(id, place)) return false;
+    const address = this.nodes.at(place);
+    const offset = this.findEntry(address, id);
+    if (offset < 0) return false;
+    if (master.live === 1) {
+      this.give(address);
+      this.nodes.remove(this.nodes.idOf(address));
+      this.radixNodes = undefined;
+      this.free(address);
+      this.length--;
+    } else this.flag(address, [offset]);
+    if (compareIds(id, this.maxDeletedId) > 0) this.maxDeletedId = id;
+    if (this.length === 0) this.firstId = minId;
+    else if (compareIds(id, this.firstId) === 0) this.findFirst();
+    return true;
+  }
+
+  /** Whether a live entry has this id. */
+  has(id: StreamId): boolean {
+    return this.nodes.seekAtMost(id, place) && this.findEntry(this.nodes.at(place), id) >= 0;
+  }
+
+  /** The offset, within the listpack of its node, of the live entry with an id, or -1. */
+  private findEntry(address: Address, id: StreamId): number {
+    const buffer = this.slab.buffer(address);
+    const start = listpackStart(this.slab, address);
+    const nodeId = this.nodes.idOf(address);
+    const end = start + listpackSize(buffer, start) - 1;
+    master.read(buffer, start);
+    for (let at = master.firstEntry(buffer); at < end; at = entry.after(buffer)) {
+      entry.read(buffer, at, nodeId, master);
+      const order = compareIds(entry, id);
+      if (order >= 0) return order === 0 && !entry.isDeleted ? at - start : -1;
+    }
+    return -1;
+  }
+
+  /** Flags live entries of a node, at offsets within its listpack, as deleted. The node stays: after a trim Redis keeps it, too. */
+  private flag(address: Address, offsets: readonly number[]): void {
+    this.give(address);
+    let buffer = this.slab.buffer(address);
+    let start = listpackStart(this.slab, address);
+    master.read(buffer, start);
+    const live = master.live - offsets.length;
+    const deleted = master.deleted + offsets.length;
+    this.length -= offsets.length;
+    const kept = this.reserve(address, growthOf(buffer, master.deletedAt, deleted));
+    buffer = this.slab.buffer(kept);
+    start = listpackStart(this.slab, kept);
+    // From behind: an element that changes its size would move those behind it.
+    for (let i = offsets.length - 1; i >= 0; i--) {
+      const at = start + offsets[i];
+      entry.read(buffer, at, minId, master);
+      replaceInteger(buffer, start, at, entry.flags | EntryFlag.deleted);
+    }
+    replaceInteger(buffer, start, master.read(buffer, start).deletedAt, deleted);
+    replaceInteger(buffer, start, start + LIVE_OFFSET, live);
+  }
+
+  /** Takes away the oldest entries; returns how many. */
+  trim({ keep, isApproximate, limit }: TrimOptions): number {
+    let deleted = 0;
+    while (this.nodes.size > 0) {
+      if ('maxLength' in keep && this.length <= keep.maxLength) break;
+      const address = this.nodes.first!;
+      const buffer = this.slab.buffer(address);
+      const start = listpackStart(this.slab, address);
+      const { live } = master.read(buffer, start);
+      if (limit !== 0 && deleted + live > limit) break;
+      const goes =
+        'maxLength' in keep
+          ? this.length - live >= keep.maxLength
+          : compareIds(lastEntryId(buffer, start, this.slab.offset(address) + ID_OFFSET), keep.minId) < 0;
+      if (goes) {
+        this.give(address);
+        this.nodes.shift();
+        this.radixNodes = undefined;
+        this.free(address);
+        this.length -= live;
+        deleted += live;
+        continue;
+      }
+      if (!isApproximate) deleted += this.trimNode(address, keep);
+      break;
+    }
+    if (deleted > 0) {
+      if (this.length === 0) this.firstId = minId;
+      else this.findFirst();
+    }
+    return deleted;
+  }
+
+  /** Flags the entries at the node's head that are not to be kept; returns how many. */
+  private trimNode(address: Address, keep: TrimOptions['keep']): number {
+    const buffer = this.slab.buffer(address);
+    const start = listpackStart(this.slab, address);
+    const nodeId = this.nodes.idOf(address);
+    const end = start + listpackSize(buffer, start) - 1;
+    const offsets: number[] = [];
+    master.read(buffer, start);
+    for (let at = master.firstEntry(buffer); at < end; at = entry.after(buffer)) {
+      entry.read(buffer, at, nodeId, master);
+      if (
+        'maxLength' in keep
+          ? this.length - offsets.length <= keep.maxLength
+          : compareIds(entry, keep.minId) >= 0
+      )
+        break;
+      if (!entry.isDeleted) offsets.push(at - start);
+    }
+    if (offsets.length > 0) this.flag(address, offsets);
+    return offsets.length;
+  }
+
+  private findFirst(): void {
+    edge.open(this, minId, maxId, false);
+    this.firstId = edge.next() ? edge.id : minId;
+  }
+
+  /** The last live entry's id, or 0-0. */
+  get lastLiveId(): StreamId {
+    edge.open(this, minId, maxId, true);
+    return edge.next() ? edge.id : minId;
+  }
+
+  // ---- counting ----
+
+  /** Whether XDEL may have taken away entries behind `id`. */
+  hasGapsBehind(id: StreamId): boolean {
+    if (this.length === 0 || isZeroId(this.maxDeletedId)) return false;
+    return compareIds(id, this.maxDeletedId) <= 0;
+  }
+
+  /** How many entries were added up to the one with this id, or undefined when that cannot be told. */
+  countUpTo(id: StreamId): Int64 | undefined {
+    if (this.entriesAdded === 0) return 0;
+    const toLast = compareIds(id, this.lastId);
+    if (this.length === 0 && toLast < 1) return this.entriesAdded;
+    if (toLast === 0) return this.entriesAdded;
+    if (toLast > 0) return undefined;
+    if (!isZeroId(this.maxDeletedId) && compareIds(this.maxDeletedId, this.firstId) >= 0) return undefined;
+    const toFirst = compareIds(id, this.firstId);
+    const before = addInt64(this.entriesAdded, -this.length);
+    if (toFirst < 0) return before;
+    return toFirst === 0 && before !== undefined ? addInt64(before, 1) : undefined;
+  }
+
+  /** How many entries a group has still to read, or undefined when that cannot be told. */
+  lagOf(group: Group): Int64 | undefined {
+    if (this.entriesAdded === 0) return 0;
+    const read =
+      group.entriesRead !== -1 && !this.hasGapsBehind(group.lastId)
+        ? group.entriesRead
+        : this.countUpTo(group.lastId);
+    return read === undefined ? undefined : addInt64(this.entriesAdded, -read);
+  }
+
+  /** How many nodes the radix tree has in which Redis would keep the nodes' ids: XINFO says so. */
+  get radixTreeNodes(): number {
+    this.radixNodes ??= countRadixNodes(this);
+    return this.radixNodes;
+  }
+
+  // ---- groups ----
+
+  /** Adds a group, whose name is free. */
+  addGroup(name: string, lastId: StreamId, entriesRead: Int64, number = this.freeGroupNumber()): Group {
+    const group = new Group(name, number, lastId, entriesRead, this.slab);
+    group.epoch = this.epoch;
+    this.groupNumbers[number] = group;
+    this.groups.set(name, group);
+    this.slab.track(GROUP_OBJECT_BYTES);
+    return group;
+  }
+
+  private freeGroupNumber(): number {
+    let number = 0;
+    while (this.groupNumbers[number] !== undefined) number++;
+    return number;
+  }
+
+  removeGroup(group: Group): void {
+    this.groups.delete(group.name);
+    this.groupNumbers[group.number] = undefined;
+    if (this.current !== undefined) this.current.adopt(group);
+    else this.home.discard(group);
+  }
+
+  /** Moves a group on, or back. */
+  moveGroup(group: Group, lastId: StreamId, entriesRead: Int64): void {
+    this.current?.beforeGroup(group);
+    group.lastId = lastId;
+    group.entriesRead = entriesRead;
+  }
+
+  // ---- blocks ----
+
+  private give(address: Address): void {
+    this.current?.beforeNode(address);
+  }
+
+  private roomFor(needed: number): number {
+    if (needed >= ROOM_BYTES) return needed;
+    return this.nodes.size >= MANY_NODES ? ROOM_BYTES : Math.min(ROOM_BYTES, needed + (needed >>> 1));
+  }
+
+  /** To be called before a node's bytes change: gives it to the walk, and makes room for `extra` more. Returns where it is then. */
+  private reserve(address: Address, extra: number): Address {
+    this.give(address);
+    const needed = this.sizeOf(address) + extra;
+    return this.slab.capacity(address) < needed ? this.relocate(address, this.roomFor(needed)) : address;
+  }
+
+  /** Gives back room that a node does not need, now that it is not the one that grows. */
+  private settle(address: Address): void {
+    const size = this.sizeOf(address);
+    if (Slab.blockBytes(size) < this.slab.capacity(address)) this.relocate(address, size);
+  }
+
+  private sizeOf(address: Address): number {
+    return BLOCK_HEADER_BYTES + listpackSize(this.slab.buffer(address), listpackStart(this.slab, address));
+  }
+
+  private relocate(address: Address, capacity: number): Address {
+    const moved = this.allocate(capacity);
+    const buffer = this.slab.buffer(address);
+    const offset = this.slab.offset(address);
+    buffer.copy(this.slab.buffer(moved), this.slab.offset(moved), offset, offset + this.sizeOf(address));
+    if (address === this.nodes.last) this.nodes.replaceLast(moved);
+    else this.nodes.replace(moved);
+    this.free(address);
+    return moved;
+  }
+
+  /** Adds a node of checked bytes, an id and a listpack. */
+  addNodeBytes(bytes: Buffer): void {
+    const address = this.allocate(ID_OFFSET + bytes.length);
+    const buffer = this.slab.buffer(address);
+    const offset = this.slab.offset(address);
+    buffer.writeUInt32LE(this.epoch, offset);
+    buffer.writeUInt32LE(0, offset + 4);
+    bytes.copy(buffer, offset + ID_OFFSET);
+    this.nodes.add(address);
+    this.radixNodes = undefined;
+  }
+
+  private allocate(size: number): Address {
+    const address = this.slab.allocate(size);
+    this.nodeBytes += this.slab.capacity(address);
+    return address;
+  }
+
+  private free(address: Address): void {
+    this.nodeBytes -= this.slab.capacity(address);
+    this.slab.free(address);
+  }
+
+  dispose(limit: number): boolean {
+    let left = limit;
+    while (left > 0 && this.nodes.size > 0) {
+      const address = this.nodes.pop();
+      left -= master.read(this.slab.buffer(address), listpackStart(this.slab, address)).live + 1;
+      this.free(address);
+    }
+    while (left > 0 && this.groups.size > 0) {
+      const group = this.groups.get(this.groups.minKey()!)!;
+      left -= group.pending.size + 1;
+      if (!group.dispose(limit)) return false;
+      this.groups.delete(group.name);
+    }
+    if (this.nodes.size > 0 || this.groups.size > 0) return false;
+    this.slab.track(-STREAM_OBJECT_BYTES);
+    return true;
+  }
+
+  // ---- snapshots ----
+
+  get isWalked(): boolean {
+    return this.current !== undefined;
+  }
+
+  get pieceCount(): number {
+    let count = 1 + this.nodes.size;
+    for (const group of this.groups.values()) count += 1 + group.consumers.size + group.pending.size;
+    return count;
+  }
+
+  pieces(sink: PieceSink): void {
+    allPieces(this, sink);
+  }
+
+  walk(sink: PieceSink): ValueWalk {
+    if (this.current !== undefined) throw new Error('a stream is walked twice at a time');
+    this.epoch++;
+    this.current = new StreamWalk(this, sink, (orphans) => {
+      this.current = undefined;
+      for (const group of orphans) this.home.discard(group);
+    });
+    return this.current;
+  }
+}
+
+/** Offset of the count of live entries in a node's listpack. */
+const LIVE_OFFSET = 6;
+
+/** Radix tree nodes for the sixteen bytes of each node's id: runs of single children, branches and leaves count one each. */
+function countRadixNodes({ nodes, slab }: Stream): number {
+  if (nodes.size === 0) return 1;
+  const position = new OrderPosition();
+  nodes.toFirst(position);
+  let count = 0;
+  // Depths of the branches on the way to the current id, from the root.
+  const branches: number[] = [];
+  let previous = nodes.at(position);
+  let sharedBefore = -1;
+  for (let more = true; more; ) {
+    more = nodes.next(position);
+    const shared = more ? sharedBytes(slab, previous, nodes.at(position)) : -1;
+    // The leaf hangs below the deeper of the branches that it shares with its neighbours.
+    const depth = Math.max(sharedBefore, shared);
+    count += 15 - depth > 0 ? 2 : 1;
+    while (branches.length > 0 && branches[branches.length - 1] > shared) {
+      const branch = branches.pop()!;
+      const above = Math.max(shared, branches.at(-1) ?? -1);
+      count += branch - above - 1 > 0 ? 2 : 1;
+    }
+    if (shared >= 0 && branches.at(-1) !== shared) branches.push(shared);
+    sharedBefore = shared;
+    if (more) previous = nodes.at(position);
+  }
+  return count;
+}
+
+/** How many bytes two ids have in common at their start. */
+function sharedBytes(slab: Slab, a: Address, b: Address): number {
+  const left = slab.buffer(a);
+  const right = slab.buffer(b);
+  const leftAt = slab.offset(a) + ID_OFFSET;
+  const rightAt = slab.offset(b) + ID_OFFSET;
+  let shared = 0;
+  while (left[leftAt + shared] === right[rightAt + shared]) shared++;
+  return shared;
+}
