@@ -3,44 +3,9 @@
  * square root alone: the same bits in every JavaScript engine and release, which Math.sin does not promise. Distances go
  * into sorted sets (GEOSEARCHSTORE ... STOREDIST) and so must not differ between nodes.
  *
- * Method: Taylor series in double-double arithmetic (T. J. Dekker, 1971: a value is an unevaluated sum of two doubles);
- * asin by one Newton step from a rational approximation.
+ * Method: Taylor series in double-double arithmetic; asin by one Newton step from a rational approximation.
  */
-
-/**
- * Result of the double-double operations below: r[0] + r[1], the second at most half a unit in the last place of the first.
- * In an array, because V8 allocates at each assignment of a double to a variable of the module.
- */
-const r = new Float64Array(2);
-
-/** r[0] + r[1] = a * b exactly (Dekker's product, halves by Veltkamp's splitting). */
-function multiplyExactly(a: number, b: number): void {
-  const product = a * b;
-  let scaled = 134217729 * a;
-  const aHigh = scaled - (scaled - a);
-  const aLow = a - aHigh;
-  scaled = 134217729 * b;
-  const bHigh = scaled - (scaled - b);
-  const bLow = b - bHigh;
-  r[1] = aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow;
-  r[0] = product;
-}
-
-function multiply(aHigh: number, aLow: number, bHigh: number, bLow: number): void {
-  multiplyExactly(aHigh, bHigh);
-  const rest = r[1]! + (aHigh * bLow + aLow * bHigh);
-  const sum = r[0]! + rest;
-  r[1] = rest - (sum - r[0]!);
-  r[0] = sum;
-}
-
-function add(aHigh: number, aLow: number, bHigh: number, bLow: number): void {
-  const sum = aHigh + bHigh;
-  const bPart = sum - aHigh;
-  const rest = aHigh - (sum - bPart) + (bHigh - bPart) + (aLow + bLow);
-  r[0] = sum + rest;
-  r[1] = rest - (r[0]! - sum);
-}
+import { add, multiply, multiplyExactly, r } from '../numbers/double-double.js';
 
 /** Coefficients 1/n! with alternating sign, highest order first: `tails` as doubles, then `heads` as double-doubles. */
 interface Series {
@@ -83,7 +48,7 @@ function evaluate({ tails, headsHigh, headsLow }: Series, zHigh: number, zLow: n
 }
 
 /** r[0] + r[1] = sin(rHigh + rLow) for at most pi/4. */
-function sineKernel(rHigh: number, rLow: number): void {
+export function sineKernel(rHigh: number, rLow: number): void {
   multiply(rHigh, rLow, rHigh, rLow);
   const zHigh = r[0]!;
   const zLow = r[1]!;
@@ -94,7 +59,7 @@ function sineKernel(rHigh: number, rLow: number): void {
 }
 
 /** r[0] + r[1] = cos(rHigh + rLow) for at most pi/4. */
-function cosineKernel(rHigh: number, rLow: number): void {
+export function cosineKernel(rHigh: number, rLow: number): void {
   multiply(rHigh, rLow, rHigh, rLow);
   const zHigh = r[0]!;
   const zLow = r[1]!;

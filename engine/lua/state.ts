@@ -1,0 +1,196 @@
+/** A Lua state: the globals and libraries that scripts see, and the runs of scripts in it. */
+import { nativeFrame } from './chunk.js';
+import { type CompiledScript, compile } from './compiler/compile.js';
+import { asNative, register } from './library/arguments.js';
+import { baseFunctions } from './library/base.js';
+import { bitFunctions } from './library/bit.js';
+import { coroutineFunctions } from './library/coroutine.js';
+import { mathFunctions } from './library/math.js';
+import { Random } from './library/random.js';
+import { stringFunctions } from './library/string.js';
+import { tableFunctions } from './library/table.js';
+import { counters, defaultLimits, depthMax, type LuaLimits, sites, wideStackMax } from './limits.js';
+import { asFatal, callWith, nesting, unwindTo, values } from './runtime/calls.js';
+import { current } from './runtime/coroutines.js';
+import { fail, frames } from './runtime/frames.js';
+import { shared } from './runtime/metatables.js';
+import { addressOf, LuaTable } from './table.js';
+import type { LuaFunction, LuaValue } from './value.js';
+
+/** What a run took. */
+export interface LuaUsage {
+  steps: number;
+  bytes: number;
+}
+
+/** How a run goes. */
+export interface RunOptions {
+  limits?: LuaLimits;
+  /** Seed of math.random: 32 bits. */
+  seed?: number;
+}
+
+/** Runs work of a host that makes tables: outside of runs no limit holds. */
+export function unlimited<Result>(work: () => Result): Result {
+  const { s, b } = counters;
+  counters.s = 2 ** 31 - 1;
+  counters.b = 2 ** 40;
+  try {
+    return work();
+  } finally {
+    counters.s = s;
+    counters.b = b;
+  }
+}
+
+export class LuaState {
+  /** `_G`. */
+  readonly globals: LuaTable;
+  readonly random = new Random();
+  private readonly stringMetatable: LuaTable;
+  /** First address of what scripts make: equal on all nodes, whatever ran before. */
+  private firstId = 1;
+  private running: CompiledScript | undefined;
+  private bytesAtStart = 0;
+  private used: LuaUsage = { steps: 0, bytes: 0 };
+
+  constructor() {
+    counters.nextId = 1;
+    this.globals = unlimited(() => new LuaTable(0, 2));
+    this.stringMetatable = unlimited(() => new LuaTable());
+    unlimited(() => this.openLibraries());
+    this.firstId = counters.nextId;
+  }
+
+  private openLibraries(): void {
+    const { globals } = this;
+    globals.set('_G', globals);
+    globals.set('_VERSION', 'Lua 5.1');
+    this.define(globals, baseFunctions(this));
+    this.library('coroutine', coroutineFunctions);
+    this.library('table', tableFunctions);
+    const string = this.library('string', stringFunctions);
+    const math = this.library('math', mathFunctions(this.random), { pi: Math.PI, huge: Infinity });
+    this.library('bit', bitFunctions);
+    this.stringMetatable.set('__index', string);
+    math.set('mod', math.get('fmod'));
+  }
+
+  private library(
+    name: string,
+    natives: Readonly<Record<string, LuaFunction>>,
+    constants: Readonly<Record<string, LuaValue>> = {},
+  ): LuaTable {
+    // 5.1 makes room for the natives first: `pairs` shows it.
+    const table = new LuaTable(0, Object.keys(natives).length);
+    this.define(table, natives);
+    for (const [key, value] of Object.entries(constants)) table.set(key, value);
+    this.globals.set(name, table);
+    return table;
+  }
+
+  /** Adds natives to a table of this state. Each gets its address now, so that it does not depend on what scripts do. */
+  define(table: LuaTable, natives: Readonly<Record<string, LuaFunction>>): void {
+    unlimited(() => register(table, natives));
+    for (const native of Object.values(natives)) addressOf(native);
+    this.firstId = counters.nextId;
+  }
+
+  /**
+   * Makes all tables of the globals readonly, and names that do not exist an error: as Redis does once its own API is in place.
+   */
+  protect(): void {
+    unlimited(() => this.freezeAll());
+  }
+
+  private freezeAll(): void {
+    const metatable = new LuaTable();
+    metatable.set(
+      '__index',
+      asNative((...args) => {
+        const [, name] = args;
+        return fail(`Script attempted to access nonexistent global variable '${String(name)}'`);
+      }),
+    );
+    metatable.readonly = true;
+    this.globals.metatable = metatable;
+    const freeze = (table: LuaTable): void => {
+      if (table.readonly) return;
+      table.readonly = true;
+      for (let at = table.skipEmpty(0); at >= 0; at = table.skipEmpty(at + 1)) {
+        const value = table.valueAt(at);
+        if (value instanceof LuaTable) freeze(value);
+      }
+    };
+    freeze(this.globals);
+    freeze(this.stringMetatable);
+  }
+
+  /** Compiles a chunk that scripts load. */
+  load(source: string, chunkName: string): LuaFunction {
+    const script = compile(source, { chunkName, coroutines: this.running?.usesCoroutines || undefined });
+    return script.instantiate(this.globals);
+  }
+
+  get kilobytes(): number {
+    return 40 + (this.bytesAtStart - counters.b) / 1024;
+  }
+
+  /** What the last run took. */
+  get usage(): LuaUsage {
+    return this.used;
+  }
+
+  /**
+   * Runs a script from its start.
+   * @throws LuaError as the script left it, LuaFatal when it went past a limit
+   */
+  run(script: CompiledScript, args: LuaValue[] = [], options: RunOptions = {}): LuaValue[] {
+    return this.runFunction(script.instantiate(this.globals), args, options, script);
+  }
+
+  /** Calls a function, such as one that a chunk left behind, in a run of its own. */
+  call(callee: LuaFunction, args: LuaValue[], options: RunOptions = {}): LuaValue[] {
+    return this.runFunction(callee, args, options, undefined);
+  }
+
+  private runFunction(
+    callee: LuaFunction,
+    args: LuaValue[],
+    { limits = defaultLimits, seed = 0 }: RunOptions,
+    script: CompiledScript | undefined,
+  ): LuaValue[] {
+    const outer = { ...counters };
+    const outerRunning = this.running;
+    const outerMetatable = shared.stringMetatable;
+    const outerCoroutine = current.coroutine;
+    const base = outer.d > 0 ? outer.d + 1 : 0;
+    counters.s = limits.steps;
+    counters.b = limits.bytes;
+    counters.max = Math.min(base + limits.depth, depthMax);
+    counters.cMax = outer.c + limits.nativeDepth;
+    counters.kMax = outer.k + wideStackMax;
+    counters.nextId = this.firstId;
+    counters.d = base;
+    this.bytesAtStart = limits.bytes;
+    this.running = script;
+    this.random.seed(seed);
+    shared.stringMetatable = this.stringMetatable;
+    current.coroutine = undefined;
+    frames[base] = nativeFrame;
+    sites[base] = 0;
+    const before = nesting();
+    try {
+      return values(callWith(callee, args));
+    } catch (error) {
+      throw asFatal(error);
+    } finally {
+      this.used = { steps: limits.steps - counters.s, bytes: limits.bytes - counters.b };
+      unwindTo(before);
+      Object.assign(counters, outer);
+      this.running = outerRunning;
+      shared.stringMetatable = outerMetatable;
+      current.coroutine = outerCoroutine;
+    }
+  }
+}
