@@ -38,15 +38,15 @@ for (let code = 0; code < 256; code++) {
 
 const twoCharOperators = new Set(['==', '~=', '<=', '>=', '..']);
 
-const escapes: Record<string, string> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-};
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['a', '\x07'],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+  ['v', '\v'],
+]);
 
 export class Lexer {
   /** Kind of the current token. */
@@ -331,7 +331,7 @@ export class Lexer {
     }
     if (classes[code] !== 2) {
       const char = this.source.charAt(this.at++);
-      return Object.hasOwn(escapes, char) ? escapes[char]! : char;
+      return escapes.get(char) ?? char;
     }
     let value = 0;
     for (let digits = 0; digits < 3 && classes[this.code(this.at) & 511] === 2; digits++)

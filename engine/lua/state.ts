@@ -1,7 +1,7 @@
 /** A Lua state: the globals and libraries that scripts see, and the runs of scripts in it. */
 import { nativeFrame } from './chunk.js';
 import { type CompiledScript, compile } from './compiler/compile.js';
-import { asNative, register } from './library/arguments.js';
+import { asNative, type Natives, register } from './library/arguments.js';
 import { baseFunctions } from './library/base.js';
 import { bitFunctions } from './library/bit.js';
 import { coroutineFunctions } from './library/coroutine.js';
@@ -70,7 +70,10 @@ export class LuaState {
     this.library('coroutine', coroutineFunctions);
     this.library('table', tableFunctions);
     const string = this.library('string', stringFunctions);
-    const math = this.library('math', mathFunctions(this.random), { pi: Math.PI, huge: Infinity });
+    const math = this.library('math', mathFunctions(this.random), [
+      ['pi', Math.PI],
+      ['huge', Infinity],
+    ]);
     this.library('bit', bitFunctions);
     this.stringMetatable.set('__index', string);
     math.set('mod', math.get('fmod'));
@@ -78,21 +81,21 @@ export class LuaState {
 
   private library(
     name: string,
-    natives: Readonly<Record<string, LuaFunction>>,
-    constants: Readonly<Record<string, LuaValue>> = {},
+    natives: Natives,
+    constants: readonly (readonly [name: string, value: LuaValue])[] = [],
   ): LuaTable {
     // 5.1 makes room for the natives first: `pairs` shows it.
-    const table = new LuaTable(0, Object.keys(natives).length);
+    const table = new LuaTable(0, natives.length);
     this.define(table, natives);
-    for (const [key, value] of Object.entries(constants)) table.set(key, value);
+    for (const [key, value] of constants) table.set(key, value);
     this.globals.set(name, table);
     return table;
   }
 
   /** Adds natives to a table of this state. Each gets its address now, so that it does not depend on what scripts do. */
-  define(table: LuaTable, natives: Readonly<Record<string, LuaFunction>>): void {
+  define(table: LuaTable, natives: Natives): void {
     unlimited(() => register(table, natives));
-    for (const native of Object.values(natives)) addressOf(native);
+    for (const [, native] of natives) addressOf(native);
     this.firstId = counters.nextId;
   }
 

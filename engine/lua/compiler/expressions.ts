@@ -14,12 +14,12 @@ import { tableConstructor } from './tables.js';
 /** Chains of operators longer than this are written as a sequence, not nested: V8's parser recurses. */
 const spineMax = 12;
 
-const arithmetic: Record<string, readonly [symbol: string, helper: string]> = {
-  '+': ['+', 'add'],
-  '-': ['-', 'sub'],
-  '*': ['*', 'mul'],
-  '/': ['/', 'div'],
-};
+const arithmetic: ReadonlyMap<string, string> = new Map([
+  ['+', 'add'],
+  ['-', 'sub'],
+  ['*', 'mul'],
+  ['/', 'div'],
+]);
 
 export class ExpressionCompiler {
   constructor(
@@ -220,19 +220,18 @@ export class ExpressionCompiler {
     if (isComparison(expression)) return this.comparison(expression);
     const { operator, left, right, line } = expression;
     const site = this.writer.site(line, left, right);
-    const inline = Object.hasOwn(arithmetic, operator) ? arithmetic[operator] : undefined;
-    if (!inline) {
+    const helper = arithmetic.get(operator);
+    if (helper === undefined) {
       const { before, codes, release } = this.helperOperands([left, right]);
       release();
       return wrap(before, `${operator === '%' ? 'mod' : 'pow'}(${codes.join(',')},K,${site})`);
     }
-    const [symbol, helper] = inline;
     const { before, codes, release } = this.operands([left, right]);
     release();
     const [a, b] = codes as [string, string];
     const tests = this.numberTests([left, right], codes);
-    if (tests === '') return wrap(before, `${a}${symbol}${b}`, true);
-    return `(${before}${tests}?${a}${symbol}${b}:${helper}(${a},${b},K,${site}))`;
+    if (tests === '') return wrap(before, `${a}${operator}${b}`, true);
+    return `(${before}${tests}?${a}${operator}${b}:${helper}(${a},${b},K,${site}))`;
   }
 
   private numberTests(list: Expression[], codes: string[]): string {

@@ -89,8 +89,15 @@ export function optionalInt(args: Arguments, at: number, otherwise: number): num
 }
 
 /** Puts natives into a table, in order: `pairs` shows it. */
-export function register(table: LuaTable, natives: Readonly<Record<string, LuaFunction>>): void {
-  for (const [name, native] of Object.entries(natives)) table.set(name, asNative(native));
+export function register(table: LuaTable, natives: Natives): void {
+  for (const [name, native] of natives) table.set(name, asNative(native));
+}
+
+/** Natives by name, in order. */
+export type Natives = readonly (readonly [name: string, native: LuaFunction])[];
+
+export function natives(functions: { readonly [name: string]: LuaFunction }): Natives {
+  return Object.entries(functions);
 }
 
 /** Marks a function as not compiled from Lua. */

@@ -17,6 +17,8 @@ import {
   checkInt,
   checkString,
   checkTable,
+  type Natives,
+  natives,
   optionalInt,
   optionalString,
   typeError,
@@ -206,10 +208,10 @@ function redisPcall(args: readonly LuaValue[]): LuaValue[] {
 }
 
 /** The basic functions, in an order of registration that gives Redis's order of `pairs`. */
-export function baseFunctions(state: BaseHost): Record<string, LuaFunction> {
+export function baseFunctions(state: BaseHost): Natives {
   steps.next ??= nextFunction;
   steps.ipairs ??= ipairsStep;
-  return {
+  return natives({
     assert: (...args) => {
       checkAny(args, 0);
       if (isTruthy(args[0])) return [...args];
@@ -287,5 +289,5 @@ export function baseFunctions(state: BaseHost): Record<string, LuaFunction> {
     },
     ipairs: (...args) => [steps.ipairs, checkTable(args, 0), 0],
     pairs: (...args) => [steps.next, checkTable(args, 0), undefined],
-  };
+  });
 }

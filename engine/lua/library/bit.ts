@@ -1,6 +1,6 @@
 /** The library bit (Lua BitOp): operations on 32-bit integers. */
 import type { LuaFunction } from '../value.js';
-import { type Arguments, checkNumber, optionalNumber } from './arguments.js';
+import { type Arguments, checkNumber, type Natives, natives, optionalNumber } from './arguments.js';
 
 /** A number modulo 2^32 as a signed integer, rounded to the nearest first, ties to even. */
 function toBits(value: number): number {
@@ -41,7 +41,7 @@ function toHex(args: Arguments): string {
   return digits > 8 || digits < 0 ? text : text.slice(8 - digits);
 }
 
-export const bitFunctions: Record<string, LuaFunction> = {
+export const bitFunctions: Natives = natives({
   tobit: (...args) => bitsAt(args, 0),
   bnot: (...args) => ~bitsAt(args, 0),
   band: fold((a, b) => a & b),
@@ -57,4 +57,4 @@ export const bitFunctions: Record<string, LuaFunction> = {
     return (bits >>> 24) | ((bits >>> 8) & 0xff00) | ((bits & 0xff00) << 8) | (bits << 24);
   },
   tohex: (...args) => toHex(args),
-};
+});

@@ -4,8 +4,8 @@ import { formatNumber } from '../numbers.js';
 import { protectedCall } from '../runtime/calls.js';
 import { Coroutine, current, yieldFunction } from '../runtime/coroutines.js';
 import { position } from '../runtime/frames.js';
-import type { LuaFunction, LuaValue } from '../value.js';
-import { type Arguments, argumentError, asNative } from './arguments.js';
+import type { LuaValue } from '../value.js';
+import { type Arguments, argumentError, asNative, type Natives, natives } from './arguments.js';
 
 function checkCoroutine(args: Arguments): Coroutine {
   const [value] = args;
@@ -27,7 +27,7 @@ function resumeWrapped(coroutine: Coroutine, args: LuaValue[]): LuaValue[] {
   throw new LuaError(typeof error === 'number' ? position(1) + formatNumber(error) : error);
 }
 
-export const coroutineFunctions: Record<string, LuaFunction> = {
+export const coroutineFunctions: Natives = natives({
   create: (...args) => create(args),
   wrap: (...args) => {
     const coroutine = create(args);
@@ -41,4 +41,4 @@ export const coroutineFunctions: Record<string, LuaFunction> = {
   yield: yieldFunction,
   status: (...args) => checkCoroutine(args).status,
   running: () => current.coroutine,
-};
+});

@@ -5,7 +5,7 @@ import { cosh, exp, log, log10, pow, sinh, tanh } from '../../numbers/elementary
 import { chargeSteps } from '../limits.js';
 import { fail } from '../runtime/frames.js';
 import type { LuaFunction, LuaValue } from '../value.js';
-import { type Arguments, argumentError, checkInt, checkNumber } from './arguments.js';
+import { type Arguments, argumentError, checkInt, checkNumber, type Natives, natives } from './arguments.js';
 import type { Random } from './random.js';
 
 const int32Max = 2147483647;
@@ -98,9 +98,9 @@ function random(args: Arguments, generator: Random): LuaValue {
   }
 }
 
-export function mathFunctions(generator: Random): Record<string, LuaFunction> {
+export function mathFunctions(generator: Random): Natives {
   const fmod: LuaFunction = (...args) => checkNumber(args, 0) % checkNumber(args, 1);
-  return {
+  return natives({
     abs: unary(Math.abs),
     acos: unary(acos),
     asin: unary(asin),
@@ -138,5 +138,5 @@ export function mathFunctions(generator: Random): Record<string, LuaFunction> {
     sqrt: unary(Math.sqrt),
     tanh: unary(tanh),
     tan: unary(tan),
-  };
+  });
 }

@@ -40,19 +40,19 @@ for (let code = 0; code < 128; code++) {
 }
 
 /** For the small letter of a class the bits of its members. */
-const classBits: Readonly<Record<string, number>> = {
-  a: Class.alpha,
-  c: Class.control,
-  d: Class.digit,
-  l: Class.lower,
-  p: Class.punctuation,
-  s: Class.space,
-  u: Class.upper,
-  w: Class.alpha | Class.digit,
-  x: Class.hex,
-};
+const classBits: readonly (readonly [letter: string, bits: number])[] = [
+  ['a', Class.alpha],
+  ['c', Class.control],
+  ['d', Class.digit],
+  ['l', Class.lower],
+  ['p', Class.punctuation],
+  ['s', Class.space],
+  ['u', Class.upper],
+  ['w', Class.alpha | Class.digit],
+  ['x', Class.hex],
+];
 const bitsByCode = new Uint8Array(256);
-for (const [letter, bits] of Object.entries(classBits)) {
+for (const [letter, bits] of classBits) {
   bitsByCode[letter.charCodeAt(0)] = bits;
   bitsByCode[letter.toUpperCase().charCodeAt(0)] = bits;
 }

@@ -17,6 +17,8 @@ import {
   checkInt,
   checkInteger,
   checkString,
+  type Natives,
+  natives,
   optionalInt,
   optionalInteger,
 } from './arguments.js';
@@ -220,7 +222,7 @@ function gsub(args: Arguments): LuaResult {
   return [parts.join(''), count];
 }
 
-export const stringFunctions: Record<string, LuaFunction> = {
+export const stringFunctions: Natives = natives({
   byte: (...args) => byte(args),
   char: (...args) => char(args),
   dump: (...args) => {
@@ -239,4 +241,4 @@ export const stringFunctions: Record<string, LuaFunction> = {
   reverse: (...args) => reverse(args),
   sub: (...args) => sub(args),
   upper: (...args) => changeCase(args, /[a-z]+/g, (text) => text.toUpperCase()),
-};
+});

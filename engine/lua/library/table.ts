@@ -11,6 +11,8 @@ import {
   checkFunction,
   checkInt,
   checkTable,
+  type Natives,
+  natives,
   optionalInt,
   optionalString,
 } from './arguments.js';
@@ -100,7 +102,7 @@ function forEachIndex(table: LuaTable, callback: LuaFunction): LuaResult {
   return noValues;
 }
 
-export const tableFunctions: Record<string, LuaFunction> = {
+export const tableFunctions: Natives = natives({
   concat: (...args) => concat(args),
   foreach: (...args) => forEach(checkTable(args, 0), checkFunction(args, 1)),
   foreachi: (...args) => forEachIndex(checkTable(args, 0), checkFunction(args, 1)),
@@ -113,4 +115,4 @@ export const tableFunctions: Record<string, LuaFunction> = {
     return fail("'setn' is obsolete");
   },
   sort: (...args) => sort(args),
-};
+});
