@@ -28,6 +28,8 @@ export const EXPIRED_PER_ENTRY = 200;
 export interface ApplyListener {
   /** The reply to the entry's item number `ordinal`; not called for one that blocks. */
   reply(ordinal: number, reply: Reply): void;
+  /** The entry's item number `ordinal` waits: its reply comes by {@link wake}. */
+  blocked?(ordinal: number): void;
   /** A waiting session got its reply, by a push, a timeout or a drop. */
   wake(session: Session, reply: Reply): void;
   /** A message for this node's subscribers; the views are valid during the call. Returns how many got it. */
@@ -121,6 +123,7 @@ export class Engine {
       this.keyspace.position++;
       const reply = this.applyItem(entry, ordinal, listener);
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
+      else listener.blocked?.(ordinal);
       if (this.readyKeys.size > 0) this.serveWaiters(listener);
     }
     this.appliedIndex = index;

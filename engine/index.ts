@@ -9,7 +9,7 @@ export { type ApplyListener, Engine, type EngineOptions, silentListener } from '
 export { globMatches } from './glob.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
-export { errors } from './protocol/errors.js';
+export { errors, quoted } from './protocol/errors.js';
 export { type JavaScriptReply, ReplyError, toJavaScript } from './protocol/javascript-reply.js';
 export * from './protocol/reply.js';
 // Requests and replies.
@@ -18,7 +18,7 @@ export { utf8Bytes, View, viewOf } from './protocol/view.js';
 export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
-export { Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
+export { RESERVED_FOR_STRANGERS, Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
 // What happens to keys: for notifications, tracking, and whoever else must know.
 export { type KeyEvent, type KeyEventClass, type KeyspaceListener, keyEvents } from './storage/key-events.js';
 export type { Keyspace } from './storage/keyspace.js';

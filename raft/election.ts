@@ -194,7 +194,10 @@ export function tickLeader(state: RaftState): void {
 
 export function handlePreVote(state: RaftState, message: PreVoteMessage): void {
   const granted =
-    message.term > state.term && !inLease(state) && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+    message.term > state.term &&
+    state.lostLog === undefined &&
+    !inLease(state) &&
+    state.log.isUpToDate(message.lastIndex, message.lastTerm);
   state.send({
     type: 'preVoteResponse',
     from: state.id,
@@ -208,6 +211,7 @@ export function handleVote(state: RaftState, message: VoteMessage): void {
   const { from, term } = message;
   const granted =
     term === state.term &&
+    state.lostLog === undefined &&
     (state.vote === from || (state.vote === 0 && state.leader === 0)) &&
     state.log.isUpToDate(message.lastIndex, message.lastTerm);
   if (granted) {

@@ -48,6 +48,11 @@ export function findMember(membership: Membership, id: NodeId): Member | undefin
   return membership.members.find((member) => member.id === id);
 }
 
+/** Whether anybody votes: without a voter a cluster is lost. */
+export function hasVoter({ members }: Membership): boolean {
+  return members.some((member) => !member.learner);
+}
+
 /** Applies a change, or says why it makes no sense. Members stay in the order of their ids. */
 export function changedMembership(
   membership: Membership,

@@ -25,6 +25,7 @@ import {
   type MembershipRefusal,
 } from './membership.js';
 import type { Message } from './messages.js';
+import { implausible } from './plausibility.js';
 import type { Progress } from './progress.js';
 import { majority } from './quorum.js';
 import { askReadIndex, expireForwardedReads, handleReadIndex, handleReadIndexResponse } from './reads.js';
@@ -38,6 +39,7 @@ import {
   handleHeartbeat,
   handleHeartbeatResponse,
   handleSnapshot,
+  isLogLost,
   maybeCommit,
   membershipChanged,
 } from './replication.js';
@@ -106,8 +108,13 @@ export class Raft {
     this.#state.stalledTicks += ticks;
   }
 
+  /** Why a message cannot be true and must not be stepped, in words for the log; undefined if it can (see plausibility.ts). */
+  examine(message: Message): string | undefined {
+    return implausible(this.#state, message);
+  }
+
   /**
-   * Takes a message from an authenticated peer of this cluster.
+   * Takes a message from an authenticated peer of this cluster, which {@link examine} had nothing against.
    *
    * @throws Error if it proves that an invariant of the cluster is broken
    */
@@ -447,11 +454,12 @@ export class Raft {
       leader: state.leader,
       commit: log.committed,
       applied: log.applied,
+      installing: log.installing?.index ?? 0,
       persistedIndex: log.persistedIndex(),
       firstIndex: log.firstIndex(),
       lastIndex: log.lastIndex(),
       ownTermCommitted: state.ownTermCommitted,
-      logLost: state.logLost,
+      logLost: isLogLost(state),
       membership: memberships.current,
       membershipIndex: memberships.index,
       transferTarget: state.transferTarget,
@@ -475,8 +483,18 @@ function taken<T>(list: readonly T[]): readonly T[] {
 function mayHear(state: RaftState, { type, from, term }: Message): boolean {
   // A leader that removed itself is heard to the end of its term: its last word hands over.
   if (state.isRemoved(from)) return from === state.leader && term === state.term;
-  // Only members are asked anything, and may ask for reads. The others may know of a membership that this node has yet to learn.
-  return state.memberships.isMember(from) || !(isAnswer(type) || type === 'readIndex');
+  if (state.memberships.isMember(from)) return true;
+  // Only members are asked anything, and may ask for reads.
+  if (isAnswer(type) || type === 'readIndex') return false;
+  // The others may know of a membership that this node has yet to learn. A leader that it does not know is heard when its own is silent.
+  return !isFromLeader(type) || mayHearStranger(state, from, term);
+}
+
+function mayHearStranger(state: RaftState, from: NodeId, term: number): boolean {
+  if (term === state.term && (from === state.leader || from === state.vote)) return true;
+  if (state.memberships.current.members.length === 0) return true;
+  if (state.role === 'leader') return !leaseHeld(state);
+  return state.electionElapsed >= state.config.electionTicks;
 }
 
 function isAnswer(type: Message['type']): boolean {

@@ -93,8 +93,9 @@ export function handleReadIndex(state: RaftState, { from, context }: ReadIndexMe
 }
 
 export function handleReadIndexResponse(state: RaftState, message: ReadIndexResponseMessage): void {
-  const { context, index } = message;
-  if (!state.forwardedReads.delete(context)) return;
+  const { from, context, index } = message;
+  // Contexts are of the leader that was asked; another node answers out of turn.
+  if (from !== state.leader || !state.forwardedReads.delete(context)) return;
   if (index === 0) state.readsDropped.push(context);
   else state.readStates.push({ context, index });
 }

@@ -74,6 +74,8 @@ export interface Status {
   readonly leader: NodeId;
   readonly commit: number;
   readonly applied: number;
+  /** Index of the snapshot that is not both on disk and in the state machine yet; 0 for none. */
+  readonly installing: number;
   readonly persistedIndex: number;
   readonly firstIndex: number;
   readonly lastIndex: number;

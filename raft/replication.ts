@@ -243,6 +243,7 @@ export function handleAppend(state: RaftState, message: AppendMessage): void {
   }
   const index = previousIndex + entries.length;
   log.commitTo(Math.min(message.commit, index));
+  forgetLostLog(state);
   respondAppend(state, message, index);
 }
 
@@ -300,20 +301,44 @@ export function answerDeposedLeader(state: RaftState, to: number): void {
 
 export function handleHeartbeat(state: RaftState, message: HeartbeatMessage): void {
   follow(state, message);
-  learnCommit(state, message.commit);
+  learnCommit(state, message);
   const { from: to, round, sentTick } = message;
   state.send({ type: 'heartbeatResponse', from: state.id, to, term: state.term, round, sentTick });
 }
 
 export function handleCommit(state: RaftState, message: CommitMessage): void {
   follow(state, message);
-  learnCommit(state, message.commit);
+  learnCommit(state, message);
 }
 
 /** The leader saw this node acknowledge everything up to `commit`. */
-function learnCommit(state: RaftState, commit: number): void {
-  if (commit > state.log.lastIndex()) state.logLost = true;
-  else state.log.commitTo(commit);
+function learnCommit(state: RaftState, message: HeartbeatMessage | CommitMessage): void {
+  const { commit, term } = message;
+  const { ticks, lostLog } = state;
+  if (commit <= state.log.lastIndex()) {
+    if (lostLog?.term === term) state.lostLog = undefined;
+    state.log.commitTo(commit);
+    forgetLostLog(state);
+  } else if (lostLog?.term === term) {
+    lostLog.lastTick = ticks;
+  } else {
+    state.lostLog = { term, sinceTick: ticks, lastTick: ticks };
+  }
+}
+
+/**
+ * A later leader, for whom this node did not vote, has brought it up to a commit of its own term: there is nothing left that the claim
+ * could be right about.
+ */
+function forgetLostLog(state: RaftState): void {
+  if (state.lostLog === undefined) return;
+  const committedTerm = state.log.term(state.log.committed);
+  if (committedTerm !== undefined && committedTerm > state.lostLog.term) state.lostLog = undefined;
+}
+
+/** Whether a leader has been saying for four election timeouts that this node lost entries: a lie would have been contradicted. */
+export function isLogLost({ lostLog, config }: RaftState): boolean {
+  return lostLog !== undefined && lostLog.lastTick - lostLog.sinceTick >= 4 * config.electionTicks;
 }
 
 /**

@@ -72,6 +72,16 @@ export interface PendingRead {
   readonly round: number;
 }
 
+/**
+ * A leader's word that this node lost entries. It may be a lie: a leader keeps saying so, and never says otherwise in its term. While
+ * the claim stands, this node neither votes nor stands for election: entries that only it could know of must not be forgotten.
+ */
+export interface LostLogClaim {
+  readonly term: number;
+  readonly sinceTick: number;
+  lastTick: number;
+}
+
 export class RaftState {
   readonly config: SoundConfig;
   readonly id: NodeId;
@@ -133,8 +143,8 @@ export class RaftState {
   diskAnswers = true;
   /** See {@link RaftConfig.quietTicks}. */
   readonly quietUntilTick: number;
-  /** This node's log is shorter than what its leader saw it acknowledge. */
-  logLost = false;
+  /** A leader says that this node's log is shorter than what it has acknowledged. */
+  lostLog: LostLogClaim | undefined;
 
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];
@@ -188,6 +198,7 @@ export class RaftState {
     return (
       (this.memberships.isVoter(this.id) || this.isVoterAtCommit) &&
       this.log.installing === undefined &&
+      this.lostLog === undefined &&
       ((this.mayLead && this.diskAnswers) || this.soleVoter)
     );
   }

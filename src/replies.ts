@@ -1,5 +1,5 @@
 /** Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has them. */
-import { ErrorReply } from '../engine/index.js';
+import { ErrorReply, quoted } from '../engine/index.js';
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
@@ -31,7 +31,8 @@ export const replies = {
   noSuchClient: error('ERR No such client'),
   timeoutNotInteger: error('ERR timeout is not an integer or out of range'),
   timeoutNegative: error('ERR timeout is negative'),
-  unrecognizedAttribute: (attribute: string): ErrorReply => error(`ERR Unrecognized option '${attribute}'`),
+  unrecognizedAttribute: (attribute: string): ErrorReply =>
+    error(`ERR Unrecognized option '${quoted(attribute)}'`),
   invalidAttribute: (attribute: string): ErrorReply =>
     error(`ERR ${attribute} cannot contain spaces, newlines or special characters.`),
   debugNotAllowed: error(
@@ -39,7 +40,14 @@ export const replies = {
   ),
   /** What containers answer to a subcommand that got more than it takes. */
   unknownArguments: (subcommand: string, container: string): ErrorReply =>
-    error(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try ${container} HELP.`),
+    error(
+      `ERR unknown subcommand or wrong number of arguments for '${quoted(subcommand, 128)}'. Try ${container} HELP.`,
+    ),
+  internalError: (id: string): ErrorReply => error(`ERR internal error (see the log of this node for ${id})`),
+  requestTooLarge: (bytes: number, maximumBytes: number): ErrorReply =>
+    error(
+      `ERR a write of ${bytes} bytes does not fit an entry of the log, which has at most ${maximumBytes}`,
+    ),
   tooManyClients: error('ERR max number of clients reached'),
 
   migrateKeyAndKeys: error(

@@ -30,7 +30,7 @@ import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
 import { differences, encodeSettings } from './config/replicated-settings.js';
 import { type Admitted, Listener } from './net/listener.js';
-import type { Log } from './observability/log.js';
+import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
 import { KeyspaceNotifications } from './pubsub/keyspace-notifications.js';
@@ -103,6 +103,8 @@ export class Server {
   private readonly notifications = new KeyspaceNotifications((channel, message) =>
     this.subscriptions.publish(channel, message),
   );
+  /** What clients' requests, transactions and replies take. */
+  readonly clientMemory = { bytes: 0 };
   readonly snapshots = new SnapshotRecord();
   readonly limits = new ClientLimits();
   readonly pauses = new Pauses(
@@ -157,7 +159,12 @@ export class Server {
       applied: () => this.afterApply(),
     });
     this.startedMs = this.clock();
-    this.eviction = new Eviction(this.replica, () => this.isLeader, options.randomSeed);
+    this.eviction = new Eviction(
+      this.replica,
+      () => this.isLeader,
+      () => this.clientMemory.bytes,
+      options.randomSeed,
+    );
     this.eviction.configure(this.configuration);
     this.limits.configure(this.configuration);
     this.reads = new ReadQueue(
@@ -276,6 +283,8 @@ export class Server {
   /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
   servePassedOn(socket: Socket, from: number): void {
     socket.on('error', () => socket.destroy());
+    // The client may have ended its side.
+    socket.allowHalfOpen = true;
     const { connection } = this.connect(socket, from);
     connection.authenticated = true;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
@@ -291,7 +300,7 @@ export class Server {
     const { keepAliveSeconds } = this.limits;
     if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
     // A client that ends its side still gets its replies.
-    const ended = (): void => connection.closeAfterReplies();
+    const ended = (): void => connection.ended();
     const closed = (): void => {
       this.connections.delete(connection.id);
       this.limits.forget(connection);
@@ -324,13 +333,21 @@ export class Server {
   /** The session's client is gone while it waits: the engine is told through the log. */
   forget(session: Session): void {
     if (this.isLeader && !this.isStopping)
-      this.replica.item(undefined, (builder: EntryBuilder) => builder.forget(session));
+      this.replica.item(undefined, 0, (builder: EntryBuilder) => builder.forget(session));
   }
 
   /** Ends a connection that takes more than it may. */
   closeClient(connection: Connection, why: string): void {
     this.log.warning(`client ${connection.address} closed: ${why}`);
-    connection.socket.destroy();
+    connection.cutOff();
+  }
+
+  /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
+  internalError(what: string, connection: Connection, error: unknown): ErrorReply {
+    const id = randomBytes(4).toString('hex');
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.log.warning(`internal error ${id}: '${what}' of client ${connection.address} failed: ${cause}`);
+    return replies.internalError(id);
   }
 
   // ---- consistency and leadership ----
@@ -390,10 +407,16 @@ export class Server {
     return undefined;
   }
 
-  /** Why this node cannot take a write now, or undefined. */
-  refuseWrite(needsMemory: boolean): ErrorReply | undefined {
+  /** Why this node cannot take a write of so many bytes now, or undefined. */
+  refuseWrite(needsMemory: boolean, bytes = 0): ErrorReply | undefined {
     if (!this.consensus.isLeader) return this.notLeading();
-    return needsMemory && !this.eviction.admits() ? errors.outOfMemory : undefined;
+    if (needsMemory && !this.eviction.admits()) return errors.outOfMemory;
+    return this.replica.refusal(bytes);
+  }
+
+  /** Whether there is memory for what a client has this node keep; makes room first where the policy allows. */
+  hasMemory(): boolean {
+    return this.isLeader ? this.eviction.admits() : this.eviction.hasRoom;
   }
 
   /** Where a client should go, or why there is nowhere to go. */
@@ -439,6 +462,9 @@ export class Server {
   private tick(): void {
     this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
     this.eviction.tick();
+    if (this.clientMemory.bytes !== 0)
+      for (const connection of this.connections.values()) connection.account();
+    this.usedMemory();
     this.endLostWaiting();
     this.noteStall();
     this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
@@ -511,6 +537,14 @@ export class Server {
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
     this.limits.configure(this.configuration);
+    const { keepAliveSeconds } = this.limits;
+    // Clients that are connected already, too.
+    for (const { name } of changes.map(({ parameter }) => parameter)) {
+      if (name === 'tcp-keepalive')
+        for (const { socket } of this.connections.values())
+          socket.setKeepAlive(keepAliveSeconds > 0, keepAliveSeconds * 1000);
+      else if (name === 'loglevel') this.log.level = this.configuration.text(name) as LogLevel;
+    }
   }
 
   /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */
@@ -546,7 +580,7 @@ export class Server {
       const isNew = this.engine.keyspace.position === 0;
       if (isNew && this.isLeader) {
         const settings = encodeSettings(different.map(([name, value]) => [name, value]));
-        await this.proposeItem((builder) => builder.configure(this.session, settings));
+        await this.proposeItem(settings.length, (builder) => builder.configure(this.session, settings));
       } else if (!isNew) {
         const list = different
           .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
@@ -604,9 +638,9 @@ export class Server {
     this.options.shutdown();
   }
 
-  /** Bytes that keys and values take, and what they are kept in. */
+  /** Bytes that keys and values take, what they are kept in, and what clients take; ten times a second its peak is noted. */
   usedMemory(): number {
-    const used = this.eviction.usedBytes;
+    const used = this.eviction.usedBytes + this.clientMemory.bytes;
     this.peakMemory = Math.max(this.peakMemory, used);
     return used;
   }
@@ -660,14 +694,14 @@ export class Server {
   }
 
   /** For {@link ReplyTarget}s of the program itself: settings, evictions. */
-  proposeItem(add: (builder: EntryBuilder) => number): Promise<Reply> {
+  proposeItem(bytes: number, add: (builder: EntryBuilder) => number): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const target: ReplyTarget = {
         complete: resolve,
         fateUnknown: reject,
         runInTransaction: () => null,
       };
-      this.replica.item(target, add);
+      this.replica.item(target, bytes, add);
     });
   }
 }

@@ -80,7 +80,7 @@ export class CommandTable {
       if (request.count === 1) return row.alone ?? errors.wrongArity(row.name);
       const subcommand = this.subcommands.get(row)!.find(request.buffer, offsets[2], offsets[3]);
       if (subcommand === undefined)
-        return errors.unknownSubcommand(request.latin1(1).slice(0, 128), row.name.toUpperCase());
+        return errors.unknownSubcommand(request.latin1(1), row.name.toUpperCase());
       row = subcommand;
     }
     if (row.arity < 0 ? request.count < -row.arity : request.count !== row.arity)

@@ -232,7 +232,7 @@ function getrange(request: Request, database: ReadableDatabase): Reply {
   if (end < 0) end = Math.max(0, length + end);
   end = Math.min(end, length - 1);
   if (start > end || length === 0) return '';
-  return value.on(string.buffer, string.start + start, string.start + end + 1);
+  return string.narrow(start, end + 1);
 }
 
 function append(request: Request, database: Database, context: WriteContext): Reply {

@@ -3,8 +3,13 @@ import { ErrorReply } from './reply.js';
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
-/** Redis prints these as C strings. */
-const beforeNul = (text: string): string => text.split('\0', 1)[0];
+/**
+ * What a client sent, as Redis quotes it in an error: as a C string, which ends at its first NUL byte.
+ *
+ * @param longest most bytes that are quoted, where Redis has such a bound (`%.128s`)
+ */
+export const quoted = (text: string, longest = Number.POSITIVE_INFINITY): string =>
+  text.split('\0', 1)[0].slice(0, longest);
 
 export const errors = {
   wrongType: error('WRONGTYPE Operation against a key holding the wrong kind of value'),
@@ -152,17 +157,17 @@ export const errors = {
   streamClaimCount: error('ERR Invalid RETRYCOUNT option argument for XCLAIM'),
   streamMinIdle: (command: string): ErrorReply => error(`ERR Invalid min-idle-time argument for ${command}`),
   streamClaimOption: (option: string): ErrorReply =>
-    error(`ERR Unrecognized XCLAIM option '${beforeNul(option)}'`),
+    error(`ERR Unrecognized XCLAIM option '${quoted(option)}'`),
   streamUnbalanced: error(
     "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
   ),
   streamNoGroup: (key: string, group: string, where = ''): ErrorReply =>
-    error(`NOGROUP No such key '${beforeNul(key)}' or consumer group '${beforeNul(group)}'${where}`),
+    error(`NOGROUP No such key '${quoted(key)}' or consumer group '${quoted(group)}'${where}`),
   streamNoSuchGroup: (group: string, key: string): ErrorReply =>
-    error(`NOGROUP No such consumer group '${beforeNul(group)}' for key name '${beforeNul(key)}'`),
+    error(`NOGROUP No such consumer group '${quoted(group)}' for key name '${quoted(key)}'`),
   subcommandSyntax: (subcommand: string, container: string): ErrorReply =>
     error(
-      `ERR unknown subcommand or wrong number of arguments for '${beforeNul(subcommand).slice(0, 128)}'. Try ${container} HELP.`,
+      `ERR unknown subcommand or wrong number of arguments for '${quoted(subcommand, 128)}'. Try ${container} HELP.`,
     ),
 
   inputKeyNeeded: (command: string): ErrorReply =>
@@ -175,22 +180,21 @@ export const errors = {
     error(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${command}`),
   geoPosition: (longitude: string, latitude: string): ErrorReply =>
     error(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
-  unknownPfdebug: (subcommand: string): ErrorReply => error(`ERR Unknown PFDEBUG subcommand '${subcommand}'`),
+  unknownPfdebug: (subcommand: string): ErrorReply =>
+    error(`ERR Unknown PFDEBUG subcommand '${quoted(subcommand)}'`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),
-  unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${option}`),
+  unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${quoted(option)}`),
   unknownSubcommand: (subcommand: string, container: string): ErrorReply =>
-    error(`ERR unknown subcommand '${subcommand}'. Try ${container} HELP.`),
+    error(`ERR unknown subcommand '${quoted(subcommand, 128)}'. Try ${container} HELP.`),
   /** Redis names the command and the start of its arguments, at most 128 bytes of each. */
   unknownCommand: (name: string, args: readonly string[]): ErrorReply => {
     let listed = '';
     for (const arg of args) {
       if (listed.length >= 128) break;
-      listed += `'${beforeNul(arg).slice(0, 128 - listed.length)}' `;
+      listed += `'${quoted(arg, 128 - listed.length)}' `;
     }
-    return error(
-      `ERR unknown command '${beforeNul(name).slice(0, 128)}', with args beginning with: ${listed}`,
-    );
+    return error(`ERR unknown command '${quoted(name, 128)}', with args beginning with: ${listed}`);
   },
 };

@@ -119,7 +119,7 @@ export const BLOCKED = new Status('blocked');
 
 /** The same reply with every View replaced by its bytes, so that it may be kept while the engine goes on. */
 export function detach(reply: Reply): Reply {
-  if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.copy();
+  if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.keep();
   if (Array.isArray(reply)) return reply.map(detach);
   if (reply instanceof MapReply) return new MapReply(reply.items.map(detach));
   if (reply instanceof SetReply) return new SetReply(reply.items.map(detach));

@@ -4,7 +4,21 @@
  * Two forms carry them: a {@link View} on somebody else's buffer (a request, the slab), valid until the next command runs; and a
  * flat latin1 JavaScript string (one char code a byte) for what is returned, compared or kept by big values.
  */
+
+/** Owns bytes of which views are given out. */
+export interface Lender {
+  /** Promises not to change a buffer any more; false if it is no longer the owner's. */
+  lend(buffer: Buffer): boolean;
+}
+
+/** From this share of its buffer on (one part in so many) a view's bytes are lent rather than copied. */
+const LENT_SHARE = 4;
+
+/** Bytes in somebody's buffer. */
 export class View {
+  /** Who keeps {@link buffer} unchanged for whoever asks, instead of having it copied; undefined for most. */
+  private lender: Lender | undefined = undefined;
+
   constructor(
     public buffer: Buffer = emptyBuffer,
     public start = 0,
@@ -20,6 +34,30 @@ export class View {
     this.buffer = buffer;
     this.start = start;
     this.end = end;
+    this.lender = undefined;
+    return this;
+  }
+
+  /** {@link on}, for bytes whose owner lends them. */
+  onLent(lender: Lender, buffer: Buffer, start: number, end: number): this {
+    this.on(buffer, start, end);
+    this.lender = lender;
+    return this;
+  }
+
+  /** Bytes that stay as they are: the owner's own, where it lends them, or a copy. */
+  keep(): Buffer {
+    const length = this.end - this.start;
+    // A change of a lent value copies all of it: that must not cost much more than copying the part that is wanted.
+    if (length * LENT_SHARE < this.buffer.length || this.lender?.lend(this.buffer) !== true)
+      return this.copy();
+    return this.buffer.subarray(this.start, this.end);
+  }
+
+  /** Narrows this view to those of its bytes from `from` up to `to`; returns it. */
+  narrow(from: number, to: number): this {
+    this.end = this.start + to;
+    this.start += from;
     return this;
   }
 

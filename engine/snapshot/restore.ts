@@ -18,6 +18,9 @@ export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
+/** Keys that a snapshot from a stranger may have room reserved for before they have come. */
+export const RESERVED_FOR_STRANGERS = 1 << 20;
+
 interface PendingObject {
   readonly database: Database;
   readonly databaseId: number;
@@ -42,7 +45,11 @@ export class Restore {
   private readonly key = new View();
   private readonly value = new View();
 
-  constructor(options: EngineOptions = {}) {
+  /** @param reservedKeysMax keys that room is reserved for on the word of the header alone */
+  constructor(
+    options: EngineOptions = {},
+    private readonly reservedKeysMax = Number.POSITIVE_INFINITY,
+  ) {
     this.engine = new Engine(options);
   }
 
@@ -153,7 +160,7 @@ export class Restore {
       database.flushedAt = this.number(counts[i + 2]);
       this.fingerprint.number(database.id).number(size).number(database.flushedAt);
       this.sizes.set(database, size);
-      database.reserve(size);
+      database.reserve(Math.max(0, Math.min(size, this.reservedKeysMax - this.keysLeft)));
       this.keysLeft += size;
     }
     this.fingerprint.end();
@@ -185,7 +192,8 @@ export class Restore {
         const owner = items[i + 4];
         this.check(Array.isArray(owner), 'has a big value without an object');
         const [object, count] = owner as unknown[];
-        const elements = this.number(count);
+        // No string is longer, no table larger.
+        const elements = this.place(count, 2 ** 29);
         this.fingerprint.number(elements).end();
         database.restore(slot, this.key, this.value.on(key, 0, 0));
         this.objects.set(this.number(object), {

@@ -1,14 +1,16 @@
 /** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
 
-import type { View } from '../protocol/view.js';
+import type { Lender, View } from '../protocol/view.js';
 import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
 const PIECE_BYTES = 64 * 1024;
 const noBytes = Buffer.alloc(0);
 
-export class LargeString implements BigValue {
+export class LargeString implements BigValue, Lender {
   private current: LargeStringWalk | undefined;
+  /** Somebody keeps {@link buffer} as it is, a reply on its way out: whoever changes the value changes a copy. */
+  private isLent = false;
 
   private constructor(
     private buffer: Buffer,
@@ -52,13 +54,28 @@ export class LargeString implements BigValue {
 
   /** The bytes, for reading. */
   view(into: View): View {
-    return into.on(this.buffer, 0, this.length);
+    return into.onLent(this, this.buffer, 0, this.length);
   }
 
   /** The bytes, of which those from `from` up to `to` are about to be changed in place. */
   viewForWrite(into: View, from: number, to: number): View {
     this.current?.beforeChange(from, to);
-    return this.view(into);
+    if (this.isLent) this.takeBack(to - from < this.length);
+    return into.on(this.buffer, 0, this.length);
+  }
+
+  lend(buffer: Buffer): boolean {
+    if (buffer !== this.buffer) return false;
+    this.isLent = true;
+    return true;
+  }
+
+  /** Goes on with a buffer of its own. */
+  private takeBack(keepsBytes: boolean): void {
+    const own = Buffer.alloc(this.buffer.length);
+    if (keepsBytes) this.buffer.copy(own, 0, 0, this.length);
+    this.buffer = own;
+    this.isLent = false;
   }
 
   /**
@@ -71,6 +88,7 @@ export class LargeString implements BigValue {
       this.buffer.copy(grown, 0, 0, this.length);
       this.slab.track(grown.length - this.buffer.length);
       this.buffer = grown;
+      this.isLent = false;
     }
     this.length = length;
   }

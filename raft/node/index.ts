@@ -23,6 +23,7 @@ export type {
   RaftNodeOptions,
   Recovered,
   RecoveryProgress,
+  StagedState,
   StateMachine,
   TransferProgress,
 } from './node-options.js';
@@ -37,4 +38,5 @@ export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from '
 export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';
+export { payloadBytesMax } from './wal/record.js';
 export type { Durability } from './wal/wal.js';

@@ -15,6 +15,18 @@ export interface StateMachine {
   cut(metadata: SnapshotMetadata): AsyncIterable<Uint8Array>;
   /** Replaces the whole state by that of a snapshot. */
   install(reader: SnapshotReader): Promise<void>;
+  /** Begins to restore a snapshot that a peer streams, beside the state in force, which stays as it is. */
+  stage(metadata: SnapshotMetadata): StagedState;
+}
+
+/** The state of a snapshot that is on its way from a peer. Dropped if it is not installed. */
+export interface StagedState {
+  /** Takes the next bytes. Rejects if they cannot be a snapshot's. */
+  feed(chunk: Uint8Array): Promise<void>;
+  /** All bytes have come. @throws Error if they are not the whole of what `metadata` names */
+  verify(): void;
+  /** Replaces the whole state by this one. Only behind {@link verify}. */
+  install(): void;
 }
 
 export interface RaftNodeOptions {

@@ -134,7 +134,9 @@ export class RaftNode {
       snapshots,
       snapshotter: this.snapshotter,
       isRunning: () => this.isRunning,
+      stateMachine: options.stateMachine,
       position: () => this.raft.status(),
+      examine: (message) => this.raft.examine(message),
       step: (message) => this.guard(() => this.raft.step(message)),
       report: (to, isTaken) => this.guard(() => this.raft.reportSnapshot(to, isTaken)),
       onTransfer: options.onTransfer,
@@ -420,10 +422,16 @@ export class RaftNode {
 
   // Peers
 
-  private receive(messages: readonly Message[]): void {
+  private receive(messages: readonly Message[]): string | undefined {
+    let refused: string | undefined;
     this.guard(() => {
-      for (const message of messages) if (message.type !== 'snapshot') this.raft.step(message);
+      for (const message of messages) {
+        refused = message.type === 'snapshot' ? 'a snapshot without data' : this.raft.examine(message);
+        if (refused !== undefined) return;
+        this.raft.step(message);
+      }
     });
+    return refused;
   }
 
   // Work
@@ -593,7 +601,7 @@ export class RaftNode {
             `snapshot ${snapshot.index} is to be installed, but ${reader?.metadata.index} is there`,
           );
         }
-        await this.options.stateMachine.install(reader);
+        await this.transfers.install(reader);
       } finally {
         await reader?.close();
       }

@@ -30,15 +30,13 @@ import type { Message } from '../pubsub/message.js';
 import { ClientSubscriptions, type Subscriber } from '../pubsub/subscriptions.js';
 import type { PendingEntry, ReplyTarget } from '../replication/replica.js';
 import { replies } from '../replies.js';
-import { ReplyWriter } from '../resp/reply-writer.js';
+import type { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
 import type { Server } from '../server.js';
+import { ClientOutput } from './output.js';
 import { type Transaction, WatchList } from './transaction.js';
 
 export type Consistency = 'low' | 'medium' | 'high';
-
-/** Past this much unsent output nothing more is read from the client until it has drained. */
-const OUTPUT_PAUSE_BYTES = 4 * 1024 * 1024;
 
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -62,7 +60,7 @@ const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   readonly session: Session;
   readonly parser: RequestParser;
-  readonly writer: ReplyWriter;
+  private readonly output: ClientOutput;
 
   // What the client set.
   database = 0;
@@ -92,6 +90,12 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   /** A blocking command of this client is in the log or waits in the engine. */
   blocked = false;
   closing = false;
+  /** The client has ended its side: what it has sent is still answered. */
+  private hasEnded = false;
+  /** A blocking command of this client is known to wait. */
+  private isWaiting = false;
+  /** What this client is known to the node's account of memory to take. */
+  private accountedBytes = 0;
 
   /** What becomes of its commands on a follower that passes them on; undefined while none was. */
   private passing: PassingOn | undefined;
@@ -107,7 +111,6 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   private tailOrdinal = 0;
   private readonly stepRequest = new Request();
   private readonly deferredRequest = new Request();
-  private outputPaused = false;
   /** Within {@link receive}, which flushes at its end. */
   private receiving = false;
   /** The server knows that there is output. */
@@ -132,7 +135,16 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       },
       authenticated: () => this.authenticated,
     });
-    this.writer = new ReplyWriter();
+    this.output = new ClientOutput(socket, server.limits, server.statistics, {
+      paused: () => this.passing?.pause(),
+      drained: () => this.goOnReading(),
+      exceeded: (unsentBytes) =>
+        server.closeClient(this, `${unsentBytes} bytes of replies wait unread (client-output-buffer-limit)`),
+    });
+  }
+
+  get writer(): ReplyWriter {
+    return this.output.writer;
   }
 
   get protocol(): 2 | 3 {
@@ -158,13 +170,17 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     // The replies of what is in flight mostly follow within this turn: they leave with these.
     if (this.inFlight > 0 && this.writer.length > 0) this.flushSoon();
     else this.flush();
+    this.account();
   }
 
   private consume(): void {
-    while (!this.stalled && !this.closing && !this.outputPaused && this.parser.next())
+    const { output } = this;
+    while (!this.stalled && !this.closing && !output.isPaused && this.parser.next()) {
       this.execute(this.parser.request);
+      if (output.isFull) output.flush();
+    }
     // The chunk was only borrowed; the parser keeps what a stalled connection has not yet taken.
-    if (this.stalled || this.outputPaused) this.parser.hold();
+    if (this.stalled || output.isPaused) this.parser.hold();
     if (this.parser.error !== undefined && !this.closing && !this.stalled) {
       this.answer(new ErrorReply(`ERR Protocol error: ${this.parser.error}`));
       this.closeAfterReplies();
@@ -183,6 +199,40 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     }
     this.consume();
     this.flush();
+    this.account();
+  }
+
+  /** Goes on once the client has read its replies. */
+  private goOnReading(): void {
+    this.passing?.resume();
+    if (!this.stalled) this.consume();
+    this.flush();
+    this.account();
+  }
+
+  /** Brings the node's account of what clients take up to date. */
+  account(): void {
+    const bytes = this.heldBytes;
+    if (bytes === this.accountedBytes) return;
+    this.server.clientMemory.bytes += bytes - this.accountedBytes;
+    this.accountedBytes = bytes;
+  }
+
+  /** Bytes that requests, transaction, watched keys and replies of this client take. */
+  get heldBytes(): number {
+    return (
+      this.parser.bufferedBytes +
+      (this.deferred?.length ?? 0) +
+      (this.transaction?.queuedBytes ?? 0) +
+      this.watched.bytes +
+      (this.passing?.pendingBytes ?? 0) +
+      this.output.unsentBytes
+    );
+  }
+
+  /** Bytes of replies that the client has not been sent. */
+  get unsentBytes(): number {
+    return this.output.unsentBytes;
   }
 
   /** Puts a request aside until everything before it is answered. */
@@ -223,7 +273,6 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
       if (request.is(0, 'POST') || request.is(0, 'HOST:')) {
         server.closeClient(this, `it speaks HTTP ('${request.latin1(0)}')`);
-        this.closing = true;
         return;
       }
       this.reject(row, undefined, request);
@@ -286,15 +335,13 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       return;
     }
     // Queueing takes memory, too, whatever the command.
-    if (this.server.isLeader && !this.server.eviction.admits()) {
+    this.account();
+    if (!this.server.hasMemory()) {
       this.reject(errors.outOfMemory, row, request);
       return;
     }
     if (row.name === 'select') transaction.queuesSelect(request);
-    if (!transaction.queue(raw ?? this.copyRaw())) {
-      this.reject(errors.outOfMemory, row, request);
-      return;
-    }
+    transaction.queue(raw ?? this.copyRaw());
     if (row.kind === 'write') transaction.writes = true;
     if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
     this.answer(QUEUED);
@@ -305,14 +352,13 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     try {
       reply = row.handler.run(request, this, this.server);
     } catch (error) {
-      if (!(error instanceof ErrorReply)) throw error;
-      reply = error;
+      reply = error instanceof ErrorReply ? error : this.internalError(row, error);
     }
-    if (reply instanceof Promise) this.waitFor(reply);
+    if (reply instanceof Promise) this.waitFor(row, reply);
     else if (reply !== undefined) this.answer(reply);
   }
 
-  private waitFor(promise: Promise<Reply | undefined>): void {
+  private waitFor(row: Runnable, promise: Promise<Reply | undefined>): void {
     this.stalled = true;
     this.blocked = this.awaiting = true;
     const done = (reply: Reply | undefined): void => {
@@ -321,10 +367,15 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       this.resume();
       this.flush();
     };
-    promise.then(done, (error: unknown) => {
-      if (error instanceof ErrorReply) done(error);
-      else this.server.fail('a command of the program failed', error);
-    });
+    promise.then(done, (error: unknown) =>
+      done(error instanceof ErrorReply ? error : this.internalError(row, error)),
+    );
+  }
+
+  /** A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody else notices. */
+  private internalError(row: Runnable, error: unknown): ErrorReply {
+    this.closeAfterReplies();
+    return this.server.internalError(row.name, this, error);
   }
 
   /** Gives a reply that is known already, behind all that are still to come before it. */
@@ -341,7 +392,14 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   encode(reply: Reply): void {
     if (reply instanceof ErrorReply) this.server.countErrorReply(reply);
     if (this.replyMode === 'off' || this.replyMode === 'skip') return;
-    this.writer.write(reply);
+    try {
+      this.output.write(reply);
+    } catch (error) {
+      // Half a reply may have been written: nothing can be said behind it.
+      this.server.internalError('a reply', this, error);
+      this.cutOff();
+      return;
+    }
     if (!this.receiving) this.flushSoon();
   }
 
@@ -383,7 +441,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     }
     if (this.idle && server.mayReadNow(this.consistency)) {
       if (row.mayBeSlow || this.noTouch) this.readTimed(row, request, this.database);
-      else this.encode(server.engine.read(row, request, this.database, server.timeMs));
+      else this.encode(this.runRead(row, request, this.database));
       return;
     }
     const refusal = server.refuseRead(this.consistency);
@@ -396,7 +454,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
       if (row.mayBeSlow || this.noTouch) this.readTimed(row, this.stepRequest, database);
-      else this.encode(server.engine.read(row, this.stepRequest, database, server.timeMs));
+      else this.encode(this.runRead(row, this.stepRequest, database));
     });
   }
 
@@ -410,7 +468,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     }
     const run = (): void => {
       parseTrusted(request, 0, this.stepRequest);
-      const reply = server.engine.read(row, this.stepRequest, this.database, server.timeMs);
+      const reply = this.runRead(row, this.stepRequest, this.database);
       if (reply === BLOCKED) this.write(row, this.stepRequest, request);
       else this.encode(reply);
     };
@@ -421,13 +479,23 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     }
   }
 
+  /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
+  private runRead(row: ReadCommand, request: Request, database: number): Reply {
+    const { server } = this;
+    try {
+      return server.engine.read(row, request, database, server.timeMs);
+    } catch (error) {
+      return this.internalError(row, error);
+    }
+  }
+
   /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
   private readTimed(row: ReadCommand, request: Request, database: number): void {
     const beganMs = performance.now();
     const { server } = this;
     const { keyspace } = server.engine;
     keyspace.untouched = this.noTouch && row.name !== 'touch';
-    this.encode(server.engine.read(row, request, database, server.timeMs));
+    this.encode(this.runRead(row, request, database));
     keyspace.untouched = false;
     const durationUs = Math.round((performance.now() - beganMs) * 1000);
     server.statistics.countDuration(row, durationUs);
@@ -468,7 +536,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     const { replica } = this.server;
     const { turn } = replica;
     // A step runs behind an item. In an empty turn that must not be the write which this client sends next: the read stands before it.
-    if (turn.targets.length === 0) replica.item(undefined, (builder) => builder.forget(this.session));
+    if (turn.targets.length === 0) replica.item(undefined, 0, (builder) => builder.forget(this.session));
     this.tailEntry = turn;
     this.tailOrdinal = turn.targets.length - 1;
     this.inFlight++;
@@ -481,14 +549,14 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   // ---- writes ----
 
   private write(row: WriteCommand | ReadCommand, request: Request, raw: Buffer | undefined): void {
-    const refusal = this.server.refuseWrite(row.denyOutOfMemory);
+    const { requestStart, requestEnd } = this.parser;
+    const refusal = this.server.refuseWrite(row.denyOutOfMemory, raw?.length ?? requestEnd - requestStart);
     if (refusal !== undefined) {
       this.reject(refusal, row, request);
       return;
     }
     const replica = this.server.replica;
     if (raw === undefined) {
-      const { requestStart, requestEnd } = this.parser;
       this.tailOrdinal = replica.command(
         this,
         this.session,
@@ -508,6 +576,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   /** EXEC: all that was queued, as one item. */
   exec(): Reply | undefined {
     const transaction = this.transaction!;
+    const watchedBytes = this.watched.bytes;
     const watched = this.watched.take();
     this.transaction = undefined;
     const isWatchLost = this.passing?.watchesElsewhere === true;
@@ -520,7 +589,8 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       this.execReads(transaction);
       return undefined;
     }
-    const refusal = this.server.refuseWrite(transaction.denyOutOfMemory);
+    const bytes = transaction.queuedBytes + watchedBytes;
+    const refusal = this.server.refuseWrite(transaction.denyOutOfMemory, bytes);
     if (refusal !== undefined) {
       this.server.countError(refusal);
       return replies.execAbortedBecause(refusal);
@@ -534,7 +604,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       fateUnknown: (error) => this.fateUnknown(error),
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
-    this.tailOrdinal = replica.exec(target, this.session, this.database, watched, requests);
+    this.tailOrdinal = replica.exec(target, this.session, this.database, watched, requests, bytes);
     this.tailEntry = replica.turn;
     this.inFlight++;
     // What follows may run in another database: that is known once the transaction has run.
@@ -574,7 +644,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     const row = this.server.table.resolve(request);
     if (row instanceof ErrorReply) return row;
     if (row.kind === 'read') {
-      const reply = this.server.engine.read(row, request, database, this.server.timeMs);
+      const reply = this.runRead(row, request, database);
       return reply === BLOCKED ? NULL_ARRAY : reply;
     }
     if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
@@ -584,21 +654,25 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       if (reply instanceof Promise) {
         // Nobody waits within EXEC; whatever it has begun goes on.
         reply.catch((error: unknown) => {
-          if (!(error instanceof ErrorReply)) this.server.fail('a command of the program failed', error);
+          if (!(error instanceof ErrorReply)) this.server.internalError(row.name, this, error);
         });
         return replies.notInTransaction(row.name);
       }
       return reply ?? null;
     } catch (error) {
-      if (error instanceof ErrorReply) return error;
-      throw error;
+      return error instanceof ErrorReply ? error : this.internalError(row, error);
     } finally {
       this.inExec = false;
     }
   }
 
   complete(reply: Reply): void {
-    if (reply === BLOCKED) return;
+    if (reply === BLOCKED) {
+      this.isWaiting = true;
+      // Who hears nothing more of it waits for nothing.
+      if (this.hasEnded) this.cutOff();
+      return;
+    }
     this.finishItem();
     this.encode(reply);
   }
@@ -610,12 +684,14 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
 
   private finishItem(): void {
     this.inFlight--;
+    this.isWaiting = false;
     if (this.inFlight === 0) {
       this.tailEntry = undefined;
       // A command that blocks is the last one in flight: those before it do not end its wait.
       this.blocked = this.awaiting;
     }
     if (this.stalled) this.server.resumeSoon(this);
+    else if (this.closing || this.hasEnded) this.flushSoon();
   }
 
   // ---- passing on to the leader ----
@@ -692,41 +768,17 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
 
   /** Sends what has gathered. */
   flush(): void {
-    const { socket, writer } = this;
     this.noted = false;
-    const length = writer.length;
-    if (length > 0 && !socket.destroyed) {
-      this.server.statistics.writes++;
-      this.server.statistics.outputBytes += length;
-      writer.flushTo(socket);
-      const waiting = socket.writableLength;
-      if (waiting > OUTPUT_PAUSE_BYTES || waiting > this.server.limits.outputBytes)
-        this.pauseForOutput(waiting);
-    }
-    if (this.closing && this.idle && !this.blocked) socket.end();
+    this.output.flush();
+    if (this.accountedBytes !== 0 || this.output.leftBytes !== 0) this.account();
+    if (this.closing ? this.idle && !this.blocked : this.hasEnded && this.isDone) this.socket.end();
+    else if (this.hasEnded && this.awaitsUpstream && !this.stalled && !this.output.isPaused)
+      this.passing!.end();
   }
 
-  private pauseForOutput(waiting: number): void {
-    if (waiting > this.server.limits.outputBytes) {
-      this.server.log.warning(
-        `client ${this.address} closed: ${waiting} bytes of replies wait unread (limit ${this.server.limits.outputBytes})`,
-      );
-      this.socket.destroy();
-      return;
-    }
-    if (this.outputPaused) return;
-    this.outputPaused = true;
-    this.socket.pause();
-    this.passing?.pause();
-    this.socket.once('drain', () => {
-      this.outputPaused = false;
-      this.socket.resume();
-      this.passing?.resume();
-      if (!this.stalled) {
-        this.consume();
-        this.flush();
-      }
-    });
+  /** Whether everything that the client has sent is answered. */
+  private get isDone(): boolean {
+    return this.idle && !this.blocked && !this.stalled && !this.output.isPaused;
   }
 
   /** host:port of the client. */
@@ -745,10 +797,26 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     this.flushSoon();
   }
 
+  /** The client has ended its side: it will say no more, and still gets its replies. */
+  ended(): void {
+    this.hasEnded = true;
+    if (this.isWaiting) this.cutOff();
+    else this.flushSoon();
+  }
+
+  /** Ends the connection at once. */
+  cutOff(): void {
+    this.closing = true;
+    this.socket.destroy();
+  }
+
   /** The socket is gone. */
   disconnected(): void {
     this.closing = true;
     this.passing?.close();
+    this.output.closed();
+    this.server.clientMemory.bytes -= this.accountedBytes;
+    this.accountedBytes = 0;
     if (this.blocked && this.inFlight > 0) this.server.forget(this.session);
   }
 }

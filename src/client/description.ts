@@ -36,6 +36,7 @@ export function describeClient(connection: Connection, nowMs: number): string {
   const { socket, writer, executing } = connection;
   const transaction = executing?.transaction ?? connection.transaction;
   const unsent = socket.writableLength;
+  const watched = connection.watched.bytes;
   const query = connection.queryBufferBytes;
   const queued = transaction?.queuedBytes ?? 0;
   const fields: (readonly [name: string, value: string | number])[] = [
@@ -55,13 +56,13 @@ export function describeClient(connection: Connection, nowMs: number): string {
     ['qbuf', query],
     ['qbuf-free', 0],
     ['argv-mem', 0],
-    ['multi-mem', queued],
+    ['multi-mem', queued + watched],
     ['rbs', writer.length],
     ['rbp', writer.length],
     ['obl', writer.length],
     ['oll', unsent > 0 ? 1 : 0],
     ['omem', unsent],
-    ['tot-mem', query + queued + writer.length + unsent],
+    ['tot-mem', query + queued + watched + writer.length + unsent],
     ['events', unsent > 0 ? 'rw' : 'r'],
     ['cmd', connection.lastCommand === '' ? 'NULL' : connection.lastCommand],
     ['user', DEFAULT_USER],

@@ -1,38 +1,35 @@
 /** What one client may take: unread replies, unparsed requests, idleness. Past it the connection is closed, with a line in the log. */
 import type { Configuration } from '../config/configuration.js';
+import { type BufferLimit, type ClientClass, readBufferLimits } from '../config/parameter-types.js';
 import type { Connection } from './connection.js';
 
-/** Where the configuration sets no limit: a client that never reads must not take all memory. */
-const DEFAULT_OUTPUT_LIMIT_BYTES = 1024 ** 3;
 /** How often soft limits and idleness are looked at. */
 const CHECK_EVERY_MS = 1000;
 
+/** The limits in force; they hold for clients that are connected already, too. */
 export class ClientLimits {
-  /** Bytes of replies at which a client is closed at once. */
-  outputBytes = DEFAULT_OUTPUT_LIMIT_BYTES;
+  /** Unread replies of an everyday client, as `client-output-buffer-limit normal` has them; 0: no limit. */
+  output: BufferLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
   /** Bytes of a request that is not complete yet. */
   queryBytes = 0;
   /** After how many seconds TCP asks whether the other side is still there; 0: never. */
   keepAliveSeconds = 0;
-  private softOutputBytes = 0;
-  private softSeconds = 0;
   private timeoutSeconds = 0;
   private checkedAtMs = 0;
   /** Since when clients have been beyond the soft limit. */
   private readonly beyondSinceMs = new Map<Connection, number>();
 
   configure(configuration: Configuration): void {
-    // `normal hard soft seconds`, then the other classes of clients, which there are none of.
-    const [, hard, soft, seconds] = configuration.text('client-output-buffer-limit').split(' ');
-    this.outputBytes = Number(hard) || DEFAULT_OUTPUT_LIMIT_BYTES;
-    this.softOutputBytes = Number(soft);
-    this.softSeconds = Number(seconds);
+    const limits: Record<ClientClass, BufferLimit> = readBufferLimits(
+      configuration.text('client-output-buffer-limit'),
+    );
+    this.output = limits.normal;
     this.queryBytes = configuration.integer('client-query-buffer-limit');
     this.timeoutSeconds = configuration.integer('timeout');
     this.keepAliveSeconds = configuration.integer('tcp-keepalive');
   }
 
-  /** Why a client must be closed now, or undefined. Looks at most once a second. */
+  /** Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second. */
   check(
     connections: Iterable<Connection>,
     nowMs: number,
@@ -40,15 +37,16 @@ export class ClientLimits {
   ): void {
     if (nowMs - this.checkedAtMs < CHECK_EVERY_MS) return;
     this.checkedAtMs = nowMs;
-    if (this.timeoutSeconds === 0 && this.softOutputBytes === 0) return;
+    const { hardBytes, softBytes, softSeconds } = this.output;
+    if (this.timeoutSeconds === 0 && softBytes === 0 && hardBytes === 0) return;
     for (const connection of connections) {
+      const unsent = connection.unsentBytes;
       if (this.isIdle(connection, nowMs)) close(connection, `idle for ${this.timeoutSeconds} seconds`);
-      else if (this.isBeyondSoftLimit(connection, nowMs)) {
-        close(
-          connection,
-          `more than ${this.softOutputBytes} bytes of replies unread for ${this.softSeconds} seconds`,
-        );
-      }
+      // The limit may have been lowered.
+      else if (hardBytes > 0 && unsent > hardBytes)
+        close(connection, `${unsent} bytes of replies wait unread`);
+      else if (this.isBeyondSoftLimit(connection, unsent, nowMs))
+        close(connection, `more than ${softBytes} bytes of replies unread for ${softSeconds} seconds`);
     }
   }
 
@@ -62,13 +60,14 @@ export class ClientLimits {
     return nowMs - connection.lastActiveMs > this.timeoutSeconds * 1000;
   }
 
-  private isBeyondSoftLimit(connection: Connection, nowMs: number): boolean {
-    if (this.softOutputBytes === 0 || connection.socket.writableLength <= this.softOutputBytes) {
+  private isBeyondSoftLimit(connection: Connection, unsentBytes: number, nowMs: number): boolean {
+    const { softBytes, softSeconds } = this.output;
+    if (softBytes === 0 || unsentBytes <= softBytes) {
       this.beyondSinceMs.delete(connection);
       return false;
     }
     const since = this.beyondSinceMs.get(connection);
     if (since === undefined) this.beyondSinceMs.set(connection, nowMs);
-    return since !== undefined && nowMs - since >= this.softSeconds * 1000;
+    return since !== undefined && nowMs - since >= softSeconds * 1000;
   }
 }

@@ -4,8 +4,8 @@ import { OK, type Reply, type Request, type WatchedKey } from '../../engine/inde
 import type { HashSeed } from '../../engine/storage/dictionary.js';
 import { keyedHash } from '../../engine/storage/hash.js';
 
-/** What one connection may queue: requests are kept in memory until EXEC. */
-const MAX_QUEUED_BYTES = 512 * 1024 * 1024;
+/** What a queued request or a watched key takes beside its bytes. */
+const OVERHEAD_BYTES = 128;
 
 export class Transaction {
   /** Each a RESP request as it came. */
@@ -21,12 +21,9 @@ export class Transaction {
   /** The SELECTs among the requests: place and database. */
   private readonly selects: { readonly place: number; readonly database: number }[] = [];
 
-  /** False when there is no more room. */
-  queue(request: Buffer): boolean {
-    this.queuedBytes += request.length;
-    if (this.queuedBytes > MAX_QUEUED_BYTES) return false;
+  queue(request: Buffer): void {
+    this.queuedBytes += request.length + OVERHEAD_BYTES;
     this.requests.push(request);
-    return true;
   }
 
   /** Notes that the request queued next is a SELECT. */
@@ -53,6 +50,8 @@ export class Transaction {
 
 /** The keys that WATCH remembers until EXEC, DISCARD or UNWATCH, each once. Adding and finding one is O(1). */
 export class WatchList {
+  /** What they take. */
+  bytes = 0;
   private watched: WatchedKey[] = [];
   /** By a keyed hash, which strangers cannot make collide; keys that share one are told apart by their bytes. */
   private byHash: Map<number, WatchedKey[]> | undefined;
@@ -71,6 +70,7 @@ export class WatchList {
   /** Adds a key that is not in the list. */
   add(watched: WatchedKey): void {
     this.watched.push(watched);
+    this.bytes += watched.key.length + OVERHEAD_BYTES;
     const hash = this.hashOf(watched.key);
     this.byHash ??= new Map();
     const same = this.byHash.get(hash);
@@ -83,6 +83,7 @@ export class WatchList {
     const { watched } = this;
     if (watched.length > 0) this.watched = [];
     this.byHash = undefined;
+    this.bytes = 0;
     return watched;
   }
 

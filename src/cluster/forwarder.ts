@@ -116,6 +116,11 @@ export class PassingOn {
     this.upstream!.behind(step);
   }
 
+  /** Bytes of requests that wait for the leader's replies. */
+  get pendingBytes(): number {
+    return this.upstream?.pendingBytes ?? 0;
+  }
+
   /** Keys are watched at a leader. */
   get watchesElsewhere(): boolean {
     return this.watchedOn !== undefined;
@@ -133,6 +138,11 @@ export class PassingOn {
 
   resume(): void {
     this.upstream?.resume();
+  }
+
+  /** The client will say no more: nor does this node say more for it. */
+  end(): void {
+    this.upstream?.end();
   }
 
   /** The client is gone. */

@@ -49,12 +49,14 @@ export class Upstream {
   private readonly scanner = new ReplyScanner();
   private readonly expected = new Denque<Expected>();
   private unsent: Buffer[] | undefined = [];
-  private pendingBytes = 0;
+  /** Bytes of requests without a reply yet. */
+  pendingBytes = 0;
   private relayedSome = false;
   private database = 0;
   private protocol: 2 | 3 = 2;
   private consistency = '';
   private mustUnwatch = false;
+  private isEnding = false;
   private patience: Timer | undefined;
   isClosed = false;
 
@@ -148,6 +150,12 @@ export class Upstream {
     this.socket?.resume();
   }
 
+  /** Nothing more will be sent: the leader answers what it has, and drops what only waits. */
+  end(): void {
+    this.isEnding = true;
+    if (this.unsent === undefined) this.socket?.end();
+  }
+
   /** Ends the connection; what is unanswered is answered as lost. */
   close(): void {
     this.socket?.destroy();
@@ -169,6 +177,7 @@ export class Upstream {
     for (const bytes of this.unsent!) socket.write(bytes);
     socket.uncork();
     this.unsent = undefined;
+    if (this.isEnding) socket.end();
     socket.resume();
   }
 

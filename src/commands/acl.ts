@@ -3,7 +3,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { containerHelp } from '../../engine/command/catalog-replies.js';
 import { aclCategories, isAclCategory } from '../../engine/command/facts.js';
-import { container, ErrorReply, type Facts, MapReply, type Reply, type Request } from '../../engine/index.js';
+import {
+  container,
+  ErrorReply,
+  type Facts,
+  MapReply,
+  quoted,
+  type Reply,
+  type Request,
+  SetReply,
+} from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { DEFAULT_USER } from '../client/description.js';
 import { replies } from '../replies.js';
@@ -14,7 +23,8 @@ function cat(request: Request, _connection: Connection, server: Server): Reply {
   if (request.count === 2) return aclCategories;
   if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'ACL');
   const category = request.latin1(2).toLowerCase();
-  if (!isAclCategory(category)) throw new ErrorReply(`ERR Unknown category '${request.latin1(2)}'`);
+  if (!isAclCategory(category))
+    throw new ErrorReply(`ERR Unknown category '${quoted(request.latin1(2), 128)}'`);
   const names: string[] = [];
   for (const command of server.catalog.all())
     if (command.categories.includes(category)) names.push(command.name);
@@ -38,7 +48,7 @@ function getuser(request: Request, _connection: Connection, server: Server): Rep
   const passwords = passwordHashes(server);
   const flags = passwords.length === 0 ? ['on', 'nopass'] : ['on'];
   return new MapReply([
-    ...['flags', flags, 'passwords', passwords, 'commands', '+@all'],
+    ...['flags', new SetReply(flags), 'passwords', passwords, 'commands', '+@all'],
     ...['keys', '~*', 'channels', '&*', 'selectors', []],
   ]);
 }

@@ -6,6 +6,7 @@ import {
   errors,
   MapReply,
   OK,
+  quoted,
   type Reply,
   type Request,
   SetReply,
@@ -87,7 +88,7 @@ function noTouch(request: Request, connection: Connection): Reply {
 /** Throws unless `word` names a type of client. */
 function requireType(word: string): ClientType {
   const type = clientType(word);
-  if (type === undefined) throw new ErrorReply(`ERR Unknown client type '${word}'`);
+  if (type === undefined) throw new ErrorReply(`ERR Unknown client type '${quoted(word)}'`);
   return type;
 }
 
@@ -147,7 +148,7 @@ function killFilter(request: Request): KillFilter {
         break;
       case 'USER':
         // There is one user, who every client is.
-        if (value !== DEFAULT_USER) throw new ErrorReply(`ERR No such user '${value}'`);
+        if (value !== DEFAULT_USER) throw new ErrorReply(`ERR No such user '${quoted(value)}'`);
         break;
       case 'SKIPME':
         if (request.is(i + 1, 'YES')) filter.skipSelf = true;
@@ -172,7 +173,7 @@ function kill(request: Request, connection: Connection, server: Server): Reply {
     if (filter.skipSelf && other === connection) continue;
     // Whoever kills itself still gets the reply.
     if (other === connection) connection.closeAfterReplies();
-    else other.socket.destroy();
+    else other.cutOff();
     killed++;
   }
   if (request.count > 3) return killed;
@@ -210,7 +211,7 @@ function unblock(request: Request, _connection: Connection, server: Server): Pro
   }
   const target = server.connections.get(request.integer(2));
   if (target === undefined || !target.blocked || server.refuseWrite(false) !== undefined) return 0;
-  return server.proposeItem((builder) => builder.unblock(target.session, withError));
+  return server.proposeItem(1, (builder) => builder.unblock(target.session, withError));
 }
 
 // ---- client-side caching, which there is not ----

@@ -30,7 +30,7 @@ function set(request: Request, connection: Connection, server: Server): ProgramR
   if (refusal !== undefined) return refusal;
   const settings = encodeSettings(replicated.map(({ parameter, value }) => [parameter.name, value]));
   return server
-    .proposeItem((builder) => builder.configure(connection.session, settings))
+    .proposeItem(settings.length, (builder) => builder.configure(connection.session, settings))
     .then((reply) => {
       // The replicated ones took effect when they were applied, on this node as on all others.
       if (reply === OK) server.configure(own);

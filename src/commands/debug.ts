@@ -143,7 +143,9 @@ async function populate(request: Request, connection: Connection, server: Server
       const text = `value:${next}`;
       const value = size === 0 ? text : text.slice(0, Number(size)).padEnd(Number(size), '\0');
       const bytes = encodeRequest(['SETNX', `${prefix}:${next}`, value]);
-      last = server.proposeItem((builder) => builder.command(session, database, bytes, 0, bytes.length));
+      last = server.proposeItem(bytes.length, (builder) =>
+        builder.command(session, database, bytes, 0, bytes.length),
+      );
     }
     await last;
   }
@@ -164,7 +166,7 @@ function setActiveExpire(request: Request, connection: Connection, server: Serve
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) throw refusal;
   const setting = encodeRequest(['active-expire', Number.parseInt(request.latin1(2), 10) ? '1' : '0']);
-  return server.proposeItem((builder) => builder.configure(connection.session, setting));
+  return server.proposeItem(setting.length, (builder) => builder.configure(connection.session, setting));
 }
 
 async function reload(request: Request, _connection: Connection, server: Server): Promise<Reply> {
@@ -372,7 +374,7 @@ function debug(request: Request, connection: Connection, server: Server): Progra
   const subcommand = subcommands.get(name);
   const given = request.count - 2;
   if (subcommand === undefined || given < subcommand.arity[0] || given > subcommand.arity[1]) {
-    throw replies.unknownArguments(request.latin1(1).slice(0, 128), 'DEBUG');
+    throw replies.unknownArguments(request.latin1(1), 'DEBUG');
   }
   return subcommand.run(request, connection, server);
 }

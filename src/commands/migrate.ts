@@ -166,13 +166,15 @@ function proposeDeletion(
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const { position } = server.engine.keyspace;
+    const request = encodeRequest(keys);
     server.replica.item(
       {
         complete: resolve,
         fateUnknown: reject,
         runInTransaction: () => null,
       },
-      (builder) => builder.deleteUnchanged(connection.session, database, position, encodeRequest(keys)),
+      request.length,
+      (builder) => builder.deleteUnchanged(connection.session, database, position, request),
     );
   });
 }

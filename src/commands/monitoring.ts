@@ -6,8 +6,10 @@ import {
   type Facts,
   MapReply,
   OK,
+  quoted,
   type Reply,
   type Request,
+  Verbatim,
 } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
@@ -73,7 +75,7 @@ function reset(request: Request, _connection: Connection, server: Server): Reply
 function graph(request: Request, _connection: Connection, server: Server): Reply {
   const event = request.latin1(2);
   const samples = server.latency.history(event);
-  if (samples.length === 0) throw new ErrorReply(`ERR No samples available for event '${event}'`);
+  if (samples.length === 0) throw new ErrorReply(`ERR No samples available for event '${quoted(event)}'`);
   const highest = Math.max(...samples.map(({ milliseconds }) => milliseconds));
   const lines = samples.map(
     ({ timeSeconds, milliseconds }) =>
@@ -84,12 +86,15 @@ function graph(request: Request, _connection: Connection, server: Server): Reply
 
 function doctor(_request: Request, _connection: Connection, server: Server): Reply {
   if (server.configuration.integer('latency-monitor-threshold') === 0) {
-    return 'Latency is not monitored. Set latency-monitor-threshold to a number of milliseconds to have stalls of the event loop noted.\n';
+    return new Verbatim(
+      'txt',
+      'Latency is not monitored. Set latency-monitor-threshold to a number of milliseconds to have stalls of the event loop noted.\n',
+    );
   }
   const lines = [...server.latency.latest()].map(
     ([event, last, worstMs]) => `${event}: last ${last.milliseconds} ms, worst ${worstMs} ms.`,
   );
-  return lines.length === 0 ? 'No stall was noted.\n' : `${lines.join('\n')}\n`;
+  return new Verbatim('txt', lines.length === 0 ? 'No stall was noted.\n' : `${lines.join('\n')}\n`);
 }
 
 /** Durations are not measured command by command, so there is no distribution of them. */

@@ -99,7 +99,9 @@ function shutdown(request: Request, _connection: Connection, server: Server): Pr
   });
 }
 
-function lolwut(): Reply {
+function lolwut(request: Request): Reply {
+  // Each of Redis's versions draws something else; this one draws one thing, and checks what it is asked for all the same.
+  if (request.count >= 3 && request.is(1, 'VERSION')) request.int64(2);
   return new Verbatim(
     'txt',
     utf8Bytes(`${art()}\nRedraft ver. ${redraftVersion}, speaks Redis ver. ${serverVersion}\n`),

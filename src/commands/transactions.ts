@@ -1,10 +1,13 @@
 /** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
-import { OK, type Reply, type Request, View } from '../../engine/index.js';
+import { errors, OK, type Reply, type Request, View } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { immediate, ordered, type ProgramReply, proposing } from './program-command.js';
+
+/** What a client may watch however little memory there is: watching is a step of freeing some. */
+const WATCHED_FREELY_BYTES = 64 * 1024;
 
 function multi(_request: Request, connection: Connection): Reply {
   if (connection.transaction !== undefined) throw replies.nestedMulti;
@@ -29,6 +32,7 @@ function watch(request: Request, connection: Connection, server: Server): Progra
   if (connection.transaction !== undefined) throw replies.watchInsideMulti;
   const refusal = server.refuseRead('high');
   if (refusal !== undefined) throw refusal;
+  if (connection.watched.bytes > WATCHED_FREELY_BYTES && !server.eviction.admits()) throw errors.outOfMemory;
   const keys: Buffer[] = [];
   for (let i = 1; i < request.count; i++) keys.push(request.view(i).copy());
   const database = connection.database;

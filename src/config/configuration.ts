@@ -1,5 +1,5 @@
 /** The values of the configuration parameters, and what CONFIG GET and CONFIG SET answer from them. */
-import { errors } from '../../engine/protocol/errors.js';
+import { errors, quoted } from '../../engine/protocol/errors.js';
 import { ErrorReply, MapReply } from '../../engine/protocol/reply.js';
 import { InvalidValue } from './parameter-types.js';
 import { type ConfigParameter, configParameters } from './parameters.js';
@@ -92,7 +92,7 @@ export class Configuration {
       const name = pairs[i];
       const parameter = configParameter(name);
       if (parameter === undefined) {
-        return new ErrorReply(`ERR Unknown option or number of arguments for CONFIG SET - '${name}'`);
+        return new ErrorReply(`ERR Unknown option or number of arguments for CONFIG SET - '${quoted(name)}'`);
       }
       if (parameter.immutable) return failed(name, "can't set immutable config");
       if (parameter.protected) return failed(name, "can't set protected config");

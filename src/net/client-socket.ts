@@ -26,6 +26,8 @@ export function reuseReadBuffer(accepted: Socket): Socket {
   bare._handle = null;
   const socket: Socket = new Socket({
     handle,
+    // Who ends its side of the connection still gets its replies.
+    allowHalfOpen: true,
     onread: {
       buffer: shared,
       callback: (length: number): boolean => {

@@ -33,7 +33,7 @@ export class Listener {
   private readonly net: NetServer;
 
   constructor(private readonly reception: Reception) {
-    this.net = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+    this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
       this.serve(reuseReadBuffer(socket)),
     );
   }
@@ -89,6 +89,8 @@ export class Listener {
         socket.pause();
         socket.off('error', destroy);
         giveOwnChunks(socket);
+        // Peers have nothing to say to who hears nothing.
+        socket.allowHalfOpen = false;
         reception.peer(socket, greeting);
       } else if (admitted !== undefined) {
         socket.on('data', (data: Buffer) => admitted.receive(data));

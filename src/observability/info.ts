@@ -1,13 +1,9 @@
 /** Gathers what INFO tells. */
 import { platform, release, totalmem } from 'node:os';
 import { memoryUsage, resourceUsage } from 'node:process';
-import { getHeapStatistics } from 'node:v8';
 import type { Server } from '../server.js';
 import { redraftVersion } from '../version.js';
 import type { InfoSource } from './info-text.js';
-
-/** What an engine without keys takes: measured once, when the first server of the process starts. */
-const atStartup = getHeapStatistics().used_heap_size;
 
 export function gatherInformation(server: Server): InfoSource {
   const { engine, statistics, node, configuration } = server;
@@ -38,7 +34,7 @@ export function gatherInformation(server: Server): InfoSource {
       connected: server.connections.size,
       maximum: server.maxClients,
       largestInputBuffer: largest(server, (connection) => connection.queryBufferBytes),
-      largestOutputBuffer: largest(server, (connection) => connection.socket.writableLength),
+      largestOutputBuffer: largest(server, (connection) => connection.unsentBytes),
       blocked: count(server, (connection) => connection.blocked),
       withTimeout: [...engine.waiters.all()].filter((waiter) => waiter.deadlineMs !== 0).length,
     },
@@ -47,7 +43,8 @@ export function gatherInformation(server: Server): InfoSource {
       resident: memory.rss,
       peak: Math.max(used, server.peakMemory),
       overhead: Math.max(0, used - keyspace.slab.usedBytes),
-      atStartup,
+      // What an engine without keys takes.
+      atStartup: keyspace.marks.byteLength,
       heapUsed: memory.heapUsed,
       heapTotal: memory.heapTotal,
       system: totalmem(),
@@ -74,7 +71,7 @@ export function gatherInformation(server: Server): InfoSource {
       commandsProcessed: statistics.commandsProcessed,
       operationsPerSecond: Math.round(statistics.operations.perSecond),
       inputBytes: statistics.inputBytes,
-      outputBytes: statistics.outputBytes,
+      outputBytes: Math.max(0, statistics.outputBytes - unsentBytes(server)),
       peerInputBytes: 0,
       peerOutputBytes: 0,
       inputBytesPerSecond: statistics.input.perSecond,
@@ -145,9 +142,14 @@ function averageTtlMs(database: Database, nowMs: number): number {
 /** What requests and replies of clients take. */
 export function clientBytes({ connections }: Connections): number {
   let bytes = 0;
-  for (const { queryBufferBytes, writer, socket } of connections.values()) {
-    bytes += queryBufferBytes + writer.length + socket.writableLength;
-  }
+  for (const { heldBytes } of connections.values()) bytes += heldBytes;
+  return bytes;
+}
+
+/** Bytes of replies that were handed to sockets and not sent. */
+function unsentBytes({ connections }: Connections): number {
+  let bytes = 0;
+  for (const { socket } of connections.values()) bytes += socket.writableLength;
   return bytes;
 }
 

@@ -56,6 +56,8 @@ export class Eviction {
   constructor(
     private readonly replica: Replica,
     private readonly isLeader: () => boolean,
+    /** Bytes that clients take. */
+    private readonly clientBytes: () => number,
     /** 32 random bits. */
     private readonly randomBits: () => number,
   ) {}
@@ -82,7 +84,13 @@ export class Eviction {
 
   /** Beyond the limit once everything proposed is applied, or by what the heap holds. */
   private get excessBytes(): number {
-    return this.usedBytes - this.leavingBytes + this.replica.proposedBytes - this.limitBytes;
+    const proposed = this.replica.proposedBytes + this.clientBytes();
+    return this.usedBytes - this.leavingBytes + proposed - this.limitBytes;
+  }
+
+  /** Whether the limit is not reached, whatever could be evicted. */
+  get hasRoom(): boolean {
+    return !this.heapIsFull && this.excessBytes <= 0;
   }
 
   /** Whether a write that needs memory may be proposed now; makes room first where the policy allows. */
@@ -137,8 +145,10 @@ export class Eviction {
         // More than one entry may evict: the next one follows at once.
         if (this.leaving.size === 0 && this.excessBytes > 0) setImmediate(() => this.relieve());
       };
-      this.replica.item({ complete: gone, fateUnknown: gone, runInTransaction: () => null }, (builder) =>
-        builder.evict(this.replica.session, database, request),
+      this.replica.item(
+        { complete: gone, fateUnknown: gone, runInTransaction: () => null },
+        request.length,
+        (builder) => builder.evict(this.replica.session, database, request),
       );
     }
     return true;

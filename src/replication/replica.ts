@@ -4,6 +4,7 @@
  */
 import {
   type ApplyListener,
+  BLOCKED,
   type Engine,
   EntryBuilder,
   type ErrorReply,
@@ -14,16 +15,20 @@ import {
   type WatchedKey,
 } from '../../engine/index.js';
 import { type Entry, EntryKind } from '../../raft/index.js';
-import type { Clock } from '../../raft/node/index.js';
+import { type Clock, payloadBytesMax } from '../../raft/node/index.js';
 import { replies } from '../replies.js';
 import type { ConsensusNode } from './consensus.js';
 
 /** From here on an entry takes no further commands. */
 const FULL_ENTRY_BYTES = 256 * 1024;
+/** What would make an entry larger than this gets one of its own: only a single item does. */
+const SHARED_ENTRY_BYTES = 16 * 1024 * 1024;
+/** The largest single item, which the log and peers can still carry as an entry. */
+const ITEM_BYTES_MAX = payloadBytesMax - 1024;
 
 /** Who gets the reply to an item: a connection, or the program itself. */
 export interface ReplyTarget {
-  /** The item's reply, in the apply that made it; views in it are void afterwards. */
+  /** The item's reply, in the apply that made it; views in it are void afterwards. BLOCKED: it comes later, by a wake. */
   complete(reply: Reply): void;
   /** Nobody knows whether the item was or will be applied. */
   fateUnknown(error: ErrorReply): void;
@@ -156,6 +161,23 @@ export class Replica implements ApplyListener {
     return this.collecting?.targets.length ?? 0;
   }
 
+  /** Why an item of so many bytes cannot be added to this turn's entry, or undefined. */
+  refusal(bytes: number): ErrorReply | undefined {
+    if (this.fits(bytes)) return undefined;
+    if (bytes > ITEM_BYTES_MAX) return replies.requestTooLarge(bytes, ITEM_BYTES_MAX);
+    // What was collected cannot go out before it is known who leads.
+    return this.mustWaitForTransfer ? this.events.refusal() : undefined;
+  }
+
+  /** Whether an item of so many bytes may join what was collected. */
+  private fits(bytes: number): boolean {
+    return this.builder.byteLength + bytes <= SHARED_ENTRY_BYTES;
+  }
+
+  private get mustWaitForTransfer(): boolean {
+    return this.consensus.isTransferring && !this.isClosing;
+  }
+
   /** Queues a request's own bytes. Returns its ordinal in {@link turn}. */
   command(
     target: ReplyTarget,
@@ -166,7 +188,7 @@ export class Replica implements ApplyListener {
     end: number,
   ): number {
     // One entry a turn, unless it is large: what fits a processor's cache is applied faster.
-    if (this.builder.byteLength >= FULL_ENTRY_BYTES) this.flush();
+    if (this.builder.byteLength >= FULL_ENTRY_BYTES || !this.fits(end - start)) this.flush();
     this.turn.targets.push(target);
     return this.builder.command(session, database, source, start, end);
   }
@@ -177,13 +199,25 @@ export class Replica implements ApplyListener {
     database: number,
     watched: readonly WatchedKey[],
     requests: readonly Buffer[],
+    bytes: number,
   ): number {
+    if (!this.fits(bytes)) this.flush();
     this.turn.targets.push(target);
     return this.builder.exec(session, database, watched, requests);
   }
 
-  /** Queues what `add` puts into the builder, one item; for settings, evictions, disconnects. */
-  item(target: ReplyTarget | undefined, add: (builder: EntryBuilder) => number): void {
+  /**
+   * Queues what `add` puts into the builder, one item; for settings, evictions, disconnects.
+   *
+   * @param bytes at most what the item takes beyond some 100 bytes
+   */
+  item(target: ReplyTarget | undefined, bytes: number, add: (builder: EntryBuilder) => number): void {
+    const refusal = this.refusal(bytes);
+    if (refusal !== undefined) {
+      target?.complete(refusal);
+      return;
+    }
+    if (!this.fits(bytes)) this.flush();
     this.turn.targets.push(target);
     add(this.builder);
   }
@@ -207,7 +241,7 @@ export class Replica implements ApplyListener {
   flush(): void {
     const entry = this.collecting;
     if (entry === undefined) return;
-    if (this.consensus.isTransferring && !this.isClosing) {
+    if (this.mustWaitForTransfer) {
       // Soon it is known who leads: then the items go into the log, or nothing has happened to them.
       this.clock.setTimer(TRANSFER_POLL_MS, () => this.flush());
       return;
@@ -347,6 +381,10 @@ export class Replica implements ApplyListener {
     if (applying === undefined) return;
     applying.targets[ordinal]?.complete(reply);
     applying.runSteps(ordinal, true);
+  }
+
+  blocked(ordinal: number): void {
+    this.applying?.targets[ordinal]?.complete(BLOCKED);
   }
 
   wake(session: Session, reply: Reply): void {

@@ -1,9 +1,22 @@
 /** The engine as the consensus node drives it: applying, cutting snapshots, installing them. */
 
-import { type Cut, Engine, Restore, type Settings, silentListener } from '../../engine/index.js';
+import {
+  type Cut,
+  Engine,
+  RESERVED_FOR_STRANGERS,
+  Restore,
+  type Settings,
+  silentListener,
+} from '../../engine/index.js';
 import type { HashSeed } from '../../engine/storage/dictionary.js';
 import { type Entry, EntryKind, type SnapshotMetadata } from '../../raft/index.js';
-import { type Clock, nodeClock, type SnapshotReader, type StateMachine } from '../../raft/node/index.js';
+import {
+  type Clock,
+  nodeClock,
+  type SnapshotReader,
+  type StagedState,
+  type StateMachine,
+} from '../../raft/node/index.js';
 import { replies } from '../replies.js';
 import type { Replica } from './replica.js';
 
@@ -143,23 +156,54 @@ export class EngineStateMachine implements StateMachine {
   }
 
   async install(reader: SnapshotReader): Promise<void> {
-    const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings });
+    const staged = this.restoring(reader.metadata);
+    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
+      await staged.feed(chunk);
+    }
+    staged.verify();
+    staged.install();
+  }
+
+  stage(metadata: SnapshotMetadata): StagedState {
+    return this.restoring(metadata, RESERVED_FOR_STRANGERS);
+  }
+
+  private restoring(metadata: SnapshotMetadata, reservedKeysMax?: number): StagedState {
+    const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings }, reservedKeysMax);
+    let restored: Engine | undefined;
     let sliceEnds = this.clock.monotonicMs() + SLICE_MS;
     // A piece ends within a record, which is then decoded twice: while nobody is served, pieces are as large as they come.
     const pieceBytes = this.replica === undefined ? Number.POSITIVE_INFINITY : SLICE_BYTES;
-    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      for (let at = 0; at < bytes.length; at += pieceBytes) {
-        restore.feed(bytes.subarray(at, at + pieceBytes));
-        if (this.clock.monotonicMs() < sliceEnds) continue;
-        await this.turn();
-        sliceEnds = this.clock.monotonicMs() + SLICE_MS;
-      }
-    }
-    this.engine = restore.finish();
-    this.restoredKeys = restore.keys;
-    this.replica?.adopt(this.engine);
+    return {
+      feed: async (chunk) => {
+        const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+        for (let at = 0; at < bytes.length; at += pieceBytes) {
+          restore.feed(bytes.subarray(at, at + pieceBytes));
+          if (this.clock.monotonicMs() < sliceEnds) continue;
+          await this.turn();
+          sliceEnds = this.clock.monotonicMs() + SLICE_MS;
+        }
+      },
+      verify: () => {
+        const engine = restore.finish();
+        if (engine.appliedIndex !== metadata.index)
+          throw new Error(
+            `the state of index ${engine.appliedIndex} in a snapshot of index ${metadata.index}`,
+          );
+        restored = engine;
+      },
+      install: () => {
+        if (restored === undefined) throw new Error('a snapshot is installed that was not verified');
+        this.engine = restored;
+        this.restoredKeys = restore.keys;
+        this.replica?.adopt(this.engine);
+        this.installed(metadata);
+      },
+    };
   }
+
+  /** The state is that of a snapshot now; for tests. */
+  protected installed(_metadata: SnapshotMetadata): void {}
 
   /** Lets the event loop take in what has arrived. */
   private turn(): Promise<void> {

@@ -226,7 +226,7 @@ export class ReplyWriter {
   private writeView(view: View): void {
     const length = view.end - view.start;
     if (length >= LARGE_VALUE_BYTES) {
-      this.writeLarge(view.copy());
+      this.writeLarge(view.keep());
       return;
     }
     this.reserve(length + HEADER_BYTES);

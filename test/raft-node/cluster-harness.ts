@@ -3,7 +3,7 @@ import { type Entry, EntryKind, type Member, type Message } from '../../raft/ind
 import type { Clock } from '../../raft/node/clock.js';
 import { DataDirectory } from '../../raft/node/directory/data-directory.js';
 import { drawIdentity } from '../../raft/node/directory/identity.js';
-import type { RaftNodeOptions, StateMachine } from '../../raft/node/node-options.js';
+import type { RaftNodeOptions, StagedState, StateMachine } from '../../raft/node/node-options.js';
 import type { Transport, TransportHandler } from '../../raft/node/peer/transport.js';
 import { RaftNode } from '../../raft/node/raft-node.js';
 import type { SnapshotReader } from '../../raft/node/snapshot/store.js';
@@ -32,11 +32,24 @@ export class WordList implements StateMachine {
   }
 
   async install(reader: SnapshotReader): Promise<void> {
-    const chunks: Uint8Array[] = [];
+    const staged = this.stage();
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next())
-      chunks.push(chunk);
-    this.words = Buffer.concat(chunks).toString().split('\n').slice(0, -1);
-    this.installs++;
+      await staged.feed(chunk);
+    staged.install();
+  }
+
+  stage(): StagedState {
+    const chunks: Uint8Array[] = [];
+    return {
+      feed: async (chunk) => {
+        chunks.push(chunk);
+      },
+      verify: () => {},
+      install: () => {
+        this.words = Buffer.concat(chunks).toString().split('\n').slice(0, -1);
+        this.installs++;
+      },
+    };
   }
 }
 

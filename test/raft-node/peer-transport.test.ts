@@ -20,6 +20,8 @@ class Station {
   readonly refusals: string[] = [];
   snapshot: Buffer | undefined;
   takesSnapshots = true;
+  /** What its node has against messages. */
+  objects: ((messages: readonly Message[]) => string | undefined) | undefined;
   transport!: PeerTransport;
   port!: PeerPort;
   private waiters: (() => void)[] = [];
@@ -49,6 +51,7 @@ class Station {
       onMessages: (messages) => {
         this.received.push(...messages);
         this.wake();
+        return this.objects?.(messages);
       },
       onSnapshot: async (_message, data, dataBytes) => {
         const chunks: Uint8Array[] = [];

@@ -14,7 +14,6 @@ import {
   DataDirectory,
   drawIdentity,
   type RaftNode,
-  type SnapshotReader,
   StorageError,
   type Transport,
   type TransportHandler,
@@ -462,18 +461,10 @@ export class CheckedStateMachine extends EngineStateMachine {
     }
   }
 
-  override async install(reader: SnapshotReader): Promise<void> {
-    await super.install(reader);
-    const { index } = reader.metadata;
+  protected override installed({ index }: SnapshotMetadata): void {
     this.owner.log(`installed a snapshot at ${index}`);
     this.owner.world.counts.installs++;
     this.owner.world.happened('install', this.owner);
-    if (this.engine.appliedIndex !== index) {
-      this.owner.world.invariants.violate(
-        'each entry once',
-        `${this.owner.name}: a snapshot of index ${index} restored the state of ${this.engine.appliedIndex}`,
-      );
-    }
     this.last = index;
     this.checkDigest();
   }
@@ -509,7 +500,11 @@ class SimulatedTransport implements Transport {
       const isSent = world.network.send(this.machine.name, target.name, () => {
         const { running } = target;
         if (running === undefined || target.nodeId !== to) return;
-        running.process.run(() => running.handler?.onMessages([copy]));
+        running.process.run(() => {
+          const refused = running.handler?.onMessages([copy]);
+          if (refused !== undefined)
+            world.invariants.violate('honest messages are believed', `${target.name}: ${refused}`);
+        });
       });
       if (!isSent && this.machine.world.random.chance(0.2)) {
         world.loop.after(1, () => this.running.process.run(() => this.running.handler?.onUnreachable(to)));

@@ -5,6 +5,8 @@
  * `<` compares them whichever they are.
  */
 
+import { quoted } from '../../protocol/errors.js';
+
 /** An unsigned 64-bit integer: number when safe, bigint otherwise. */
 export type Uint64 = number | bigint;
 
@@ -142,7 +144,7 @@ export interface WrittenId {
  */
 export function parseWrittenId(text: string, missingSeq: Uint64, takesAny: boolean): WrittenId | undefined {
   if (text.length > ID_TEXT_MAX) return undefined;
-  const written = text.split('\0', 1)[0];
+  const written = quoted(text);
   const dash = written.indexOf('-');
   const ms = parseHalf(dash < 0 ? written : written.slice(0, dash));
   if (ms === undefined) return undefined;

@@ -39,6 +39,7 @@ export interface PeerTransportOptions {
 }
 
 const pingIntervalMs = 1000;
+const complaintIntervalMs = 1000;
 /** A connection on which nothing came back for so long is dialed anew: TCP itself would wait for minutes. */
 const silenceMaxMs = 5000;
 const redialFirstMs = 50;
@@ -73,6 +74,8 @@ export class PeerTransport implements Transport {
   private removed: readonly NodeId[] = [];
   private timer: Timer | undefined;
   private isClosed = false;
+  private complainAgainAt = 0;
+  private complaintsSilenced = 0;
 
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
@@ -339,11 +342,27 @@ export class PeerTransport implements Transport {
       if (kind !== frameKind.messages) throw new Error(`a frame of the unexpected kind ${kind}`);
       messages = decodeMessages(body, from, this.options.nodeId);
     } catch (error) {
-      this.options.onNotice?.(`node ${from} sent ${(error as Error).message}`);
+      this.complain(`node ${from} sent ${(error as Error).message}`);
       peer?.destroy('a malformed frame');
       return;
     }
-    this.handler?.onMessages(messages);
+    const refused = this.handler?.onMessages(messages);
+    if (refused === undefined) return;
+    this.complain(`node ${from} sent ${refused}`);
+    peer?.destroy('a message that cannot be true');
+  }
+
+  /** Tells the operator what a peer did wrong, once a second at most: strangers must not fill the log. */
+  private complain(text: string): void {
+    const now = this.clock.monotonicMs();
+    if (now < this.complainAgainAt) {
+      this.complaintsSilenced++;
+      return;
+    }
+    const more = this.complaintsSilenced > 0 ? ` (and ${this.complaintsSilenced} more like it)` : '';
+    this.options.onNotice?.(text + more);
+    this.complainAgainAt = now + complaintIntervalMs;
+    this.complaintsSilenced = 0;
   }
 
   private sendOn(peer: PeerSocket, to: NodeId, messages: readonly Message[]): void {

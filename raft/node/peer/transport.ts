@@ -5,8 +5,12 @@ import type { SnapshotReader } from '../snapshot/store.js';
 
 /** What a transport hands to its node. Everything comes from authenticated peers and has been checked for its shape. */
 export interface TransportHandler {
-  /** Messages whose `from` is the peer that sent them and whose `to` is this node. */
-  onMessages(messages: readonly Message[]): void;
+  /**
+   * Messages whose `from` is the peer that sent them and whose `to` is this node.
+   *
+   * @returns why one of them cannot be true; it and those behind it were dropped, and nothing that the peer says is to be relied on
+   */
+  onMessages(messages: readonly Message[]): string | undefined;
   /**
    * A peer begins to stream the snapshot that `message` names. Resolves with whether it arrived whole and was taken; to stop
    * early ends the transfer.

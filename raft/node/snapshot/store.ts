@@ -40,6 +40,8 @@ export interface SnapshotOwner {
 /** Takes a snapshot's data. Each `write` resolves when the next may come: that is the backpressure. */
 export interface SnapshotWriter {
   write(chunk: Uint8Array): Promise<void>;
+  /** All has been written: makes it durable and reads it back, but keeps it apart. For what came from a peer; then {@link commit}. */
+  finish(): Promise<void>;
   /** Makes it durable and the newest one. */
   commit(): Promise<SnapshotInfo>;
   /** Leaves no trace. */
@@ -163,6 +165,7 @@ class FileSnapshotWriter implements SnapshotWriter {
   private position = 0;
   private checksum = 0;
   private dataBytes = 0;
+  private isEnded = false;
 
   constructor(
     private readonly file: DiskFile,
@@ -194,19 +197,35 @@ class FileSnapshotWriter implements SnapshotWriter {
     }
   }
 
+  async finish(): Promise<void> {
+    await this.end();
+    await verifySnapshot(this.disk, this.file.path, undefined);
+  }
+
   async commit(): Promise<SnapshotInfo> {
-    const total = Buffer.alloc(8);
-    total.writeDoubleLE(this.dataBytes);
-    await this.put([frame(0, crc32(total, 0, 8, this.checksum)), total]);
+    await this.end();
     const info = { metadata: this.metadata, dataBytes: this.dataBytes, isOwn: this.isOwn };
     try {
-      await syncFile(this.file);
-      await this.file.close();
       await this.publish(info);
     } catch (error) {
       throw ioError('write', this.file.path, error);
     }
     return info;
+  }
+
+  /** Writes the end and syncs, once. */
+  private async end(): Promise<void> {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    const total = Buffer.alloc(8);
+    total.writeDoubleLE(this.dataBytes);
+    await this.put([frame(0, crc32(total, 0, 8, this.checksum)), total]);
+    try {
+      await syncFile(this.file);
+      await this.file.close();
+    } catch (error) {
+      throw ioError('write', this.file.path, error);
+    }
   }
 
   async abort(): Promise<void> {
@@ -309,7 +328,7 @@ class FileSnapshotReader implements SnapshotReader {
       throw damageError(path, headerFixedBytes, 'its metadata is malformed', advice);
     }
     const metadata = { index, term, membership };
-    if (basename(path) !== snapshotFile(metadata)) {
+    if (basename(path, '.tmp') !== snapshotFile(metadata)) {
       const what = `it is the snapshot of entry ${index} and term ${term}, by a wrong name`;
       throw damageError(path, headerFixedBytes, what, advice);
     }
@@ -388,6 +407,7 @@ export class MemorySnapshotStore implements SnapshotStore {
         chunks.push(Uint8Array.from(chunk));
         dataBytes += chunk.length;
       },
+      finish: async () => {},
       commit: async () => {
         const info = { metadata, dataBytes, isOwn };
         if (metadata.index >= (this.newest?.info.metadata.index ?? 0)) this.newest = { info, chunks };

@@ -1,0 +1,48 @@
+/** A handler that fails in a way that it does not foresee costs its own client the connection, and nobody else anything. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLog } from '../../src/observability/log.js';
+import { withNode } from './commands/test-node.js';
+
+test('the client gets an error with an id that the log has, is closed, and all others go on', async () => {
+  let text = '';
+  const log = createLog('warning', (line) => {
+    text += line;
+  });
+  await withNode(
+    async (t) => {
+      const { server } = t.redraft;
+      const failing = (): never => {
+        throw new RangeError('Invalid string length');
+      };
+      const bystander = await t.connect();
+      const cases: [name: string, command: string[], before: string[][]][] = [
+        ['echo', ['ECHO', 'x'], []],
+        ['wait', ['WAIT', '0', '0'], []],
+        ['get', ['GET', 'k'], []],
+        ['get', ['GET', 'k'], [['SET', 'k', 'v']]],
+        ['echo', ['EXEC'], [['MULTI'], ['SET', 'k', 'v'], ['ECHO', 'x']]],
+      ];
+      for (const [name, command, before] of cases) {
+        const client = await t.connect();
+        const row = server.table.byText.get(name) as unknown as { handler: unknown };
+        const { handler } = row;
+        const replies = before.map((words) => client.call(...words));
+        row.handler = typeof handler === 'function' ? failing : { ...(handler as object), run: failing };
+        try {
+          const reply = JSON.stringify(await client.call(...command));
+          const id = /internal error \(see the log of this node for ([0-9a-f]{8})\)/.exec(reply)?.[1];
+          assert.ok(id !== undefined, `${command}: ${reply}`);
+          assert.match(text, new RegExp(`internal error ${id}: '${name}'.*Invalid string length`));
+          await Promise.all(replies);
+          await assert.rejects(client.call('PING'));
+        } finally {
+          row.handler = handler;
+        }
+        assert.equal(String(await bystander.call('ECHO', 'still here')), 'still here');
+      }
+      assert.ok(t.redraft.node.isRunning);
+    },
+    { log },
+  );
+});
