@@ -35,6 +35,7 @@ export async function startServing(
       consensus.noteSoftState(state);
       nodeOptions.onSoftState?.(state);
       if (state.role !== 'leader') server?.replica.abandon();
+      server?.leaderChanged();
     },
     onMembership: (membership) => consensus.noteMembership(membership),
   });

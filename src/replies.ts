@@ -1,6 +1,9 @@
 /** Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has them. */
 import { ErrorReply, quoted } from '../engine/index.js';
 
+/** The command is the leader's, and this node does not lead: nothing has happened, so that another node may be asked. */
+export class NotLeading extends ErrorReply {}
+
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
 export const replies = {
@@ -19,8 +22,10 @@ export const replies = {
   watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
-  execAbortedBecause: (cause: ErrorReply): ErrorReply =>
-    error(`EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`),
+  execAbortedBecause: (cause: ErrorReply): ErrorReply => {
+    const text = `EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`;
+    return cause instanceof NotLeading ? new NotLeading(text) : error(text);
+  },
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
   helloWithoutAuth: error(
@@ -68,8 +73,8 @@ export const replies = {
     'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',
   ),
   /** A follower's answer to what only the leader may do. */
-  tryLeader: (address: string): ErrorReply => error(`TRY ${address}`),
-  noLeader: (reason: string): ErrorReply => error(`CLUSTERDOWN ${reason}`),
+  tryLeader: (address: string): ErrorReply => new NotLeading(`TRY ${address}`),
+  noLeader: (reason: string): ErrorReply => new NotLeading(`CLUSTERDOWN ${reason}`),
   notAnAddress: (text: string): ErrorReply => error(`ERR '${text}' is no address: host:port, or a port`),
   unknownConsistency: error('ERR the level must be low, medium or high'),
   consistencyLowered: (level: string): ErrorReply =>
@@ -77,5 +82,5 @@ export const replies = {
   digestInterrupted: error('ERR a snapshot came in between: ask again'),
   indexPassed: (index: number, applied: number): ErrorReply =>
     error(`ERR index ${index} is passed: this node stands at ${applied}`),
-  notLeader: (): ErrorReply => error('CLUSTERDOWN no leader is known: an election is under way'),
+  notLeader: (): ErrorReply => new NotLeading('CLUSTERDOWN no leader is known: an election is under way'),
 };

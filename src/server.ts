@@ -47,7 +47,7 @@ import { replies } from './replies.js';
 const TICK_MS = 100;
 /** Elements of discarded values that are freed between two turns of the event loop. */
 const FREED_PER_TURN = 2000;
-/** How long a client may block on a node that knows no leader. */
+/** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
 const LEADERLESS_MAX_MS = 5000;
 export interface ServerOptions {
   readonly host: string;
@@ -119,10 +119,12 @@ export class Server {
   private nextConnectionId = 1;
   private readonly dirty: Connection[] = [];
   private readonly resuming: Connection[] = [];
+  /** Stalled until there is a leader to pass their requests on to. */
+  private readonly awaitingLeader = new Set<Connection>();
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
-  private leaderKnownMs = 0;
+  private leaderKnownMs: number;
   private onClientGone: (() => void) | undefined;
   /** Resolves when the port is given up and every socket, be it a peer's, is gone. */
   ended: Promise<void> = Promise.resolve();
@@ -185,7 +187,7 @@ export class Server {
         this.cluster.transport.accept(socket, args, Buffer.from(head));
       },
     });
-    this.tickedAtMs = options.clock.monotonicMs();
+    this.tickedAtMs = this.leaderKnownMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
 
@@ -230,6 +232,7 @@ export class Server {
     this.ticker.cancel();
     this.pauses.close();
     this.ended = this.listener.close();
+    for (const connection of [...this.awaitingLeader]) connection.resume();
     this.replica.flush();
     await this.drained();
     for (const connection of this.connections.values()) {
@@ -306,6 +309,7 @@ export class Server {
       this.limits.forget(connection);
       if (connection.subscriptions !== undefined)
         this.subscriptions.forget(connection, connection.subscriptions);
+      this.awaitingLeader.delete(connection);
       connection.disconnected();
       this.onClientGone?.();
     };
@@ -373,11 +377,52 @@ export class Server {
 
   /** Whether this node passes on to the leader what only the leader can do. */
   get passesOn(): boolean {
-    return (
-      this.options.follower === 'forward' &&
-      !this.consensus.isLeader &&
-      this.consensus.leaderAddress !== undefined
-    );
+    return this.options.follower === 'forward' && !this.consensus.isLeader;
+  }
+
+  /**
+   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has taken it yet.
+   *
+   * @param heldSinceMs monotonic time since which it has been held
+   */
+  holds(heldSinceMs: number | undefined): boolean {
+    const nowMs = this.monotonicMs();
+    if (this.isStopping || (heldSinceMs !== undefined && nowMs - heldSinceMs > LEADERLESS_MAX_MS))
+      return false;
+    const { consensus } = this;
+    return consensus.members.length > 0 && nowMs - this.leaderKnownMs <= LEADERLESS_MAX_MS;
+  }
+
+  /** Why a request was held in vain. */
+  heldInVain(): ErrorReply {
+    const { leaderAddress } = this.consensus;
+    return leaderAddress === undefined
+      ? this.notLeading()
+      : replies.noLeader(`the leader at ${leaderAddress} cannot be reached`);
+  }
+
+  /** Lets a stalled connection go on when another node leads, or in a moment. */
+  awaitLeader(connection: Connection): void {
+    this.awaitingLeader.add(connection);
+  }
+
+  isAwaitingLeader(connection: Connection): boolean {
+    return this.awaitingLeader.has(connection);
+  }
+
+  /** Another node leads, or none is known to. Clients that wait for one are told when the node's own work is done. */
+  leaderChanged(): void {
+    if (this.options.follower !== 'forward') return;
+    if (this.consensus.hasLeader) this.leaderKnownMs = this.monotonicMs();
+    this.options.clock.afterInput(() => {
+      for (const connection of this.connections.values()) connection.leaderChanged();
+      this.resumeHeld();
+    });
+  }
+
+  private resumeHeld(): void {
+    for (const connection of this.awaitingLeader) this.resumeSoon(connection);
+    this.awaitingLeader.clear();
   }
 
   /** Opens a way to the leader for one client. */
@@ -436,6 +481,10 @@ export class Server {
     return this.replica.timeMs();
   }
 
+  monotonicMs(): number {
+    return this.options.clock.monotonicMs();
+  }
+
   /** {@link clock}, read once a turn. */
   turnTimeMs(): number {
     if (this.turnMs === 0) {
@@ -466,6 +515,7 @@ export class Server {
       for (const connection of this.connections.values()) connection.account();
     this.usedMemory();
     this.endLostWaiting();
+    this.resumeHeld();
     this.noteStall();
     this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
       this.closeClient(connection, why),

@@ -23,13 +23,13 @@ import {
   type WriteCommand,
 } from '../../engine/index.js';
 import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
-import type { Upstream, UpstreamOwner } from '../cluster/upstream.js';
+import type { PassedRequest, Upstream, UpstreamOwner } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import { remoteAddress } from '../net/socket-addresses.js';
 import type { Message } from '../pubsub/message.js';
 import { ClientSubscriptions, type Subscriber } from '../pubsub/subscriptions.js';
 import type { PendingEntry, ReplyTarget } from '../replication/replica.js';
-import { replies } from '../replies.js';
+import { NotLeading, replies } from '../replies.js';
 import type { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
 import type { Server } from '../server.js';
@@ -56,6 +56,13 @@ const SUBSCRIBER_COMMANDS = new Set([
 
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
+
+/** A request that was read and must run before the parser goes on. */
+interface Deferred {
+  readonly raw: Buffer;
+  /** What came back from a leader that did not take it. */
+  readonly returned?: PassedRequest;
+}
 
 export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   readonly session: Session;
@@ -104,8 +111,8 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   private inFlight = 0;
   private waitingReads = 0;
   private stalled = false;
-  /** A request that was read and must run before the parser goes on. */
-  private deferred: Buffer | undefined;
+  /** In their order. */
+  private deferred: Deferred[] = [];
   /** Where the last item of this connection lies: later steps go behind it. */
   private tailEntry: PendingEntry | undefined;
   private tailOrdinal = 0;
@@ -182,6 +189,10 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     // The chunk was only borrowed; the parser keeps what a stalled connection has not yet taken.
     if (this.stalled || output.isPaused) this.parser.hold();
     if (this.parser.error !== undefined && !this.closing && !this.stalled) {
+      if (this.awaitsUpstream) {
+        this.stalled = true;
+        return;
+      }
       this.answer(new ErrorReply(`ERR Protocol error: ${this.parser.error}`));
       this.closeAfterReplies();
     }
@@ -191,11 +202,10 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   resume(): void {
     if (!this.stalled || this.blocked || this.closing) return;
     this.stalled = false;
-    const deferred = this.deferred;
-    if (deferred !== undefined) {
-      this.deferred = undefined;
-      parseTrusted(deferred, 0, this.deferredRequest);
-      this.execute(this.deferredRequest, deferred);
+    for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) {
+      parseTrusted(next.raw, 0, this.deferredRequest);
+      this.execute(this.deferredRequest, next);
+      if (this.stalled) break;
     }
     this.consume();
     this.flush();
@@ -236,8 +246,8 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   }
 
   /** Puts a request aside until everything before it is answered. */
-  private defer(raw: Buffer | undefined): void {
-    this.deferred = raw ?? this.copyRaw();
+  private defer(deferred: Deferred | undefined): void {
+    this.deferred.unshift(deferred ?? { raw: this.copyRaw() });
     this.stalled = true;
   }
 
@@ -257,13 +267,29 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
 
   // ---- running them ----
 
-  private execute(request: Request, raw?: Buffer): void {
+  private execute(request: Request, deferred?: Deferred): void {
     if (request.count === 0) return;
     const server = this.server;
     const row = server.table.resolve(request);
+    const returned = deferred?.returned;
+    if (returned?.transaction !== undefined) this.transaction = returned.transaction;
     const passing = server.passesOn ? this.passedOn(row) : undefined;
-    if (passing === undefined ? this.mustWait(row, request) : this.mustWaitToPassOn(passing)) {
-      this.defer(raw);
+    if (passing === undefined ? this.mustWait(row, request) : this.mustWaitToPassOn(passing, row)) {
+      this.defer(deferred);
+      return;
+    }
+    if (
+      passing !== undefined &&
+      server.consensus.leaderAddress === undefined &&
+      server.holds(returned?.heldSinceMs)
+    ) {
+      this.defer(deferred);
+      server.awaitLeader(this);
+      return;
+    }
+    const raw = deferred?.raw;
+    if (returned !== undefined) {
+      this.runReturned(returned, row as Runnable, request, passing);
       return;
     }
     if (this.replyMode === 'skip next') this.replyMode = 'skip';
@@ -293,10 +319,36 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
       return;
     }
     if (this.passing?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.passing.forgetWatched();
-    if (passing !== undefined) passing.pass(row, raw ?? this.copyRaw());
-    else if (row.kind === 'read') this.read(row, request, raw);
+    if (passing === undefined) this.run(row, request, raw);
+    else if (server.consensus.leaderAddress === undefined) this.reject(server.notLeading(), row, request);
+    else passing.pass(row, raw ?? this.copyRaw(), undefined);
+  }
+
+  private run(row: Runnable, request: Request, raw: Buffer | undefined): void {
+    if (row.kind === 'read') this.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
+  }
+
+  /** Runs a request that a leader did not take. It was counted and checked when it came. */
+  private runReturned(
+    { raw, heldSinceMs, hadWatch }: PassedRequest,
+    row: Runnable,
+    request: Request,
+    passing: PassingOn | undefined,
+  ): void {
+    const { server } = this;
+    if (hadWatch === true) {
+      // The node that watched the keys has ended that when it saw the EXEC.
+      this.transaction = undefined;
+      this.encode(NULL_ARRAY);
+    } else if (passing === undefined) {
+      this.run(row, request, raw);
+    } else if (server.consensus.leaderAddress === undefined || !server.holds(heldSinceMs)) {
+      this.reject(server.heldInVain(), row, request);
+    } else {
+      passing.pass(row, raw, heldSinceMs);
+    }
   }
 
   /** Whether a request may not run yet: it is put aside before it leaves any trace. */
@@ -390,7 +442,15 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
 
   /** Writes a reply whose turn it is. */
   encode(reply: Reply): void {
-    if (reply instanceof ErrorReply) this.server.countErrorReply(reply);
+    if (reply instanceof ErrorReply) {
+      this.server.countErrorReply(reply);
+      if (this.passedOnBy !== 0 && reply instanceof NotLeading) {
+        // As a bulk error, which is no reply of any command: the node that passed it on may try another one.
+        this.writer.writeRaw(Buffer.from(`!${Buffer.byteLength(reply.text)}\r\n${reply.text}\r\n`));
+        if (!this.receiving) this.flushSoon();
+        return;
+      }
+    }
     if (this.replyMode === 'off' || this.replyMode === 'skip') return;
     try {
       this.output.write(reply);
@@ -405,8 +465,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
 
   /** Runs `step` behind the last item or read of this connection. */
   private behindTail(step: () => void): void {
-    if (this.awaitsUpstream) this.passing!.behind(step);
-    else if (this.waitingReads > 0) this.waitWithReads(step);
+    if (this.waitingReads > 0) this.waitWithReads(step);
     else this.tailEntry!.after(this.tailOrdinal, step);
   }
 
@@ -717,10 +776,25 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
     };
   }
 
-  private mustWaitToPassOn(passing: PassingOn): boolean {
+  private mustWaitToPassOn(passing: PassingOn, row: Runnable | ErrorReply): boolean {
     if (this.inFlight > 0 || this.waitingReads > 0) return true;
     if (this.replyMode !== 'on' && passing.awaitsReplies) return true;
-    return passing.mustWait();
+    return passing.mustWait(row as Runnable);
+  }
+
+  leaderChanged(): void {
+    this.passing?.leaderChanged();
+  }
+
+  takeBack(requests: readonly PassedRequest[], leaderId: number): void {
+    if (this.socket.destroyed) return;
+    const { server } = this;
+    const nowMs = server.monotonicMs();
+    for (const request of requests) request.heldSinceMs ??= nowMs;
+    this.deferred = [...requests.map((returned) => ({ raw: returned.raw, returned })), ...this.deferred];
+    this.stalled = true;
+    if (server.consensus.hasLeader && server.consensus.leaderId !== leaderId) server.resumeSoon(this);
+    else server.awaitLeader(this);
   }
 
   relay(bytes: Buffer): void {
@@ -729,7 +803,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   }
 
   upstreamReady(): void {
-    if (this.stalled) this.server.resumeSoon(this);
+    if (this.stalled && !this.server.isAwaitingLeader(this)) this.server.resumeSoon(this);
   }
 
   brokenOff(): void {
@@ -813,6 +887,7 @@ export class Connection implements ReplyTarget, UpstreamOwner, Subscriber {
   /** The socket is gone. */
   disconnected(): void {
     this.closing = true;
+    this.deferred = [];
     this.passing?.close();
     this.output.closed();
     this.server.clientMemory.bytes -= this.accountedBytes;

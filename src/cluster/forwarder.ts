@@ -1,21 +1,20 @@
 /** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
-import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
+import { NULL_ARRAY, type Runnable } from '../../engine/index.js';
 import type { Consistency } from '../client/connection.js';
 import type { Transaction, WatchList } from '../client/transaction.js';
 import type { ProgramCommand } from '../commands/program-command.js';
-import type { Upstream } from './upstream.js';
+import type { Upstream, UpstreamOwner } from './upstream.js';
 
 /** Commands of the program that look at the leader's state. */
 const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
 
 /** What passing on needs of the client's connection. */
-export interface PassedOnClient {
+export interface PassedOnClient extends UpstreamOwner {
   database: number;
   readonly protocol: 2 | 3;
   readonly consistency: Consistency;
   transaction: Transaction | undefined;
   readonly watched: WatchList;
-  encode(reply: Reply): void;
 }
 
 /** What it needs of the node. */
@@ -40,7 +39,7 @@ export class PassingOn {
 
   /** Whether replies are still to come from the leader. */
   get awaitsReplies(): boolean {
-    return this.upstream !== undefined && this.upstream.pending > 0;
+    return this.upstream?.isPending === true;
   }
 
   /** Whether only the leader can answer a request. */
@@ -55,21 +54,23 @@ export class PassingOn {
   }
 
   /** Whether a request must wait until those before it are answered. */
-  mustWait(): boolean {
+  mustWait(row: Runnable | undefined): boolean {
     const upstream = this.upstream;
-    if (upstream === undefined || upstream.isClosed || upstream.pending === 0) return false;
-    if (upstream.leaderId !== this.route.leaderId) {
-      upstream.replaced();
-      return true;
-    }
-    return upstream.isFull;
+    if (upstream === undefined || upstream.isClosed || !upstream.isPending) return false;
+    if (row?.name === 'exec' && this.isWatchLost(upstream)) return true;
+    return upstream.leaderId !== this.route.leaderId || upstream.isFull;
+  }
+
+  /** Another node leads now, or none is known to lead. */
+  leaderChanged(): void {
+    this.upstream?.noteLeader(this.route.leaderId);
   }
 
   /** Passes a request on; its reply goes to the client. */
-  pass(row: Runnable, raw: Buffer): void {
+  pass(row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
     const { client, route } = this;
     let upstream = this.upstream;
-    if (upstream === undefined || upstream.isClosed || upstream.leaderId !== route.leaderId) {
+    if (upstream?.takesMore !== true || upstream.leaderId !== route.leaderId) {
       upstream?.close();
       upstream = route.dial();
       this.upstream = upstream;
@@ -82,38 +83,39 @@ export class PassingOn {
       client.consistency === 'low' ? 'medium' : client.consistency,
     );
     if (row.name === 'exec') {
-      this.passTransaction(upstream, raw);
+      this.passTransaction(upstream, raw, heldSinceMs);
       return;
     }
     if (row.name === 'watch') this.watchedOn ??= upstream;
-    upstream.request(raw, row.kind !== 'read');
+    upstream.request({ raw, writes: row.kind !== 'read', heldSinceMs });
   }
 
-  private passTransaction(upstream: Upstream, exec: Buffer): void {
+  private passTransaction(upstream: Upstream, exec: Buffer, heldSinceMs: number | undefined): void {
     const { client, route } = this;
     const transaction = client.transaction!;
-    const isWatchLost =
-      client.watched.length > 0 || (this.watchedOn !== undefined && this.watchedOn !== upstream);
+    const isWatchLost = this.isWatchLost(upstream);
+    const hadWatch = this.watchedOn !== undefined;
     client.transaction = undefined;
     client.watched.clear();
     this.watchedOn = undefined;
     if (isWatchLost) {
-      upstream.behind(() => client.encode(NULL_ARRAY));
+      client.encode(NULL_ARRAY);
       return;
     }
     upstream.silently('MULTI');
     for (const request of transaction.requests) upstream.silentRequest(request);
     const select = transaction.lastSelected;
-    upstream.request(exec, true, (firstLine) => {
+    upstream.request({ raw: exec, writes: true, transaction, hadWatch, heldSinceMs }, (firstLine) => {
       if (select === undefined || !/^\*\d/.test(firstLine) || select >= route.databases) return;
       client.database = select;
       upstream.noteDatabase(select);
     });
   }
 
-  /** Runs `step` behind all replies that are still to come from the leader. */
-  behind(step: () => void): void {
-    this.upstream!.behind(step);
+  /** Keys that were watched here, or at another leader, may have changed. */
+  private isWatchLost(upstream: Upstream): boolean {
+    const { watchedOn, client } = this;
+    return client.watched.length > 0 || (watchedOn !== undefined && watchedOn !== upstream);
   }
 
   /** Bytes of requests that wait for the leader's replies. */

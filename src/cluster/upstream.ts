@@ -3,13 +3,16 @@
  * client's requests go out as they came and the replies come back as they are.
  *
  * One connection per client keeps everything in its place without further ado: replies come in order, a blocking command holds up its own
- * client only, WATCH belongs to it, and when this node dies the leader sees the connection break and drops what waits. Nothing is ever
- * sent twice: what is unanswered when the connection breaks is of unknown fate.
+ * client only, WATCH belongs to it, and when this node dies the leader sees the connection break and drops what waits.
+ *
+ * Nothing is ever carried out twice. A write that is unanswered when the connection breaks is of unknown fate. What the other node has
+ * refused, because it does not lead, goes back to the client's connection, which sends it to the next leader.
  */
 import type { Socket } from 'node:net';
 import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
 import type { Clock, Timer } from '../../raft/node/index.js';
+import type { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
@@ -19,6 +22,26 @@ const BYTES_MAX = 4 * 1024 * 1024;
 const REQUESTS_MAX = 10_000;
 /** How long a leader that has been replaced may take to answer what it was sent. */
 const REPLACED_PATIENCE_MS = 1000;
+/** The same while nobody is known to lead. */
+const LEADERLESS_PATIENCE_MS = 3000;
+/** A connection on which nothing moves is probed. */
+const KEEP_ALIVE_MS = 5000;
+/** `!`, a bulk error: the node has refused the request before anything happened. No command replies with one. */
+const REFUSAL = 0x21;
+
+/** A client's request on its way to the leader. */
+export interface PassedRequest {
+  /** As it came. The bytes do not change any more. */
+  readonly raw: Buffer;
+  /** Whether its loss leaves something in doubt. */
+  readonly writes: boolean;
+  /** The transaction that an EXEC ends. */
+  readonly transaction?: Transaction;
+  /** Keys were watched for the EXEC. They are not any more once a leader has seen it. */
+  readonly hadWatch?: boolean;
+  /** When it was first refused or could not be sent, in monotonic milliseconds. */
+  heldSinceMs?: number;
+}
 
 /** Takes what comes back, in the order of the requests. */
 export interface UpstreamOwner {
@@ -32,22 +55,27 @@ export interface UpstreamOwner {
   upstreamReady(): void;
   /** A reply broke off in its middle: nothing can be said behind it. */
   brokenOff(): void;
+  /**
+   * Nothing has happened to these, the last requests in their order, and nothing will: another leader than the one that they
+   * were sent to may be asked at once, the same one in a moment.
+   */
+  takeBack(requests: readonly PassedRequest[], leaderId: number): void;
 }
 
 interface Expected {
-  /** Whether the client waits for the reply; otherwise it is dropped. */
-  readonly relayed: boolean;
-  /** Whether its loss leaves something in doubt. */
-  readonly writes: boolean;
+  /** Undefined when nobody waits for the reply. */
+  readonly request: PassedRequest | undefined;
   readonly bytes: number;
   readonly onReply: ((firstLine: string) => void) | undefined;
-  readonly onLoss?: () => void;
 }
 
 export class Upstream {
   private socket: Socket | undefined;
   private readonly scanner = new ReplyScanner();
   private readonly expected = new Denque<Expected>();
+  /** Requests that the node has refused. Those behind them are refused, too, or these must be answered before. */
+  private refused: PassedRequest[] = [];
+  private isRefusal = false;
   private unsent: Buffer[] | undefined = [];
   /** Bytes of requests without a reply yet. */
   pendingBytes = 0;
@@ -73,13 +101,19 @@ export class Upstream {
     );
   }
 
-  /** Requests without a reply yet. */
-  get pending(): number {
-    return this.expected.length;
+  /** Whether requests are without a reply yet. */
+  get isPending(): boolean {
+    return !this.expected.isEmpty() || this.refused.length > 0;
   }
 
+  /** Whether the connection stands, or is about to. */
+  get takesMore(): boolean {
+    return !this.isClosed && !this.isEnding;
+  }
+
+  /** Whether nothing more may be sent for now. Behind what was refused nothing must be carried out. */
   get isFull(): boolean {
-    return this.pendingBytes > BYTES_MAX || this.expected.length > REQUESTS_MAX;
+    return this.pendingBytes > BYTES_MAX || this.expected.length > REQUESTS_MAX || this.refused.length > 0;
   }
 
   /** Brings the leader's side of the connection in line with what the client has chosen. */
@@ -99,21 +133,9 @@ export class Upstream {
     this.database = database;
   }
 
-  /** Sends a request whose reply the client gets. The bytes must not change any more. */
-  request(bytes: Buffer, writes: boolean, onReply?: (firstLine: string) => void): void {
-    this.send(bytes, { relayed: true, writes, bytes: bytes.length, onReply });
-  }
-
-  /** Runs `step`, which gives a reply of this node's own, behind the replies that are still to come. */
-  behind(step: () => void): void {
-    // The leader's answer to something harmless marks the place.
-    this.send(encodeRequest(['PING']), {
-      relayed: false,
-      writes: false,
-      bytes: 0,
-      onReply: step,
-      onLoss: step,
-    });
+  /** Sends a request whose reply the client gets. */
+  request(request: PassedRequest, onReply?: (firstLine: string) => void): void {
+    this.send(request.raw, { request, bytes: request.raw.length, onReply });
   }
 
   /** What was watched on this connection is not watched any more when the next request goes out. */
@@ -127,7 +149,7 @@ export class Upstream {
   }
 
   silentRequest(bytes: Buffer): void {
-    this.send(bytes, { relayed: false, writes: false, bytes: bytes.length, onReply: undefined });
+    this.send(bytes, { request: undefined, bytes: bytes.length, onReply: undefined });
   }
 
   private send(bytes: Buffer, expected: Expected): void {
@@ -137,9 +159,19 @@ export class Upstream {
     else this.socket?.write(bytes);
   }
 
-  /** Another node leads now: what was sent here is answered soon, or never. */
-  replaced(): void {
-    this.patience ??= this.clock.setTimer(REPLACED_PATIENCE_MS, () => this.close());
+  /** The node `leaderId` leads now, or nobody (0): what was sent to another is answered soon, or never. */
+  noteLeader(leaderId: number): void {
+    this.patience?.cancel();
+    this.patience = undefined;
+    if (leaderId === this.leaderId || this.isClosed) return;
+    const patienceMs = leaderId === 0 ? LEADERLESS_PATIENCE_MS : REPLACED_PATIENCE_MS;
+    // What has arrived meanwhile is heard before silence is judged.
+    this.patience = this.clock.setTimer(patienceMs, () => {
+      const patience = this.patience;
+      this.clock.afterInput(() => {
+        if (patience === this.patience) this.close();
+      });
+    });
   }
 
   pause(): void {
@@ -169,6 +201,7 @@ export class Upstream {
     }
     this.socket = socket;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());
@@ -189,6 +222,9 @@ export class Upstream {
       this.close();
       return;
     }
+    if (this.expected.isEmpty() && this.refused.length > 0) {
+      this.owner.takeBack(this.refused.splice(0), this.leaderId);
+    }
     this.owner.flush();
     if (this.expected.isEmpty() || (wasFull && !this.isFull)) this.owner.upstreamReady();
   }
@@ -198,9 +234,12 @@ export class Upstream {
     while (at < chunk.length && !this.isClosed) {
       const expected = this.expected.peekFront();
       if (expected === undefined) throw new Error('a reply that nobody asked for');
+      const { request } = expected;
+      if (!this.scanner.isWithin) this.isRefusal = chunk[at] === REFUSAL;
       const end = this.scanner.scan(chunk, at);
       const upTo = end < 0 ? chunk.length : end;
-      if (expected.relayed) {
+      if (request !== undefined && !this.isRefusal) {
+        if (this.refused.length > 0) this.refuse(this.refused.splice(0));
         this.relayedSome = true;
         this.owner.relay(chunk.subarray(at, upTo));
       }
@@ -211,7 +250,8 @@ export class Upstream {
       this.relayedSome = false;
       this.expected.shift();
       this.pendingBytes -= expected.bytes;
-      expected.onReply?.(firstLine);
+      if (request !== undefined && this.isRefusal) this.refused.push(request);
+      else expected.onReply?.(firstLine);
     }
   }
 
@@ -224,19 +264,30 @@ export class Upstream {
       return;
     }
     const wasSent = this.unsent === undefined;
-    for (let one = this.expected.shift(); one !== undefined; one = this.expected.shift()) {
-      one.onLoss?.();
-      if (one.relayed) this.owner.encode(this.lossOf(one, wasSent));
-    }
+    this.unsent = undefined;
+    const refused = this.refused.splice(0);
+    const lost = this.expected.toArray().flatMap(({ request }) => request ?? []);
+    this.expected.clear();
     this.pendingBytes = 0;
+    // Behind the last request whose fate is unknown nothing has happened. Those before it cannot come after it.
+    const last = wasSent ? lost.findLastIndex(({ writes }) => writes) : -1;
+    if (last >= 0) {
+      this.refuse(refused.splice(0));
+      for (const { writes } of lost.splice(0, last + 1)) {
+        this.owner.encode(writes ? replies.fateUnknown : this.unreachable());
+      }
+    }
+    if (refused.length + lost.length > 0) this.owner.takeBack([...refused, ...lost], this.leaderId);
     this.owner.flush();
     this.owner.upstreamReady();
   }
 
-  private lossOf({ writes }: Expected, wasSent: boolean): ErrorReply {
-    if (!wasSent) return replies.noLeader(`the leader at ${this.address} cannot be reached`);
-    return writes
-      ? replies.fateUnknown
-      : replies.noLeader(`the connection to the leader at ${this.address} broke`);
+  /** Something behind these was carried out: they cannot be sent again. */
+  private refuse(requests: readonly PassedRequest[]): void {
+    for (let i = 0; i < requests.length; i++) this.owner.encode(this.unreachable());
+  }
+
+  private unreachable(): ErrorReply {
+    return replies.noLeader(`the leader at ${this.address} cannot be reached`);
   }
 }

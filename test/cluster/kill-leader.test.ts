@@ -1,80 +1,12 @@
 /** Three processes, as the README starts them, and kill -9 of whichever leads: no acknowledged write is lost, none is doubled. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { RespClient } from '../../src/resp/client.js';
-import { freePort, SpawnedRedraft } from '../durability/spawned.js';
 import { plain, until } from './nodes.js';
+import { ProcessCluster } from './processes.js';
 
 const ROUNDS = 20;
 const CLIENTS = 4;
-
-/** Three nodes in processes of their own; any may be dead at a time. */
-class Processes {
-  private constructor(
-    readonly root: string,
-    readonly ports: readonly number[],
-    readonly processes: (SpawnedRedraft | undefined)[],
-  ) {}
-
-  static async start(): Promise<Processes> {
-    const root = mkdtempSync(join(tmpdir(), 'redraft-kill-leader-'));
-    const ports = [await freePort(), await freePort(), await freePort()];
-    const cluster = new Processes(root, ports, []);
-    for (let i = 0; i < 3; i++) await cluster.spawn(i);
-    return cluster;
-  }
-
-  /** The same flags at every start. */
-  async spawn(i: number): Promise<void> {
-    const flags = ['--dir', join(this.root, `data${i}`), '--snapshot-size', '1mb'];
-    if (i > 0) flags.push('--join', `${this.ports[0]}`);
-    this.processes[i] = await SpawnedRedraft.start(this.ports[i], ...flags);
-  }
-
-  async kill(i: number): Promise<void> {
-    await this.processes[i]?.end('SIGKILL');
-    this.processes[i] = undefined;
-  }
-
-  /** One command to one node, on a connection of its own; undefined if it cannot be reached. */
-  async ask(i: number, ...args: string[]): Promise<unknown> {
-    try {
-      const client = await RespClient.connect({
-        host: '127.0.0.1',
-        port: this.ports[i],
-        replyTimeoutMs: 5000,
-      });
-      try {
-        return plain(await client.call(...args));
-      } finally {
-        await client.close();
-      }
-    } catch {
-      return undefined;
-    }
-  }
-
-  async leader(): Promise<number> {
-    let found = -1;
-    await until('somebody leads', async () => {
-      for (let i = 0; i < 3; i++) {
-        if (this.processes[i] === undefined || (await this.ask(i, 'RAFTSTATE')) !== 'Leader') continue;
-        found = i;
-        return (await this.ask(i, 'SET', 'leader', `${i}`)) === 'OK';
-      }
-      return false;
-    });
-    return found;
-  }
-
-  async end(): Promise<void> {
-    for (const process of this.processes) await process?.end('SIGKILL');
-    rmSync(this.root, { recursive: true, force: true });
-  }
-}
 
 /** What a client knows of its counter and its list. */
 class Writer {
@@ -88,7 +20,7 @@ class Writer {
   isStopped = false;
 
   constructor(
-    private readonly cluster: Processes,
+    private readonly cluster: ProcessCluster,
     private readonly id: number,
   ) {}
 
@@ -180,8 +112,7 @@ test(
     timeout: 240_000,
   },
   async (t) => {
-    const cluster = await Processes.start();
-    t.after(() => cluster.end());
+    const cluster = await ProcessCluster.start(t, 3, ['--snapshot-size', '1mb']);
     assert.equal(await cluster.ask(await cluster.leader(), 'SET', 'a', '1'), 'OK');
     const writers = Array.from({ length: CLIENTS }, (_, id) => new Writer(cluster, id));
     const running = writers.map((writer) => writer.run());
