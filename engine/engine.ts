@@ -5,13 +5,14 @@
 import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
+import { isOfThisMachine } from './containment.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
 import { type JavaScriptReply, toJavaScript } from './protocol/javascript-reply.js';
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './protocol/reply.js';
 import { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
-import { readUint32, View } from './protocol/view.js';
+import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
 import { defaultSettings, isSetting, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
@@ -54,6 +55,8 @@ export interface EngineOptions {
   readonly clock?: () => number;
   /** Seeds what {@link Engine.call} draws at random; 0 if not given. */
   readonly seed?: number;
+  /** Told of a command that failed by a fault of the engine, and was answered with an error since nothing had changed. */
+  readonly onContained?: (command: string, error: unknown) => void;
 }
 
 type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
@@ -85,6 +88,7 @@ export class Engine {
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
   private readonly clock: (() => number) | undefined;
+  private readonly onContained: EngineOptions['onContained'];
 
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
@@ -100,6 +104,7 @@ export class Engine {
         this.block(request, type, keys, deadlineMs, rewritten),
     };
     this.clock = options.clock;
+    this.onContained = options.onContained;
     this.random.seed(options.seed ?? 0, 0);
     this.readContext = { keyspace: this.keyspace, timeMs: 0, random: this.readRandom };
     this.readRandom.seed(options.hashSeed?.low ?? 0, options.hashSeed?.high ?? 0);
@@ -108,8 +113,8 @@ export class Engine {
   // ---- applying ----
 
   /**
-   * Applies one committed entry. Throws only for bytes that are no entry, or when a handler breaks its promise: the node must then stop
-   * and name the index.
+   * Applies one committed entry. Throws only for bytes that are no entry, for want of memory, or when a handler fails behind its first
+   * mutation: the node must then stop and name the index.
    */
   apply(index: number, payload: Buffer, listener: ApplyListener): void {
     const entry = new EntryReader(payload);
@@ -228,13 +233,15 @@ export class Engine {
   }
 
   private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
+    const { mutations } = this.keyspace;
     try {
       if (row.kind === 'write') return row.handler(request, database, this.context);
       if (row.kind === 'read') return this.readInEntry(row, request, database);
       throw new Error(`'${row.name}' is no command of the engine`);
     } catch (error) {
       if (error instanceof ErrorReply) return error;
-      throw error;
+      if (this.keyspace.mutations !== mutations || isOfThisMachine(error)) throw error;
+      return this.contain(row, error);
     }
   }
 
@@ -244,6 +251,12 @@ export class Engine {
     const reply = this.read(row, request, database.id, this.keyspace.now);
     if (reply !== BLOCKED) return reply;
     return this.context.inTransaction ? NULL_ARRAY : row.wait!.run(request, database, this.context);
+  }
+
+  /** Answers for a command that failed and has changed nothing. */
+  private contain(row: Runnable, error: unknown): Reply {
+    this.onContained?.(row.name, error);
+    return errors.contained;
   }
 
   // ---- transactions ----
@@ -358,10 +371,12 @@ export class Engine {
     this.begin(this.keyspace.now, silentListener);
     this.keyspace.position++;
     this.context.inTransaction = true;
-    const reply = this.runWrite(row, request, this.keyspace.database(databaseId));
-    this.context.inTransaction = false;
-    this.keyspace.writing = false;
-    return reply;
+    try {
+      return this.runWrite(row, request, this.keyspace.database(databaseId));
+    } finally {
+      this.context.inTransaction = false;
+      this.keyspace.writing = false;
+    }
   }
 
   /** Sets logged time for {@link call}; it never goes back. */
@@ -388,6 +403,7 @@ export class Engine {
     deadlineMs: number,
     rewritten?: Buffer,
   ): Reply {
+    this.keyspace.mutations++;
     this.waiters.add({
       session: this.item.session,
       database: this.item.database,
@@ -401,7 +417,10 @@ export class Engine {
   }
 
   private readonly creationListener: CreationListener = {
-    created: (database, key, type) => this.noteReady(database.id, key.latin1(), type),
+    created: (database, key, type) => {
+      // Nobody can wait for a longer one: the request was refused.
+      if (key.length <= TEXT_BYTES_MAX) this.noteReady(database.id, key.latin1(), type);
+    },
     replaced: (database) => {
       for (const waiter of this.waiters.all()) {
         if (waiter.database !== database.id) continue;
@@ -510,8 +529,8 @@ export class Engine {
     try {
       return row.handler(request, keyspace.database(databaseId), this.readContext);
     } catch (error) {
-      if (error instanceof ErrorReply) return error;
-      throw error;
+      // A read changes nothing, whatever it was that failed.
+      return error instanceof ErrorReply ? error : this.contain(row, error);
     } finally {
       keyspace.writing = writing;
     }

@@ -85,7 +85,8 @@ export class CommandTable {
     }
     if (row.arity < 0 ? request.count < -row.arity : request.count !== row.arity)
       return errors.wrongArity(row.name);
-    return row as Runnable;
+    const runnable = row as Runnable;
+    return runnable.isRead?.(request) === true ? runnable.readRow! : runnable;
   }
 
   /** The row of a full name (`get`, `object|encoding`) in any case, or undefined. */

@@ -83,6 +83,9 @@ interface Traits {
   readonly denyOutOfMemory: boolean;
   /** May not be queued by MULTI. */
   readonly noMulti: boolean;
+  /** Whether a request for this row is one for {@link readRow} instead. */
+  readonly isRead: ((request: Request) => boolean) | undefined;
+  readonly readRow: ReadCommand | undefined;
 }
 
 /** What a read that finds nothing does when it was told to wait: its handler answers BLOCKED, and it goes to the log. */
@@ -102,6 +105,14 @@ export interface ReadCommand extends Facts, Traits {
 export interface WriteCommand extends Facts, Traits {
   readonly kind: 'write';
   readonly handler: WriteHandler;
+}
+
+/** A command that writes only if its arguments say so. Requests that do not are reads, and take their path. */
+export interface ReadForm {
+  /** Whether a request, whose arity is right, changes nothing whatever the keyspace holds. */
+  readonly isRead: (request: Request) => boolean;
+  /** What the request answers then: the same as the write's handler. */
+  readonly handler: ReadHandler;
 }
 
 /** A command of the program (connection, server, cluster): the engine never runs it. */
@@ -131,6 +142,9 @@ const runnable = <Kind extends string, Handler>(
   kind: Kind,
   handler: Handler,
   wait?: WaitingRead,
+  id = nextId++,
+  isRead: Traits['isRead'] = undefined,
+  readRow: Traits['readRow'] = undefined,
 ) => {
   const { flags = [], complexity = 'O(1)' } = facts;
   return {
@@ -139,12 +153,14 @@ const runnable = <Kind extends string, Handler>(
     kind,
     handler,
     wait,
-    id: nextId++,
+    id,
     mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
     blocking: flags.includes('blocking'),
     noAuth: flags.includes('no_auth'),
     denyOutOfMemory: flags.includes('denyoom'),
     noMulti: flags.includes('no_multi'),
+    isRead,
+    readRow,
     flags: facts.flags,
     loggedOnly: facts.loggedOnly,
     keys: facts.keys,
@@ -164,7 +180,12 @@ const runnable = <Kind extends string, Handler>(
 
 export const read = (facts: Facts, handler: ReadHandler, wait?: WaitingRead): ReadCommand =>
   runnable(facts, 'read', handler, wait);
-export const write = (facts: Facts, handler: WriteHandler): WriteCommand => runnable(facts, 'write', handler);
+export const write = (facts: Facts, handler: WriteHandler, readForm?: ReadForm): WriteCommand => {
+  if (readForm === undefined) return runnable(facts, 'write', handler);
+  const id = nextId++;
+  const readRow = runnable(facts, 'read', readForm.handler, undefined, id);
+  return runnable(facts, 'write', handler, undefined, id, readForm.isRead, readRow);
+};
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
   runnable(facts, 'other', handler);
 /** `handler` is for a name that runs without a subcommand too. */

@@ -185,7 +185,7 @@ interface FieldOperations {
 
 /** Argument `index` as `i<bits>` or `u<bits>`. */
 function fieldType(request: Request, index: number): BitfieldType {
-  const text = request.latin1(index);
+  const text = request.numberText(index);
   const signed = text[0] === 'i';
   const width = signed || text[0] === 'u' ? parseInt64(text.slice(1)) : undefined;
   if (width === undefined || width < 1 || width > (signed ? 64 : 63)) throw errors.bitfieldType;
@@ -284,6 +284,12 @@ function bitfield(request: Request, database: Database, context: WriteContext): 
   return replies;
 }
 
+/** Whether a BITFIELD only gets. */
+function readsOnly(request: Request): boolean {
+  for (let i = 2; i < request.count; i++) if (request.is(i, 'SET') || request.is(i, 'INCRBY')) return false;
+  return true;
+}
+
 function bitfieldReadOnly(request: Request, database: ReadableDatabase, context: ReadContext): Reply {
   const operations = parseFieldOperations(request, context.keyspace.settings);
   if (operations.writtenTo > 0) throw errors.bitfieldReadOnly;
@@ -320,6 +326,7 @@ export const bitmaps = [
         'key [operation:<GET (encoding offset:integer) | write:([OVERFLOW <WRAP | SAT | FAIL>] write_operation:<SET (encoding offset:integer value:integer) | INCRBY (encoding offset:integer increment:integer)>)> ...]',
     },
     bitfield,
+    { isRead: readsOnly, handler: bitfieldReadOnly },
   ),
   read(
     {

@@ -18,13 +18,13 @@ const blockingPop =
     const ready = context.readyKey;
     if (ready !== undefined) {
       const slot = lookupList(database, ready);
-      return slot === ABSENT ? BLOCKED : [ready.latin1(), popElement(database, ready, slot, atHead)];
+      return slot === ABSENT ? BLOCKED : [ready.kept(), popElement(database, ready, slot, atHead)];
     }
     const deadline = parseDeadline(request, last + 1, context.timeMs);
     const at = firstList(request, database, 1, last);
     if (at !== 0) {
       const key = request.view(at);
-      return [key.latin1(), popElement(database, key, database.find(key), atHead)];
+      return [key.kept(), popElement(database, key, database.find(key), atHead)];
     }
     if (context.inTransaction) return NULL_ARRAY;
     return context.block(request, 'list', distinctKeys(request, 1, last), deadline);
@@ -35,13 +35,13 @@ function blmpop(request: Request, database: Database, context: WriteContext): Re
   const ready = context.readyKey;
   if (ready !== undefined) {
     const slot = lookupList(database, ready);
-    return slot === ABSENT ? BLOCKED : [ready.latin1(), popElements(database, ready, slot, atHead, count)];
+    return slot === ABSENT ? BLOCKED : [ready.kept(), popElements(database, ready, slot, atHead, count)];
   }
   const deadline = parseDeadline(request, 1, context.timeMs);
   const at = firstList(request, database, firstKey, lastKey);
   if (at !== 0) {
     const key = request.view(at);
-    return [key.latin1(), popElements(database, key, database.find(key), atHead, count)];
+    return [key.kept(), popElements(database, key, database.find(key), atHead, count)];
   }
   if (context.inTransaction) return NULL_ARRAY;
   return context.block(request, 'list', distinctKeys(request, firstKey, lastKey), deadline);

@@ -18,13 +18,13 @@ const blockingPop =
     const ready = context.readyKey;
     if (ready !== undefined) {
       const slot = findZset(database, ready);
-      return slot === ABSENT ? BLOCKED : [ready.latin1(), ...popPairs(database, ready, slot, fromHighest, 1)];
+      return slot === ABSENT ? BLOCKED : [ready.kept(), ...popPairs(database, ready, slot, fromHighest, 1)];
     }
     const deadline = parseDeadline(request, last + 1, context.timeMs);
     const at = firstZset(request, database, 1, last);
     if (at !== 0) {
       const key = request.view(at);
-      return [key.latin1(), ...popPairs(database, key, database.find(key), fromHighest, 1)];
+      return [key.kept(), ...popPairs(database, key, database.find(key), fromHighest, 1)];
     }
     if (context.inTransaction) return NULL_ARRAY;
     return context.block(request, 'zset', distinctKeys(request, 1, last), deadline);

@@ -8,7 +8,7 @@ import { Double, type ErrorReply, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 
 function doubleArgument(request: Request, index: number, message: ErrorReply): number {
-  const value = parseDouble(request.latin1(index));
+  const value = parseDouble(request.numberText(index));
   if (value === undefined) throw message;
   return value;
 }
@@ -30,7 +30,7 @@ function sixDecimals(value: number): string {
 
 /** Argument `index` as a unit of length: meters in it. */
 export function unitArgument(request: Request, index: number): number {
-  const unit = request.latin1(index).toLowerCase();
+  const unit = request.option(index).toLowerCase();
   if (unit !== 'm' && unit !== 'km' && unit !== 'ft' && unit !== 'mi') throw errors.geoUnit;
   return unitMeters[unit];
 }

@@ -283,6 +283,13 @@ const radiusReadOnly =
     return answer(database, slot, parseRadius(request, database, slot, byMember, false));
   };
 
+/** Whether a GEORADIUS only answers. */
+function storesNothing(request: Request): boolean {
+  for (let i = 5; i < request.count; i++)
+    if (request.is(i, 'STORE') || request.is(i, 'STOREDIST')) return false;
+  return true;
+}
+
 const georadius = radius(false);
 const georadiusbymember = radius(true);
 const georadiusReadOnly = radiusReadOnly(false);
@@ -320,6 +327,7 @@ export const geoSearches = [
         'key longitude:double latitude:double radius:double unit:<M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [count:(COUNT count:integer [ANY@6.2.0])] [order:<ASC | DESC>] [STORE key:key#1] [STOREDIST key:key#2]',
     },
     georadius,
+    { isRead: storesNothing, handler: georadiusReadOnly },
   ),
   read(
     {
@@ -355,6 +363,7 @@ export const geoSearches = [
         'key member radius:double unit:<M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [count:(COUNT count:integer [ANY])] [order:<ASC | DESC>] [STORE key:key#1] [STOREDIST key:key#2]',
     },
     georadiusbymember,
+    { isRead: storesNothing, handler: georadiusbymemberReadOnly },
   ),
   read(
     {

@@ -108,14 +108,16 @@ function hincrby(request: Request, database: Database): Reply {
 }
 
 function hincrbyfloat(request: Request, database: Database): Reply {
-  const amount = parseLongDouble(request.latin1(3));
+  const amount = parseLongDouble(request.numberText(3));
   if (amount === undefined) throw errors.notFloat;
   if (!isFiniteLongDouble(amount)) throw errors.nanOrInfinity;
   const key = request.view(1);
   const field = request.view(2);
   const slot = findHash(database, key);
   const held = slot === ABSENT ? undefined : hashGet(database, slot, field, value);
-  const current = parseLongDouble(held === undefined ? '0' : typeof held === 'string' ? held : held.latin1());
+  const current = parseLongDouble(
+    held === undefined ? '0' : typeof held === 'string' ? held : held.numberText(),
+  );
   if (current === undefined) throw errors.hashValueNotFloat;
   const sum = addLongDouble(current, amount);
   if (sum === undefined || !isFiniteLongDouble(sum)) throw errors.notANumberOrInfinity;

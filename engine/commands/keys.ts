@@ -59,18 +59,18 @@ function randomkey(_request: Request, database: ReadableDatabase, context: ReadC
   let slot: Slot = 0;
   for (let i = 0; i < RANDOM_KEY_TRIES; i++) {
     slot = context.random.below(database.size);
-    if (!database.isDue(slot)) return database.keyText(slot);
+    if (!database.isDue(slot)) return database.key(slot, view).kept();
   }
-  return database.expiringCount === database.size ? null : database.keyText(slot);
+  return database.expiringCount === database.size ? null : database.key(slot, view).kept();
 }
 
 function keys(request: Request, database: ReadableDatabase): Reply {
   const pattern = request.view(1);
   const all = matchesEverything(pattern);
-  const found: string[] = [];
+  const found: Reply[] = [];
   for (let slot = 0; slot < database.size; slot++) {
     if (database.isDue(slot)) continue;
-    if (all || globMatches(pattern, database.key(slot, view))) found.push(database.keyText(slot));
+    if (all || globMatches(pattern, database.key(slot, view))) found.push(database.key(slot, view).kept());
   }
   return found;
 }
@@ -78,11 +78,11 @@ function keys(request: Request, database: ReadableDatabase): Reply {
 function scan(request: Request, database: ReadableDatabase): Reply {
   const cursor = parseCursor(request, 1);
   const options = parseScanOptions(request, 2, true);
-  const found: string[] = [];
+  const found: Reply[] = [];
   const next = scanSlots(database, cursor, options.count, (slot) => {
     if (database.isDue(slot) || !options.matches(database.key(slot, view))) return;
     if (options.type === undefined || options.type === database.type(slot))
-      found.push(database.keyText(slot));
+      found.push(database.key(slot, view).kept());
   });
   return scanReply(next, found);
 }
@@ -311,7 +311,7 @@ const SHARED_REFERENCES = 2147483647;
 
 const objectRefcount = describes((database, slot) => {
   if (database.encoding(slot) !== Encoding.int) return 1;
-  const value = Number(database.stringAt(slot, view).latin1());
+  const value = Number(database.stringAt(slot, view).numberText());
   return value >= 0 && value < SHARED_INTEGERS ? SHARED_REFERENCES : 1;
 });
 

@@ -190,7 +190,7 @@ function lmpop(request: Request, database: Database): Reply {
   const at = firstList(request, database, firstKey, lastKey);
   if (at === 0) return NULL_ARRAY;
   const key = request.view(at);
-  return [key.latin1(), popElements(database, key, database.find(key), atHead, count)];
+  return [key.kept(), popElements(database, key, database.find(key), atHead, count)];
 }
 
 // ---- by index ----

@@ -18,7 +18,7 @@ const UINT64_LIMIT = 1n << 64n;
 
 /** Argument `index` as a cursor: what C's strtoul takes, a leading blank excepted. Throws `ERR invalid cursor`. */
 export function parseCursor(request: Request, index: number): number {
-  const text = request.latin1(index).split('\0', 1)[0];
+  const text = request.numberText(index).split('\0', 1)[0];
   if (text === '') return 0;
   const match = /^([+-]?)([0-9]+)$/.exec(text);
   if (match === null) throw errors.invalidCursor;
@@ -58,7 +58,7 @@ export function parseScanOptions(request: Request, from: number, takesType = fal
       const pattern = request.view(i + 1);
       options.pattern = matchesEverything(pattern) ? undefined : pattern;
     } else if (takesType && request.is(i, 'TYPE')) {
-      options.type = request.latin1(i + 1).toLowerCase();
+      options.type = request.option(i + 1).toLowerCase();
     } else throw errors.syntax;
   }
   return options;

@@ -98,12 +98,12 @@ function spop(request: Request, database: Database, context: WriteContext): Repl
   const count = request.int64OrUndefined(2);
   if (count === undefined || count < 0) throw errors.mustBePositive;
   const slot = findSet(database, key);
-  const members: string[] = [];
+  const members: Reply[] = [];
   if (slot === ABSENT || count === 0) return new SetReply(members);
   const size = setLength(database, slot);
   if (count >= size) {
     reader.open(database, slot);
-    while (reader.next()) members.push(reader.text());
+    while (reader.next()) members.push(reader.kept());
     database.delete(slot);
   } else {
     for (let left = size; left > size - Number(count); left--)

@@ -2,9 +2,9 @@
 import { read, write } from '../command/command.js';
 import { isOutOfDoubleRange, parseDoubleLoosely } from '../numbers/double.js';
 import { errors } from '../protocol/errors.js';
-import type { Reply } from '../protocol/reply.js';
+import { ErrorReply, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
-import { View, viewOf, writeLatin1 } from '../protocol/view.js';
+import { copyBytes, View, viewOf, writeLatin1 } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT, type Slot } from '../storage/dictionary.js';
 import { keyEvents } from '../storage/key-events.js';
@@ -19,14 +19,26 @@ const cursor = new ListCursor();
 const setReader = new SetReader();
 const zsetReader = new ZsetReader();
 const value = new View();
+/** A request's argument is no longer, so no key is. */
+const KEY_BYTES_MAX = 512 * 1024 * 1024;
+/** What GET may find in all. */
+const RESULT_BYTES_MAX = 512 * 1024 * 1024;
+const SCRATCH_BYTES_KEPT = 1 << 20;
 let scratch = Buffer.allocUnsafeSlow(256);
 const scratchView = new View();
 
+/** Room for `length` bytes, valid until the next call. */
+function scratchOf(length: number): Buffer {
+  if (length > scratch.length || (scratch.length > SCRATCH_BYTES_KEPT && length < SCRATCH_BYTES_KEPT))
+    scratch = Buffer.allocUnsafeSlow(Math.max(256, length));
+  return scratch;
+}
+
 /** A text's bytes, valid until the next call. */
 function bytesOf(text: string): View {
-  if (text.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
-  writeLatin1(text, scratch, 0);
-  return scratchView.on(scratch, 0, text.length);
+  const bytes = scratchOf(text.length);
+  writeLatin1(text, bytes, 0);
+  return scratchView.on(bytes, 0, text.length);
 }
 
 // ---- patterns ----
@@ -36,8 +48,8 @@ class Pattern {
   private readonly isElement: boolean;
   /** Whether an element has a place in it; without one GET finds nothing. */
   readonly hasPlace: boolean;
-  private readonly prefix: string;
-  private readonly postfix: string;
+  private readonly prefix: Buffer;
+  private readonly postfix: Buffer;
   private readonly field: View | undefined;
 
   constructor(text: string) {
@@ -47,8 +59,8 @@ class Pattern {
     const hasField = arrow >= 0 && arrow + 2 < text.length;
     this.isElement = text === '#';
     this.hasPlace = place >= 0;
-    this.prefix = text.slice(0, Math.max(place, 0));
-    this.postfix = text.slice(place + 1, hasField ? arrow : text.length);
+    this.prefix = Buffer.from(text.slice(0, Math.max(place, 0)), 'latin1');
+    this.postfix = Buffer.from(text.slice(place + 1, hasField ? arrow : text.length), 'latin1');
     this.field = hasField ? viewOf(text.slice(arrow + 2)) : undefined;
   }
 
@@ -56,13 +68,27 @@ class Pattern {
   resolve(database: ReadableDatabase, element: string): string | undefined {
     if (this.isElement) return element;
     if (!this.hasPlace) return undefined;
-    const slot = database.lookup(bytesOf(this.prefix + element + this.postfix));
+    const key = this.keyOf(element);
+    const slot = key === undefined ? ABSENT : database.lookup(key);
     if (slot === ABSENT) return undefined;
     if (this.field === undefined)
       return database.type(slot) === 'string' ? database.stringAt(slot, value).latin1() : undefined;
     if (database.type(slot) !== 'hash') return undefined;
     const found = hashGet(database, slot, this.field, value);
     return found instanceof View ? found.latin1() : found;
+  }
+
+  /** The key named after an element, valid until the next; undefined where no key can be that long. */
+  private keyOf(element: string): View | undefined {
+    const prefix = this.prefix;
+    const postfix = this.postfix;
+    const behind = prefix.length + element.length;
+    if (behind + postfix.length > KEY_BYTES_MAX) return undefined;
+    const bytes = scratchOf(behind + postfix.length);
+    copyBytes(prefix, 0, bytes, 0, prefix.length);
+    bytes.latin1Write(element, prefix.length, element.length);
+    copyBytes(postfix, 0, bytes, behind, postfix.length);
+    return scratchView.on(bytes, 0, behind + postfix.length);
   }
 }
 
@@ -248,18 +274,50 @@ function results(database: ReadableDatabase, slot: Slot, options: Options): (str
   const elements = sortedElements(database, slot, options);
   if (options.get.length === 0) return elements;
   const found: (string | null)[] = [];
-  for (const element of elements)
-    for (const pattern of options.get) found.push(pattern.resolve(database, element) ?? null);
+  let bytes = 0;
+  for (const element of elements) {
+    for (const pattern of options.get) {
+      const text = pattern.resolve(database, element) ?? null;
+      // One long value may be named by every element: each is a text of its own.
+      bytes += text?.length ?? 0;
+      if (bytes > RESULT_BYTES_MAX) throw errors.textTooLong;
+      found.push(text);
+    }
+  }
   return found;
+}
+
+/** All that can fail, before anything changes. */
+function resultsOrError(
+  database: ReadableDatabase,
+  slot: Slot,
+  options: Options,
+): (string | null)[] | ErrorReply {
+  try {
+    return results(database, slot, options);
+  } catch (error) {
+    if (error instanceof ErrorReply) return error;
+    throw error;
+  }
+}
+
+/** Whether SORT stores nothing, which only an argument STORE can make it do. */
+function isReadOnly(request: Request): boolean {
+  for (let i = 2; i < request.count; i++) if (request.is(i, 'STORE')) return false;
+  return true;
 }
 
 function sort(request: Request, database: Database): Reply {
   const options = parseOptions(request, true);
   const source = database.lookup(request.view(1));
+  const found = resultsOrError(database, source, options);
+  if (options.storeAt === 0) {
+    if (found instanceof ErrorReply) throw found;
+    return found;
+  }
   // Redis sorts a sorted set in its big form, and leaves it so, even if it then finds what cannot be sorted.
   if (source !== ABSENT && database.type(source) === 'zset') zsetUnpack(database, source);
-  const found = results(database, source, options);
-  if (options.storeAt === 0) return found;
+  if (found instanceof ErrorReply) throw found;
   const destination = request.view(options.storeAt);
   if (found.length > 0) {
     const present = database.find(destination);
@@ -296,6 +354,7 @@ export const sortCommands = [
         'key [BY pattern:pattern#1] [LIMIT (offset:integer count:integer)] [GET pattern:pattern#1]... [order:<ASC | DESC>] [sorting=ALPHA] [STORE destination:key#2]',
     },
     sort,
+    { isRead: isReadOnly, handler: sortReadOnly },
   ),
   read(
     {

@@ -103,7 +103,7 @@ function set(request: Request, database: Database, context: WriteContext): Reply
       ? 0
       : deadlineFrom(request.int64(options.expireAt), options.unit, context.timeMs, 'set');
   const slot = options.get ? database.lookup(key) : database.find(key);
-  const previous = options.get && slot !== ABSENT ? database.stringAt(slot, value).latin1() : null;
+  const previous = options.get && slot !== ABSENT ? database.stringAt(slot, value).kept() : null;
   if (
     (options.condition === Condition.ifAbsent && slot !== ABSENT) ||
     (options.condition === Condition.ifPresent && slot === ABSENT)
@@ -176,7 +176,7 @@ function mget(request: Request, database: ReadableDatabase): Reply {
 
 function getset(request: Request, database: Database): Reply {
   const key = request.view(1);
-  const previous = stringAt(database, key)?.latin1() ?? null;
+  const previous = stringAt(database, key)?.kept() ?? null;
   database.setString(key, request.view(2));
   database.changed(key, keyEvents.set);
   return previous;
@@ -186,7 +186,7 @@ function getdel(request: Request, database: Database): Reply {
   const key = request.view(1);
   const slot = database.lookup(key);
   if (slot === ABSENT) return null;
-  const previous = database.stringAt(slot, value).latin1();
+  const previous = database.stringAt(slot, value).kept();
   database.delete(slot);
   database.changed(key, keyEvents.del);
   return previous;
@@ -201,7 +201,7 @@ function getex(request: Request, database: Database, context: WriteContext): Rep
   if (options.expireAt !== 0) {
     const deadline = deadlineFrom(request.int64(options.expireAt), options.unit, context.timeMs, 'getex');
     if (deadline <= context.timeMs) {
-      const last = current.latin1();
+      const last = current.kept();
       database.delete(slot);
       database.changed(key, keyEvents.del);
       return last;
@@ -305,9 +305,9 @@ function decrby(request: Request, database: Database): Reply {
 function incrbyfloat(request: Request, database: Database): Reply {
   const key = request.view(1);
   const slot = database.lookup(key);
-  const current = slot === ABSENT ? '0' : database.stringAt(slot, value).latin1();
+  const current = slot === ABSENT ? '0' : database.stringAt(slot, value).numberText();
   const start = parseLongDouble(current);
-  const amount = start === undefined ? undefined : parseLongDouble(request.latin1(2));
+  const amount = start === undefined ? undefined : parseLongDouble(request.numberText(2));
   if (start === undefined || amount === undefined) throw errors.notFloat;
   const sum = addLongDouble(start, amount);
   if (sum === undefined || !isFiniteLongDouble(sum)) throw errors.notANumberOrInfinity;
@@ -405,6 +405,7 @@ export const strings = [
         'key [expiration:<EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time | PERSIST>]',
     },
     getex,
+    { isRead: (request) => request.count === 2, handler: get },
   ),
   read(
     {

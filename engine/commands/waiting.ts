@@ -16,7 +16,7 @@ import type { Request } from '../protocol/request.js';
  * @returns the deadline in milliseconds of logged time, or 0: for ever
  */
 export function parseDeadline(request: Request, index: number, nowMs: number): number {
-  const seconds = parseLongDouble(request.latin1(index));
+  const seconds = parseLongDouble(request.numberText(index));
   if (seconds === undefined) throw errors.timeoutNotFloat;
   const scaled = multiplyLongDouble(seconds, 1000);
   if (!isFiniteLongDouble(scaled)) throw errors.timeoutNegative;

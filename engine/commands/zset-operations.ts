@@ -115,7 +115,7 @@ function parseInputs(
     if (combines && form !== Form.count && left > inputs.length && request.is(i, 'WEIGHTS')) {
       i++;
       for (const input of inputs) {
-        const weight = parseDouble(request.latin1(i++));
+        const weight = parseDouble(request.numberText(i++));
         if (weight === undefined) throw errors.weightNotFloat;
         input.weight = weight;
       }
@@ -229,7 +229,7 @@ const reply =
     if (size > 0) {
       const reader = new ZsetReader().openTable(table, 0);
       for (let left = size; ; reader.step(false)) {
-        replies.push(reader.memberText());
+        replies.push(reader.memberKept());
         if (options.withScores) replies.push(new Double(reader.score()));
         if (--left === 0) break;
       }

@@ -24,7 +24,7 @@ export function popPairs(
   const replies: Reply[] = [];
   reader.openRank(database, slot, fromHighest ? size - 1 : 0);
   for (let left = taken; ; reader.step(fromHighest)) {
-    replies.push(reader.memberText(), new Double(reader.score()));
+    replies.push(reader.memberKept(), new Double(reader.score()));
     if (--left === 0) break;
   }
   if (taken === size) database.delete(slot);
@@ -45,7 +45,7 @@ export function popMultiple(
   const popped = popPairs(database, key, slot, fromHighest, count);
   const pairs: Reply[] = [];
   for (let i = 0; i < popped.length; i += 2) pairs.push([popped[i], popped[i + 1]]);
-  return [key.latin1(), pairs];
+  return [key.kept(), pairs];
 }
 
 /** The first argument of `first` .. `last` that names a sorted set, or 0. Throws WRONGTYPE at the first key of another type. */

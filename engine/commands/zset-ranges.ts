@@ -23,8 +23,8 @@ type By = (typeof By)[keyof typeof By];
 
 /** Arguments `min` and `max` as a range of scores. Throws `ERR min or max is not a float`. */
 function parseScoreRange(request: Request, min: number, max: number): ScoreRange {
-  const [low, lowExclusive] = parseScoreBound(request.latin1(min));
-  const [high, highExclusive] = parseScoreBound(request.latin1(max));
+  const [low, lowExclusive] = parseScoreBound(request.numberText(min));
+  const [high, highExclusive] = parseScoreBound(request.numberText(max));
   return new ScoreRange(low, lowExclusive, high, highExclusive);
 }
 

@@ -80,7 +80,7 @@ const addition = new Addition();
 function scoreArgument(request: Request, index: number): number {
   const integer = request.int64OrUndefined(index);
   if (integer !== undefined) return Number(integer);
-  const value = parseDouble(request.latin1(index));
+  const value = parseDouble(request.numberText(index));
   if (value === undefined) throw errors.notFloat;
   return value;
 }

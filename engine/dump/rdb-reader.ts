@@ -5,6 +5,7 @@
  */
 import { parseDoubleLoosely } from '../numbers/double.js';
 import { formatInt64 } from '../numbers/int64.js';
+import { textOf } from '../protocol/view.js';
 import { intsetCount, intsetElement, isValidIntset } from '../values/intset.js';
 import { listpackFirst, listpackNext, listpackText, validateListpack } from '../values/listpack.js';
 import { readZiplist } from '../values/ziplist.js';
@@ -141,7 +142,7 @@ export class RdbReader {
 
   text(): string {
     const { buffer, start, length } = this.string();
-    return buffer.latin1Slice(start, start + length);
+    return textOf(buffer, start, start + length);
   }
 
   texts(count: number): string[] {

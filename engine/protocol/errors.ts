@@ -1,5 +1,5 @@
 /** Every error text that the engine answers, in Redis 7.0.15's own words where Redis has them. */
-import { ErrorReply } from './reply.js';
+import { ErrorReply } from './error-reply.js';
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
@@ -38,6 +38,8 @@ export const errors = {
   keyCountTooLarge: error("ERR Number of keys can't be greater than number of args"),
   limitNegative: error("ERR LIMIT can't be negative"),
   notANumberOrInfinity: error('ERR increment would produce NaN or Infinity'),
+  textTooLong: error('ERR an argument or element is too long for this command'),
+  repliesTooMany: error('ERR value is out of range, the reply would have too many elements'),
   stringTooLong: error('ERR string exceeds maximum allowed size (proto-max-bulk-len)'),
   offsetOutOfRange: error('ERR offset is out of range'),
   sameObject: error('ERR source and destination objects are the same'),
@@ -50,6 +52,7 @@ export const errors = {
   nxAndXxGtLt: error('ERR NX and XX, GT or LT options at the same time are not compatible'),
   gtAndLt: error('ERR GT and LT options at the same time are not compatible'),
   outOfMemory: error("OOM command not allowed when used memory > 'maxmemory'."),
+  contained: error('ERR internal error: the command failed before it changed anything'),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
   unblocked: error('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
   forcedUnblock: error(

@@ -6,7 +6,10 @@
  * those bytes, a number or bigint an integer, null the null bulk string, an array an array. A View is valid until the engine runs
  * its next command; whoever keeps a reply longer copies it first ({@link detach}).
  */
+import type { ErrorReply } from './error-reply.js';
 import { View } from './view.js';
+
+export { ErrorReply } from './error-reply.js';
 
 export type Reply =
   | string
@@ -33,19 +36,6 @@ export type Reply =
 /** A simple string: `+text`. */
 export class Status {
   constructor(readonly text: string) {}
-}
-
-/**
- * An error line without its leading `-`: the code, a space, the message. Handlers may throw it before their first mutation; it is no
- * Error, so that throwing it costs no stack.
- */
-export class ErrorReply {
-  constructor(readonly text: string) {}
-
-  /** The first word: ERR, WRONGTYPE, ... */
-  get code(): string {
-    return this.text.split(' ', 1)[0];
-  }
 }
 
 /** The null array: `*-1` in RESP2, null in RESP3. */
@@ -119,7 +109,7 @@ export const BLOCKED = new Status('blocked');
 
 /** The same reply with every View replaced by its bytes, so that it may be kept while the engine goes on. */
 export function detach(reply: Reply): Reply {
-  if (reply instanceof View) return reply.length < 8192 ? reply.latin1() : reply.keep();
+  if (reply instanceof View) return reply.kept();
   if (Array.isArray(reply)) return reply.map(detach);
   if (reply instanceof MapReply) return new MapReply(reply.items.map(detach));
   if (reply instanceof SetReply) return new SetReply(reply.items.map(detach));

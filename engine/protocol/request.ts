@@ -6,13 +6,14 @@
 import { type Int64, int64TextLengthMax, parseInt64Bytes, writeInt64Text } from '../numbers/int64.js';
 import { errors } from './errors.js';
 import type { ErrorReply } from './reply.js';
-import { View, writeLatin1 } from './view.js';
+import { numberTextOf, textOf, View, writeLatin1 } from './view.js';
 
 const empty = Buffer.alloc(0);
 
 /** Offsets kept between requests; more are given back after a request that needed them. */
 const KEPT_OFFSETS = 2048;
 const POOLED_VIEWS = 16;
+const OPTION_BYTES_MAX = 64;
 
 export class Request {
   buffer: Buffer = empty;
@@ -76,14 +77,19 @@ export class Request {
     return this.offsets[(index << 1) + 1] - this.offsets[index << 1];
   }
 
-  /** Argument `index` as a flat latin1 string. */
+  /** Argument `index` as a flat latin1 string. Throws an error reply past TEXT_BYTES_MAX. */
   latin1(index: number): string {
-    return this.buffer.latin1Slice(this.offsets[index << 1], this.offsets[(index << 1) + 1]);
+    return textOf(this.buffer, this.offsets[index << 1], this.offsets[(index << 1) + 1]);
   }
 
-  /** Argument `index` in upper case, for comparing with option words. */
+  /** Argument `index` in upper case, for comparing with option words; empty where it is longer than any of them. */
   option(index: number): string {
-    return this.latin1(index).toUpperCase();
+    return this.length(index) > OPTION_BYTES_MAX ? '' : this.latin1(index).toUpperCase();
+  }
+
+  /** Argument `index` as {@link View.numberText}. */
+  numberText(index: number): string {
+    return numberTextOf(this.buffer, this.offsets[index << 1], this.offsets[(index << 1) + 1]);
   }
 
   /** Whether argument `index` is the word `upper` (ASCII upper case) in any case. */

@@ -4,6 +4,30 @@
  * Two forms carry them: a {@link View} on somebody else's buffer (a request, the slab), valid until the next command runs; and a
  * flat latin1 JavaScript string (one char code a byte) for what is returned, compared or kept by big values.
  */
+import { errors } from './errors.js';
+
+/**
+ * The longest text that is made of bytes. V8's own limit differs between its releases (2^29 - 24 chars in the lowest of those that we
+ * run on): half of that is far from any of them, so that all nodes refuse alike, and a text may grow while it is worked on.
+ */
+export const TEXT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** From here on a reply that outlasts its source is bytes. */
+const KEPT_TEXT_BYTES = 8192;
+
+/** Bytes as a flat latin1 string. Throws an error reply past {@link TEXT_BYTES_MAX}. */
+export function textOf(buffer: Buffer, start: number, end: number): string {
+  if (end - start > TEXT_BYTES_MAX) throw errors.textTooLong;
+  return buffer.latin1Slice(start, end);
+}
+
+/** Redis reads a long double of at most so many characters. */
+const NUMBER_BYTES_MAX = 5 * 1024;
+
+/** See {@link View.numberText}. */
+export function numberTextOf(buffer: Buffer, start: number, end: number): string {
+  return end - start > NUMBER_BYTES_MAX ? '?' : buffer.latin1Slice(start, end);
+}
 
 /** Owns bytes of which views are given out. */
 export interface Lender {
@@ -61,9 +85,21 @@ export class View {
     return this;
   }
 
-  /** The bytes as a flat latin1 string. */
+  /** The bytes as a flat latin1 string. Throws an error reply past {@link TEXT_BYTES_MAX}. */
   latin1(): string {
-    return this.buffer.latin1Slice(this.start, this.end);
+    return textOf(this.buffer, this.start, this.end);
+  }
+
+  /** The bytes as the text of a number; where they are longer than any that makes sense, a text that is none. */
+  numberText(): string {
+    return numberTextOf(this.buffer, this.start, this.end);
+  }
+
+  /** The bytes for a reply that outlasts what they lie in: a string, or a copy where they are long. */
+  kept(): string | Buffer {
+    return this.end - this.start < KEPT_TEXT_BYTES
+      ? this.buffer.latin1Slice(this.start, this.end)
+      : this.keep();
   }
 
   /** A copy of the bytes. */

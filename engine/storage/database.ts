@@ -117,6 +117,7 @@ export class Database extends Dictionary {
 
   /** {@link object}, to be changed. */
   objectForWrite(slot: Slot): BigValue {
+    this.keyspace.mutations++;
     if (this.observer !== undefined) this.observer.beforeChange(slot);
     return this.object(slot);
   }
@@ -196,6 +197,28 @@ export class Database extends Dictionary {
     return view;
   }
 
+  // ---- what a dictionary does to its entries, noted ----
+
+  override insert(key: View, valueLength: number): Slot {
+    this.keyspace.mutations++;
+    return super.insert(key, valueLength);
+  }
+
+  override setValue(slot: Slot, source: View): void {
+    this.keyspace.mutations++;
+    super.setValue(slot, source);
+  }
+
+  override resizeValue(slot: Slot, length: number): void {
+    this.keyspace.mutations++;
+    super.resizeValue(slot, length);
+  }
+
+  override valueForWrite(slot: Slot, into: View): View {
+    this.keyspace.mutations++;
+    return super.valueForWrite(slot, into);
+  }
+
   // ---- creating, replacing, deleting ----
 
   /** Adds a key, known to be absent, whose value is `value`'s bytes. */
@@ -236,12 +259,14 @@ export class Database extends Dictionary {
 
   /** Changes the encoding byte of a value whose bytes stay or were changed in place. */
   setEncoding(slot: Slot, encoding: Encoding): void {
+    this.keyspace.mutations++;
     if (this.observer !== undefined) this.observer.beforeChange(slot);
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
   }
 
   /** Deletes the key in `slot`. Slots found earlier are void. A big value is freed piecemeal, later. */
   delete(slot: Slot): void {
+    this.keyspace.mutations++;
     if (this.observer !== undefined) {
       // Before any column changes; Dictionary.remove asks again, which costs nothing by then.
       this.observer.beforeChange(slot);
@@ -263,6 +288,7 @@ export class Database extends Dictionary {
 
   /** Takes the big value out of `slot` (RENAME, MOVE): the caller places it elsewhere and deletes the key. */
   detachObject(slot: Slot): BigValue {
+    this.keyspace.mutations++;
     if (this.observer !== undefined) this.observer.beforeChange(slot);
     const page = this.objects[slot >>> PAGE_BITS];
     const object = page[slot & PAGE_MASK]!;
@@ -300,6 +326,7 @@ export class Database extends Dictionary {
 
   /** Sets the deadline, or clears it with 0. */
   setDeadline(slot: Slot, deadlineMs: number): void {
+    this.keyspace.mutations++;
     if (this.observer !== undefined) this.observer.beforeChange(slot);
     this.deadlines.set(slot, deadlineMs);
   }
@@ -314,12 +341,14 @@ export class Database extends Dictionary {
     return this.deadlines.size;
   }
 
-  /** Deletes a key whose deadline has passed. */
+  /** Deletes a key whose deadline has passed. A step of its own, whatever becomes of the command that met the key. */
   expire(slot: Slot): void {
+    const { mutations } = this.keyspace;
     this.keyspace.statistics.expiredKeys++;
     const key = this.key(slot, keyScratch);
     this.changed(key, keyEvents.expired);
     this.delete(slot);
+    this.keyspace.mutations = mutations;
   }
 
   // ---- access times, outside the state ----

@@ -59,6 +59,11 @@ export class Keyspace {
   /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
   countsFrequency = false;
   readonly frequency = new Frequency();
+  /**
+   * Grows with everything that a command does to the state, before it is done: whether a command that failed has changed anything. It
+   * compares with itself alone, within one command.
+   */
+  mutations = 0;
   /** Set while a client reads that leaves access times alone (CLIENT NO-TOUCH). */
   untouched = false;
   /** Told of settings that an entry changed. */
@@ -90,6 +95,7 @@ export class Keyspace {
 
   /** See {@link Database.changed}. */
   changed(database: Database, key: View, event: KeyEvent | undefined): void {
+    this.mutations++;
     this.marks[this.bucket(database.id, key)] = this.position;
     this.statistics.changesSinceSnapshot++;
     if (!this.isHeard) return;
@@ -140,6 +146,7 @@ export class Keyspace {
     const old = this.databases[id];
     // A database without keys may exist on one node only, where somebody looked: nothing may follow from it.
     if (old === undefined || old.size === 0) return 0;
+    this.mutations++;
     this.databases[id] = old.clear();
     this.discard(old);
     this.creationListener?.replaced(this.databases[id]);
@@ -149,6 +156,7 @@ export class Keyspace {
   swap(first: number, second: number): void {
     const a = this.database(first);
     const b = this.database(second);
+    this.mutations++;
     this.databases[first] = b;
     this.databases[second] = a;
     b.id = first;

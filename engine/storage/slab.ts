@@ -5,6 +5,7 @@
  * blocks) and live count, so that a page whose blocks are all free goes back to the pool whatever its class was. Chunks never
  * move: an address stays good until it is freed. Larger blocks are buffers of their own, with negative addresses.
  */
+import { OutOfMemoryError } from '../containment.js';
 import { readUint32, writeUint32 } from '../protocol/view.js';
 
 const CHUNK_BYTES = 1 << 20;
@@ -179,7 +180,7 @@ export class Slab {
   private newPage(): number {
     if (this.pageCount === this.chunks.length * PAGES_PER_CHUNK) {
       if (this.chunks.length === MAX_CHUNKS)
-        throw new Error('the slab is full: 16 GiB of small blocks are in use');
+        throw new OutOfMemoryError('the slab is full: 16 GiB of small blocks are in use');
       this.chunks.push(Buffer.allocUnsafeSlow(CHUNK_BYTES));
     }
     const page = this.pageCount++;

@@ -16,7 +16,7 @@ import {
   readInt64,
   writeInt64,
 } from '../numbers/int64.js';
-import { copyBytes, equalBytes } from '../protocol/view.js';
+import { copyBytes, equalBytes, textOf } from '../protocol/view.js';
 
 /** Bytes of a listpack's header; an empty one has the end mark besides. */
 export const listpackHeaderSize = 6;
@@ -234,7 +234,7 @@ export function listpackTextLength(buffer: Buffer, at: number): number {
 export function listpackText(buffer: Buffer, at: number): string {
   if (listpackIsInteger(buffer, at)) return `${listpackInteger(buffer, at)}`;
   const from = listpackStringStart(buffer, at);
-  return buffer.latin1Slice(from, from + stringLength(buffer, at));
+  return textOf(buffer, from, from + stringLength(buffer, at));
 }
 
 /** Writes the element's text to `target`; returns how many bytes. */

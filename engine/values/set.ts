@@ -228,11 +228,11 @@ function removePacked(place: PackedPlace, encoding: Encoding, at: number): void 
 }
 
 /** Removes the member at an index of the set's order, which must be inside, and returns it: O(1) in a table. */
-export function setTake(database: Database, slot: Slot, index: number): string {
+export function setTake(database: Database, slot: Slot, index: number): string | Buffer {
   const encoding = database.encoding(slot);
   if (encoding === Encoding.setTable) {
     const table = database.objectForWrite(slot) as Table;
-    const member = table.entries.keyText(index);
+    const member = table.entries.key(index, memberView).kept();
     table.removeAt(index);
     return member;
   }
@@ -245,7 +245,7 @@ export function setTake(database: Database, slot: Slot, index: number): string {
   }
   const at = listpackSeek(buffer, start, index);
   const reply = listpackReply(buffer, at, memberView);
-  const member = typeof reply === 'string' ? reply : reply.latin1();
+  const member = typeof reply === 'string' ? reply : reply.kept();
   removePacked(place, encoding, at - start);
   return member;
 }
@@ -335,6 +335,12 @@ export class SetReader implements Walk {
     if (this.table !== undefined) return this.table.entries.key(this.index, new View());
     if (this.encoding === Encoding.intset) return `${intsetElement(this.buffer, this.start, this.index)}`;
     return listpackReply(this.buffer, this.at, new View());
+  }
+
+  /** The member for a reply that outlasts the set. */
+  kept(): string | Buffer {
+    const reply = this.reply();
+    return typeof reply === 'string' ? reply : reply.kept();
   }
 
   /** The member as a flat string. */

@@ -4,7 +4,9 @@
  *     <bytes: 4> <offset of the last entry: 4> <entries: 2, 65535 = unknown> <entry>... <0xff>      little-endian
  *     entry = <size of the entry before: 1 byte, or 254 and 4 bytes> <encoding> <data>
  */
+
 import { readInt64 } from '../numbers/int64.js';
+import { textOf } from '../protocol/view.js';
 
 const headerSize = 10;
 const endMark = 0xff;
@@ -45,7 +47,7 @@ export function readZiplist(buffer: Buffer, start: number, length: number): stri
             ? ((encoding & 0x3f) << 8) | buffer[at + 1]!
             : buffer.readUInt32BE(at + 1);
       if (size > last - at - lead) return undefined;
-      entries.push(buffer.latin1Slice(at + lead, at + lead + size));
+      entries.push(textOf(buffer, at + lead, at + lead + size));
       at += lead + size;
     } else {
       const width = integerWidth(encoding);

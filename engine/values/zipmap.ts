@@ -4,6 +4,7 @@
  *     <fields: 1 byte, 254 and up = unknown> { <length> field <length> <free: 1 byte> value <free bytes> }... <0xff>
  *     length = 1 byte below 254, or 254 and 4 bytes little-endian
  */
+import { textOf } from '../protocol/view.js';
 
 const endMark = 0xff;
 
@@ -31,7 +32,7 @@ export function readZipmap(buffer: Buffer, start: number, length: number): strin
     if (fieldLength < 0) return undefined;
     at += buffer[at]! < 254 ? 1 : 5;
     if (fieldLength >= last - at) return undefined;
-    texts.push(buffer.latin1Slice(at, at + fieldLength));
+    texts.push(textOf(buffer, at, at + fieldLength));
     at += fieldLength;
     const valueLength = readLength(buffer, at, last);
     if (valueLength < 0) return undefined;
@@ -40,7 +41,7 @@ export function readZipmap(buffer: Buffer, start: number, length: number): strin
     const free = buffer[at]!;
     at += 1;
     if (valueLength + free > last - at) return undefined;
-    texts.push(buffer.latin1Slice(at, at + valueLength));
+    texts.push(textOf(buffer, at, at + valueLength));
     at += valueLength + free;
   }
   if (at !== last || texts.length === 0) return undefined;

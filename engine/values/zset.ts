@@ -404,6 +404,11 @@ export class ZsetReader {
       : keyOfRecord(this.table.slab, this.address, new View());
   }
 
+  /** The member for a reply that outlasts the set. */
+  memberKept(): string | Buffer {
+    return this.member().kept();
+  }
+
   /** The member as a flat string. */
   memberText(): string {
     return this.member().latin1();

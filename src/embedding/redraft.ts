@@ -129,7 +129,11 @@ export class Redraft {
       });
       if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
       const seed = randomBytes(8);
-      const machine = new EngineStateMachine({ low: seed.readInt32LE(0), high: seed.readInt32LE(4) }, {});
+      const machine = new EngineStateMachine({
+        hashSeed: { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
+        onContained: (command, error) =>
+          log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`),
+      });
       const { node, server, consensus } = await startServing(
         machine,
         {

@@ -3,12 +3,11 @@
 import {
   type Cut,
   Engine,
+  type EngineOptions,
   RESERVED_FOR_STRANGERS,
   Restore,
-  type Settings,
   silentListener,
 } from '../../engine/index.js';
-import type { HashSeed } from '../../engine/storage/dictionary.js';
 import { type Entry, EntryKind, type SnapshotMetadata } from '../../raft/index.js';
 import {
   type Clock,
@@ -39,11 +38,10 @@ export class EngineStateMachine implements StateMachine {
   restoredKeys = 0;
 
   constructor(
-    private readonly hashSeed: HashSeed,
-    private readonly settings: Partial<Settings>,
+    private readonly options: EngineOptions,
     private readonly clock: Clock = nodeClock,
   ) {
-    this.engine = new Engine({ hashSeed, settings });
+    this.engine = new Engine(options);
   }
 
   apply(entries: readonly Entry[]): void {
@@ -147,7 +145,7 @@ export class EngineStateMachine implements StateMachine {
   reload(): void {
     this.digesting?.abort();
     const cut = this.engine.cut();
-    const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings });
+    const restore = new Restore(this.options);
     for (let bytes = cut.next(() => true); bytes !== undefined; bytes = cut.next(() => true)) {
       restore.feed(bytes);
     }
@@ -169,7 +167,7 @@ export class EngineStateMachine implements StateMachine {
   }
 
   private restoring(metadata: SnapshotMetadata, reservedKeysMax?: number): StagedState {
-    const restore = new Restore({ hashSeed: this.hashSeed, settings: this.settings }, reservedKeysMax);
+    const restore = new Restore(this.options, reservedKeysMax);
     let restored: Engine | undefined;
     let sliceEnds = this.clock.monotonicMs() + SLICE_MS;
     // A piece ends within a record, which is then decoded twice: while nobody is served, pieces are as large as they come.

@@ -422,7 +422,7 @@ export class CheckedStateMachine extends EngineStateMachine {
     hashSeed: HashSeed,
   ) {
     // Slices end after a few steps, so that entries are applied between them.
-    super(hashSeed, {}, slicingClock(process));
+    super({ hashSeed }, slicingClock(process));
   }
 
   override apply(entries: readonly Entry[]): void {

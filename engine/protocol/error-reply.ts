@@ -1,0 +1,12 @@
+/**
+ * An error line without its leading `-`: the code, a space, the message. Handlers may throw it before their first mutation; it is no
+ * Error, so that throwing it costs no stack.
+ */
+export class ErrorReply {
+  constructor(readonly text: string) {}
+
+  /** The first word: ERR, WRONGTYPE, ... */
+  get code(): string {
+    return this.text.split(' ', 1)[0];
+  }
+}
