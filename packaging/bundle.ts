@@ -21,6 +21,8 @@ export const programFolder = join(compiled, 'program');
 const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
 const plainParts = ['main', 'check', 'recover', 'status'];
+/** Loaded by Node, as a thread of its own. */
+const threadParts = ['raft/node/peer/pulse-thread'];
 
 /** One part loads another where it says `await import`, and not before. */
 const partsStayApart: Plugin = {
@@ -80,7 +82,8 @@ export async function bundle(folder: string): Promise<void> {
   const source = (part: string): string => join(compiled, 'src/cli', `${part}.js`);
   await build({
     ...common,
-    entryPoints: plainParts.map(source),
+    entryPoints: [...plainParts.map(source), ...threadParts.map((part) => join(compiled, `${part}.js`))],
+    entryNames: '[name]',
     outdir: folder,
     banner: { js: prologue },
   });

@@ -38,5 +38,6 @@ export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from '
 export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';
+export { defaultElectionTimeoutMs } from './timing.js';
 export { payloadBytesMax } from './wal/record.js';
 export type { Durability } from './wal/wal.js';

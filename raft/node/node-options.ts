@@ -42,9 +42,9 @@ export interface RaftNodeOptions {
   readonly durability: Durability;
   /** Unit of the core's time. Default 25. */
   readonly tickMs?: number;
-  /** A follower campaigns after more than this and at most twice this without a leader. Default 500. */
+  /** A follower campaigns after more than this and at most twice this without a leader. All nodes of a cluster have the same. */
   readonly electionTimeoutMs?: number;
-  /** Default 100. */
+  /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
   /** A snapshot is taken when this many bytes of log have been applied since the last one. Default 128 MiB. */
   readonly snapshotLogBytes?: number;

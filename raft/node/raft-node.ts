@@ -24,25 +24,16 @@ import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
 import type { RaftNodeOptions, Recovered } from './node-options.js';
 import { openStorage } from './node-storage.js';
+import { type Outstanding, OutstandingWrites } from './outstanding.js';
 import { Snapshotter } from './snapshot/snapshotter.js';
 import type { SnapshotReader, SnapshotStore } from './snapshot/store.js';
 import { SnapshotTransfers } from './snapshot/transfers.js';
+import { defaultElectionTimeoutMs } from './timing.js';
 import type { NodeLog } from './wal/node-log.js';
 import { type Durability, Wal } from './wal/wal.js';
 
-/** A Ready whose write is not durable yet. */
-interface Outstanding {
-  readonly sequence: number;
-  readonly messages: readonly Message[];
-  readonly bytes: number;
-  isDone: boolean;
-}
-
 /** How long one round of work may keep the event loop before it lets input and timers in. */
 const sliceMs = 10;
-
-/** Even a slow disk, or one that others use too, writes so much in a second. */
-const slowDiskBytesPerSecond = 16 * 1024 * 1024;
 
 export class RaftNode {
   private readonly raft: Raft;
@@ -50,7 +41,7 @@ export class RaftNode {
   private readonly snapshotter: Snapshotter;
   private readonly transfers: SnapshotTransfers;
   private readonly notices: CommitNotices;
-  private outstanding: Outstanding[] = [];
+  private readonly outstanding: OutstandingWrites;
   private isScheduled = false;
   private isWorking = false;
   private isStopped = false;
@@ -64,11 +55,7 @@ export class RaftNode {
   private isInstalling = false;
   private lastAppended: number;
   private appliedTerm: number;
-  private readonly electionTicks: number;
   private ticks = 0;
-  /** When the oldest write under way became that, in ticks, so that time in which nobody looked does not count; what was under way then. */
-  private oldestWriteTick = 0;
-  private oldestWriteBytes = 0;
   private diskAnswers = true;
   /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
@@ -91,13 +78,15 @@ export class RaftNode {
     const { identity, clock, random } = options;
     this.tickMs = options.tickMs ?? 25;
     const ticks = (ms: number): number => Math.max(1, Math.round(ms / this.tickMs));
-    const heartbeatTicks = ticks(options.heartbeatMs ?? 100);
+    const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
+    const heartbeatTicks = ticks(options.heartbeatMs ?? Math.min(100, electionTimeoutMs / 4));
     const snapshot = log.snapshot();
-    this.electionTicks = Math.max(heartbeatTicks + 1, ticks(options.electionTimeoutMs ?? 500));
+    const electionTicks = Math.max(heartbeatTicks + 1, ticks(electionTimeoutMs));
+    this.outstanding = new OutstandingWrites(this.tickMs, 2 * electionTicks);
     this.raft = new Raft(
       {
         id: identity.nodeId,
-        electionTicks: this.electionTicks,
+        electionTicks,
         heartbeatTicks,
         random,
       },
@@ -158,9 +147,12 @@ export class RaftNode {
         onMessages: (messages) => node.receive(messages),
         onSnapshot: (message, data, dataBytes) => node.transfers.receive(message, data, dataBytes),
         onUnreachable: (to) => node.guard(() => node.raft.reportUnreachable(to)),
+        onPulse: (pulse) => node.guard(() => node.raft.feelPulse(pulse)),
       });
       options.transport.setMembership(node.membership);
       await node.replay();
+      const { term, role } = node.status();
+      options.transport.pulse?.stands(term, role === 'leader');
       node.armTick();
       node.snapshotter.start();
       return node;
@@ -321,8 +313,8 @@ export class RaftNode {
   async stop(): Promise<void> {
     if (this.isStopped) return;
     this.work();
-    const last = this.outstanding.at(-1)?.sequence ?? 0;
-    while ((this.outstanding[0]?.sequence ?? Number.POSITIVE_INFINITY) <= last && this.failed === undefined) {
+    const { last } = this.outstanding;
+    while (this.outstanding.first <= last && this.failed === undefined) {
       await new Promise<void>((resolve) => {
         this.drainWaiters.push(resolve);
       });
@@ -395,6 +387,7 @@ export class RaftNode {
     const elapsed = Math.floor((this.options.clock.monotonicMs() - this.lastTickAt) / this.tickMs);
     if (elapsed < 1) return;
     this.lastTickAt += elapsed * this.tickMs;
+    this.options.transport.pulse?.turned();
     if (elapsed > 1) this.raft.stalled(elapsed - 1);
     this.raft.tick();
     this.judgeDisk();
@@ -407,15 +400,15 @@ export class RaftNode {
 
   /** A disk that does not get its oldest write done is no leader's; the others' may be well. */
   private judgeDisk(): void {
-    const waitedTicks = this.outstanding.length === 0 ? 0 : this.ticks - this.oldestWriteTick;
-    const dueMs = (this.oldestWriteBytes / slowDiskBytesPerSecond) * 1000;
-    const answers = waitedTicks <= 2 * this.electionTicks + dueMs / this.tickMs;
+    this.outstanding.tick();
+    const { stuckMs } = this.outstanding;
+    const answers = stuckMs === 0;
     if (answers === this.diskAnswers) return;
     this.diskAnswers = answers;
     this.options.onNotice?.(
       answers
         ? 'the disk answers again'
-        : `the disk has not answered for ${waitedTicks * this.tickMs} ms: this node does not lead until it does`,
+        : `the disk has not answered for ${stuckMs} ms: this node does not lead until it does`,
     );
     this.raft.setDiskAnswers(answers);
   }
@@ -480,7 +473,11 @@ export class RaftNode {
   private handle(ready: Ready): void {
     const { options } = this;
     if (ready.messages.length > 0) this.send(ready.messages);
-    if (ready.softState !== undefined) options.onSoftState?.(ready.softState);
+    if (ready.softState !== undefined) {
+      const { term, role } = ready.softState;
+      options.transport.pulse?.stands(term, role === 'leader');
+      options.onSoftState?.(ready.softState);
+    }
     this.write(ready);
     if (ready.snapshot !== undefined) this.install(ready.snapshot);
     if (ready.committed.length > 0) this.apply(ready.committed);
@@ -506,13 +503,7 @@ export class RaftNode {
     let bytes = 0;
     for (const { payload } of entries) bytes += payload.length;
     const item: Outstanding = { sequence, messages, bytes, isDone: !hasWrite };
-    if (this.outstanding.length === 0) {
-      this.oldestWriteTick = this.ticks;
-      this.oldestWriteBytes = 0;
-    }
-    // It goes to the disk together with what came just before it.
-    if (this.oldestWriteTick === this.ticks) this.oldestWriteBytes += bytes;
-    this.outstanding.push(item);
+    this.outstanding.add(item);
     const done = (error?: StorageError): void => {
       if (error !== undefined) return;
       item.isDone = true;
@@ -531,13 +522,8 @@ export class RaftNode {
 
   private releasePersisted(): void {
     if (this.failed !== undefined) return;
-    let count = 0;
-    while (count < this.outstanding.length && this.outstanding[count]!.isDone) count++;
-    if (count === 0) return;
-    const released = this.outstanding.splice(0, count);
-    this.oldestWriteTick = this.ticks;
-    this.oldestWriteBytes = 0;
-    for (const { bytes } of this.outstanding) this.oldestWriteBytes += bytes;
+    const released = this.outstanding.release();
+    if (released.length === 0) return;
     this.guard(() => {
       for (const { messages } of released) if (messages.length > 0) this.send(messages);
       this.raft.persisted(released.at(-1)!.sequence);
@@ -628,6 +614,7 @@ export class RaftNode {
   private fail(error: Error): void {
     if (this.failed !== undefined) return;
     this.failed = error;
+    this.options.transport.pulse?.stop();
     this.tickTimer?.cancel();
     this.notices.drop();
     this.wakeDrain();

@@ -66,6 +66,20 @@ export const durationOrOff: OptionType<{ readonly ms: number | undefined }> = {
   },
 };
 
+/** A span of time in milliseconds, with a unit. */
+export function durationBetween(minimumMs: number, maximumMs: number): OptionType<number> {
+  return {
+    allowed: `a number with a unit ms, s or m, from ${minimumMs}ms to ${maximumMs / 1000}s`,
+    parse: (text) => {
+      const match = /^(\d{1,9})(ms|s|m)$/i.exec(text);
+      if (match === null) return undefined;
+      const unit = match[2].toLowerCase();
+      const ms = Number(match[1]) * (unit === 'ms' ? 1 : millisecondsOf.get(unit)!);
+      return ms >= minimumMs && ms <= maximumMs ? ms : undefined;
+    },
+  };
+}
+
 export const nonEmptyText: OptionType<string> = {
   allowed: 'a text that is not empty',
   parse: (text) => (text === '' ? undefined : text),

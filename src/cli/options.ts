@@ -2,9 +2,11 @@
  * The options of `redraft` and its subcommands: one row each, from which parsing, environment names, the config file, error texts and
  * --help all follow.
  */
+import { defaultElectionTimeoutMs } from '../../raft/node/timing.js';
 import { logLevels } from '../observability/log.js';
 import {
   bytesFrom,
+  durationBetween,
   durationOrOff,
   hostAddress,
   hostAndPort,
@@ -47,6 +49,8 @@ export type OptionValues<Table extends OptionTable> = {
 };
 
 export const DEFAULT_PORT = 7481;
+const electionTimeoutMinMs = 100;
+const electionTimeoutMaxMs = 60_000;
 
 export const serveTable = {
   port: option({
@@ -197,6 +201,14 @@ export const serveTable = {
     default: 'high',
     example: '--consistency medium',
     help: "Reads: high, linearizable; medium, the leader's state; low, any node's",
+  }),
+  electionTimeout: option({
+    group: 'Cluster',
+    argument: 'TIME',
+    type: durationBetween(electionTimeoutMinMs, electionTimeoutMaxMs),
+    default: `${defaultElectionTimeoutMs}ms`,
+    example: '--election-timeout 2s',
+    help: 'Without a leader for longer than this another is elected; the same on all nodes',
   }),
   follower: option({
     group: 'Cluster',

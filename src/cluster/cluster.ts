@@ -25,6 +25,7 @@ export interface ClusterOptions {
   readonly joinAddresses: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
+  readonly electionTimeoutMs: number;
   /** The node must stop: it is no part of its cluster any more. */
   readonly onExpelled: (error: Error) => void;
 }
@@ -64,13 +65,14 @@ export class Cluster {
   onClockJudged: ((isBelieved: boolean) => void) | undefined;
 
   constructor(private readonly options: ClusterOptions) {
-    const { clusterId, nodeId, secret, clock, log } = options;
+    const { clusterId, nodeId, secret, clock, log, electionTimeoutMs } = options;
     this.leaderlessSinceMs = clock.monotonicMs();
     this.transport = new PeerTransport({
       clusterId,
       nodeId,
       secret,
       clock,
+      pulse: { electionTimeoutMs },
       onNotice: (text) => log.notice(text),
       onRefused: (_peer, refusal) => this.refused(refusal),
       onMismatch: (wanted) => this.mismatched(wanted),
@@ -267,9 +269,9 @@ export class Cluster {
   private noteSilence(): void {
     const { node } = this.consensus!;
     const nowMs = this.options.clock.monotonicMs();
-    for (const { id, recentActive } of node.status().peers) {
+    for (const { id, alive } of node.status().peers) {
       const since = this.silentSinceMs.get(id);
-      if (recentActive) {
+      if (alive) {
         this.silentSinceMs.delete(id);
       } else if (since === undefined) {
         this.silentSinceMs.set(id, nowMs);

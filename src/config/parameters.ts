@@ -101,6 +101,8 @@ export const configParameters: readonly ConfigParameter[] = [
   ),
   node('client-query-buffer-limit', memory(oneMegabyte, max64), 1073741824),
   node('dir', text, '', { protected: true }),
+  // Milliseconds.
+  node('election-timeout', integer(100, 60_000), 500, immutable),
   node('lfu-decay-time', integer(0, max32), 1),
   node('lfu-log-factor', integer(0, max32), 10),
   node('loglevel', choice('debug', 'verbose', 'notice', 'warning', 'quiet'), 'notice'),

@@ -5,6 +5,7 @@ import {
   type Clock,
   DataDirectory,
   type Durability,
+  defaultElectionTimeoutMs,
   drawClusterId,
   drawIdentity,
   drawNodeId,
@@ -56,7 +57,7 @@ export interface RedraftOptions {
   readonly snapshotIntervalMs?: number;
   /** Without a leader for longer than this, and at most twice this, a follower stands for election. Default 500. */
   readonly electionTimeoutMs?: number;
-  /** Default 100. */
+  /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
   /** The time; for tests. */
   readonly clock?: Clock;
@@ -99,6 +100,7 @@ export class Redraft {
     const began = performance.now();
     const log = options.log ?? createLog('quiet', () => {});
     const clock = options.clock ?? nodeClock;
+    const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
     let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
     let redraft: Redraft | undefined;
@@ -125,6 +127,7 @@ export class Redraft {
         joinAddresses,
         clock,
         log,
+        electionTimeoutMs,
         onExpelled: fail,
       });
       if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
@@ -143,7 +146,7 @@ export class Redraft {
           transport: cluster.transport,
           random: () => randomInt(2 ** 47) / 2 ** 47,
           durability: options.durability ?? 'high',
-          electionTimeoutMs: options.electionTimeoutMs,
+          electionTimeoutMs,
           heartbeatMs: options.heartbeatMs,
           snapshotLogBytes: options.snapshotLogBytes,
           snapshotIntervalMs: options.snapshotIntervalMs,

@@ -19,7 +19,7 @@ export interface Slowness {
   readonly delayMs: number;
   /** At most so much more, at random. Order is kept. */
   readonly jitterMs: number;
-  /** Undefined: as fast as it goes. */
+  /** Of all connections of the link together. Undefined: as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
 }
 
@@ -38,6 +38,8 @@ export class Links {
   snapshots = 0;
   private readonly blocks = new Map<string, BlockMode[]>();
   private readonly slow = new Map<string, Slowness[]>();
+  /** When a link with a bandwidth has carried all that it was given. */
+  private readonly freeAt = new Map<string, number>();
   private readonly clientNames = new Map<string, string>();
   private readonly reached = new Set<string>();
 
@@ -83,6 +85,13 @@ export class Links {
         : modes.includes('drop')
           ? 'drop'
           : 'stall';
+  }
+
+  /** When bytes that want to leave at `fromMs` are through a link that all its connections share. */
+  through(link: string, bytes: number, bytesPerSecond: number, fromMs: number): number {
+    const throughMs = Math.max(fromMs, this.freeAt.get(link) ?? 0) + (bytes / bytesPerSecond) * 1000;
+    this.freeAt.set(link, throughMs);
+    return throughMs;
   }
 
   slownessOf(link: string): Slowness | undefined {
@@ -165,7 +174,8 @@ class Pipe {
     if (slowness !== undefined) {
       const { delayMs, jitterMs, bytesPerSecond } = slowness;
       dueAt = Math.max(this.lastDueAt, now + delayMs + this.links.random.next() * jitterMs);
-      if (bytesPerSecond !== undefined) dueAt += (bytes.length / bytesPerSecond) * 1000;
+      if (bytesPerSecond !== undefined)
+        dueAt = this.links.through(this.link(), bytes.length, bytesPerSecond, dueAt);
     }
     this.lastDueAt = Math.max(this.lastDueAt, dueAt);
     this.queue.push({ bytes, dueAt: this.lastDueAt });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
-import type { Member, Message, SnapshotMessage } from '../../raft/index.js';
+import type { Member, Message, Pulse, SnapshotMessage } from '../../raft/index.js';
 import { PeerRefusal } from '../../raft/node/peer/peer-handshake.js';
 import { askPeer, PeerTransport, type PeerTransportOptions } from '../../raft/node/peer/peer-transport.js';
 import { MemorySnapshotStore, type SnapshotReader } from '../../raft/node/snapshot/store.js';
@@ -16,6 +16,7 @@ const otherCluster = 'ff'.repeat(16);
 class Station {
   readonly received: Message[] = [];
   readonly unreachable: number[] = [];
+  readonly pulses: Pulse[] = [];
   readonly notices: string[] = [];
   readonly refusals: string[] = [];
   snapshot: Buffer | undefined;
@@ -61,6 +62,10 @@ class Station {
       },
       onUnreachable: (to) => {
         this.unreachable.push(to);
+        this.wake();
+      },
+      onPulse: (pulse) => {
+        this.pulses.push(pulse);
         this.wake();
       },
     });
@@ -113,7 +118,7 @@ async function withStations<T>(stations: readonly Station[], work: () => Promise
   }
 }
 
-test('messages go both ways, in order, with payloads of any size', async () => {
+test('messages go both ways, with payloads of any size', async () => {
   const a = new Station(1);
   const b = new Station(2);
   await withStations([a, b], async () => {
@@ -139,12 +144,13 @@ test('messages go both ways, in order, with payloads of any size', async () => {
     ]);
     for (let round = 3; round < 100; round++) a.transport.send(2, [heartbeat(1, 2, round)]);
     await b.until(() => b.received.length === 99);
+    // Heartbeats keep their order, and do not wait for the append, which takes long.
     assert.deepEqual(
-      b.received.map((message) => (message as { round: number }).round),
-      Array.from({ length: 99 }, (_, i) => i + 1),
+      b.received.flatMap((message) => (message.type === 'heartbeat' ? [message.round] : [])),
+      Array.from({ length: 99 }, (_, i) => i + 1).filter((round) => round !== 2),
     );
-    const [, append] = b.received;
-    assert.ok(append!.type === 'append' && Buffer.from(append!.entries[0]!.payload).equals(payload));
+    const append = b.received.find(({ type }) => type === 'append');
+    assert.ok(append?.type === 'append' && Buffer.from(append.entries[0]!.payload).equals(payload));
     // B does not know where A is, and answers on A's own connection.
     b.transport.send(1, [heartbeat(2, 1, 100)]);
     await a.until(() => a.received.length === 1);

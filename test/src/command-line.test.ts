@@ -43,6 +43,7 @@ test('defaults', () => {
     dir: './data',
     backend: 'file',
     durability: 'high',
+    electionTimeout: 500,
     snapshotInterval: { ms: undefined },
     snapshotSize: 128 * 1024 * 1024,
     maxmemory: 0,
@@ -210,5 +211,14 @@ test('--help names every option with default and example, in 100 columns of ASCI
     if (args.length > 1) continue;
     for (const { example, group } of Object.values(serveTable))
       assert.ok(text.includes(example) && text.includes(group));
+  }
+});
+
+test('an election timeout has a unit, and bounds', () => {
+  assert.equal(serve(['--election-timeout', '750ms']).electionTimeout, 750);
+  assert.equal(serve(['--election-timeout', '2S']).electionTimeout, 2000);
+  assert.equal(serve([], { REDRAFT_ELECTION_TIMEOUT: '1m' }).electionTimeout, 60_000);
+  for (const text of ['500', '99ms', '2m', '1h', '0.5s', '']) {
+    assert.throws(() => parseCommandLine(['--election-timeout', text], {}), /election-timeout/);
   }
 });

@@ -18,12 +18,15 @@ import { PeerSocket } from './peer-socket.js';
 export const peerCommand = 'RAFTPEER';
 const protocolVersion = '1';
 const handshakeTimeoutMs = 5000;
-const purposes = ['messages', 'snapshot', 'exchange', 'client'] as const;
+const purposes = ['messages', 'snapshot', 'exchange', 'client', 'pulse'] as const;
 const idPattern = /^[1-9][0-9]{0,15}$/;
 const clusterPattern = /^([0-9a-f]{32}|-)$/;
 const noncePattern = /^[0-9a-f]{32}$/;
 
-/** What a connection is for: messages between cores, one snapshot, one question and its answer, or a client's commands, passed on. */
+/**
+ * What a connection is for: messages between cores, one snapshot, one question and its answer, a client's commands, passed on, or signs of
+ * life.
+ */
 export type PeerPurpose = (typeof purposes)[number];
 
 /** Who wants to speak to whom. */

@@ -4,6 +4,7 @@
  *   u32 length of the body (little endian), u8 kind, body
  */
 import type net from 'node:net';
+import { BulkQueue, IncomingBulk, pieceBytes } from './bulk.js';
 
 export const frameKind = {
   messages: 1,
@@ -15,6 +16,10 @@ export const frameKind = {
   pong: 7,
   request: 8,
   reply: 9,
+  /** Announces a frame that comes in pieces: u32 length of its body, u8 its kind. Frames without pieces may come in between. */
+  bulkBegin: 10,
+  bulkPiece: 11,
+  pulse: 12,
 } as const;
 
 const headBytes = 5;
@@ -23,6 +28,8 @@ const smallFrameBytes = 16 * 1024;
 const lineBytesMax = 1024;
 /** A body is at most this long: the largest entry and what surrounds it. */
 const bodyBytesMax = 2 ** 30 + 2 ** 20;
+/** Pieces are handed to the system while less than this waits there: what passes them has that much ahead of it. */
+const writeAheadBytes = 2 * pieceBytes;
 
 export interface PeerSocketHandler {
   onLine(line: string): void;
@@ -37,11 +44,17 @@ export class PeerSocket {
   private headFilled = 0;
   private body: Buffer | undefined;
   private bodyFilled = 0;
+  private incoming: IncomingBulk | undefined;
+  private readonly bulk = new BulkQueue();
   private line = '';
   private closeReason: string | undefined;
   private drainWaiters: (() => void)[] = [];
   /** Frames of this turn. */
   private gathered: Uint8Array[] = [];
+  private gatheredBytes = 0;
+
+  /** Grows when bytes have come, and when the system has taken all of more bytes than it would take at once. */
+  contacts = 0;
 
   constructor(
     readonly socket: net.Socket,
@@ -54,7 +67,11 @@ export class PeerSocket {
 
   private readonly listeners = {
     data: (chunk: Buffer): void => this.take(chunk),
-    drain: (): void => this.wake(),
+    drain: (): void => {
+      this.contacts++;
+      this.pump();
+      this.wake();
+    },
     error: (error: Error): void => {
       this.closeReason ??= error.message;
     },
@@ -74,9 +91,9 @@ export class PeerSocket {
     return this.socket;
   }
 
-  /** Bytes that wait to be sent. */
+  /** Bytes that wait to be sent, but for a frame that is on its way in pieces. */
   get bufferedBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.bulk.waitingBytes;
   }
 
   get isOpen(): boolean {
@@ -93,15 +110,40 @@ export class PeerSocket {
     this.socket.write(`${line}\r\n`, 'latin1');
   }
 
+  /** Sends a frame behind all that were sent by this method before; a large one in pieces, which those of {@link sendFrame} pass. */
+  sendInOrder(kind: number, pieces: readonly Uint8Array[]): void {
+    const length = byteLength(pieces);
+    if (length <= pieceBytes && this.bulk.isEmpty) {
+      this.sendFrame(kind, pieces);
+      return;
+    }
+    this.bulk.push(kind, pieces, length);
+    this.pump();
+  }
+
+  /** Hands the system as much of what is large as keeps it busy. */
+  private pump(): void {
+    while (
+      !this.bulk.isEmpty &&
+      this.isOpen &&
+      this.socket.writableLength + this.gatheredBytes < writeAheadBytes
+    ) {
+      const next = this.bulk.shift();
+      if (next.what === 'begin') this.sendFrame(frameKind.bulkBegin, [next.body]);
+      else this.sendFrame(next.what === 'frame' ? next.kind : frameKind.bulkPiece, next.pieces);
+    }
+  }
+
+  /** Sends a frame as soon as the system takes it. */
   sendFrame(kind: number, pieces: readonly Uint8Array[]): void {
-    let length = 0;
-    for (const piece of pieces) length += piece.length;
+    const length = byteLength(pieces);
     const isSmall = length <= smallFrameBytes;
     const head = Buffer.allocUnsafe(isSmall ? headBytes + length : headBytes);
     head.writeUInt32LE(length, 0);
     head[4] = kind;
     if (this.gathered.length === 0) queueMicrotask(() => this.flush());
     this.gathered.push(head);
+    this.gatheredBytes += headBytes + length;
     let at = headBytes;
     for (const piece of pieces) {
       if (isSmall) head.set(piece, at);
@@ -114,6 +156,7 @@ export class PeerSocket {
   private flush(): void {
     const { gathered, socket } = this;
     this.gathered = [];
+    this.gatheredBytes = 0;
     if (!this.isOpen) return;
     socket.cork();
     for (const piece of gathered) socket.write(piece);
@@ -142,6 +185,7 @@ export class PeerSocket {
 
   /** Takes bytes that somebody else has read from the socket already. */
   take(chunk: Uint8Array): void {
+    this.contacts++;
     let at = 0;
     while (at < chunk.length && this.isOpen)
       at = this.isFramed ? this.takeFrame(chunk, at) : this.takeLine(chunk, at);
@@ -173,9 +217,12 @@ export class PeerSocket {
         this.destroy(`a frame of ${length} bytes`);
         return chunk.length;
       }
-      // A buffer of its own: what is kept of a frame must not hold on to the socket's chunks.
-      this.body = Buffer.allocUnsafeSlow(length);
+      this.body = this.bodyFor(this.head[4]!, length);
       this.bodyFilled = 0;
+      if (this.body === undefined) {
+        this.destroy('a piece of no frame');
+        return chunk.length;
+      }
     }
     const { body } = this;
     const count = Math.min(body.length - this.bodyFilled, chunk.length - at);
@@ -185,9 +232,33 @@ export class PeerSocket {
     if (this.bodyFilled === body.length) {
       this.body = undefined;
       this.headFilled = 0;
-      this.handler.onFrame(this.head[4]!, body);
+      this.took(this.head[4]!, body);
     }
     return at;
+  }
+
+  /** Where the body of a frame goes: a buffer of its own, for what is kept of it must not hold on to the socket's chunks. */
+  private bodyFor(kind: number, length: number): Buffer | undefined {
+    return kind === frameKind.bulkPiece ? this.incoming?.place(length) : Buffer.allocUnsafeSlow(length);
+  }
+
+  private took(kind: number, body: Buffer): void {
+    if (kind === frameKind.bulkBegin) {
+      const length = body.length === 5 ? body.readUInt32LE(0) : 0;
+      // Only messages: what ends a snapshot must not overtake its chunks.
+      const isSound = length > pieceBytes && length <= bodyBytesMax && body[4] === frameKind.messages;
+      if (isSound && this.incoming === undefined) {
+        this.incoming = new IncomingBulk(body[4]!, Buffer.allocUnsafeSlow(length));
+      } else {
+        this.destroy('a malformed frame');
+      }
+    } else if (kind !== frameKind.bulkPiece) {
+      this.handler.onFrame(kind, body);
+    } else if (this.incoming?.took(body.length) === true) {
+      const { kind: whole, body: pieces } = this.incoming;
+      this.incoming = undefined;
+      this.handler.onFrame(whole, pieces);
+    }
   }
 
   private wake(): void {
@@ -195,4 +266,10 @@ export class PeerSocket {
     this.drainWaiters = [];
     for (const wake of waiters) wake();
   }
+}
+
+function byteLength(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
 }

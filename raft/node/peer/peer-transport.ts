@@ -12,6 +12,7 @@ import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer
 import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
+import { decodePulse, type LoopPulse, type PulseBeat, type PulseOptions, PulseThread } from './pulse.js';
 import type { Transport, TransportHandler } from './transport.js';
 
 export interface PeerTransportOptions {
@@ -20,6 +21,8 @@ export interface PeerTransportOptions {
   /** The cluster's secret; empty: whoever knows that there is none is trusted. */
   readonly secret: string;
   readonly clock?: Clock;
+  /** Peers are told that this node lives, by a thread of its own (see pulse.ts). Default: they are not. */
+  readonly pulse?: Pick<PulseOptions, 'electionTimeoutMs' | 'busyMaxMs'>;
   /** One line for the operator, when a peer is lost or found again. */
   readonly onNotice?: (text: string) => void;
   /**
@@ -42,9 +45,12 @@ const pingIntervalMs = 1000;
 const complaintIntervalMs = 1000;
 /** A connection on which nothing came back for so long is dialed anew: TCP itself would wait for minutes. */
 const silenceMaxMs = 5000;
+const pulseSilenceMaxMs = 60_000;
 const redialFirstMs = 50;
 const redialMaxMs = 1000;
-/** Bytes on their way to one peer; messages beyond are dropped, and the core sends them again. */
+/** The clocks of two nodes cannot be compared by an answer that took longer: nobody knows which way took how long. */
+const offsetRoundTripMaxMs = 500;
+/** Bytes that wait for their way to one peer; messages beyond are dropped, and the core sends them again. */
 const bufferedMaxBytes = 64 * 1024 * 1024;
 /** Messages that wait for a connection. */
 const waitingMax = 256;
@@ -61,12 +67,20 @@ interface Link {
   isReported: boolean;
   pingSentAt: number;
   heardAt: number;
+  /** Of its connection, as of the last look. */
+  contacts: number;
+}
+
+interface Incoming {
+  readonly peer: PeerSocket;
+  heardAt: number;
+  contacts: number;
 }
 
 export class PeerTransport implements Transport {
   private readonly links = new Map<NodeId, Link>();
   /** Connections that peers have dialed; used for those whose address is not known yet. */
-  private readonly incoming = new Map<NodeId, { readonly peer: PeerSocket; heardAt: number }>();
+  private readonly incoming = new Map<NodeId, Incoming>();
   private readonly sockets = new Set<PeerSocket>();
   private readonly clockOffsets = new Map<NodeId, number>();
   private readonly clock: Clock;
@@ -77,8 +91,24 @@ export class PeerTransport implements Transport {
   private complainAgainAt = 0;
   private complaintsSilenced = 0;
 
+  private readonly pulseThread: PulseThread | undefined;
+  /** Connections on which peers' pulses come. */
+  private readonly pulses = new Map<NodeId, PeerSocket>();
+  /** Peers that were said to have another election timeout. */
+  private readonly oddTimeouts = new Set<NodeId>();
+
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
+    const { clusterId, nodeId, secret, pulse } = options;
+    if (pulse !== undefined) {
+      this.pulseThread = new PulseThread({ clusterId, nodeId, secret, ...pulse }, (text) =>
+        options.onNotice?.(text),
+      );
+    }
+  }
+
+  get pulse(): LoopPulse | undefined {
+    return this.pulseThread?.cell;
   }
 
   start(handler: TransportHandler): void {
@@ -92,7 +122,11 @@ export class PeerTransport implements Transport {
       const member = membership.members.find((candidate) => candidate.id === id);
       if (member?.address !== link.address) this.dropLink(link, 'no longer a member there');
     }
-    for (const id of this.removed) this.incoming.get(id)?.peer.destroy('removed from the cluster');
+    for (const id of this.removed) {
+      this.incoming.get(id)?.peer.destroy('removed from the cluster');
+      this.pulses.get(id)?.destroy('removed from the cluster');
+    }
+    this.pulseThread?.setPeers(membership.members.filter(({ id }) => id !== this.options.nodeId));
     for (const { id, address } of membership.members) {
       if (id === this.options.nodeId || this.links.has(id)) continue;
       this.links.set(id, {
@@ -106,6 +140,7 @@ export class PeerTransport implements Transport {
         isReported: false,
         pingSentAt: 0,
         heardAt: 0,
+        contacts: 0,
       });
     }
   }
@@ -199,6 +234,7 @@ export class PeerTransport implements Transport {
     this.timer?.cancel();
     for (const link of [...this.links.values()]) this.dropLink(link, 'this node stops');
     for (const peer of this.sockets) peer.destroy('this node stops');
+    await this.pulseThread?.close();
   }
 
   // Dialed connections
@@ -231,6 +267,7 @@ export class PeerTransport implements Transport {
         }
         link.peer = peer;
         link.redialDelayMs = redialFirstMs;
+        this.pulseThread?.redial(link.id);
         // The clocks are compared before anything that this peer sends can make a leader of this node.
         link.heardAt = link.pingSentAt = this.clock.monotonicMs();
         peer.sendFrame(frameKind.ping, []);
@@ -266,12 +303,13 @@ export class PeerTransport implements Transport {
   }
 
   private linkFrame(link: Link, kind: number, body: Buffer): void {
-    const now = this.clock.monotonicMs();
-    link.heardAt = now;
     if (kind === frameKind.pong) {
+      const now = this.clock.monotonicMs();
       if (link.pingSentAt > 0 && body.length === 8) {
         const roundTripMs = now - link.pingSentAt;
-        this.clockOffsets.set(link.id, body.readDoubleLE(0) + roundTripMs / 2 - this.clock.wallMs());
+        if (roundTripMs <= offsetRoundTripMaxMs) {
+          this.clockOffsets.set(link.id, body.readDoubleLE(0) + roundTripMs / 2 - this.clock.wallMs());
+        }
       }
       link.pingSentAt = 0;
     } else {
@@ -288,15 +326,15 @@ export class PeerTransport implements Transport {
     this.track(peer);
     if (purpose === 'snapshot') return receiveSnapshot(peer, from, this.options.nodeId, () => this.handler);
     if (purpose === 'exchange') return this.answerQuestion(peer, from);
+    if (purpose === 'pulse') return this.takePulse(peer, from);
     this.incoming.get(from)?.peer.destroy('a newer connection took its place');
-    const held = { peer, heardAt: this.clock.monotonicMs() };
+    const held = { peer, heardAt: this.clock.monotonicMs(), contacts: peer.contacts };
     this.incoming.set(from, held);
     // It lives: no need to wait before dialing it.
     const link = this.links.get(from);
     if (link !== undefined) link.redialAt = 0;
     return {
       onFrame: (kind, body) => {
-        held.heardAt = this.clock.monotonicMs();
         if (kind !== frameKind.ping) {
           this.messageFrame(peer, from, kind, body);
           return;
@@ -309,6 +347,43 @@ export class PeerTransport implements Transport {
         if (this.incoming.get(from) === held) this.incoming.delete(from);
       },
     };
+  }
+
+  private takePulse(
+    peer: PeerSocket,
+    from: NodeId,
+  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
+    this.pulses.get(from)?.destroy('a newer connection took its place');
+    this.pulses.set(from, peer);
+    peer.socket.setTimeout(pulseSilenceMaxMs, () => peer.destroy('it fell silent'));
+    return {
+      onFrame: (kind, body) => {
+        const beat = kind === frameKind.pulse ? decodePulse(body) : undefined;
+        if (beat === undefined) {
+          peer.destroy('a malformed frame');
+          return;
+        }
+        // It is too busy to answer a ping, and its connections are sound.
+        const now = this.clock.monotonicMs();
+        for (const held of [this.links.get(from), this.incoming.get(from)]) {
+          if (held !== undefined) held.heardAt = now;
+        }
+        const own = this.options.pulse?.electionTimeoutMs;
+        if (own !== undefined && own !== beat.electionTimeoutMs) this.warnOfTimeout(from, own, beat);
+        this.handler?.onPulse({ from, term: beat.term, leads: beat.leads });
+      },
+      onClose: () => {
+        if (this.pulses.get(from) === peer) this.pulses.delete(from);
+      },
+    };
+  }
+
+  private warnOfTimeout(from: NodeId, ownMs: number, { electionTimeoutMs }: PulseBeat): void {
+    if (this.oddTimeouts.has(from)) return;
+    this.oddTimeouts.add(from);
+    this.options.onNotice?.(
+      `node ${from} has an election timeout of ${electionTimeoutMs} ms and this one of ${ownMs} ms: give all nodes the same`,
+    );
   }
 
   private answerQuestion(
@@ -370,7 +445,19 @@ export class PeerTransport implements Transport {
       this.handler?.onUnreachable(to);
       return;
     }
-    peer.sendFrame(frameKind.messages, encodeMessages(messages));
+    let appends = 0;
+    for (const { type } of messages) if (type === 'append') appends++;
+    if (appends === 0) {
+      peer.sendFrame(frameKind.messages, encodeMessages(messages));
+    } else if (appends === messages.length) {
+      peer.sendInOrder(frameKind.messages, encodeMessages(messages));
+    } else {
+      // What is no append need not wait for those before it.
+      const [ordered, urgent] = [[] as Message[], [] as Message[]];
+      for (const message of messages) (message.type === 'append' ? ordered : urgent).push(message);
+      peer.sendFrame(frameKind.messages, encodeMessages(urgent));
+      peer.sendInOrder(frameKind.messages, encodeMessages(ordered));
+    }
   }
 
   private track(peer: PeerSocket): void {
@@ -385,6 +472,7 @@ export class PeerTransport implements Transport {
         if (this.isClosed) return;
         const now = this.clock.monotonicMs();
         for (const link of this.links.values()) {
+          noteContact(link, now);
           if (link.peer === undefined) {
             // Every member's clock is to be known, and the way to it be open when an election comes.
             this.dial(link);
@@ -397,13 +485,24 @@ export class PeerTransport implements Transport {
             link.peer.destroy(`nothing was heard for ${silenceMaxMs} ms`);
           }
         }
-        for (const { peer, heardAt } of this.incoming.values()) {
-          if (now - heardAt > 2 * silenceMaxMs) peer.destroy('it fell silent');
+        for (const held of this.incoming.values()) {
+          noteContact(held, now);
+          if (now - held.heardAt > 2 * silenceMaxMs) held.peer.destroy('it fell silent');
         }
         this.armPing();
       });
     });
   }
+}
+
+/** A part of a frame is a sign of life, too, and so is that the other side takes a part of one. */
+function noteContact(
+  held: { readonly peer: PeerSocket | undefined; contacts: number; heardAt: number },
+  now: number,
+) {
+  const { contacts = 0 } = held.peer ?? {};
+  if (contacts !== held.contacts) held.heardAt = now;
+  held.contacts = contacts;
 }
 
 export interface Answer {

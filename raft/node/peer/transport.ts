@@ -1,7 +1,9 @@
 /** How messages get from node to node, as the driver of a node sees it. */
+import type { Pulse } from '../../election.js';
 import type { Message, SnapshotMessage } from '../../messages.js';
 import type { Membership, NodeId } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
+import type { LoopPulse } from './pulse.js';
 
 /** What a transport hands to its node. Everything comes from authenticated peers and has been checked for its shape. */
 export interface TransportHandler {
@@ -18,9 +20,13 @@ export interface TransportHandler {
   onSnapshot(message: SnapshotMessage, data: AsyncIterable<Uint8Array>, dataBytes: number): Promise<boolean>;
   /** The connection to a peer broke: what was sent may be lost. */
   onUnreachable(to: NodeId): void;
+  /** A peer lives. */
+  onPulse(pulse: Pulse): void;
 }
 
 export interface Transport {
+  /** What the node says of itself to its peers whatever its event loop is doing; undefined where nothing is said. */
+  readonly pulse?: LoopPulse;
   /** Called once, before anything else. */
   start(handler: TransportHandler): void;
   /** Who belongs to the cluster and where; who was removed from it. */
