@@ -19,6 +19,7 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { AuthenticationGate } from './client/authentication-gate.js';
 import { Connection, type Consistency } from './client/connection.js';
 import { ClientLimits } from './client/limits.js';
 import { Pauses } from './client/pauses.js';
@@ -30,6 +31,7 @@ import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
 import { differences, encodeSettings } from './config/replicated-settings.js';
 import { type Admitted, Listener } from './net/listener.js';
+import { isLocal } from './net/socket-addresses.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
@@ -106,6 +108,7 @@ export class Server {
   /** What clients' requests, transactions and replies take. */
   readonly clientMemory = { bytes: 0 };
   readonly snapshots = new SnapshotRecord();
+  readonly authenticationGate = new AuthenticationGate(() => this.options.clock.monotonicMs());
   readonly limits = new ClientLimits();
   readonly pauses = new Pauses(
     () => this.clock(),
@@ -182,9 +185,11 @@ export class Server {
       turnedAway: () => {
         this.statistics.connectionsRejected++;
       },
-      peer: (socket, { args, head }) => {
-        this.statistics.connectionsReceived--;
-        this.cluster.transport.accept(socket, args, Buffer.from(head));
+      peer: (socket, { args, head }, proven) => {
+        this.cluster.transport.accept(socket, args, Buffer.from(head), () => {
+          this.statistics.connectionsReceived--;
+          proven();
+        });
       },
     });
     this.tickedAtMs = this.leaderKnownMs = options.clock.monotonicMs();
@@ -269,9 +274,11 @@ export class Server {
     this.listener.serve(socket);
   }
 
-  private admit(socket: Socket): Admitted | undefined {
+  private admit(socket: Socket): Admitted | ErrorReply {
     this.statistics.connectionsReceived++;
-    if (this.connections.size >= this.maxClients) return undefined;
+    if (this.password === '' && this.configuration.flag('protected-mode') && !isLocal(socket))
+      return replies.protectedMode;
+    if (this.connections.size >= this.maxClients) return replies.tooManyClients;
     const { connection, detach } = this.connect(socket, 0);
     return {
       receive: (chunk) => connection.receive(chunk),
@@ -476,6 +483,13 @@ export class Server {
 
   // ---- time ----
 
+  /** Resolves after a while. */
+  after(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.setTimer(delayMs, resolve);
+    });
+  }
+
   /** Milliseconds since the epoch, as the next entry would be stamped: never behind the log, whatever this node's clock says. */
   clock(): number {
     return this.replica.timeMs();
@@ -662,6 +676,12 @@ export class Server {
     return this.options.digest(index);
   }
 
+  /** A value as a file has it: a password is bytes, and the file is in UTF-8. */
+  private writtenValue(name: string): string {
+    const value = this.configuration.text(name);
+    return name === 'requirepass' ? Buffer.from(value, 'latin1').toString() : value;
+  }
+
   /** CONFIG REWRITE. */
   async rewriteConfiguration(): Promise<void> {
     if (this.configFile === '') throw new ErrorReply('ERR The server is running without a config file');
@@ -669,7 +689,7 @@ export class Server {
       .map(({ name }) => name)
       .filter((name) => this.configuration.text(name) !== this.configuredAtStart.get(name));
     try {
-      await rewriteConfigFile(this.configFile, (name) => this.configuration.text(name), changed);
+      await rewriteConfigFile(this.configFile, (name) => this.writtenValue(name), changed);
     } catch (error) {
       throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
     }

@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { isSetting, type Settings, utf8Bytes } from '../../engine/index.js';
 import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
 import { Redraft, type RedraftOptions } from '../embedding/redraft.js';
+import { isLoopback } from '../net/socket-addresses.js';
 import { createLog, type Log } from '../observability/log.js';
 import { redraftVersion } from '../version.js';
 import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
@@ -72,6 +73,8 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
       databases: `${options.databases}`,
       'election-timeout': `${options.electionTimeout}`,
       loglevel: options.loglevel,
+      'protected-mode': options.protectedMode,
+      'enable-debug-command': options.enableDebugCommand,
       maxmemory: `${maxMemoryBytes}`,
       'maxmemory-policy': options.maxmemoryPolicy,
     },
@@ -105,8 +108,12 @@ function printBanner({ address, recovery }: Redraft, options: ServeOptions): voi
   const { entries, snapshotIndex, keys, milliseconds } = recovery;
   const snapshot = snapshotIndex > 0 ? `the snapshot at index ${snapshotIndex}` : 'no snapshot';
   log.notice(`recovered ${entries} log entries and ${snapshot}: ${keys} keys, in ${milliseconds} ms`);
-  if (options.requirepass === undefined && !/^(127\.|::1$|localhost$)/.test(options.bind)) {
-    log.warning(`anybody who reaches ${address} may read and write: no --requirepass is set`);
+  if (options.requirepass === undefined && !isLoopback(options.bind)) {
+    log.warning(
+      options.protectedMode === 'yes'
+        ? `protected mode: without a password only clients of this machine are served; set --requirepass, or --protected-mode no`
+        : `anybody who reaches ${address} may read and write: no --requirepass is set`,
+    );
   }
 }
 

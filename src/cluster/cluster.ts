@@ -1,6 +1,6 @@
 /** A node's part in its cluster besides consensus: peers, joining, members that come and go, and whether its clock may be believed. */
 import type { Socket } from 'node:net';
-import type { Membership, NodeId } from '../../raft/index.js';
+import { type Membership, majority, type NodeId } from '../../raft/index.js';
 import {
   askPeer,
   type Clock,
@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly clusterId: string;
   readonly nodeId: NodeId;
   readonly secret: string;
+  /** Why nobody may come in as a peer by a socket, whatever it proves. */
+  readonly refusesPeer: (socket: Socket) => string | undefined;
   /** Of --join; empty for a founder. */
   readonly joinAddresses: readonly string[];
   readonly clock: Clock;
@@ -39,6 +41,10 @@ const LEADERLESS_MAX_MS = 5000;
 /** After so long without a word, a node's clients are taken for gone. */
 const SILENCE_MAX_MS = 5000;
 const SETTLE_MAX_MS = 1000;
+/** Nodes of another cluster that must look for one of theirs here before it is believed without a secret. */
+const CLAIMS_NEEDED = 2;
+const CLAIMED_CLUSTERS_MAX = 16;
+const WARN_EVERY_MS = 1000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
 
@@ -57,12 +63,24 @@ export class Cluster {
   private readonly silentSinceMs = new Map<NodeId, number>();
   private incoming: TransferProgress | undefined;
 
+  /** Peers that say that this node was removed. */
+  private readonly removedBy = new Set<NodeId>();
+  /** Nodes of other clusters that look for one of theirs here, by cluster. */
+  private readonly claims = new Map<string, Set<NodeId>>();
+  private warnAgainMs = 0;
+
+  /** Whether clients have written anything here that is still there. */
+  holdsData: () => boolean = () => true;
   /** A peer passes a client's commands on over this socket. */
   onClient: ((socket: Socket, from: NodeId) => void) | undefined;
   /** This leader has not heard from a node for long. */
   onLost: ((node: NodeId) => void) | undefined;
   /** Whether the wall clock may stamp the log. */
   onClockJudged: ((isBelieved: boolean) => void) | undefined;
+
+  get clusterId(): string {
+    return this.options.clusterId;
+  }
 
   constructor(private readonly options: ClusterOptions) {
     const { clusterId, nodeId, secret, clock, log, electionTimeoutMs } = options;
@@ -73,8 +91,9 @@ export class Cluster {
       secret,
       clock,
       pulse: { electionTimeoutMs },
+      refusesPeer: this.options.refusesPeer,
       onNotice: (text) => log.notice(text),
-      onRefused: (_peer, refusal) => this.refused(refusal),
+      onRefused: (peer, refusal) => this.refused(peer, refusal),
       onMismatch: (wanted) => this.mismatched(wanted),
       onQuestion: async (value, from) => {
         if (this.administrationOfNode === undefined) throw new Error('this node is starting');
@@ -216,20 +235,42 @@ export class Cluster {
     this.options.onExpelled(new Error(reason));
   }
 
-  private refused(refusal: PeerRefusal): void {
-    if (refusal.code !== 'removed') return;
+  /**
+   * A peer says that this node was removed. It is believed when a leader is not heard and those who do not say so are too few to make a
+   * quorum with this node: a single peer must not stop a node that has one.
+   */
+  private refused(peer: NodeId, refusal: PeerRefusal): void {
+    if (refusal.code !== 'removed' || this.consensus === undefined) return;
+    const { consensus, options } = this;
+    if (consensus.hasLeader) return;
+    this.removedBy.add(peer);
+    const voters = consensus.members.filter(({ learner }) => !learner);
+    const others = voters.filter(({ id }) => id === options.nodeId || !this.removedBy.has(id));
+    if (others.length >= majority(voters.length)) {
+      options.log.warning(`node ${peer} says that this node was removed from its cluster`);
+      return;
+    }
     this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
   }
 
   /** Members of a cluster look for it at this address: a founder that has nobody stands where one of them was lost. */
-  private mismatched({ clusterId, to, purpose }: Introduction): void {
+  private mismatched({ clusterId, from, to, purpose }: Introduction): void {
     const { options } = this;
     if (clusterId === undefined || clusterId === options.clusterId) return;
     // Whoever merely asks its way was told that it is wrong here.
     if (purpose === 'exchange') return;
     const { members } = this.consensus ?? { members: [] };
     const isAlone = members.length === 1 && members[0].id === options.nodeId;
-    if (!isAlone) {
+    const claims = this.claims.get(clusterId) ?? new Set();
+    // Strangers must not fill the memory with clusters.
+    if (this.claims.size < CLAIMED_CLUSTERS_MAX) this.claims.set(clusterId, claims);
+    if (claims.size < CLAIMS_NEEDED) claims.add(from);
+    // Who holds data has a log and a quorum of its own, whatever a peer claims; without a secret, one peer is anybody.
+    const isProven = options.secret !== '' || claims.size >= CLAIMS_NEEDED;
+    if (!isAlone || !isProven || this.holdsData()) {
+      const now = options.clock.monotonicMs();
+      if (now < this.warnAgainMs) return;
+      this.warnAgainMs = now + WARN_EVERY_MS;
       options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`);
       return;
     }

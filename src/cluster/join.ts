@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { askPeer, type Clock, PeerRefusal, PeerTransport, splitAddress } from '../../raft/node/index.js';
 import { readPeerGreeting } from '../net/peer-greeting.js';
+import { isLoopback } from '../net/socket-addresses.js';
 import type { Log } from '../observability/log.js';
 import { type Answer, asAnswer, asQuestion, type Question } from './peer-requests.js';
 
@@ -24,6 +25,11 @@ export interface JoinOptions {
   readonly isStopped: () => boolean;
 }
 
+export interface FindOptions extends JoinOptions {
+  /** Why nobody may come in as a peer by a socket, whatever it proves. */
+  readonly refusesPeer: (socket: Socket) => string | undefined;
+}
+
 const ASK_TIMEOUT_MS = 5000;
 const RETRY_MS = 250;
 /** How long an address may seem to belong to a living member: that long a dead one looks alive. */
@@ -41,10 +47,6 @@ export function othersOf(addresses: readonly string[], ownAddress: string): stri
   const others = addresses.filter((address) => !isOwn(address));
   if (others.length > 0) return others;
   throw new JoinError(`--join ${addresses.join(',')} is this node itself: name another node of the cluster`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function isOfThisMachine(host: string): boolean {
@@ -75,6 +77,8 @@ function finalReason(address: string, error: unknown): string | undefined {
       return `--join ${address} is this node itself: name another node of the cluster`;
     case 'cluster':
       return `${error.message}: this directory belongs to another cluster than ${address}; empty it to join anew`;
+    case 'closed':
+      return `${address} refuses: ${error.message}`;
     case 'waiting':
       return undefined;
     case 'removed':
@@ -92,7 +96,7 @@ function finalReason(address: string, error: unknown): string | undefined {
  * @throws JoinError, or the system's error when the port cannot be had
  */
 export async function findCluster(
-  options: JoinOptions,
+  options: FindOptions,
   listenOn: { readonly host: string; readonly port: number },
 ): Promise<{ clusterId: string; addresses: readonly string[] }> {
   const { nodeId, secret, log, clock } = options;
@@ -210,13 +214,14 @@ class WaitingPort {
 
   static async open(
     { host, port }: { readonly host: string; readonly port: number },
-    options: JoinOptions,
+    options: FindOptions,
     onInvited: (addresses: readonly string[]) => void,
   ): Promise<WaitingPort> {
     const transport = new PeerTransport({
       clusterId: '-',
       nodeId: options.nodeId,
       secret: options.secret,
+      refusesPeer: options.refusesPeer,
       clock: options.clock,
       onQuestion: async (value) => {
         const question = asQuestion(value);

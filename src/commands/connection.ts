@@ -1,11 +1,21 @@
 /** Commands about the connection itself. CLIENT stands in clients.ts. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { ErrorReply, errors, MapReply, OK, type Reply, type Request, Status } from '../../engine/index.js';
+import {
+  ErrorReply,
+  errors,
+  MapReply,
+  OK,
+  parseTrusted,
+  type Reply,
+  Request,
+  Status,
+} from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
 import { serverVersion } from '../version.js';
-import { immediate, ordered } from './program-command.js';
+import { immediate, ordered, type ProgramHandler } from './program-command.js';
 
 const PONG = new Status('PONG');
 const RESET = new Status('RESET');
@@ -37,9 +47,35 @@ function samePassword(given: string, expected: string): boolean {
 
 /** Throws WRONGPASS unless the user is the default one and the password right. */
 function authenticate(connection: Connection, server: Server, user: string, password: string): void {
-  if (user !== 'default' || (server.password !== '' && !samePassword(password, server.password)))
+  if (user !== 'default' || (server.password !== '' && !samePassword(password, server.password))) {
+    server.authenticationGate.failed(connection.socket.remoteAddress ?? '');
     throw replies.wrongPass;
+  }
   connection.authenticated = true;
+}
+
+/** Judges a password when it is the turn of the client's address. */
+function inTurn(run: ProgramHandler): ProgramHandler {
+  return (request, connection, server) => {
+    if (server.password === '' || !triesPassword(request)) return run(request, connection, server);
+    const waitMs = server.authenticationGate.waitMs(connection.socket.remoteAddress ?? '');
+    if (waitMs === undefined) throw replies.tooManyAuthentications;
+    if (waitMs === 0) return run(request, connection, server);
+    // The request's bytes are only lent.
+    const args = Array.from({ length: request.count }, (_, i) => Buffer.from(request.latin1(i), 'latin1'));
+    const kept = new Request();
+    parseTrusted(encodeRequest(args), 0, kept);
+    return server.after(waitMs).then(() => {
+      // Who hung up gets no judgement.
+      return connection.closing ? undefined : run(kept, connection, server);
+    });
+  };
+}
+
+function triesPassword(request: Request): boolean {
+  if (request.is(0, 'AUTH')) return true;
+  for (let i = 2; i < request.count; i++) if (request.option(i) === 'AUTH') return true;
+  return false;
 }
 
 function auth(request: Request, connection: Connection, server: Server): Reply {
@@ -138,7 +174,7 @@ export const connectionCommands = [
       summary: 'Proves who the client is.',
       syntax: '[username@6.0.0] password',
     },
-    auth,
+    inTurn(auth),
   ),
   immediate(
     {
@@ -165,7 +201,7 @@ export const connectionCommands = [
       summary: 'Chooses the protocol version, and may authenticate and name the connection.',
       syntax: '[arguments:(protover:integer [AUTH (username password)] [SETNAME clientname])]',
     },
-    hello,
+    inTurn(hello),
   ),
   immediate(
     {

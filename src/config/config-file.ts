@@ -30,7 +30,7 @@ export function rewriteConfig(
 /** In quotes where the reader of the file would otherwise see something else. */
 function quoted(value: string): string {
   if (/^[\w.,:/@%+-]+( [\w.,:/@%+-]+)*$/.test(value)) return value;
-  const escaped = value.replace(/[\\"]/g, '\\$&').replace(/[^ -~]/g, (char) => {
+  const escaped = value.replace(/[\\"]/g, '\\$&').replace(/[\0-\x1f\x7f]/g, (char) => {
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
   return `"${escaped}"`;
@@ -43,7 +43,9 @@ export async function rewriteConfigFile(
   changed: readonly string[],
 ): Promise<void> {
   const text = rewriteConfig(await fs.promises.readFile(path, 'utf8'), value, changed);
-  const file = await fs.promises.open(`${path}.new`, 'w', 0o600);
+  // What is there gives way, be it a link that would lead the bytes elsewhere.
+  await fs.promises.rm(`${path}.new`, { force: true });
+  const file = await fs.promises.open(`${path}.new`, 'wx', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();

@@ -18,6 +18,7 @@ import type { Consistency } from '../client/connection.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
+import { type PeerDoor, provenSecret, refusesPeer, unsafeStart } from '../net/peer-admission.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
@@ -35,7 +36,10 @@ export interface RedraftOptions {
    * too; without it a new node founds a cluster of its own.
    */
   readonly join?: string | readonly string[];
-  /** Nodes prove to each other that they know it. Default: none. */
+  /**
+   * Nodes prove to each other that they know it. Without one, peers come from this machine only, and none where clients are asked for a
+   * password; `none` lets in any peer.
+   */
   readonly clusterSecret?: string;
   /** Directory for log and snapshots. Without one everything stays in memory. */
   readonly dir?: string;
@@ -98,6 +102,12 @@ export class Redraft {
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
     const began = performance.now();
+    const unsafe = unsafeStart(
+      options.host ?? '127.0.0.1',
+      options.clusterSecret ?? '',
+      options.password ?? '',
+    );
+    if (unsafe !== undefined) throw new Error(unsafe);
     const log = options.log ?? createLog('quiet', () => {});
     const clock = options.clock ?? nodeClock;
     const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
@@ -116,14 +126,20 @@ export class Redraft {
       }
     };
     let cluster: Cluster | undefined;
+    let password = (): string => options.password ?? '';
+    const door: PeerDoor = {
+      clusterSecret: options.clusterSecret ?? '',
+      asksClients: () => password() !== '',
+    };
     try {
       const joining = joinAddresses.length > 0;
-      const { identity, invited } = await identityFor(directory, options, joinAddresses, clock, log);
+      const { identity, invited } = await identityFor(directory, options, door, joinAddresses, clock, log);
       joinAddresses = [...joinAddresses, ...invited];
       cluster = new Cluster({
         clusterId: identity.clusterId,
         nodeId: identity.nodeId,
-        secret: options.clusterSecret ?? '',
+        secret: provenSecret(options.clusterSecret ?? ''),
+        refusesPeer: (socket) => refusesPeer(door, socket),
         joinAddresses,
         clock,
         log,
@@ -163,7 +179,8 @@ export class Redraft {
           host: options.host ?? '127.0.0.1',
           port: options.port ?? 0,
           configuration: new Configuration({
-            requirepass: options.password ?? '',
+            // Passwords are bytes: those of the text in UTF-8.
+            requirepass: Buffer.from(options.password ?? '').toString('latin1'),
             maxclients: `${options.maxClients ?? 10_000}`,
             durability: options.durability ?? 'high',
             ...options.configuration,
@@ -182,7 +199,12 @@ export class Redraft {
           cluster,
         },
       );
+      password = () => server.password;
       const { replica } = server;
+      cluster.holdsData = () => {
+        for (const database of machine.engine.keyspace.used()) if (database.size > 0) return true;
+        return false;
+      };
       cluster.onClient = (socket, from) => server.servePassedOn(socket, from);
       cluster.onLost = (node) => server.dropPassedOn(node);
       cluster.onClockJudged = (isBelieved) => {
@@ -271,19 +293,30 @@ function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, po
 async function identityFor(
   directory: DataDirectory | undefined,
   options: RedraftOptions,
+  door: PeerDoor,
   joinAddresses: readonly string[],
   clock: Clock,
   log: Log,
 ): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
   if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
   const nodeId = drawNodeId();
-  const { host = '127.0.0.1', port = 0, clusterSecret: secret = '' } = options;
+  const { host = '127.0.0.1', port = 0 } = options;
+  const secret = provenSecret(door.clusterSecret);
   const ownAddress = advertisedAddress(options, port);
   let identity: Identity;
   let invited: readonly string[] = [];
   if (joinAddresses.length > 0) {
     const found = await findCluster(
-      { nodeId, secret, addresses: joinAddresses, ownAddress, clock, log, isStopped: () => false },
+      {
+        nodeId,
+        secret,
+        refusesPeer: (socket) => refusesPeer(door, socket),
+        addresses: joinAddresses,
+        ownAddress,
+        clock,
+        log,
+        isStopped: () => false,
+      },
       { host, port },
     );
     identity = drawIdentity(found.clusterId, nodeId, { members: [], removed: [] });

@@ -1,25 +1,33 @@
 /**
  * The port: accepts sockets, and tells by their first bytes whether a client speaks or a peer. Clients and peers share one port, but only
- * clients are counted and limited.
+ * clients, and peers that have not proved themselves yet, are counted and limited.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import { replies } from '../replies.js';
+import { ErrorReply } from '../../engine/index.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { type PeerGreeting, readPeerGreeting } from './peer-greeting.js';
 
-/** How long a connection beyond the limit may take to show that it is a peer's. */
+/** How long a connection that no client may have can take to show that it is a peer's. */
 const TURN_AWAY_MS = 100;
+/** How long half a greeting may take to become whole, as long as the handshake behind it. */
+const GREETING_MS = 5000;
+/** Handshakes beyond the limit of clients: peers come in however many clients there are. The oldest gives way. */
+const HANDSHAKES_RESERVED = 32;
 
 /** What becomes of who is accepted. */
 export interface Reception {
-  /** Takes a client on; undefined where there is no room for one more. */
-  admit(socket: Socket): Admitted | undefined;
+  /** Takes a client on, or says why not. */
+  admit(socket: Socket): Admitted | ErrorReply;
   /** A connection was turned away. */
   turnedAway(): void;
   /** Whether peers may come. */
   readonly hasPeers: boolean;
-  /** A peer's connection, paused: what it greeted with, and what was read behind that. */
-  peer(socket: Socket, greeting: PeerGreeting): void;
+  /**
+   * A peer's connection, paused: what it greeted with, and what was read behind that.
+   *
+   * @param proven to be called once it has proved itself; until then it counts as a client
+   */
+  peer(socket: Socket, greeting: PeerGreeting, proven: () => void): void;
 }
 
 /** A client that was taken on. */
@@ -31,6 +39,8 @@ export interface Admitted {
 
 export class Listener {
   private readonly net: NetServer;
+  /** Of connections that are not counted as clients. */
+  private readonly handshakes = new Set<Socket>();
 
   constructor(private readonly reception: Reception) {
     this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
@@ -67,31 +77,38 @@ export class Listener {
       socket.destroy();
     };
     socket.on('error', destroy);
-    // Peers are exempt from the limit, and do not keep it waiting for long.
-    const admitted = reception.admit(socket);
+    const admission = reception.admit(socket);
+    const admitted = admission instanceof ErrorReply ? undefined : admission;
     const turnAway = (): void => {
       reception.turnedAway();
-      socket.end(`-${replies.tooManyClients.text}\r\n`);
+      socket.end(`-${(admission as ErrorReply).text}\r\n`);
+      // Who does not read it does not stay.
+      socket.setTimeout(TURN_AWAY_MS, destroy);
     };
-    const patience = admitted === undefined ? setTimeout(turnAway, TURN_AWAY_MS) : undefined;
+    // Peers are exempt from the limit, and do not keep it waiting for long.
+    let patience = admitted === undefined ? setTimeout(turnAway, TURN_AWAY_MS) : undefined;
     let begun: Buffer | undefined;
     const receiveFirst = (chunk: Buffer): void => {
       const bytes = begun === undefined ? chunk : Buffer.concat([begun, chunk]);
       const greeting = reception.hasPeers ? readPeerGreeting(bytes) : undefined;
       if (greeting === 'more') {
         begun = Buffer.from(bytes);
+        patience ??= setTimeout(destroy, GREETING_MS);
         return;
       }
       clearTimeout(patience);
       socket.off('data', receiveFirst);
       if (greeting !== undefined) {
-        admitted?.dismiss();
+        if (admitted === undefined) this.reserve(socket);
         socket.pause();
         socket.off('error', destroy);
         giveOwnChunks(socket);
         // Peers have nothing to say to who hears nothing.
         socket.allowHalfOpen = false;
-        reception.peer(socket, greeting);
+        reception.peer(socket, greeting, () => {
+          this.handshakes.delete(socket);
+          admitted?.dismiss();
+        });
       } else if (admitted !== undefined) {
         socket.on('data', (data: Buffer) => admitted.receive(data));
         admitted.receive(bytes);
@@ -101,5 +118,12 @@ export class Listener {
     };
     socket.on('data', receiveFirst);
     socket.once('close', () => clearTimeout(patience));
+  }
+
+  private reserve(socket: Socket): void {
+    const [oldest] = this.handshakes;
+    if (this.handshakes.size >= HANDSHAKES_RESERVED) oldest.destroy();
+    this.handshakes.add(socket);
+    socket.once('close', () => this.handshakes.delete(socket));
   }
 }

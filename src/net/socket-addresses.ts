@@ -11,10 +11,14 @@ export function localAddress(socket: Socket): string {
   return hostAndPort(socket.localAddress, socket.localPort);
 }
 
-/** Whether the other side runs on this machine. */
-export function isLocal(socket: Socket): boolean {
-  const address = socket.remoteAddress ?? '';
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+/** Whether the other side runs on this machine, by what Redis takes for a local address: no other of 127.0.0.0/8. */
+export function isLocal({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): boolean {
+  return remoteAddress === '::1' || remoteAddress === '127.0.0.1' || remoteAddress === '::ffff:127.0.0.1';
+}
+
+/** Whether a host is this machine, by an address that nobody else can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^(::ffff:)?127\./.test(host);
 }
 
 /** The number that the system gave the socket; -1 where it gives none. */

@@ -12,10 +12,18 @@ export interface Log {
 }
 
 /** Writes a line with the time of day for everything up to `level`. */
+/** Escapes what would end the line or steer a terminal: texts hold what strangers sent. Stacks of errors keep their lines, indented. */
+function oneLine(text: string): string {
+  return text
+    .replaceAll(/\n(?= {4}at )/g, '\u2028')
+    .replaceAll(/[\0-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .replaceAll('\u2028', '\n');
+}
+
 export function createLog(level: LogLevel, write: (line: string) => void): Log {
   const line = (of: LogLevel, text: string): void => {
     if (logLevels.indexOf(of) > logLevels.indexOf(log.level)) return;
-    write(`${new Date().toISOString()} ${of} ${text}\n`);
+    write(`${new Date().toISOString()} ${of} ${oneLine(text)}\n`);
   };
   const log: Log = {
     level,

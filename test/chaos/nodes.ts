@@ -104,7 +104,9 @@ export class ChaosNode {
     const { host, port, address, prefix } = this.place;
     const join = this.joinAddresses.length > 0 ? ['--join', this.joinAddresses.join(',')] : [];
     const own = ['--bind', host, '--port', `${port}`, '--advertise', address, '--dir', directory];
-    const [command, ...args] = [...deathSignal, ...prefix, process.execPath, main, ...own, ...join, ...flags];
+    const open = ['--protected-mode', 'no', '--cluster-secret', 'chaos', '--enable-debug-command', 'yes'];
+    const program = [process.execPath, main, ...own, ...open, ...join, ...flags];
+    const [command, ...args] = [...deathSignal, ...prefix, ...program];
     this.note(`starts${join.length > 0 ? ` with ${join.join(' ')}` : ''}`);
     this.output = '';
     this.partial = '';

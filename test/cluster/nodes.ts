@@ -101,6 +101,7 @@ export class TestCluster {
       durability: 'low',
       electionTimeoutMs: 250,
       heartbeatMs: 50,
+      configuration: { 'enable-debug-command': 'local' },
       ...shared,
     });
     t.after(() => cluster.stop());

@@ -128,7 +128,11 @@ test('a blocked client of a leader that hands over is told, and its push is not 
 });
 
 test('maxclients, requirepass and CLIENT PAUSE are not for peers', async (t) => {
-  const cluster = await TestCluster.start(t, 3, { maxClients: 1, password: 'secret' });
+  const cluster = await TestCluster.start(t, 3, {
+    maxClients: 1,
+    password: 'secret',
+    clusterSecret: 'of nodes',
+  });
   const leader = await cluster.leader();
   const client = await leader.connect();
   assert.equal(plain(await client.call('AUTH', 'secret')), 'OK');

@@ -31,9 +31,13 @@ export class SpawnedRedraft {
 
   /** Starts it and waits for its banner. Rejects with what it printed if it ends before that. */
   static async start(port: number, ...args: readonly string[]): Promise<SpawnedRedraft> {
-    const child = spawn(process.execPath, [programPath, '--port', `${port}`, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [programPath, '--port', `${port}`, '--enable-debug-command', 'local', ...args],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     const spawned = new SpawnedRedraft(port, child);
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {

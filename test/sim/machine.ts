@@ -219,7 +219,7 @@ export class Machine {
       {
         host: this.name,
         port: 7481,
-        configuration: new Configuration({ requirepass: '', maxclients: '10000' }),
+        configuration: new Configuration({ requirepass: '', maxclients: '10000', 'protected-mode': 'no' }),
         consistency: 'high',
         follower: this.world.plan.follower,
         cluster: this.dialler(running) as unknown as Cluster,

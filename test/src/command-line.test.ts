@@ -40,6 +40,8 @@ test('defaults', () => {
     advertise: undefined,
     maxclients: 10000,
     requirepass: undefined,
+    protectedMode: 'yes',
+    enableDebugCommand: 'no',
     dir: './data',
     backend: 'file',
     durability: 'high',

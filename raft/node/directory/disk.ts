@@ -261,16 +261,23 @@ function shortWrite(path: string): Error {
   return Object.assign(new Error(`write to ${path} took no bytes`), { code: 'ENOSPC' });
 }
 
-const openFlags = { read: 'r', update: 'r+', create: 'w+' } as const;
+const openFlags = { read: 'r', update: 'r+', create: 'wx+' } as const;
+
+function openFile(path: string, flags: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, 0o600, (error, descriptor) =>
+      error === null ? resolve(descriptor) : reject(error),
+    );
+  });
+}
 
 /** The machine's own disk, through node:fs. */
 export const nodeDisk: Disk = {
-  open(path, mode) {
-    return new Promise((resolve, reject) => {
-      fs.open(path, openFlags[mode], 0o644, (error, descriptor) =>
-        error === null ? resolve(new NodeFile(path, descriptor)) : reject(error),
-      );
-    });
+  async open(path, mode) {
+    if (mode !== 'create') return new NodeFile(path, await openFile(path, openFlags[mode]));
+    // What is there gives way, be it a link that would lead the bytes elsewhere.
+    await fs.promises.rm(path, { force: true });
+    return new NodeFile(path, await openFile(path, openFlags.create));
   },
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
@@ -282,7 +289,7 @@ export const nodeDisk: Disk = {
       .sort();
   },
   async makeDirectory(directory) {
-    await fs.promises.mkdir(directory, { recursive: true });
+    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
   },
   async syncDirectory(directory) {
     const handle = await fs.promises.open(directory, 'r');

@@ -44,6 +44,8 @@ export type RefusalCode =
   | 'version'
   /** The secrets differ. */
   | 'secret'
+  /** The other side has no secret to ask for and lets nobody in from there. */
+  | 'closed'
   /** The node at this address belongs to another cluster. */
   | 'cluster'
   /** The node at this address waits to join a cluster itself. */
@@ -60,6 +62,7 @@ export type RefusalCode =
 const refusalCodes: readonly string[] = [
   'version',
   'secret',
+  'closed',
   'cluster',
   'waiting',
   'node',
@@ -198,6 +201,8 @@ export interface AcceptOptions {
   /** What was read from the socket after the command. */
   readonly head: Uint8Array;
   readonly secret: string;
+  /** Why nobody may come in by this socket, whatever it proves; undefined if the handshake decides. */
+  readonly closed: string | undefined;
   /** `-` for a node that belongs to none yet. */
   readonly clusterId: string;
   readonly nodeId: NodeId;
@@ -282,6 +287,8 @@ export function acceptPeer(options: AcceptOptions): void {
     );
   } else if (!isSound || (cluster === '-' && purpose !== 'exchange')) {
     refuse('malformed', 'malformed RAFTPEER');
+  } else if (options.closed !== undefined) {
+    refuse('closed', options.closed);
   } else {
     introduction = {
       clusterId: cluster === '-' ? undefined : cluster,

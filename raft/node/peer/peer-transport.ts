@@ -25,6 +25,8 @@ export interface PeerTransportOptions {
   readonly pulse?: Pick<PulseOptions, 'electionTimeoutMs' | 'busyMaxMs'>;
   /** One line for the operator, when a peer is lost or found again. */
   readonly onNotice?: (text: string) => void;
+  /** Why nobody may come in by a socket, whatever it proves; undefined if the handshake decides. Default: it always does. */
+  readonly refusesPeer?: (socket: net.Socket) => string | undefined;
   /**
    * A node that knows the secret refuses this one: it was removed (`removed`), or the peer's address belongs to another cluster
    * (`cluster`) or node (`node`) now.
@@ -148,8 +150,15 @@ export class PeerTransport implements Transport {
   /**
    * Takes over a connection on which RAFTPEER came: its arguments, and what was read after it. The caller must have removed its
    * own listeners from the socket.
+   *
+   * @param onProven the peer has proved itself
    */
-  accept(socket: net.Socket, args: readonly string[], head: Uint8Array): void {
+  accept(
+    socket: net.Socket,
+    args: readonly string[],
+    head: Uint8Array,
+    onProven: () => void = () => {},
+  ): void {
     const { secret, clusterId, nodeId } = this.options;
     if (this.isClosed) {
       socket.destroy();
@@ -160,12 +169,17 @@ export class PeerTransport implements Transport {
       args,
       head,
       secret,
+      closed: this.options.refusesPeer?.(socket),
       clusterId,
       nodeId,
       isRemoved: (id) => this.removed.includes(id),
       onMismatch: (wanted) => this.options.onMismatch?.(wanted),
-      onAccepted: (peer, introduction) => this.accepted(peer, introduction),
+      onAccepted: (peer, introduction) => {
+        onProven();
+        return this.accepted(peer, introduction);
+      },
       onClient: (client, { from }) => {
+        onProven();
         if (this.options.onClient === undefined || this.isClosed) client.destroy();
         else this.options.onClient(client, from);
       },

@@ -69,7 +69,7 @@ export class SnapshotTransfers {
 
   /** Installs a snapshot that the core has accepted: what is staged already, if it is that. */
   async install(reader: SnapshotReader): Promise<void> {
-    const { staged } = this;
+    const staged = this.staged;
     this.staged = undefined;
     if (staged?.index === reader.metadata.index) staged.state.install();
     else await this.options.stateMachine.install(reader);

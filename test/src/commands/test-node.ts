@@ -14,7 +14,10 @@ export async function withNode(
   test: (node: TestNode) => Promise<void>,
   options: RedraftOptions = {},
 ): Promise<void> {
-  const redraft = await Redraft.start(options);
+  const redraft = await Redraft.start({
+    ...options,
+    configuration: { 'enable-debug-command': 'local', ...options.configuration },
+  });
   const clients: RespClient[] = [];
   try {
     await test({
