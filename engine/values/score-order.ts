@@ -7,12 +7,10 @@
  * The order is Redis's: by score, then by the member's bytes. The tree's shape depends on its history, so nothing that is
  * answered may depend on it: only on the order.
  */
-import sortedBTree from 'sorted-btree';
 import { compareBytes, View } from '../protocol/view.js';
 import { keyOfRecord } from '../storage/dictionary.js';
 import type { Address, Slab } from '../storage/slab.js';
-
-const BTree = sortedBTree.default;
+import { BTree } from './btree.js';
 
 /** What a record takes in the nodes, their spare room included (measured). */
 export const ORDER_BYTES_PER_RECORD = 16;

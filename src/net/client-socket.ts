@@ -19,10 +19,10 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * change as soon as the listener returns. `accepted` stays the server's record of the connection, and closes with it.
  */
 export function reuseReadBuffer(accepted: Socket): Socket {
-  const bare = accepted as unknown as { _handle: unknown };
+  const bare = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = bare._handle;
-  // It may be closed already.
-  if (handle === null) return accepted;
+  // It may be closed already; and what is no Node (Bun) has no handle that a second socket could read from.
+  if (handle === null || typeof handle?.useUserBuffer !== 'function') return accepted.resume();
   bare._handle = null;
   const socket: Socket = new Socket({
     handle,

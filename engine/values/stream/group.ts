@@ -4,13 +4,11 @@
  * A pending entry is one block of the slab, in the group's order of ids and in its consumer's. Its consumer is a number: the lowest
  * that was free in the group when the consumer came, so that numbers follow from who is there and who was before them.
  */
-import sortedBTree from 'sorted-btree';
 import type { Int64 } from '../../numbers/int64.js';
 import type { Address, Slab } from '../../storage/slab.js';
+import { BTree } from '../btree.js';
 import { BLOCK_HEADER_BYTES, IdOrder, OrderPosition } from './id-order.js';
 import { type StreamId, type Uint64, writeId } from './stream-id.js';
-
-const BTree = sortedBTree.default;
 
 /** By name, in the order of its bytes (latin1). */
 export class ByName<Value> extends BTree<string, Value> {

@@ -1,0 +1,56 @@
+/**
+ * The library for `require`: all of it in one CommonJS file, since Jest by default and many suites load nothing else. Its parts are that
+ * file's exports, so that `redraft` and `redraft/engine` share their classes. Its types are the compiled ones, in a folder that says
+ * that they are CommonJS's.
+ */
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const compiled = join(import.meta.dirname, '..');
+
+/** The package's entries: their names under `exports`, and what tsc has made of them. */
+const parts = { index: 'src/index', engine: 'engine/index', raft: 'raft/index' } as const;
+
+/** Packages that are CommonJS themselves. cbor-x is none where its encoder is imported alone, and goes into the file. */
+const external = ['denque', 'hyperloglog-lite', 'redis-parser', 'sorted-btree', 'cbor-extract'];
+
+/** Writes the library into a folder two below package.json, in place of what is there. */
+export async function buildLibrary(folder = join(compiled, 'library')): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+  await build({
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    stdin: {
+      contents: Object.entries(parts)
+        .map(([name, path]) => `export * as ${name} from './${path}.js';`)
+        .join('\n'),
+      resolveDir: compiled,
+    },
+    outfile: join(folder, 'redraft.js'),
+    sourcemap: 'linked',
+    sourcesContent: false,
+    external,
+    define: { 'import.meta': 'importMeta' },
+    banner: {
+      js: "'use strict'; const importMeta = { url: require('node:url').pathToFileURL(__filename).href };",
+    },
+    logLevel: 'warning',
+  });
+  for (const name of Object.keys(parts))
+    writeFileSync(join(folder, `${name}.js`), `module.exports = require('./redraft.js').${name};\n`);
+  for (const top of ['src', 'engine', 'raft']) {
+    for (const file of readdirSync(join(compiled, top), { recursive: true }) as string[]) {
+      if (!file.endsWith('.d.ts')) continue;
+      const target = join(folder, 'types', top, file);
+      mkdirSync(dirname(target), { recursive: true });
+      copyFileSync(join(compiled, top, file), target);
+    }
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await buildLibrary();

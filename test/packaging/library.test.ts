@@ -1,0 +1,65 @@
+/** The library as other projects load it: by `import`, by `require`, and by what their compilers resolve. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { root } from '../program-path.js';
+
+const project = mkdtempSync(join(tmpdir(), 'redraft-library-'));
+after(() => rmSync(project, { recursive: true, force: true }));
+mkdirSync(join(project, 'node_modules'));
+symlinkSync(root, join(project, 'node_modules/redraft'));
+
+/** Runs a script of a project that has the package, and gives what it prints. */
+function outputOf(name: string, script: string): string {
+  writeFileSync(join(project, name), script);
+  const { stdout, stderr } = spawnSync(process.execPath, [name], { cwd: project, encoding: 'utf8' });
+  assert.equal(stderr, '');
+  return stdout.trim();
+}
+
+const use = `
+  (async () => {
+    const redraft = await Redraft.start();
+    await redraft.stop();
+    const engine = new Engine();
+    engine.call('PFADD', 'h', 'a');
+    engine.call('ZADD', 'z', ...Array.from({ length: 300 }, (_, i) => [i, 'member ' + i]).flat());
+    console.log(typeof redraft.url, engine.call('PFCOUNT', 'h'), engine.call('ZCARD', 'z'), Raft.name);
+  })();`;
+
+test('CommonJS requires it', () => {
+  const script = `const { Redraft } = require('redraft');
+    const { Engine } = require('redraft/engine');
+    const { Raft } = require('redraft/raft');${use}`;
+  assert.equal(outputOf('use.cjs', script), 'string 1 300 Raft');
+});
+
+test('ES modules import it', () => {
+  const script = `import { Redraft } from 'redraft';
+    import { Engine } from 'redraft/engine';
+    import { Raft } from 'redraft/raft';${use}`;
+  assert.equal(outputOf('use.mjs', script), 'string 1 300 Raft');
+});
+
+test('what CommonJS requires is one library: its parts share their classes', () => {
+  const script = `const whole = require('redraft/engine');
+    console.log(whole === require('redraft/engine'), require.resolve('redraft').includes('library'));`;
+  assert.equal(outputOf('shared.cjs', script), 'true true');
+});
+
+test('its package.json says to every tool where things are', () => {
+  for (const [tool, ...args] of [
+    ['publint', '--strict'],
+    ['attw', '--pack', '--no-emoji'],
+  ] as const) {
+    const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', tool), args, {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, npm_config_ignore_scripts: 'true' },
+    });
+    assert.equal(status, 0, stdout + stderr);
+  }
+});
