@@ -19,6 +19,7 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import { Admission, standardChecks } from './client/admission.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import { Connection, type Consistency } from './client/connection.js';
 import { ClientLimits } from './client/limits.js';
@@ -110,6 +111,8 @@ export class Server {
   readonly snapshots = new SnapshotRecord();
   readonly authenticationGate = new AuthenticationGate(() => this.options.clock.monotonicMs());
   readonly limits = new ClientLimits();
+  /** What may run. */
+  readonly admission: Admission<Connection>;
   readonly pauses = new Pauses(
     () => this.clock(),
     () => this.resumeAll(),
@@ -178,6 +181,13 @@ export class Server {
       () => this.notLeading(),
       () => this.flushOutputs(),
       options.clock,
+    );
+    this.admission = new Admission(
+      standardChecks<Connection>({
+        isPaused: (row, connection) => this.pauses.holdsUp(row, connection),
+        refuseWrite: (needsMemory, bytes) => this.refuseWrite(needsMemory, bytes),
+        hasMemory: (connection) => this.hasMemory(connection),
+      }),
     );
     this.listener = new Listener({
       hasPeers: options.cluster !== undefined,
@@ -467,7 +477,8 @@ export class Server {
   }
 
   /** Whether there is memory for what a client has this node keep; makes room first where the policy allows. */
-  hasMemory(): boolean {
+  private hasMemory(connection: Connection): boolean {
+    connection.account();
     return this.isLeader ? this.eviction.admits() : this.eviction.hasRoom;
   }
 

@@ -1,6 +1,7 @@
 /** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
-import { NULL_ARRAY, type Runnable } from '../../engine/index.js';
+import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import type { Consistency } from '../client/connection.js';
+import type { ReplyQueue } from '../client/reply-queue.js';
 import type { Transaction, WatchList } from '../client/transaction.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { Upstream, UpstreamOwner } from './upstream.js';
@@ -8,13 +9,15 @@ import type { Upstream, UpstreamOwner } from './upstream.js';
 /** Commands of the program that look at the leader's state. */
 const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
 
-/** What passing on needs of the client's connection. */
-export interface PassedOnClient extends UpstreamOwner {
+/** What forwarding needs of the client. */
+export interface ForwardingClient extends UpstreamOwner {
   database: number;
   readonly protocol: 2 | 3;
   readonly consistency: Consistency;
   transaction: Transaction | undefined;
   readonly watched: WatchList;
+  readonly queue: Pick<ReplyQueue, 'addForwarded'>;
+  answer(reply: Reply): void;
 }
 
 /** What it needs of the node. */
@@ -33,7 +36,7 @@ export class PassingOn {
   private hasPassedOn = false;
 
   constructor(
-    private readonly client: PassedOnClient,
+    private readonly client: ForwardingClient,
     private readonly route: LeaderRoute,
   ) {}
 
@@ -87,6 +90,7 @@ export class PassingOn {
       return;
     }
     if (row.name === 'watch') this.watchedOn ??= upstream;
+    client.queue.addForwarded();
     upstream.request({ raw, writes: row.kind !== 'read', heldSinceMs });
   }
 
@@ -99,12 +103,13 @@ export class PassingOn {
     client.watched.clear();
     this.watchedOn = undefined;
     if (isWatchLost) {
-      client.encode(NULL_ARRAY);
+      client.answer(NULL_ARRAY);
       return;
     }
     upstream.silently('MULTI');
     for (const request of transaction.requests) upstream.silentRequest(request);
     const select = transaction.lastSelected;
+    client.queue.addForwarded();
     upstream.request({ raw: exec, writes: true, transaction, hadWatch, heldSinceMs }, (firstLine) => {
       if (select === undefined || !/^\*\d/.test(firstLine) || select >= route.databases) return;
       client.database = select;

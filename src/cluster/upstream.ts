@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import Denque from 'denque';
-import type { ErrorReply, Reply } from '../../engine/index.js';
+import type { ErrorReply } from '../../engine/index.js';
 import type { Clock, Timer } from '../../raft/node/index.js';
 import type { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
@@ -46,9 +46,9 @@ export interface PassedRequest {
 /** Takes what comes back, in the order of the requests. */
 export interface UpstreamOwner {
   /** Bytes of a reply as the leader sent them. */
-  relay(bytes: Buffer): void;
-  /** A reply of this node's own in the place of the leader's. */
-  encode(reply: Reply): void;
+  relay(bytes: Buffer, isEnd: boolean): void;
+  /** The next reply will not come; what to say in its place. */
+  lost(error: ErrorReply): void;
   /** Everything of a turn has been handed over. */
   flush(): void;
   /** No request is unanswered, or there is room for more. */
@@ -241,7 +241,7 @@ export class Upstream {
       if (request !== undefined && !this.isRefusal) {
         if (this.refused.length > 0) this.refuse(this.refused.splice(0));
         this.relayedSome = true;
-        this.owner.relay(chunk.subarray(at, upTo));
+        this.owner.relay(chunk.subarray(at, upTo), end >= 0);
       }
       at = upTo;
       if (end < 0) return;
@@ -274,7 +274,7 @@ export class Upstream {
     if (last >= 0) {
       this.refuse(refused.splice(0));
       for (const { writes } of lost.splice(0, last + 1)) {
-        this.owner.encode(writes ? replies.fateUnknown : this.unreachable());
+        this.owner.lost(writes ? replies.fateUnknown : this.unreachable());
       }
     }
     if (refused.length + lost.length > 0) this.owner.takeBack([...refused, ...lost], this.leaderId);
@@ -284,7 +284,7 @@ export class Upstream {
 
   /** Something behind these was carried out: they cannot be sent again. */
   private refuse(requests: readonly PassedRequest[]): void {
-    for (let i = 0; i < requests.length; i++) this.owner.encode(this.unreachable());
+    for (let i = 0; i < requests.length; i++) this.owner.lost(this.unreachable());
   }
 
   private unreachable(): ErrorReply {

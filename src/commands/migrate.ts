@@ -103,7 +103,7 @@ function onFreshState<Result>(connection: Connection, server: Server, step: () =
       }
     };
     if (server.mayReadNow(connection.consistency)) run();
-    else server.reads.add(connection, run, reject);
+    else server.reads.add(run, reject);
   });
 }
 

@@ -4,12 +4,10 @@
  */
 import type { ErrorReply } from '../../engine/index.js';
 import type { Clock } from '../../raft/node/index.js';
-import type { Connection } from '../client/connection.js';
 
 interface Step {
-  readonly connection: Connection;
   readonly run: () => void;
-  readonly drop: ((error: ErrorReply) => void) | undefined;
+  readonly drop: (error: ErrorReply) => void;
 }
 
 /** Asks the cluster how far the log was committed at some time after the call: the context of the answer, undefined when nobody can be asked. */
@@ -32,11 +30,10 @@ export class ReadQueue {
   ) {}
 
   /**
-   * Queues a step of a connection behind its earlier ones. `drop` is called instead of `run` when the round fails; a step without it (a reply
-   * that was known before) runs all the same.
+   * Queues a read behind earlier ones. `drop` is called instead of `run` when the round fails.
    */
-  add(connection: Connection, run: () => void, drop?: (error: ErrorReply) => void): void {
-    this.collecting.push({ connection, run, drop });
+  add(run: () => void, drop: (error: ErrorReply) => void): void {
+    this.collecting.push({ run, drop });
     if (this.scheduled) return;
     this.scheduled = true;
     this.clock.afterInput(() => {
@@ -79,10 +76,7 @@ export class ReadQueue {
 
   private drop(steps: readonly Step[]): void {
     const error = this.refusal();
-    for (const { run, drop } of steps) {
-      if (drop === undefined) run();
-      else drop(error);
-    }
+    for (const { drop } of steps) drop(error);
     this.ran();
   }
 

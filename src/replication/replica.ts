@@ -28,20 +28,17 @@ const ITEM_BYTES_MAX = payloadBytesMax - 1024;
 
 /** Who gets the reply to an item: a connection, or the program itself. */
 export interface ReplyTarget {
-  /** The item's reply, in the apply that made it; views in it are void afterwards. BLOCKED: it comes later, by a wake. */
-  complete(reply: Reply): void;
+  /**
+   * The item's reply, in the apply that made it; views in it are void afterwards. BLOCKED: it comes later, by a wake.
+   *
+   * @param isApplied false where the item was refused: then no quorum has answered, and the state may be a stale one
+   */
+  complete(reply: Reply, isApplied?: boolean): void;
   /** Nobody knows whether the item was or will be applied. */
   fateUnknown(error: ErrorReply): void;
   /** A command of the program queued in MULTI, at its place in EXEC. */
   runInTransaction(request: Request, database: number): Reply;
 }
-
-/**
- * What runs behind an item's reply.
- *
- * @param isApplied false where the item was refused or its fate is unknown: then no quorum has answered, and the state may be a stale one
- */
-export type Step = (isApplied: boolean) => void;
 
 /** An entry that this node proposed and not yet saw applied. */
 export class PendingEntry {
@@ -49,26 +46,11 @@ export class PendingEntry {
   term = 0;
   proposedAtMs = 0;
   readonly targets: (ReplyTarget | undefined)[] = [];
-  /** Steps that run behind an item's reply: reads and replies of the same connection that came after it in the pipeline. */
-  private readonly steps: (Step[] | undefined)[] = [];
-
   /** Of its payload. */
   byteLength = 0;
 
   /** Later turns that were refused while this one was in flight: their refusals stand behind its replies. */
   readonly refusedBehind: PendingEntry[] = [];
-
-  /** Runs `step` when the item's reply has been given, before the next item is applied. */
-  after(ordinal: number, step: Step): void {
-    this.steps[ordinal] ??= [];
-    this.steps[ordinal].push(step);
-  }
-
-  runSteps(ordinal: number, isApplied: boolean): void {
-    const steps = this.steps[ordinal];
-    if (steps === undefined) return;
-    for (const step of steps) step(isApplied);
-  }
 
   /** Whether it is in the log, or was: nothing can be added. */
   get isProposed(): boolean {
@@ -214,7 +196,7 @@ export class Replica implements ApplyListener {
   item(target: ReplyTarget | undefined, bytes: number, add: (builder: EntryBuilder) => number): void {
     const refusal = this.refusal(bytes);
     if (refusal !== undefined) {
-      target?.complete(refusal);
+      target?.complete(refusal, false);
       return;
     }
     if (!this.fits(bytes)) this.flush();
@@ -294,8 +276,7 @@ export class Replica implements ApplyListener {
   private giveRefusal(entry: PendingEntry): void {
     const refusal = this.events.refusal();
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.complete(refusal);
-      entry.runSteps(ordinal, false);
+      entry.targets[ordinal]?.complete(refusal, false);
     }
     this.events.applied();
   }
@@ -311,7 +292,6 @@ export class Replica implements ApplyListener {
   private abandonEntry(entry: PendingEntry): void {
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
       entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
-      entry.runSteps(ordinal, false);
     }
     for (const refused of entry.refusedBehind) this.giveRefusal(refused);
   }
@@ -377,10 +357,7 @@ export class Replica implements ApplyListener {
   }
 
   reply(ordinal: number, reply: Reply): void {
-    const applying = this.applying;
-    if (applying === undefined) return;
-    applying.targets[ordinal]?.complete(reply);
-    applying.runSteps(ordinal, true);
+    this.applying?.targets[ordinal]?.complete(reply, true);
   }
 
   blocked(ordinal: number): void {

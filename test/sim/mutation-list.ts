@@ -211,16 +211,16 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'serve a read behind a write that was refused',
-    file: 'src/client/connection.ts',
+    file: 'src/client/router.ts',
     from: "const mayBeStale = !isApplied && consistency !== 'low';",
     to: 'const mayBeStale = false && !isApplied;',
     tests: program,
   },
   {
     name: 'serve a read by the quorum of a write that was proposed before',
-    file: 'src/client/connection.ts',
-    from: "if (this.consistency === 'high' && this.tailEntry!.isProposed && !this.server.consensus.readsAreLocal())",
-    to: 'if (this.tailEntry!.isProposed && !this.server.isLeader)',
+    file: 'src/client/router.ts',
+    from: "needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();",
+    to: 'needsItem = isProposed && !server.isLeader;',
     tests: program,
   },
   {

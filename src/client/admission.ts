@@ -1,0 +1,121 @@
+/**
+ * Whether a command may run: an ordered list of checks, the same for a command alone, queued by MULTI, and forwarded to the leader. The first
+ * check that objects decides. A feature that restricts commands adds its check to the list.
+ */
+import { type ErrorReply, errors, type Request, type Runnable } from '../../engine/index.js';
+import type { ProgramCommand } from '../commands/program-command.js';
+import { replies } from '../replies.js';
+
+/** What becomes of a command that is admitted: it runs, it joins a transaction, or the leader gets it. */
+export type Destination = 'run' | 'queue' | 'forward';
+
+/** Not now: the command is to be judged again later. */
+export const WAIT = Symbol('wait');
+
+export type Verdict = ErrorReply | typeof WAIT | undefined;
+
+/** What the checks ask of a client. */
+export interface AdmittedClient {
+  readonly authenticated: boolean;
+  readonly isSubscriber: boolean;
+  readonly protocol: 2 | 3;
+}
+
+export interface AdmissionCheck<Client extends AdmittedClient> {
+  readonly name: string;
+  /** Whether the check concerns a command at all; asked once for each command and destination. */
+  concerns(row: Runnable, destination: Destination): boolean;
+  /** @param bytes of the request */
+  judge(row: Runnable, client: Client, request: Request, bytes: number): Verdict;
+}
+
+/** What the checks ask of the node. */
+export interface AdmissionPorts<Client extends AdmittedClient> {
+  /** Whether CLIENT PAUSE holds up a command. */
+  isPaused(row: Runnable, client: Client): boolean;
+  /** Why no write of so many bytes can be proposed now. */
+  refuseWrite(needsMemory: boolean, bytes: number): ErrorReply | undefined;
+  /** Whether there is memory for what clients make the node keep. */
+  hasMemory(client: Client): boolean;
+}
+
+/** What a client that subscribes to anything may send in RESP2. */
+const SUBSCRIBER_COMMANDS = new Set([
+  'ping',
+  'subscribe',
+  'ssubscribe',
+  'unsubscribe',
+  'sunsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'quit',
+  'reset',
+]);
+
+/** The checks of every node, in order. */
+export function standardChecks<Client extends AdmittedClient>(
+  ports: AdmissionPorts<Client>,
+): AdmissionCheck<Client>[] {
+  return [
+    {
+      name: 'authentication',
+      concerns: (row) => !row.noAuth,
+      judge: (_row, client) => (client.authenticated ? undefined : replies.noAuth),
+    },
+    {
+      name: 'subscriber mode',
+      concerns: (row) => !SUBSCRIBER_COMMANDS.has(row.name),
+      judge: (row, client) =>
+        client.isSubscriber && client.protocol === 2 ? replies.subscriberMode(row.name) : undefined,
+    },
+    {
+      name: 'pause',
+      concerns: () => true,
+      judge: (row, client) => (ports.isPaused(row, client) ? WAIT : undefined),
+    },
+    {
+      name: 'transaction',
+      concerns: (row, destination) =>
+        destination === 'queue' &&
+        (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)),
+      judge: () => replies.notInMulti,
+    },
+    {
+      // Queueing takes memory, whatever the command.
+      name: 'memory of the queue',
+      concerns: (_row, destination) => destination === 'queue',
+      judge: (_row, client) => (ports.hasMemory(client) ? undefined : errors.outOfMemory),
+    },
+    {
+      name: 'leadership, memory and size of a write',
+      concerns: (row, destination) => destination === 'run' && row.kind === 'write',
+      judge: (row, _client, _request, bytes) => ports.refuseWrite(row.denyOutOfMemory, bytes),
+    },
+  ];
+}
+
+export class Admission<Client extends AdmittedClient> {
+  /** By destination and the command's id: the checks that concern it. */
+  private readonly concerned: Record<Destination, (AdmissionCheck<Client>[] | undefined)[]> = {
+    run: [],
+    queue: [],
+    forward: [],
+  };
+
+  constructor(private readonly checks: readonly AdmissionCheck<Client>[]) {}
+
+  judge(row: Runnable, destination: Destination, client: Client, request: Request, bytes: number): Verdict {
+    const checks = this.concerned[destination][row.id] ?? this.select(row, destination);
+    for (let i = 0; i < checks.length; i++) {
+      const verdict = checks[i].judge(row, client, request, bytes);
+      if (verdict !== undefined) return verdict;
+    }
+    return undefined;
+  }
+
+  private select(row: Runnable, destination: Destination): AdmissionCheck<Client>[] {
+    const checks = this.checks.filter((check) => check.concerns(row, destination));
+    this.concerned[destination][row.id] = checks;
+    return checks;
+  }
+}

@@ -1,0 +1,503 @@
+/**
+ * What becomes of one client's requests: each is judged (`admission.ts`), then it runs here, goes into the log, joins a transaction or is
+ * forwarded to the leader. Its reply takes a slot of the client's queue (`reply-queue.ts`) unless it is given at once.
+ */
+import {
+  BLOCKED,
+  detach,
+  ErrorReply,
+  NULL_ARRAY,
+  parseTrusted,
+  QUEUED,
+  type ReadCommand,
+  type Reply,
+  Request,
+  type Runnable,
+  type WriteCommand,
+} from '../../engine/index.js';
+import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
+import type { PassedRequest, Upstream } from '../cluster/upstream.js';
+import type { ProgramCommand } from '../commands/program-command.js';
+import type { ReplyTarget } from '../replication/replica.js';
+import { replies } from '../replies.js';
+import type { Server } from '../server.js';
+import { type Destination, WAIT } from './admission.js';
+import type { Connection, Deferred } from './connection.js';
+import type { Transaction } from './transaction.js';
+
+/** The commands that MULTI lets through. */
+const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
+
+/** After these no key is watched any more. */
+const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
+
+export class Router {
+  /** What becomes of its commands on a follower that passes them on; undefined while none was. */
+  private passing: PassingOn | undefined;
+  private readonly stepRequest = new Request();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly server: Server,
+  ) {}
+
+  // ---- which way ----
+
+  /** @param deferred what is known of a request that was put aside before; otherwise the parser has it */
+  execute(request: Request, deferred?: Deferred): void {
+    if (request.count === 0) return;
+    const { connection, server } = this;
+    const row = server.table.resolve(request);
+    const returned = deferred?.returned;
+    if (returned?.transaction !== undefined) connection.transaction = returned.transaction;
+    const passing = server.passesOn ? this.passedOn(row) : undefined;
+    if (passing === undefined ? this.mustWait(row, request) : this.mustWaitToPassOn(passing, row)) {
+      connection.defer(deferred);
+      return;
+    }
+    if (passing !== undefined && !this.knowsLeader && server.holds(returned?.heldSinceMs)) {
+      connection.defer(deferred);
+      server.awaitLeader(connection);
+      return;
+    }
+    if (returned !== undefined) {
+      this.runReturned(returned, row as Runnable, request, passing);
+      return;
+    }
+    const raw = deferred?.raw;
+    if (row instanceof ErrorReply) {
+      connection.beginCommand('');
+      // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
+      if (request.is(0, 'POST') || request.is(0, 'HOST:'))
+        server.closeClient(connection, `it speaks HTTP ('${request.latin1(0)}')`);
+      else this.reject(row, undefined, request);
+      return;
+    }
+    const queues = connection.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name);
+    const destination: Destination = queues ? 'queue' : passing !== undefined ? 'forward' : 'run';
+    const bytes = raw?.length ?? connection.requestBytes;
+    const verdict = server.admission.judge(row, destination, connection, request, bytes);
+    if (verdict === WAIT) {
+      connection.defer(deferred);
+      return;
+    }
+    connection.beginCommand(row.name);
+    server.countCommand(row);
+    if (verdict !== undefined) this.reject(verdict, row, request);
+    else if (queues) this.enqueue(row, request, raw);
+    else {
+      if (this.passing?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.passing.forgetWatched();
+      if (passing === undefined) this.run(row, request, raw);
+      else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
+      else passing.pass(row, raw ?? connection.copyRaw(), undefined);
+    }
+  }
+
+  private run(row: Runnable, request: Request, raw: Buffer | undefined): void {
+    if (row.kind === 'read') this.read(row, request, raw);
+    else if (row.kind === 'write') this.write(row, request, raw);
+    else this.runProgram(row as ProgramCommand, request);
+  }
+
+  /** Whether a request may not run yet for the sake of what came before it: it is put aside before it leaves any trace. */
+  private mustWait(row: Runnable | ErrorReply, request: Request): boolean {
+    const { connection } = this;
+    if (this.awaitsLeader) return true;
+    // What changes how replies are given must not change earlier ones.
+    if (connection.replyMode !== 'on' && !connection.queue.isEmpty) return true;
+    if (row instanceof ErrorReply) return false;
+    if (row.kind === 'read') return row.wait?.mayWait(request) === true && !connection.queue.isEmpty;
+    if (connection.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name)) return false;
+    // The reads before a write must not see it.
+    if (row.kind === 'write') return connection.queue.hasReads;
+    const { handler } = row as ProgramCommand;
+    if (handler.writes === true) return connection.queue.hasReads;
+    return handler.ordered && !connection.queue.isEmpty;
+  }
+
+  /** Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so. */
+  private reject(error: ErrorReply, row: Runnable | undefined, request: Request): void {
+    const { connection } = this;
+    if (row !== undefined) this.server.statistics.countRejection(row);
+    if (request.is(0, 'EXEC')) {
+      connection.transaction = undefined;
+      connection.watched.clear();
+      error = replies.execAbortedBecause(error);
+    }
+    if (connection.transaction !== undefined) connection.transaction.failed = true;
+    connection.answer(error);
+  }
+
+  /** MULTI: keeps a request for EXEC. */
+  private enqueue(row: Runnable, request: Request, raw: Buffer | undefined): void {
+    const transaction = this.connection.transaction!;
+    if (row.name === 'select') transaction.queuesSelect(request);
+    transaction.queue(raw ?? this.connection.copyRaw());
+    if (row.kind === 'write') transaction.writes = true;
+    if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
+    this.connection.answer(QUEUED);
+  }
+
+  // ---- commands of the program ----
+
+  private runProgram(row: ProgramCommand, request: Request): void {
+    const { connection, server } = this;
+    let reply: ReturnType<ProgramCommand['handler']['run']>;
+    try {
+      reply = row.handler.run(request, connection, server);
+    } catch (error) {
+      reply = error instanceof ErrorReply ? error : connection.internalError(row, error);
+    }
+    if (reply instanceof Promise) this.waitFor(row, reply);
+    else if (reply !== undefined) connection.answer(reply);
+  }
+
+  private waitFor(row: Runnable, promise: Promise<Reply | undefined>): void {
+    const { connection } = this;
+    const slot = connection.queue.addPromised();
+    const done = (reply: Reply | undefined): void => {
+      connection.queue.kept(slot, reply);
+      connection.resume();
+    };
+    promise.then(done, (error: unknown) =>
+      done(error instanceof ErrorReply ? error : connection.internalError(row, error)),
+    );
+  }
+
+  // ---- reads ----
+
+  private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
+    const { connection, server } = this;
+    const { database } = connection;
+    if (row.wait?.mayWait(request) === true) {
+      this.readOrWait(row, raw ?? connection.copyRaw());
+      return;
+    }
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) {
+      this.runRead(row, request, database);
+      return;
+    }
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const kept = raw ?? connection.copyRaw();
+    this.readLater(() => {
+      parseTrusted(kept, 0, this.stepRequest);
+      this.runRead(row, this.stepRequest, database);
+    });
+  }
+
+  /** A read that waits when it finds nothing: it is proposed then. This client is idle, and what follows stands behind it. */
+  private readOrWait(row: ReadCommand, raw: Buffer): void {
+    const { connection, server } = this;
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const run = (): void => {
+      parseTrusted(raw, 0, this.stepRequest);
+      const reply = this.evaluate(row, this.stepRequest, connection.database);
+      if (reply !== BLOCKED) {
+        connection.encode(reply);
+        return;
+      }
+      const late = server.refuseWrite(row.denyOutOfMemory, raw.length);
+      if (late === undefined) this.write(row, this.stepRequest, raw);
+      else connection.encode(late);
+    };
+    if (server.mayReadNow(connection.consistency)) run();
+    else {
+      this.readLater(run);
+      connection.queue.holdLast();
+    }
+  }
+
+  private runRead(row: ReadCommand, request: Request, database: number): void {
+    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database);
+    else this.connection.encode(this.evaluate(row, request, database));
+  }
+
+  /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
+  private evaluate(row: ReadCommand, request: Request, database: number): Reply {
+    const { server } = this;
+    try {
+      return server.engine.read(row, request, database, server.timeMs);
+    } catch (error) {
+      return this.connection.internalError(row, error);
+    }
+  }
+
+  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
+  private readTimed(row: ReadCommand, request: Request, database: number): void {
+    const beganMs = performance.now();
+    const { connection, server } = this;
+    const { keyspace } = server.engine;
+    keyspace.untouched = connection.noTouch && row.name !== 'touch';
+    connection.encode(this.evaluate(row, request, database));
+    keyspace.untouched = false;
+    const durationUs = Math.round((performance.now() - beganMs) * 1000);
+    server.statistics.countDuration(row, durationUs);
+    server.noteSlow(request, connection, durationUs);
+  }
+
+  /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
+  readLater(step: () => void): void {
+    const { connection, server } = this;
+    const { queue, consistency } = connection;
+    let needsItem: boolean;
+    if (queue.hasItems) {
+      // A quorum that has answered before the read came says nothing of it: another leader may have been at work since.
+      const { isProposed } = queue.newestPlace!;
+      needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();
+    } else {
+      // Once an item is applied, logged time is up to date.
+      needsItem = !queue.hasReads && server.isLeader && server.meetsDueKey();
+      if (!needsItem) {
+        this.readByQuorum(step);
+        return;
+      }
+    }
+    const refusal = needsItem ? this.addTick() : undefined;
+    if (refusal !== undefined) connection.answer(refusal);
+    else queue.addReadBehindItem((isApplied) => this.runOrRefuse(step, isApplied));
+  }
+
+  /** Adds an item of this turn that does nothing, for a read to stand behind; or says why there can be none. */
+  private addTick(): ErrorReply | undefined {
+    const { connection, server } = this;
+    const { replica } = server;
+    const refusal = replica.refusal(0);
+    if (refusal !== undefined) return refusal;
+    const done = (_reply: Reply, isApplied = true): void => connection.queue.itemDone(undefined, isApplied);
+    const target: ReplyTarget = {
+      complete: done,
+      fateUnknown: (error) => done(error, false),
+      runInTransaction: () => null,
+    };
+    replica.item(target, 0, (builder) => builder.forget(connection.session));
+    connection.queue.addItem(replica.turn);
+    return undefined;
+  }
+
+  private readByQuorum(step: () => void): void {
+    const { connection, server } = this;
+    const slot = connection.queue.addRead((refusal) => {
+      if (refusal === undefined) step();
+      else connection.encode(refusal);
+    });
+    server.reads.add(
+      () => connection.queue.readReady(slot),
+      (refusal) => connection.queue.readRefused(slot, refusal),
+    );
+  }
+
+  /** Leadership may have been lost with the write that a read stands behind. */
+  private runOrRefuse(step: () => void, isApplied: boolean): void {
+    const { server } = this;
+    const { consistency } = this.connection;
+    const mayBeStale = !isApplied && consistency !== 'low';
+    const refusal = server.refuseRead(consistency) ?? (mayBeStale ? server.notLeading() : undefined);
+    if (refusal === undefined) step();
+    else this.connection.encode(refusal);
+  }
+
+  // ---- writes ----
+
+  private write(row: WriteCommand | ReadCommand, request: Request, raw: Buffer | undefined): void {
+    const { connection } = this;
+    const { replica } = this.server;
+    const { session, database } = connection;
+    if (raw === undefined) {
+      const { requestStart, requestEnd } = connection.parser;
+      replica.command(connection, session, database, request.buffer, requestStart, requestEnd);
+    } else {
+      replica.command(connection, session, database, raw, 0, raw.length);
+    }
+    connection.queue.addItem(replica.turn, row.blocking, row.blocking);
+  }
+
+  // ---- transactions ----
+
+  /** EXEC: all that was queued, as one item. */
+  exec(): Reply | undefined {
+    const { connection, server } = this;
+    const transaction = connection.transaction!;
+    const watchedBytes = connection.watched.bytes;
+    const watched = connection.watched.take();
+    connection.transaction = undefined;
+    const isWatchLost = this.passing?.watchesElsewhere === true;
+    this.passing?.forgetWatched();
+    if (transaction.failed) return replies.execAborted;
+    // The keys were watched at a leader that this client has lost: they may have changed.
+    if (isWatchLost) return NULL_ARRAY;
+    if (!transaction.writes && watched.length === 0) {
+      this.execReads(transaction);
+      return undefined;
+    }
+    const bytes = transaction.queuedBytes + watchedBytes;
+    const refusal = server.refuseWrite(transaction.denyOutOfMemory, bytes);
+    if (refusal !== undefined) return replies.execAbortedBecause(refusal);
+    const { replica } = server;
+    const target: ReplyTarget = {
+      complete: (reply, isApplied) => {
+        connection.database = transaction.databaseAfter(reply, connection.database);
+        connection.complete(reply, isApplied);
+      },
+      fateUnknown: (error) => connection.fateUnknown(error),
+      runInTransaction: (request, database) => this.runQueued(transaction, request, database),
+    };
+    replica.exec(target, connection.session, connection.database, watched, transaction.requests, bytes);
+    // What follows may run in another database: that is known once the transaction has run.
+    connection.queue.addItem(replica.turn, transaction.changesDatabase);
+    return undefined;
+  }
+
+  /** A transaction that only reads needs no log. */
+  private execReads(transaction: Transaction): void {
+    const { connection, server } = this;
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const run = (): void => {
+      const results: Reply[] = [];
+      for (const request of transaction.requests) {
+        parseTrusted(request, 0, this.stepRequest);
+        results.push(detach(this.runQueued(transaction, this.stepRequest, connection.database)));
+      }
+      connection.encode(results);
+    };
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
+    else this.readLater(run);
+  }
+
+  private runQueued(transaction: Transaction, request: Request, database: number): Reply {
+    const { connection } = this;
+    connection.executing = { transaction, database };
+    try {
+      return this.runInTransaction(request, database);
+    } finally {
+      connection.executing = undefined;
+    }
+  }
+
+  /** A command at its place in EXEC: a read, or one of the program's. */
+  runInTransaction(request: Request, database: number): Reply {
+    const { connection, server } = this;
+    const row = server.table.resolve(request);
+    if (row instanceof ErrorReply) return row;
+    if (row.kind === 'read') {
+      const reply = this.evaluate(row, request, database);
+      return reply === BLOCKED ? NULL_ARRAY : reply;
+    }
+    if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    try {
+      const reply = (row as ProgramCommand).handler.run(request, connection, server);
+      if (reply instanceof Promise) {
+        // Nobody waits within EXEC; whatever it has begun goes on.
+        reply.catch((error: unknown) => {
+          if (!(error instanceof ErrorReply)) server.internalError(row.name, connection, error);
+        });
+        return replies.notInTransaction(row.name);
+      }
+      return reply ?? null;
+    } catch (error) {
+      return error instanceof ErrorReply ? error : connection.internalError(row, error);
+    }
+  }
+
+  // ---- forwarding to the leader ----
+
+  /** Whether the leader has requests of this client that it has not answered, be it only some that nobody waits for. */
+  get awaitsLeader(): boolean {
+    return this.passing?.awaitsReplies === true;
+  }
+
+  /** Bytes of requests that the leader has not answered. */
+  get forwardedBytes(): number {
+    return this.passing?.pendingBytes ?? 0;
+  }
+
+  /** What passes a request on, if only the leader can answer it. */
+  private passedOn(row: Runnable | ErrorReply): PassingOn | undefined {
+    const { connection } = this;
+    if (row instanceof ErrorReply || connection.passedOnBy !== 0) return undefined;
+    if (!connection.authenticated && !row.noAuth) return undefined;
+    this.passing ??= new PassingOn(connection, this.leaderRoute());
+    return this.passing.concerns(row) ? this.passing : undefined;
+  }
+
+  private leaderRoute(): LeaderRoute {
+    const { connection, server } = this;
+    return {
+      get leaderId(): number {
+        return server.consensus.leaderId;
+      },
+      get databases(): number {
+        return server.engine.keyspace.settings.databases;
+      },
+      dial: (): Upstream => server.dialLeader(connection),
+    };
+  }
+
+  /** Runs a request that a leader did not take. It was counted and checked when it came. */
+  private runReturned(
+    { raw, heldSinceMs, hadWatch }: PassedRequest,
+    row: Runnable,
+    request: Request,
+    passing: PassingOn | undefined,
+  ): void {
+    const { connection, server } = this;
+    if (hadWatch === true) {
+      // The node that watched the keys has ended that when it saw the EXEC.
+      connection.transaction = undefined;
+      connection.answer(NULL_ARRAY);
+    } else if (passing === undefined) {
+      const refusal = row.kind === 'write' ? server.refuseWrite(row.denyOutOfMemory, raw.length) : undefined;
+      if (refusal === undefined) this.run(row, request, raw);
+      else this.reject(refusal, row, request);
+    } else if (!this.knowsLeader || !server.holds(heldSinceMs)) {
+      this.reject(server.heldInVain(), row, request);
+    } else {
+      passing.pass(row, raw, heldSinceMs);
+    }
+  }
+
+  private get knowsLeader(): boolean {
+    return this.server.consensus.leaderAddress !== undefined;
+  }
+
+  leaderChanged(): void {
+    this.passing?.leaderChanged();
+  }
+
+  private mustWaitToPassOn(passing: PassingOn, row: Runnable | ErrorReply): boolean {
+    const { queue, replyMode } = this.connection;
+    if (queue.hasItems || queue.hasReads) return true;
+    if (replyMode !== 'on' && passing.awaitsReplies) return true;
+    return passing.mustWait(row as Runnable);
+  }
+
+  /** The client does not read: nor is the leader read. */
+  pause(): void {
+    this.passing?.pause();
+  }
+
+  goOn(): void {
+    this.passing?.resume();
+  }
+
+  /** The client will say no more, and everything that it said was sent. */
+  end(): void {
+    if (this.awaitsLeader) this.passing!.end();
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.passing?.close();
+  }
+}
