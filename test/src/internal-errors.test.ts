@@ -19,8 +19,6 @@ test('the client gets an error with an id that the log has, is closed, and all o
       const cases: [name: string, command: string[], before: string[][]][] = [
         ['echo', ['ECHO', 'x'], []],
         ['wait', ['WAIT', '0', '0'], []],
-        ['get', ['GET', 'k'], []],
-        ['get', ['GET', 'k'], [['SET', 'k', 'v']]],
         ['echo', ['EXEC'], [['MULTI'], ['SET', 'k', 'v'], ['ECHO', 'x']]],
       ];
       for (const [name, command, before] of cases) {
