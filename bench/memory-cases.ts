@@ -23,10 +23,27 @@ const key = (i: number): string => `key:${String(i).padStart(12, '0')}`;
 const value = (i: number): string => `value:${String(i).padStart(10, '0')}`;
 const member = (i: number): string => `member:${i}`;
 
-/** A million keys of a few elements each. */
-function small(name: string, title: string, command: (i: number) => string[]): MemoryCase {
-  return { name, title, items: MILLION, aim: SMALL_AIM, commandCount: MILLION, command };
+/** Many keys of a few elements each. */
+function small(
+  name: string,
+  title: string,
+  command: (i: number) => string[],
+  items = MILLION,
+  aim = SMALL_AIM,
+): MemoryCase {
+  return { name, title, items, aim, commandCount: items, command };
 }
+
+/** A text of `length` characters that no two numbers share. */
+const long = (i: number, length: number): string => `${i}:`.padEnd(length, 'x');
+
+const MEDIUM_KEYS = 150_000;
+const TABLE_KEYS = 10_000;
+const LARGE_KEYS = 10_000;
+
+/** What grows by a command into one value. */
+const CHUNK = 'x'.repeat(10_000);
+const APPENDED_CHUNKS = 10_000;
 
 /** One key of a million elements. */
 function big(name: string, title: string, first: string[], element: (i: number) => string[]): MemoryCase {
@@ -58,6 +75,59 @@ export const memoryCases: readonly MemoryCase[] = [
   ]),
   small('lists', '1M lists of 3 items', (i) => ['RPUSH', key(i), ...repeat(3, (n) => [`item:${i}:${n}`])]),
   small('intsets', '1M sets of 10 integers', (i) => ['SADD', key(i), ...repeat(10, (n) => [String(i + n)])]),
+  small(
+    'medium-hashes',
+    '150k hashes of one 100 B value',
+    (i) => ['HSET', key(i), 'f', long(i, 100)],
+    MEDIUM_KEYS,
+  ),
+  small('medium-sets', '150k sets of one 70 B member', (i) => ['SADD', key(i), long(i, 70)], MEDIUM_KEYS),
+  small(
+    'medium-zsets',
+    '150k sorted sets of one 70 B member',
+    (i) => ['ZADD', key(i), '1.5', long(i, 70)],
+    MEDIUM_KEYS,
+  ),
+  small(
+    'wide-hashes',
+    '150k hashes of 10 values of 100 B',
+    (i) => ['HSET', key(i), ...repeat(10, (n) => [`f${n}`, long(i, 100)])],
+    MEDIUM_KEYS,
+  ),
+  small('medium-lists', '150k lists of one 100 B item', (i) => ['RPUSH', key(i), long(i, 100)], MEDIUM_KEYS),
+  small(
+    'table-hashes',
+    '10k hashes of 100 values of 100 B',
+    (i) => ['HSET', key(i), ...repeat(100, (n) => [`f${n}`, long(i, 100)])],
+    TABLE_KEYS,
+  ),
+  small(
+    'table-sets',
+    '10k sets of 200 members',
+    (i) => ['SADD', key(i), ...repeat(200, (n) => [`${i}:${n}`])],
+    TABLE_KEYS,
+  ),
+  small(
+    'table-zsets',
+    '10k sorted sets of 200 members',
+    (i) => ['ZADD', key(i), ...repeat(200, (n) => [String(n / 8), `${i}:${n}`])],
+    TABLE_KEYS,
+  ),
+  small(
+    'quicklists',
+    '10k lists of 200 items of 100 B',
+    (i) => ['RPUSH', key(i), ...repeat(200, () => [long(i, 100)])],
+    TABLE_KEYS,
+  ),
+  small('large-strings', '10k strings of 10 kB', (i) => ['SET', key(i), long(i, 10_000)], LARGE_KEYS),
+  {
+    name: 'append',
+    title: '10k APPENDs of 10 kB to one string',
+    items: APPENDED_CHUNKS,
+    aim: SMALL_AIM,
+    commandCount: APPENDED_CHUNKS,
+    command: () => ['APPEND', 'log', CHUNK],
+  },
   big('zset', 'one sorted set of 1M members', ['ZADD', 'big'], (i) => [
     String(((i * 7919) % MILLION) / 8),
     member(i),

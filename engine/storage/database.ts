@@ -254,7 +254,7 @@ export class Database extends Dictionary {
     this.resizeValue(slot, 0);
     this.dropObject(slot);
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
-    this.putObject(slot, object);
+    this.holdObject(slot, object);
   }
 
   /** Changes the encoding byte of a value whose bytes stay or were changed in place. */
@@ -293,6 +293,7 @@ export class Database extends Dictionary {
     const page = this.objects[slot >>> PAGE_BITS];
     const object = page[slot & PAGE_MASK]!;
     page[slot & PAGE_MASK] = undefined;
+    this.slab.track(-object.objectBytes);
     return object;
   }
 
@@ -414,7 +415,13 @@ export class Database extends Dictionary {
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ENCODING] = encoding;
     this.pages[slot >>> PAGE_BITS][((slot & PAGE_MASK) << SLOT_SHIFT) + ACCESS] =
       this.keyspace.freshAccessClock();
-    if (object !== undefined) this.putObject(slot, object);
+    if (object !== undefined) this.holdObject(slot, object);
+  }
+
+  /** {@link putObject} for a value that comes from outside; {@link detachObject} and dropObject are its counterparts. */
+  private holdObject(slot: Slot, object: BigValue): void {
+    this.slab.track(object.objectBytes);
+    this.putObject(slot, object);
   }
 
   private putObject(slot: Slot, object: BigValue): void {
@@ -434,7 +441,9 @@ export class Database extends Dictionary {
     const page = this.objects[slot >>> PAGE_BITS];
     const object = page[slot & PAGE_MASK];
     page[slot & PAGE_MASK] = undefined;
-    if (object !== undefined) this.keyspace.discard(object);
+    if (object === undefined) return;
+    this.slab.track(-object.objectBytes);
+    this.keyspace.discard(object);
   }
 
   protected override move(from: Slot, to: Slot): void {

@@ -36,6 +36,9 @@ const SLOT_MASK = 0x0fffffff;
 /** The most entries that one dictionary can hold. */
 export const MAX_ENTRIES = SLOT_MASK - 1;
 
+/** The part of {@link Dictionary.overheadBytes} that the slab is not told of: what a dictionary begins with. */
+export const EMPTY_INDEX_BYTES = FIRST_ENTRIES * 4 + SEGMENT_OBJECT_BYTES + 8;
+
 const LONG = 255;
 
 interface Segment {

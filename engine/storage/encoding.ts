@@ -22,6 +22,10 @@ export const Encoding = {
   hashTable: 10,
   listpackZset: 11,
   skiplist: 12,
+  /** A hash that Redis would hold as a table, small enough for one packed byte string. */
+  packedHash: 14,
+  /** A sorted set that Redis would hold as a skiplist, small enough for one packed byte string. */
+  packedZset: 15,
 } as const;
 export type Encoding = number;
 

@@ -7,7 +7,7 @@ import { View } from '../protocol/view.js';
 import type { ReadableDatabase } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
-import { HashReader, hashLength } from '../values/hash.js';
+import { HashBuilder, HashReader, hashLength } from '../values/hash.js';
 import { Table } from '../values/table.js';
 import { fitsListpack, listpackOf, listpackSizeMax, longestText, TextView } from './loading.js';
 import type { LoadedValue, ValueType } from './value-type.js';
@@ -21,6 +21,7 @@ export interface LoadedHash extends LoadedValue {
 const view = new View();
 const first = new TextView();
 const second = new TextView();
+const hashes = new HashBuilder();
 
 function* fieldsAndValues(database: ReadableDatabase, slot: Slot): Generator<View> {
   const reader = new HashReader().open(database, slot);
@@ -47,6 +48,7 @@ export const hashType: ValueType<LoadedHash> = {
   name: 'hash',
   encodings: [
     { encoding: Encoding.listpackHash, name: 'listpack', isBig: false },
+    { encoding: Encoding.packedHash, name: 'hashtable', isBig: false },
     { encoding: Encoding.hashTable, name: 'hashtable', isBig: true },
   ],
   awaited: undefined,
@@ -56,7 +58,7 @@ export const hashType: ValueType<LoadedHash> = {
   restorer: (_encoding, keyspace, size) => Table.restorer(keyspace, size),
 
   dump(database, slot) {
-    if (database.encoding(slot) === Encoding.hashTable)
+    if (database.encoding(slot) !== Encoding.listpackHash)
       return dumpTexts(RdbType.hash, 2 * hashLength(database, slot), fieldsAndValues(database, slot));
     const { buffer, start, length } = database.value(slot, view);
     return dumpPacked(RdbType.hashListpack, buffer, start, length);
@@ -81,9 +83,10 @@ export const hashType: ValueType<LoadedHash> = {
       database.create(key, Encoding.listpackHash, listpackOf(texts));
       return;
     }
-    const table = new Table(database.keyspace);
-    for (let i = 0; i < texts.length; i += 2) table.put(first.of(texts[i]), second.of(texts[i + 1]));
-    database.createBig(key, Encoding.hashTable, table);
+    hashes.start();
+    for (let i = 0; i < texts.length; i += 2)
+      hashes.put(first.of(texts[i]), second.of(texts[i + 1]), database.keyspace);
+    hashes.create(database, key);
   },
 
   digest(into, database, slot) {

@@ -12,6 +12,7 @@ import { PackedScratch } from '../values/packed.js';
 import { appendPacked } from '../values/packed-zset.js';
 import { ScoredTable } from '../values/scored-table.js';
 import { ZsetReader, zsetLength } from '../values/zset.js';
+import { PlainScore, ZsetBuilder } from '../values/zset-builder.js';
 import { fitsListpack, listpackOf, listpackSizeMax, longestText, TextView } from './loading.js';
 import type { LoadedValue, ValueType } from './value-type.js';
 
@@ -27,6 +28,8 @@ const packedScoreSizeMax = 127;
 
 const view = new View();
 const text = new TextView();
+const zsets = new ZsetBuilder();
+const score = new PlainScore();
 
 function* descending(database: ReadableDatabase, slot: Slot): Generator<readonly [View, number]> {
   let rank = zsetLength(database, slot) - 1;
@@ -79,6 +82,7 @@ export const zsetType: ValueType<LoadedZset> = {
   name: 'zset',
   encodings: [
     { encoding: Encoding.listpackZset, name: 'listpack', isBig: false },
+    { encoding: Encoding.packedZset, name: 'skiplist', isBig: false },
     { encoding: Encoding.skiplist, name: 'skiplist', isBig: true },
   ],
   awaited: 'taken',
@@ -88,7 +92,7 @@ export const zsetType: ValueType<LoadedZset> = {
   restorer: (_encoding, keyspace, size) => ScoredTable.restorer(keyspace, size),
 
   dump(database, slot) {
-    if (database.encoding(slot) === Encoding.skiplist)
+    if (database.encoding(slot) !== Encoding.listpackZset)
       return dumpSortedSet(zsetLength(database, slot), descending(database, slot));
     const { buffer, start, length } = database.value(slot, view);
     return dumpPacked(RdbType.zsetListpack, buffer, start, length);
@@ -114,13 +118,14 @@ export const zsetType: ValueType<LoadedZset> = {
       const empty = listpackOf([]);
       place.resize(empty.length);
       empty.buffer.copy(place.buffer, 0, empty.start, empty.end);
-      for (let i = 0; i < members.length; i++) appendPacked(place, text.of(members[i]), scores[i]);
+      for (let i = 0; i < members.length; i++) appendPacked(place, text.of(members[i]), scores[i], false);
       database.create(key, Encoding.listpackZset, place.view());
       return;
     }
-    const table = new ScoredTable(database.keyspace);
-    for (let i = 0; i < members.length; i++) table.insert(text.of(members[i]), scores[i]);
-    database.createBig(key, Encoding.skiplist, table);
+    zsets.start();
+    for (let i = 0; i < members.length; i++)
+      zsets.put(text.of(members[i]), score.of(scores[i]), database.keyspace);
+    zsets.create(database, key);
   },
 
   digest(into, database, slot) {

@@ -2,6 +2,11 @@
 export interface BigValue {
   /** Position of the last change that WATCH does not see, where there are such changes. */
   readonly changedAt?: number;
+  /**
+   * Bytes of V8's heap that it takes whatever it holds (measured: `npm run bench:memory`). The database that holds it notes them, since
+   * values that no key ever held are not disposed of.
+   */
+  readonly objectBytes: number;
   /** Bytes it takes, everything below it included, as far as is known without walking it. */
   readonly memoryBytes: number;
   /** Whether a snapshot still walks it: nothing of it may be freed then. */

@@ -32,6 +32,7 @@ import {
   PackedScratch,
   PackedSlot,
   spliceListpack,
+  staysSmall,
 } from './packed.js';
 import { Table, type TableHome } from './table.js';
 
@@ -46,7 +47,12 @@ export function findHash(database: ReadableDatabase, key: View): Slot {
   const slot = database.lookup(key);
   if (slot !== ABSENT) {
     const encoding = database.encoding(slot);
-    if (encoding !== Encoding.listpackHash && encoding !== Encoding.hashTable) throw errors.wrongType;
+    if (
+      encoding !== Encoding.listpackHash &&
+      encoding !== Encoding.hashTable &&
+      encoding !== Encoding.packedHash
+    )
+      throw errors.wrongType;
   }
   return slot;
 }
@@ -146,16 +152,22 @@ function tableOf(place: PackedPlace, home: TableHome): Table {
 
 /** Sets a field; whether it is new. */
 export function hashPut(database: Database, slot: Slot, field: View, value: View): boolean {
-  if (database.encoding(slot) === Encoding.hashTable)
-    return (database.objectForWrite(slot) as Table).put(field, value);
+  const encoding = database.encoding(slot);
+  if (encoding === Encoding.hashTable) return (database.objectForWrite(slot) as Table).put(field, value);
   const settings = database.keyspace.settings;
   const place = packedSlot.open(database, slot);
-  if (fitsPacked(place, field, value, settings)) {
+  if (encoding === Encoding.listpackHash && fitsPacked(place, field, value, settings)) {
     const isNew = putPacked(place, field, value);
-    if (isNew && exceedsEntries(place, settings)) becomeTable(database, slot, place);
+    if (isNew && exceedsEntries(place, settings)) {
+      if (staysSmall(place, 0, 0)) database.setEncoding(slot, Encoding.packedHash);
+      else becomeTable(database, slot, place);
+    }
     return isNew;
   }
-  return becomeTable(database, slot, place).put(field, value);
+  if (!staysSmall(place, 1, field.length + value.length))
+    return becomeTable(database, slot, place).put(field, value);
+  if (encoding === Encoding.listpackHash) database.setEncoding(slot, Encoding.packedHash);
+  return putPacked(place, field, value);
 }
 
 function becomeTable(database: Database, slot: Slot, place: PackedPlace): Table {
@@ -180,26 +192,36 @@ export function hashRemove(database: Database, slot: Slot, field: View): boolean
 export class HashBuilder {
   private readonly place = new PackedScratch();
   private table: Table | undefined;
+  /** That of {@link place}. */
+  private encoding: Encoding = Encoding.listpackHash;
 
   /** Starts an empty hash. */
   start(): this {
     this.place.clear();
     this.place.resize(listpackEmptySize);
     writeEmptyListpack(this.place.buffer, 0);
+    this.encoding = Encoding.listpackHash;
     this.table = undefined;
     return this;
   }
 
   /** Sets a field; whether it is new. */
   put(field: View, value: View, home: TableHome & { readonly settings: Settings }): boolean {
+    const { place } = this;
     if (this.table !== undefined) return this.table.put(field, value);
-    if (!fitsPacked(this.place, field, value, home.settings)) {
-      this.table = tableOf(this.place, home);
-      return this.table.put(field, value);
+    if (this.encoding === Encoding.listpackHash && fitsPacked(place, field, value, home.settings)) {
+      const isNew = putPacked(place, field, value);
+      if (isNew && exceedsEntries(place, home.settings)) this.outgrow(0, 0, home);
+      return isNew;
     }
-    const isNew = putPacked(this.place, field, value);
-    if (isNew && exceedsEntries(this.place, home.settings)) this.table = tableOf(this.place, home);
-    return isNew;
+    this.outgrow(1, field.length + value.length, home);
+    return this.table === undefined ? putPacked(place, field, value) : this.put(field, value, home);
+  }
+
+  /** Leaves the form of a listpack, since the thresholds are passed or are about to be. */
+  private outgrow(morePairs: number, bytes: number, home: TableHome): void {
+    if (staysSmall(this.place, morePairs, bytes)) this.encoding = Encoding.packedHash;
+    else this.table = tableOf(this.place, home);
   }
 
   /** Adds the hash, not empty, at a key that is known to be absent. */
@@ -207,7 +229,7 @@ export class HashBuilder {
     const table = this.table;
     this.table = undefined;
     return table === undefined
-      ? database.create(key, Encoding.listpackHash, this.place.view())
+      ? database.create(key, this.encoding, this.place.view())
       : database.createBig(key, Encoding.hashTable, table);
   }
 }

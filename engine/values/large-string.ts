@@ -5,6 +5,8 @@ import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
 const PIECE_BYTES = 64 * 1024;
+/** The value's own object, its buffer's, and what V8 keeps beside a buffer's bytes. */
+const OBJECT_BYTES = 256;
 const noBytes = Buffer.alloc(0);
 
 export class LargeString implements BigValue, Lender {
@@ -44,8 +46,11 @@ export class LargeString implements BigValue, Lender {
     };
   }
 
+  /** Noted with the bytes. */
+  readonly objectBytes = 0;
+
   get memoryBytes(): number {
-    return this.buffer.length + 64;
+    return this.buffer.length + OBJECT_BYTES;
   }
 
   get isWalked(): boolean {

@@ -1,6 +1,6 @@
 /**
  * A small sorted set: members and scores in turn in a listpack, in order. A score that is an integer is held as one (so that -0 becomes
- * 0), any other as its text, both as Redis holds them.
+ * 0), any other as its text, both as Redis holds them. Past Redis's thresholds the form is the same, but -0 is held as a text.
  */
 import { formatDouble, packedScoreInteger } from '../numbers/double.js';
 import { compareBytes, View } from '../protocol/view.js';
@@ -74,20 +74,20 @@ function placeOf(place: PackedPlace, member: View, score: number): number {
   return at;
 }
 
-/** Adds a member, known to be absent, where its score puts it. */
-export function insertPacked(place: PackedPlace, member: View, score: number): void {
-  writePair(place, placeOf(place, member, score) - place.start, member, score);
+/** Adds a member, known to be absent, where its score puts it. `isExact` tells -0 from 0. */
+export function insertPacked(place: PackedPlace, member: View, score: number, isExact: boolean): void {
+  writePair(place, placeOf(place, member, score) - place.start, member, score, isExact);
 }
 
-/** Adds a member behind all others, where it is known to belong. */
-export function appendPacked(place: PackedPlace, member: View, score: number): void {
-  writePair(place, place.length - 1, member, score);
+/** Adds a member behind all others, where it is known to belong. `isExact` tells -0 from 0. */
+export function appendPacked(place: PackedPlace, member: View, score: number, isExact: boolean): void {
+  writePair(place, place.length - 1, member, score, isExact);
 }
 
-function writePair(place: PackedPlace, offset: number, member: View, score: number): void {
+function writePair(place: PackedPlace, offset: number, member: View, score: number, isExact: boolean): void {
   const length = member.end - member.start;
   const memberSize = listpackSizeOfBytes(member.buffer, member.start, length);
-  const integer = packedScoreInteger(score);
+  const integer = isExact && Object.is(score, -0) ? undefined : packedScoreInteger(score);
   const text = integer === undefined ? formatDouble(score) : '';
   const scoreSize = integer === undefined ? listpackSizeOfText(text) : listpackSizeOfInteger(integer);
   const room = spliceListpack(place, offset, 0, memberSize + scoreSize, 2);

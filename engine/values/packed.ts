@@ -8,6 +8,7 @@ import { View } from '../protocol/view.js';
 import type { Database } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
 import {
+  listpackCount,
   listpackInteger,
   listpackIsInteger,
   listpackStringStart,
@@ -55,6 +56,21 @@ export class PackedSlot implements PackedPlace {
     this.database.resizeValue(this.slot, length);
     this.database.valueForWrite(this.slot, this.view);
   }
+}
+
+/**
+ * A table costs more than a kilobyte before its first element. What Redis turns into a table for one long element, or for its count, thus stays
+ * packed up to here, and only names itself as Redis does: at some 64 pairs or 8 KiB a table costs no more, and walking would.
+ */
+const SMALL_PAIRS_MAX = 64;
+const SMALL_BYTES_MAX = 8192;
+
+/** Whether a packed value of pairs, as it is or with `bytes` more, may stay packed past Redis's thresholds. */
+export function staysSmall(place: PackedPlace, morePairs: number, bytes: number): boolean {
+  return (
+    (listpackCount(place.buffer, place.start) >>> 1) + morePairs <= SMALL_PAIRS_MAX &&
+    place.length + bytes <= SMALL_BYTES_MAX
+  );
 }
 
 const SCRATCH_BYTES_KEPT = 1 << 20;

@@ -44,7 +44,7 @@ const MANY_CHUNKS = 4;
 
 /** Estimates of what V8 takes for a chunk's object with its place in the queue, and for the list itself. */
 const CHUNK_OBJECT_BYTES = 64;
-const LIST_OBJECT_BYTES = 200;
+const LIST_OBJECT_BYTES = 320;
 
 const noBytes = Buffer.alloc(0);
 
@@ -91,6 +91,8 @@ export class Quicklist implements BigValue {
       },
     };
   }
+
+  readonly objectBytes = LIST_OBJECT_BYTES;
 
   get memoryBytes(): number {
     return this.chunkBytes + this.chunks.length * CHUNK_OBJECT_BYTES + LIST_OBJECT_BYTES;

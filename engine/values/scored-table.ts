@@ -2,7 +2,7 @@
 
 import { View } from '../protocol/view.js';
 import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
-import { ABSENT, Dictionary, keyOfRecord, type Slot } from '../storage/dictionary.js';
+import { ABSENT, Dictionary, EMPTY_INDEX_BYTES, keyOfRecord, type Slot } from '../storage/dictionary.js';
 import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 import { ORDER_BYTES_PER_RECORD, ScoreOrder, scoreOfRecord } from './score-order.js';
@@ -13,6 +13,9 @@ const SCORE_BYTES = 8;
 const bytes = new View();
 const pieceMember = new View();
 const pieceScore = new View();
+
+/** A table's objects, pages and typed arrays, its empty index and the root of the order among them. */
+const TABLE_OBJECT_BYTES = 1024;
 
 export class ScoredTable implements BigValue {
   /** Its slot order is the order of ZSCAN and ZRANDMEMBER, and part of the state. Change it through this class only. */
@@ -33,8 +36,11 @@ export class ScoredTable implements BigValue {
     return this.members.size;
   }
 
+  readonly objectBytes = TABLE_OBJECT_BYTES;
+
   get memoryBytes(): number {
-    return this.recordBytes + this.members.overheadBytes + this.size * ORDER_BYTES_PER_RECORD + 256;
+    const index = this.members.overheadBytes - EMPTY_INDEX_BYTES;
+    return this.recordBytes + index + this.size * ORDER_BYTES_PER_RECORD + this.objectBytes;
   }
 
   scoreAt(slot: Slot): number {

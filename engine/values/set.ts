@@ -53,8 +53,8 @@ import { Table, type TableHome } from './table.js';
 
 /** A set of strings is a listpack up to so many members ... */
 const PACKED_MEMBERS_MAX = 128;
-/** ... of at most so many bytes. */
-const PACKED_MEMBER_BYTES_MAX = 64;
+/** ... and bytes in all. */
+const PACKED_BYTES_MAX = 8192;
 /** Redis holds the setting below this, so that an intset stays below 16 GiB. */
 const INTSET_MEMBERS_MAX = 1 << 30;
 
@@ -133,14 +133,15 @@ function addPacked(place: PackedPlace, encoding: Encoding, member: View, setting
         return Outcome.added;
       }
     }
-    return count < PACKED_MEMBERS_MAX && length <= PACKED_MEMBER_BYTES_MAX
+    // An integer takes at most 11 bytes in a listpack.
+    return count < PACKED_MEMBERS_MAX && count * 11 + length <= PACKED_BYTES_MAX
       ? Outcome.needsListpack
       : Outcome.needsTable;
   }
   const { buffer, start } = place;
   if (listpackFind(buffer, listpackFirst(buffer, start), 0, member.buffer, member.start, length) >= 0)
     return Outcome.present;
-  if (length > PACKED_MEMBER_BYTES_MAX || listpackCount(buffer, start) >= PACKED_MEMBERS_MAX)
+  if (place.length + length > PACKED_BYTES_MAX || listpackCount(buffer, start) >= PACKED_MEMBERS_MAX)
     return Outcome.needsTable;
   const size = listpackSizeOfBytes(member.buffer, member.start, length);
   const room = spliceListpack(place, place.length - 1, 0, size, 1);

@@ -2,7 +2,7 @@
 
 import { View } from '../protocol/view.js';
 import { DictionaryWalk } from '../snapshot/dictionary-walk.js';
-import { ABSENT, Dictionary, type HashSeed, type Slot } from '../storage/dictionary.js';
+import { ABSENT, Dictionary, EMPTY_INDEX_BYTES, type HashSeed, type Slot } from '../storage/dictionary.js';
 import type { Slab } from '../storage/slab.js';
 import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
 
@@ -14,6 +14,9 @@ export interface TableHome {
   readonly slab: Slab;
   readonly hashSeed: HashSeed;
 }
+
+/** A table's objects, pages and typed arrays, its empty index among them. */
+const TABLE_OBJECT_BYTES = 880;
 
 export class Table implements BigValue {
   /** Its slot order is the order of HGETALL, SMEMBERS and their like, and part of the state. Change it through this class only. */
@@ -28,8 +31,10 @@ export class Table implements BigValue {
     return this.entries.size;
   }
 
+  readonly objectBytes = TABLE_OBJECT_BYTES;
+
   get memoryBytes(): number {
-    return this.recordBytes + this.entries.overheadBytes + 128;
+    return this.recordBytes + this.entries.overheadBytes - EMPTY_INDEX_BYTES + this.objectBytes;
   }
 
   has(key: View): boolean {

@@ -11,7 +11,7 @@ import { PackedScratch } from './packed.js';
 import { appendPacked } from './packed-zset.js';
 import { ScoredTable } from './scored-table.js';
 import type { TableHome } from './table.js';
-import { fitsPacked, putIntoTable, putPacked, type ScoreChange, tableOf, ZsetReader } from './zset.js';
+import { encodingWith, putIntoTable, putPacked, type ScoreChange, tableOf, ZsetReader } from './zset.js';
 
 type Home = TableHome & { readonly settings: Settings };
 
@@ -34,11 +34,14 @@ export class PlainScore implements ScoreChange {
 export class ZsetBuilder {
   private readonly place = new PackedScratch();
   private table: ScoredTable | undefined;
+  /** That of {@link place}. */
+  private encoding: Encoding = Encoding.listpackZset;
   private readonly reader = new ZsetReader();
 
   /** Starts an empty set. */
   start(): this {
     this.table = undefined;
+    this.encoding = Encoding.listpackZset;
     this.place.clear();
     this.place.resize(listpackEmptySize);
     writeEmptyListpack(this.place.buffer, 0);
@@ -57,33 +60,45 @@ export class ZsetBuilder {
 
   /** Adds a member or changes its score, as `change` decides. */
   put(member: View, change: ScoreChange, home: Home): void {
-    if (this.table !== undefined) putIntoTable(this.table, member, change);
-    else if (!putPacked(this.place, member, change, home.settings)) {
-      this.table = tableOf(this.place, home);
-      this.table.insert(member, change.score);
+    if (this.table !== undefined) {
+      putIntoTable(this.table, member, change);
+      return;
     }
+    const after = putPacked(this.place, this.encoding, member, change, home.settings);
+    if (after !== undefined) {
+      this.encoding = after;
+      return;
+    }
+    this.table = tableOf(this.place, home);
+    this.table.insert(member, change.score);
   }
 
   /** Takes over a table, its order made; packed if it fits (as Redis packs the results of its operations). */
   adopt(table: ScoredTable, home: Home): this {
     this.start();
     const { size } = table;
-    if (size > home.settings['zset-max-listpack-entries']) {
-      this.table = table;
-      return this;
-    }
-    for (let rank = 0; rank < size; rank++) {
+    if (this.pack(table, home)) table.dispose(size);
+    else this.table = table;
+    return this;
+  }
+
+  /** Packs a table's members, in order; false where they do not fit. */
+  private pack(table: ScoredTable, { settings }: Pick<Home, 'settings'>): boolean {
+    for (let rank = 0; rank < table.size; rank++) {
       if (rank === 0) this.reader.openTable(table, 0);
       else this.reader.step(false);
       const member = this.reader.member();
-      if (!fitsPacked(this.place, member, home.settings)) {
-        this.table = table;
-        return this;
+      const after = encodingWith(this.place, this.encoding, member, settings);
+      if (after === undefined) return false;
+      if (after !== this.encoding) {
+        this.start();
+        this.encoding = after;
+        // Once more from the first: the scores before this one may have lost the sign of 0.
+        if (rank > 0) return this.pack(table, { settings });
       }
-      appendPacked(this.place, member, this.reader.score());
+      appendPacked(this.place, member, this.reader.score(), after === Encoding.packedZset);
     }
-    table.dispose(size);
-    return this;
+    return true;
   }
 
   /** Adds the set, not empty, at a key that is known to be absent. */
@@ -91,7 +106,7 @@ export class ZsetBuilder {
     const table = this.table;
     this.table = undefined;
     return table === undefined
-      ? database.create(key, Encoding.listpackZset, this.place.view())
+      ? database.create(key, this.encoding, this.place.view())
       : database.createBig(key, Encoding.skiplist, table);
   }
 
@@ -112,7 +127,7 @@ export class ZsetBuilder {
       this.create(database, key);
     } else {
       this.table = undefined;
-      if (table === undefined) database.replace(slot, Encoding.listpackZset, this.place.view());
+      if (table === undefined) database.replace(slot, this.encoding, this.place.view());
       else database.replaceBig(slot, Encoding.skiplist, table);
       if (database.deadline(slot) !== 0) database.setDeadline(slot, 0);
     }

@@ -13,7 +13,7 @@ import { ABSENT, keyOfRecord, type Slot } from '../storage/dictionary.js';
 import { Encoding } from '../storage/encoding.js';
 import type { Address } from '../storage/slab.js';
 import { listpackCount, listpackHeaderSize, listpackPrevious, listpackSeek } from './listpack.js';
-import { Digits, listpackReply, listpackView, type PackedPlace, PackedSlot } from './packed.js';
+import { Digits, listpackReply, listpackView, type PackedPlace, PackedSlot, staysSmall } from './packed.js';
 import {
   findPackedMember,
   insertPacked,
@@ -43,7 +43,9 @@ export function findZset(database: ReadableDatabase, key: View): Slot {
 /** Whether the key in `slot` holds a sorted set. */
 export function isZset(database: ReadableDatabase, slot: Slot): boolean {
   const encoding = database.encoding(slot);
-  return encoding === Encoding.listpackZset || encoding === Encoding.skiplist;
+  return (
+    encoding === Encoding.listpackZset || encoding === Encoding.skiplist || encoding === Encoding.packedZset
+  );
 }
 
 /** The set's table, or undefined while it is packed. */
@@ -103,28 +105,43 @@ export function fitsPacked(place: PackedPlace, member: View, settings: Settings)
   );
 }
 
+/** A packed set's encoding once a new member is in, undefined when the set must become a table first. */
+export function encodingWith(
+  place: PackedPlace,
+  encoding: Encoding,
+  member: View,
+  settings: Settings,
+): Encoding | undefined {
+  if (encoding === Encoding.listpackZset && fitsPacked(place, member, settings)) return encoding;
+  // Beside the member stand its length and a score.
+  return staysSmall(place, 1, member.length + 32) ? Encoding.packedZset : undefined;
+}
+
 /**
  * Changes a packed set, as `change` decides.
  *
- * @returns false when it cannot take the new member: the set must become a table
+ * @returns the set's encoding from now on; undefined when it cannot take the new member: the set must become a table
  */
 export function putPacked(
   place: PackedPlace,
+  encoding: Encoding,
   member: View,
   change: ScoreChange,
   settings: Settings,
-): boolean {
+): Encoding | undefined {
   const at = findPackedMember(place.buffer, place.start, member);
+  let after: Encoding | undefined = encoding;
   if (at >= 0) {
-    if (!change.decide(packedScoreOf(place.buffer, at))) return true;
+    if (!change.decide(packedScoreOf(place.buffer, at))) return encoding;
     const from = at - place.start;
     removePackedPairs(place, from, packedAfter(place.buffer, at) - place.start, 1);
   } else {
-    if (!change.decide(undefined)) return true;
-    if (!fitsPacked(place, member, settings)) return false;
+    if (!change.decide(undefined)) return encoding;
+    after = encodingWith(place, encoding, member, settings);
+    if (after === undefined) return undefined;
   }
-  insertPacked(place, member, change.score);
-  return true;
+  insertPacked(place, member, change.score, after === Encoding.packedZset);
+  return after;
 }
 
 /** Changes a table, as `change` decides. */
@@ -142,16 +159,23 @@ export function zsetPut(database: Database, slot: Slot, member: View, change: Sc
     return;
   }
   const place = packedSlot.open(database, slot);
-  if (putPacked(place, member, change, database.keyspace.settings)) return;
+  const encoding = database.encoding(slot);
+  const after = putPacked(place, encoding, member, change, database.keyspace.settings);
+  if (after !== undefined) {
+    if (after !== encoding) database.setEncoding(slot, after);
+    return;
+  }
   const table = tableOf(place, database.keyspace);
   database.replaceBig(slot, Encoding.skiplist, table);
   table.insert(member, change.score);
 }
 
-/** Gives a packed set its big form ahead of the thresholds. */
+/** Gives a packed set the form that it has past the thresholds. */
 export function zsetUnpack(database: Database, slot: Slot): void {
-  if (database.encoding(slot) === Encoding.skiplist) return;
-  database.replaceBig(slot, Encoding.skiplist, tableOf(packedSlot.open(database, slot), database.keyspace));
+  if (database.encoding(slot) !== Encoding.listpackZset) return;
+  const place = packedSlot.open(database, slot);
+  if (staysSmall(place, 0, 0)) database.setEncoding(slot, Encoding.packedZset);
+  else database.replaceBig(slot, Encoding.skiplist, tableOf(place, database.keyspace));
 }
 
 const conversionMember = new View();

@@ -89,6 +89,9 @@ export class Stream implements BigValue {
     this.slab.track(STREAM_OBJECT_BYTES);
   }
 
+  /** Noted when it is made. */
+  readonly objectBytes = 0;
+
   get memoryBytes(): number {
     let bytes = STREAM_OBJECT_BYTES + this.nodeBytes + this.nodes.overheadBytes;
     for (const group of this.groups.values()) bytes += group.memoryBytes;
