@@ -34,7 +34,14 @@ interface PendingObject {
 export class Restore {
   private readonly engine: Engine;
   private readonly fingerprint = new Fingerprint();
-  private rest: Buffer = Buffer.alloc(0);
+  /** Bytes of a record that is not whole yet. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  /**
+   * Decoding starts again at so many: each try reads the record from its begin, so that a record of many pieces is tried only when twice as
+   * many bytes have come.
+   */
+  private awaitedBytes = 0;
   private records = 0;
   private footer: { records: number; digest: string } | undefined;
   private readonly sizes = new Map<Database, number>();
@@ -62,7 +69,24 @@ export class Restore {
 
   /** Takes the next bytes. Throws {@link SnapshotError}. */
   feed(bytes: Buffer): void {
-    let data = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
+    if (this.heldBytes === 0) {
+      this.decode(bytes);
+      return;
+    }
+    // Never keep a view of the caller's bytes.
+    this.held.push(Buffer.from(bytes));
+    this.heldBytes += bytes.length;
+    if (this.heldBytes >= this.awaitedBytes) this.decodeHeld();
+  }
+
+  private decodeHeld(): void {
+    const data = Buffer.concat(this.held, this.heldBytes);
+    this.held = [];
+    this.decode(data);
+  }
+
+  /** Takes all whole records and holds what is left. */
+  private decode(data: Buffer): void {
     let consumed = 0;
     try {
       cbor.decodeMultiple(data, (record: unknown, _start?: number, end?: number) => {
@@ -77,14 +101,15 @@ export class Restore {
         throw new SnapshotError(`record ${this.records}: ${(error as Error).message}`);
       consumed = incomplete.lastPosition ?? consumed;
     }
-    data = data.subarray(consumed);
-    // Never keep a view of the caller's bytes.
-    this.rest = Buffer.from(data);
+    this.heldBytes = data.length - consumed;
+    this.held = this.heldBytes === 0 ? [] : [Buffer.from(data.subarray(consumed))];
+    this.awaitedBytes = 2 * this.heldBytes;
   }
 
   /** The engine, once all bytes were fed. Throws {@link SnapshotError} if any are missing or the digest differs. */
   finish(): Engine {
-    if (this.rest.length > 0) throw new SnapshotError(`the snapshot ends within record ${this.records}`);
+    if (this.heldBytes > 0) this.decodeHeld();
+    if (this.heldBytes > 0) throw new SnapshotError(`the snapshot ends within record ${this.records}`);
     if (this.footer === undefined)
       throw new SnapshotError(`the snapshot ends without a footer, after record ${this.records}`);
     for (const pending of this.objects.values()) this.finishObject(pending);

@@ -167,3 +167,24 @@ test('a damaged or short snapshot is refused', () => {
     assert.throws(() => restored(damaged), `flipped at ${at}`);
   }
 });
+
+test('a long element is put together by reading it a few times, however small the pieces that it comes in', () => {
+  const engine = new Engine();
+  engine.call('RPUSH', 'l', Buffer.alloc(24 << 20, 'e'));
+  engine.call('HSET', 'h', 'f', Buffer.alloc(24 << 20, 'v'));
+  const bytes = engine.snapshot();
+  const restore = new Restore();
+  let copied = 0;
+  const { concat } = Buffer;
+  Buffer.concat = (list, length) => {
+    copied += length ?? 0;
+    return concat(list, length);
+  };
+  try {
+    for (let at = 0; at < bytes.length; at += 16_384) restore.feed(bytes.subarray(at, at + 16_384));
+    assert.equal(restore.finish().digest(), engine.digest());
+  } finally {
+    Buffer.concat = concat;
+  }
+  assert.ok(copied < 8 * bytes.length, `${copied} bytes copied for ${bytes.length}`);
+});
