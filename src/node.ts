@@ -5,10 +5,7 @@ import type { EngineStateMachine } from './replication/state-machine.js';
 import { Server, type ServerOptions } from './server.js';
 
 /** What a node is started with, but for what {@link startServing} binds itself. */
-export type ServingOptions = Omit<
-  RaftNodeOptions,
-  'stateMachine' | 'onReadStates' | 'onReadsDropped' | 'onMembership'
->;
+export type ServingOptions = Omit<RaftNodeOptions, 'stateMachine' | 'onReadStates' | 'onReadsDropped'>;
 
 /**
  * Starts the node and, once it has recovered, a server on its state. The server does not listen yet.
@@ -37,9 +34,13 @@ export async function startServing(
       if (state.role !== 'leader') server?.replica.abandon();
       server?.leaderChanged();
     },
-    onMembership: (membership) => consensus.noteMembership(membership),
+    onMembership: (membership) => {
+      consensus.noteMembership(membership);
+      nodeOptions.onMembership?.(membership);
+    },
   });
   consensus.bind(node);
+  serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   const { nodeId, starts } = nodeOptions.identity;
   server = new Server(
     machine.engine,
@@ -52,9 +53,16 @@ export async function startServing(
       ),
   );
   machine.replica = server.replica;
-  machine.onSnapshot = (event) => {
-    if (event === 'began') server.snapshots.began(server.clock());
-    else server.snapshots.ended(event === 'succeeded', server.clock());
+  let snapshotBeganMs = 0;
+  machine.onSnapshot = (event, index) => {
+    if (event === 'began') {
+      snapshotBeganMs = server.monotonicMs();
+      server.snapshots.began(server.clock());
+      return;
+    }
+    const isWritten = event === 'succeeded';
+    server.snapshots.ended(isWritten, server.clock());
+    serverOptions.cluster?.journal.snapshotTaken(index, isWritten, server.monotonicMs() - snapshotBeganMs);
   };
   return { node, server, consensus };
 }

@@ -119,6 +119,8 @@ export class Server {
   );
   /** 40 hexadecimal digits that name the cluster. */
   readonly clusterId: string;
+  /** The cluster's id as logs and data directories have it. */
+  readonly clusterName: string;
   readonly startedMs: number;
 
   private readonly listener: Listener;
@@ -151,6 +153,7 @@ export class Server {
     this.configuredAtStart = new Map(
       configParameters.map(({ name }) => [name, options.configuration.text(name)]),
     );
+    this.clusterName = options.clusterId;
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
@@ -489,6 +492,12 @@ export class Server {
     const leader = consensus.isLeader ? undefined : consensus.leaderAddress;
     if (leader !== undefined) return replies.tryLeader(leader);
     if (consensus.members.length === 0) return replies.noLeader('this node waits to be let into its cluster');
+    const reached = this.options.cluster?.reachedVoters();
+    if (reached !== undefined && reached.reached <= reached.voters / 2) {
+      return replies.noLeader(
+        `no leader is known: ${reached.reached} of ${reached.voters} members reachable`,
+      );
+    }
     return replies.notLeader();
   }
 

@@ -233,6 +233,14 @@ export class RaftNode {
     };
   }
 
+  /** The longest that a sync has taken since this was asked last. */
+  takeSlowestSyncMs(): number {
+    if (!(this.log instanceof Wal)) return 0;
+    const { slowestSyncMs } = this.log;
+    this.log.slowestSyncMs = 0;
+    return slowestSyncMs;
+  }
+
   /**
    * Proposes a payload, which must not change from now on. Batches of one turn go out together.
    *

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import meow from 'meow';
 import { configParameter } from '../config/configuration.js';
 import { InvalidValue } from '../config/parameter-types.js';
+import { redisNamesRefused, redisNamesWithoutMeaning } from '../config/redis-names.js';
 import { splitInline } from '../resp/inline.js';
 import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
@@ -11,8 +12,11 @@ import {
   type OptionRow,
   type OptionTable,
   type RecoverOptions,
+  recoverTable,
   type ServeOptions,
   type StatusOptions,
+  serveTable,
+  statusTable,
 } from './options.js';
 
 export type CommandLine =
@@ -57,7 +61,8 @@ export function parseCommandLine(args: readonly string[], environment: Environme
 }
 
 function parse(command: Subcommand, args: readonly string[], environment: Environment): CommandLine {
-  const { flags, positionals } = readFlags(command, args);
+  refuseUnknownVariables(environment);
+  const { flags, positionals } = readFlags(command, withTwoDashes(command, args));
   if (flags.has('help')) return { kind: 'help', text: helpOf(command) };
   if (flags.has('version')) return { kind: 'version' };
   if (positionals.length > command.positionals.length)
@@ -78,7 +83,11 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
   }
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
-  const options = { ...values, parameters: Object.fromEntries(file.parameters) };
+  const options = {
+    ...values,
+    parameters: Object.fromEntries(file.parameters),
+    withoutMeaning: [...file.withoutMeaning],
+  };
   return { kind: 'serve', options: options as unknown as ServeOptions };
 }
 
@@ -103,7 +112,40 @@ function given(environment: Environment, key: string): Given | undefined {
   return text === undefined || text === '' ? undefined : { text, place: `${name}=${text}` };
 }
 
+/** What Kubernetes sets in every container beside a service of the name redraft. */
+const kubernetesVariable = /^REDRAFT_(SERVICE_|PORT_\d+_)/;
+
+/** A variable of ours that nothing reads is a mistake that would otherwise go unnoticed. */
+function refuseUnknownVariables(environment: Environment): void {
+  const tables: readonly OptionTable[] = [serveTable, statusTable, recoverTable];
+  const known = new Set(tables.flatMap((table) => Object.keys(table)).map(environmentName));
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('REDRAFT_') || known.has(name) || kubernetesVariable.test(name)) continue;
+    const near = nearest(
+      name.slice(8),
+      [...known].map((one) => one.slice(8)),
+    );
+    const hint = near === undefined ? 'see redraft --help' : `did you mean REDRAFT_${near}?`;
+    throw new UsageError(`unknown environment variable ${name}: ${hint}`);
+  }
+}
+
 // ---- flags ----
+
+/** Long names with one dash, as Go programs take them: `-dir data`. No cluster of short flags is lost, as hardly any takes no value. */
+function withTwoDashes(command: Subcommand, args: readonly string[]): string[] {
+  const names = [...Object.keys(command.table).map(dashed), 'help', 'version'];
+  const end = args.indexOf('--');
+  return args.map((arg, i) => {
+    const name = /^-([a-z][a-z-]+)(=|$)/i.exec(arg)?.[1];
+    if (name === undefined || (end >= 0 && i > end)) return arg;
+    if (names.includes(name)) return `-${arg}`;
+    const near = nearest(name, names);
+    throw new UsageError(
+      `unknown flag -${name}: ${near === undefined ? seeHelp(command) : `did you mean --${near}?`}`,
+    );
+  });
+}
 
 interface DeclaredFlag {
   readonly type: 'string' | 'boolean';
@@ -187,15 +229,23 @@ function unknownFlag(key: string, value: unknown, command: Subcommand): string {
 
 // ---- the file ----
 
+/** Files within files, as Redis's `include`. */
+const INCLUDES_MAX = 16;
+/** Parameters of which each line sets a part. */
+const CUMULATIVE = new Set(['client-output-buffer-limit', 'save']);
+
 /**
  * Lines of a name and a value, in the manner of redis.conf. Names are those of the flags without dashes, or of configuration parameters;
- * blank lines and lines that start with # count for nothing; quotes are those of Redis's inline commands.
+ * blank lines and lines that start with # count for nothing; quotes are those of Redis's inline commands. Of two lines of one name the
+ * later counts. A redis.conf is taken as it is: what has no meaning here is checked where its type is known, and noted.
  */
 class ConfigFile {
   readonly options = new Map<string, Given>();
   readonly parameters = new Map<string, string>();
+  /** Names that stand in the file and change nothing. */
+  readonly withoutMeaning = new Set<string>();
 
-  read(path: Given, table: OptionTable): void {
+  read(path: Given, table: OptionTable, depth = 0): void {
     let text: string;
     try {
       text = readFileSync(path.text, 'utf8');
@@ -203,7 +253,6 @@ class ConfigFile {
       throw new UsageError(`${path.place}: cannot be read: ${(error as Error).message}`);
     }
     const keys = new Map(Object.keys(table).map((key) => [dashed(key), key]));
-    const lineOf = new Map<string, number>();
     for (const [i, line] of text.split(/\r?\n/).entries()) {
       if (/^\s*(#|$)/.test(line)) continue;
       const place = `${path.text}:${i + 1}`;
@@ -213,10 +262,13 @@ class ConfigFile {
       // A parameter such as `save` has several words.
       const value = words.slice(1).join(' ');
       if (words.length === 1) throw new UsageError(`${place}: ${name} needs a value`);
-      const before = lineOf.get(name);
-      if (before !== undefined) throw new UsageError(`${place}: ${name} stands in line ${before} already`);
-      lineOf.set(name, i + 1);
-      this.take(name, { text: value, place: `${place}: ${name} ${value}` }, place, keys);
+      const given = { text: value, place: `${place}: ${name} ${value}` };
+      if (name === 'include') {
+        if (depth === INCLUDES_MAX) throw new UsageError(`${given.place}: files include each other`);
+        this.read(given, table, depth + 1);
+      } else {
+        this.take(name, given, place, keys);
+      }
     }
   }
 
@@ -224,21 +276,51 @@ class ConfigFile {
     const key = keys.get(name);
     if (key === 'config') throw new UsageError(`${place}: a config file cannot name another one`);
     if (key !== undefined) {
-      this.options.set(key, source);
+      this.options.set(key, key === 'bind' ? oneAddress(source) : source);
       return;
     }
     const parameter = configParameter(name);
     if (parameter === undefined) {
-      const near = nearest(name, [...keys.keys()]);
-      throw new UsageError(
-        `${place}: unknown name '${name}'${near === undefined ? '' : `: did you mean ${near}?`}`,
-      );
+      this.withoutParameter(name, source, place, keys);
+      return;
     }
-    const value = parameter.type.parse(source.text, parameter.defaultValue);
+    const before = CUMULATIVE.has(parameter.name) ? this.parameters.get(parameter.name) : undefined;
+    const text = parameter.name === 'save' && before ? `${before} ${source.text}` : source.text;
+    const value = parameter.type.parse(source.text === '' ? '' : text, before ?? parameter.defaultValue);
     if (value instanceof InvalidValue)
       throw new UsageError(`${source.place}: must be ${parameter.type.description}`);
+    if (parameter.effect === 'none') this.withoutMeaning.add(parameter.name);
     this.parameters.set(parameter.name, value);
   }
+
+  private withoutParameter(
+    name: string,
+    source: Given,
+    place: string,
+    keys: ReadonlyMap<string, string>,
+  ): void {
+    // What is off or empty asks for nothing.
+    if (redisNamesRefused.has(name) && !/^(0|no|)$/.test(source.text)) {
+      throw new UsageError(`${place}: redraft has no ${name}: take the line out`);
+    }
+    if (redisNamesWithoutMeaning.has(name) || redisNamesRefused.has(name)) {
+      this.withoutMeaning.add(name);
+      return;
+    }
+    const near = nearest(name, [...keys.keys()]);
+    throw new UsageError(
+      `${place}: unknown name '${name}'${near === undefined ? '' : `: did you mean ${near}?`}`,
+    );
+  }
+}
+
+/** Redis listens on several addresses, and does without those behind a dash. This program listens on one, or on all. */
+function oneAddress(source: Given): Given {
+  const addresses = source.text.split(' ').filter((address) => !address.startsWith('-'));
+  const optional = source.text.split(' ').filter((address) => address.startsWith('-'));
+  const [first = optional[0]?.slice(1) ?? ''] = addresses;
+  if (addresses.length > 1) throw new UsageError(`${source.place}: must be one address, or * for all`);
+  return { text: first === '*' ? '0.0.0.0' : first === '::*' ? '::' : first, place: source.place };
 }
 
 // ---- suggestions ----
@@ -248,7 +330,7 @@ function nearest(given: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = given.length < 4 ? 2 : 3;
   for (const name of names) {
-    const distance = editDistance(given.toLowerCase(), name);
+    const distance = editDistance(given.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) {
       best = name;
       bestDistance = distance;

@@ -18,6 +18,8 @@ export type ServerOrder =
 /** From the server's thread; it ends by its exit code. */
 export type ServerReport =
   | { readonly kind: 'serving' }
+  /** What ps is to show. */
+  | { readonly kind: 'title'; readonly title: string }
   /** A line for the terminal, with its end. */
   | { readonly kind: 'log'; readonly line: string }
   /** Why there is no start. */
@@ -30,6 +32,8 @@ export class ServerThread {
   private stopping = false;
 
   constructor() {
+    // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP. Redis ignores both; the log goes to standard output.
+    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
     this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
     });
@@ -50,6 +54,7 @@ export class ServerThread {
     return new Promise((resolve) => {
       worker.on('message', (report: ServerReport) => {
         if (report.kind === 'serving') this.isServing = true;
+        else if (report.kind === 'title') process.title = report.title;
         else if (report.kind === 'log') process.stdout.write(report.line);
         else process.stderr.write(report.line);
       });

@@ -7,6 +7,14 @@ const args = process.argv.slice(2);
 const serves = !/^[^-]/.test(args[0] ?? '-') && !args.some((arg) => /^(-h|-v|--help|--version)$/.test(arg));
 const thread = serves ? new ServerThread() : undefined;
 
+// Whoever read the output may leave (`redraft status --watch | head`). The server's thread sees to its own.
+if (!serves) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+}
+
 void run().then((code) => {
   process.exitCode = code;
   // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is written.

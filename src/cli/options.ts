@@ -330,6 +330,8 @@ export const checkTable = {} satisfies OptionTable;
 export interface ServeOptions extends OptionValues<typeof serveTable> {
   /** Configuration parameters that are no options of their own, from the file: name to canonical value. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Names of Redis's that stand in the file and change nothing here. */
+  readonly withoutMeaning: readonly string[];
 }
 
 export type RecoverOptions = OptionValues<typeof recoverTable>;

@@ -17,6 +17,8 @@ const PROGRESS_EVERY_MS = 1000;
 const launcher = parentPort!;
 let redraft: Redraft | undefined;
 let ending = false;
+/** host:port */
+let listensOn = '';
 
 launcher.on('message', (order: ServerOrder) => {
   if (order.kind === 'start') void start(order.options);
@@ -35,12 +37,19 @@ function writeLog(line: string): void {
 
 async function start(options: ServeOptions): Promise<void> {
   log = createLog(options.loglevel, writeLog);
+  listensOn = formatHostAndPort({ host: options.bind, port: options.port });
+  report({ kind: 'title', title: titleOf('starting') });
+  if (options.withoutMeaning.length > 0) {
+    log.notice(`${options.config} names what has no meaning here: ${options.withoutMeaning.join(', ')}`);
+  }
   try {
     redraft = await Redraft.start(nodeOptions(options));
   } catch (error) {
     report({ kind: 'failure', line: `redraft: ${describeFailure(error as Error, options)}\n` });
     process.exit(1);
   }
+  listensOn = redraft.address;
+  report({ kind: 'title', title: titleOf(redraft.role) });
   report({ kind: 'serving' });
   printBanner(redraft, options);
 }
@@ -86,7 +95,13 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     // The node has fallen silent and said why; there is nothing left that could be ended well.
     onFailure: () => process.exit(1),
     onShutdown: () => void stop('SHUTDOWN'),
+    onRole: (role) => report({ kind: 'title', title: titleOf(role) }),
   };
+}
+
+/** As Redis shows itself in ps: name, address, role. */
+function titleOf(role: string): string {
+  return `redraft ${listensOn} ${role}`;
 }
 
 /** A line each second of a recovery that takes longer than one. */
@@ -101,9 +116,9 @@ function progressLines(): (progress: RecoveryProgress) => void {
   };
 }
 
-function printBanner({ address, recovery }: Redraft, options: ServeOptions): void {
+function printBanner({ address, recovery, durability: inForce }: Redraft, options: ServeOptions): void {
   const place = options.backend === 'memory' ? 'in memory only' : `data in ${resolve(options.dir)}`;
-  const durability = options.backend === 'memory' ? '' : `, durability ${options.durability}`;
+  const durability = options.backend === 'memory' ? '' : `, durability ${inForce}`;
   log.notice(`redraft ${redraftVersion} serves ${address}, ${place}${durability}, process ${process.pid}`);
   const { entries, snapshotIndex, keys, milliseconds } = recovery;
   const snapshot = snapshotIndex > 0 ? `the snapshot at index ${snapshotIndex}` : 'no snapshot';

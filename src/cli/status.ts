@@ -24,13 +24,23 @@ interface MemberStatus {
   readonly commit: number | null;
   /** Entries that it lacks of what the leader has committed. */
   readonly lag: number | null;
-  readonly health: 'ok' | 'catching up' | 'unreachable' | 'no leader' | 'log lost' | 'clock off';
+  readonly health:
+    | 'ok'
+    | 'catching up'
+    | 'unreachable'
+    | 'no leader'
+    | 'log lost'
+    | 'clock off'
+    | 'not asked';
 }
 
 type Fields = ReadonlyMap<string, string>;
 
 const MEMBER_TIMEOUT_MS = 2000;
 const WATCH_EVERY_MS = 1000;
+/** While nobody is seen to lead, as right after a failover, it is asked again for so long. */
+const LEADERLESS_MAX_MS = 2000;
+const ASK_AGAIN_MS = 200;
 /** So many entries behind, a member is no longer just busy. */
 const LAG_OK = 1000;
 
@@ -60,7 +70,7 @@ async function printOnce(
   inColour: boolean,
 ): Promise<number> {
   try {
-    const { info, members } = await gather(options);
+    const { info, members } = await gatherLed(options);
     if (options.json) print(`${JSON.stringify({ members, node: Object.fromEntries(factsOf(info)) })}\n`);
     else print(`${formatTable(members, inColour)}\n${formatFacts(factsOf(info))}`);
     return members.every(({ health }) => health === 'ok' || health === 'catching up') ? 0 : 1;
@@ -71,15 +81,25 @@ async function printOnce(
   }
 }
 
+/** {@link gather}, again while a leader may be found yet. */
+async function gatherLed(options: StatusOptions): Promise<{ info: string; members: MemberStatus[] }> {
+  const deadline = performance.now() + LEADERLESS_MAX_MS;
+  for (;;) {
+    const { info, members, isLed } = await gather(options);
+    if (isLed || performance.now() > deadline) return { info, members };
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}
+
 async function gather({
   address,
   requirepass,
-}: StatusOptions): Promise<{ info: string; members: MemberStatus[] }> {
+}: StatusOptions): Promise<{ info: string; members: MemberStatus[]; isLed: boolean }> {
   const client = await RespClient.connect(address);
   let info: string;
   let own: Fields;
   try {
-    if (requirepass !== undefined) await ask(client, 'AUTH', requirepass);
+    await authenticate(client, requirepass);
     info = `${await ask(client, 'INFO', 'everything')}`;
     own = await statsOf(client);
   } finally {
@@ -91,12 +111,28 @@ async function gather({
       peer.get('id') === own.get('node_id') ? own : askMember(peer.get('address') ?? '', requirepass),
     ),
   );
-  const leader = stats.find((fields) => fields?.get('state') === 'Leader' && fields.get('lease') === 'valid');
-  const seen = leader === undefined ? peers : peersOf(leader);
-  return { info, members: peers.map((peer, i) => memberStatus(peer, stats[i], leader, seen)) };
+  const leader = stats.find(
+    (fields): fields is Fields =>
+      typeof fields === 'object' && fields.get('state') === 'Leader' && fields.get('lease') === 'valid',
+  );
+  // Where the leader cannot be asked, it is known who leads all the same.
+  const ledBy = leader?.get('address') ?? own.get('leader') ?? '';
+  const isAsked = peers.every((peer, i) => peer.get('address') !== ledBy || stats[i] !== 'refused');
+  const isLed = leader !== undefined || (ledBy !== '' && !isAsked);
+  const view = {
+    leader,
+    seen: leader === undefined ? peers : peersOf(leader),
+    ledBy: isLed ? ledBy : '',
+    term: own,
+  };
+  return { info, isLed, members: peers.map((peer, i) => memberStatus(peer, stats[i], view)) };
 }
 
-async function askMember(address: string, requirepass: string | undefined): Promise<Fields | undefined> {
+/** What a member says of itself; `refused` when it asks for another password, undefined when it does not answer. */
+async function askMember(
+  address: string,
+  requirepass: string | undefined,
+): Promise<Fields | 'refused' | undefined> {
   try {
     const { host, port } = splitAddress(address);
     const client = await RespClient.connect({
@@ -106,14 +142,21 @@ async function askMember(address: string, requirepass: string | undefined): Prom
       replyTimeoutMs: MEMBER_TIMEOUT_MS,
     });
     try {
-      if (requirepass !== undefined) await ask(client, 'AUTH', requirepass);
+      await authenticate(client, requirepass);
       return await statsOf(client);
     } finally {
       await client.close();
     }
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error instanceof ErrorReply ? 'refused' : undefined;
   }
+}
+
+/** A node without a password takes any. */
+async function authenticate(client: RespClient, password: string | undefined): Promise<void> {
+  if (password === undefined) return;
+  const reply = await client.call('AUTH', password);
+  if (reply instanceof ErrorReply && !reply.text.includes('without any password configured')) throw reply;
 }
 
 async function statsOf(client: RespClient): Promise<Fields> {
@@ -128,33 +171,61 @@ function peersOf(stats: Fields): Fields[] {
     .map(([, text]) => new Map(text.split(',').map((pair) => pair.split('=', 2) as [string, string])));
 }
 
-function memberStatus(
-  peer: Fields,
-  stats: Fields | undefined,
-  leader: Fields | undefined,
-  seen: readonly Fields[],
-): MemberStatus {
+/** What is known of the cluster besides what a member says of itself. */
+interface View {
+  readonly leader: Fields | undefined;
+  /** The members as the leader sees them, or the node that was asked. */
+  readonly seen: readonly Fields[];
+  /** Address of the leader, even if it cannot be asked; empty when nobody is known to lead. */
+  readonly ledBy: string;
+  /** What the node that was asked says of itself. */
+  readonly term: Fields;
+}
+
+function memberStatus(peer: Fields, stats: Fields | 'refused' | undefined, view: View): MemberStatus {
+  const { leader, seen, ledBy } = view;
   const node = peer.get('id') ?? '';
   const address = peer.get('address') ?? '';
-  if (stats === undefined) {
-    return { node, address, role: 'unknown', term: null, commit: null, lag: null, health: 'unreachable' };
-  }
+  const said = seen.find((one) => one.get('id') === node);
+  if (typeof stats !== 'object') return notAsked(node, address, stats === 'refused', said, view);
   const commit = Number(stats.get('commit_index'));
   const lag = leader === undefined ? null : Math.max(0, Number(leader.get('commit_index')) - commit);
   const isLearner = stats.get('vote') === 'learner';
   const role = isLearner ? 'learner' : (stats.get('state')?.toLowerCase() as MemberStatus['role']);
-  const said = seen.find((one) => one.get('id') === node)?.get('health');
   const health =
-    said === 'log_lost'
+    said?.get('health') === 'log_lost'
       ? 'log lost'
       : stats.get('clock') === 'unsound'
         ? 'clock off'
-        : lag === null || stats.get('leader') === ''
+        : ledBy === '' || stats.get('leader') === ''
           ? 'no leader'
-          : isLearner || lag > LAG_OK
+          : isLearner || (lag ?? 0) > LAG_OK
             ? 'catching up'
             : 'ok';
   return { node, address, role, term: Number(stats.get('term')), commit, lag, health };
+}
+
+/** A member that did not say how it is: because it does not answer, or wants another password. Then the others may know. */
+function notAsked(
+  node: string,
+  address: string,
+  answers: boolean,
+  said: Fields | undefined,
+  { leader, ledBy, term: own }: View,
+): MemberStatus {
+  const none = { node, address, term: null, commit: null, lag: null } as const;
+  if (!answers) return { ...none, role: 'unknown', health: 'unreachable' };
+  if (leader === undefined) {
+    // Its heartbeats reach the node that was asked.
+    if (address === ledBy) return { ...none, role: 'leader', term: Number(own.get('term')), health: 'ok' };
+    return { ...none, role: 'unknown', health: 'not asked' };
+  }
+  const lag = Math.max(0, Number(leader.get('commit_index')) - Number(said?.get('match')));
+  const isLearner = said?.get('vote') === 'learner';
+  const health =
+    said?.get('health') === 'ok' ? (isLearner || lag > LAG_OK ? 'catching up' : 'ok') : 'unreachable';
+  const role = isLearner ? 'learner' : 'follower';
+  return { ...none, role, term: Number(leader.get('term')), lag, health };
 }
 
 const columns = ['node', 'address', 'role', 'term', 'commit', 'lag', 'health'] as const;

@@ -1,8 +1,9 @@
 /** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
-import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
+import { askPeer, type Clock, PeerRefusal, splitAddress, type Timer } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
+import type { Journal } from './journal.js';
 import { type Answer, asAnswer, type Question } from './peer-requests.js';
 
 export interface AdministrationOptions {
@@ -12,6 +13,7 @@ export interface AdministrationOptions {
   readonly secret: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly journal: Journal;
   /** host:port under which this node is reached. */
   readonly address: () => string;
 }
@@ -24,6 +26,8 @@ export class AdministrationError extends Error {
 const CHANGE_TIMEOUT_MS = 10_000;
 const ASK_TIMEOUT_MS = 5000;
 const POLL_MS = 10;
+/** How long the address of a node that joins or moves may take to answer the leader. */
+const DIAL_BACK_MS = 2000;
 
 /** Refusals that pass by themselves. */
 const passing: ReadonlySet<MembershipRefusal> = new Set([
@@ -59,7 +63,12 @@ export class Administration {
     try {
       switch (question.kind) {
         case 'join':
-          return await this.inTurn(() => this.admit(from, question.address));
+          return await this.inTurn(async () => {
+            const answer = await this.admit(from, question.address);
+            if (answer.kind === 'taken')
+              this.options.journal.refused(`node ${from} is not let in yet: ${answer.reason}`);
+            return answer;
+          });
         case 'remove':
           await this.removePeer(question.address);
           return { kind: 'done' };
@@ -70,6 +79,7 @@ export class Administration {
     } catch (error) {
       if (!(error instanceof AdministrationError)) throw error;
       if (!consensus.isLeader) return { kind: 'elsewhere', leader: consensus.leaderAddress ?? '' };
+      this.options.journal.refused(`refused to node ${from} (${question.kind}): ${error.message}`);
       return { kind: 'refused', reason: error.message };
     }
   }
@@ -90,7 +100,7 @@ export class Administration {
 
   /** Called every now and then: promotes learners that keep up, and keeps its own address right. */
   tick(): void {
-    const { consensus, log, nodeId, address } = this.options;
+    const { consensus, nodeId, address } = this.options;
     const { node } = consensus;
     if (!consensus.isLeader) {
       this.goals.clear();
@@ -112,8 +122,6 @@ export class Administration {
       const result = node.proposeMembership({ kind: 'promote', id: peer.id });
       if ('refused' in result) continue;
       this.goals.delete(peer.id);
-      const at = consensus.members.find(({ id }) => id === peer.id)?.address;
-      log.notice(`node ${peer.id} at ${at} has caught up and votes from now on`);
     }
   }
 
@@ -132,16 +140,41 @@ export class Administration {
       log.notice(`node ${id} takes the place of node ${occupant.id}, which is lost, at ${address}`);
       await this.change({ kind: 'remove', id: occupant.id });
     }
+    if (known?.address !== address) {
+      const reason = await this.whyUnreached(id, address);
+      if (reason !== undefined) return { kind: 'taken', reason };
+    }
     if (known === undefined) {
       await this.change({ kind: 'add-learner', id, address });
-      log.notice(`node ${id} at ${address} joins: it catches up before it votes`);
     } else if (known.address !== address) {
       await this.change({ kind: 'set-address', id, address });
-      log.notice(`node ${id} has moved from ${known.address} to ${address}`);
     }
     if (known?.learner === false) return { kind: 'voter' };
     const { lastIndex } = consensus.node.status();
     return { kind: 'learner', behind: Math.max(0, lastIndex - (this.peer(id)?.match ?? 0)) };
+  }
+
+  /** Why the leader cannot reach a node where it says it is, or undefined: such a member would only be counted. */
+  private async whyUnreached(id: NodeId, address: string): Promise<string | undefined> {
+    const { secret, clusterId, nodeId, clock } = this.options;
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = clock.setTimer(DIAL_BACK_MS, () => reject(new Error(`no answer in ${DIAL_BACK_MS} ms`)));
+    });
+    const asked = askPeer(address, { secret, clusterId, nodeId, timeoutMs: DIAL_BACK_MS }, { kind: 'who' });
+    asked.catch(() => {});
+    let what: string;
+    try {
+      const given = await Promise.race([asked, late]);
+      if (given.nodeId === id) return undefined;
+      what = `node ${given.nodeId} is there`;
+    } catch (error) {
+      what = (error as Error).message;
+    } finally {
+      timer?.cancel();
+    }
+    const own = this.options.address();
+    return `the leader, at ${own}, does not reach node ${id} at ${address} (${what}): see to its --advertise and --bind`;
   }
 
   private peer(id: NodeId): PeerStatus | undefined {
@@ -239,10 +272,12 @@ export class Administration {
       to = member.id;
     }
     if (!node.transferLeadership(to)) throw new AdministrationError('leadership cannot be handed over now');
+    this.options.journal.transferBegins(to);
     const deadline = clock.monotonicMs() + CHANGE_TIMEOUT_MS;
     await this.until(() => {
       if (!consensus.isLeader) return consensus.leaderAddress !== undefined;
       if (node.status().transferTarget !== 0) return false;
+      this.options.journal.transferFails(to);
       throw new AdministrationError('the other node did not take over in time; this one leads on');
     }, deadline);
   }

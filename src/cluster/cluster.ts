@@ -15,6 +15,7 @@ import type { ConsensusNode } from '../replication/consensus.js';
 import { Administration } from './administration.js';
 import { judgeClock } from './clock-check.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
+import { Journal } from './journal.js';
 import { asQuestion } from './peer-requests.js';
 
 export interface ClusterOptions {
@@ -35,6 +36,9 @@ export interface ClusterOptions {
 const removedAdvice =
   'its id is never used again: empty its directory and start it with --join to let it in anew';
 
+/** What an address of --join may say that concerns only who has not joined yet. */
+const passedOverCodes: ReadonlySet<string> = new Set(['cluster', 'secret', 'malformed']);
+
 const TICK_MS = 100;
 /** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
 const LEADERLESS_MAX_MS = 5000;
@@ -45,11 +49,16 @@ const SETTLE_MAX_MS = 1000;
 const CLAIMS_NEEDED = 2;
 const CLAIMED_CLUSTERS_MAX = 16;
 const WARN_EVERY_MS = 1000;
+/** A member that knows no leader asks the addresses of --join this often. */
+const LOOK_AROUND_EVERY_MS = 1000;
+/** Before a leader stops, it hands over, which mostly takes some milliseconds. */
+const HAND_OVER_MAX_MS = 2000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
 
 export class Cluster {
   readonly transport: PeerTransport;
+  readonly journal: Journal;
   private administrationOfNode: Administration | undefined;
   private consensus: ConsensusNode | undefined;
   private address = '';
@@ -62,6 +71,7 @@ export class Cluster {
   private mayLead = true;
   private readonly silentSinceMs = new Map<NodeId, number>();
   private incoming: TransferProgress | undefined;
+  private lookedAroundMs: number;
 
   /** Peers that say that this node was removed. */
   private readonly removedBy = new Set<NodeId>();
@@ -84,7 +94,8 @@ export class Cluster {
 
   constructor(private readonly options: ClusterOptions) {
     const { clusterId, nodeId, secret, clock, log, electionTimeoutMs } = options;
-    this.leaderlessSinceMs = clock.monotonicMs();
+    this.leaderlessSinceMs = this.lookedAroundMs = clock.monotonicMs();
+    this.journal = new Journal(nodeId, log, clock);
     this.transport = new PeerTransport({
       clusterId,
       nodeId,
@@ -127,9 +138,11 @@ export class Cluster {
       secret,
       clock,
       log,
+      journal: this.journal,
       address: () => address,
     });
     this.armTick();
+    if (consensus.members.length > 0) this.lookAround();
     const own = consensus.members.find(({ id }) => id === nodeId);
     // The leader corrects its own address; a member that has moved asks for it.
     if (own !== undefined && own.address !== address && consensus.members.length > 1) {
@@ -182,11 +195,12 @@ export class Cluster {
   }
 
   /**
-   * Makes sure that a member which is told to join is told to join its own cluster.
+   * Makes sure that a node which is told to join is told to join its own cluster. A member knows its own, whatever an address says: it only
+   * hears there that it was removed.
    *
-   * @throws JoinError if a node at `--join` proves that it belongs to another one
+   * @throws JoinError if a node at `--join` proves that it belongs to another one, or that this node was removed
    */
-  async checkJoin(ownAddress: string): Promise<void> {
+  async checkJoin(ownAddress: string, isMember: boolean): Promise<void> {
     const { joinAddresses, secret, clusterId, nodeId } = this.options;
     await Promise.all(
       othersOf(joinAddresses, ownAddress).map(async (address) => {
@@ -195,12 +209,16 @@ export class Cluster {
         } catch (error) {
           // Who does not answer is away; the members that are known will be found.
           if (!(error instanceof PeerRefusal)) return;
+          if (error.code === 'removed' && error.isAuthentic)
+            throw new JoinError(`${error.message}; ${removedAdvice}`);
+          if (isMember) {
+            this.passedOver(address, error);
+            return;
+          }
           const advice = 'empty the data directory to join that cluster anew, or leave --join out';
           if (error.code === 'cluster' && error.isAuthentic) {
             throw new JoinError(`--join ${address}: ${error.message}; ${advice}`);
           }
-          if (error.code === 'removed' && error.isAuthentic)
-            throw new JoinError(`${error.message}; ${removedAdvice}`);
           if (error.code === 'secret') {
             throw new JoinError(
               `${address} has another cluster secret: give all nodes the same --cluster-secret`,
@@ -211,8 +229,59 @@ export class Cluster {
     );
   }
 
+  /** What an address of --join says is no business of a member. */
+  private passedOver(address: string, { code, message }: PeerRefusal): void {
+    if (!passedOverCodes.has(code)) return;
+    const goesOn = 'this node goes on with the members that it knows';
+    this.journal.refused(`--join ${address}: ${message}; ${goesOn}`);
+  }
+
+  /**
+   * A member asks at the addresses of --join who is there. Other members may have moved there; what belongs to another cluster is no
+   * business of this node, which knows its own.
+   */
+  private lookAround(): void {
+    const { joinAddresses, secret, clusterId, nodeId, clock } = this.options;
+    this.lookedAroundMs = clock.monotonicMs();
+    for (const address of joinAddresses) {
+      if (address === this.address) continue;
+      askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' }).then(
+        (given) => {
+          if (!this.isStopped) this.transport.foundAt(given.nodeId, address);
+        },
+        (error: Error) => {
+          if (this.isStopped || !(error instanceof PeerRefusal)) return;
+          this.passedOver(address, error);
+        },
+      );
+    }
+  }
+
+  /** Hands leadership over, if this node leads and another can: a stop then costs clients no election. */
+  async handOver(): Promise<void> {
+    const { consensus } = this;
+    if (consensus === undefined || !consensus.isLeader || !consensus.node.isRunning) return;
+    if (!consensus.node.status().peers.some((peer) => !peer.learner && peer.recentActive)) return;
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.options.clock.setTimer(HAND_OVER_MAX_MS, resolve);
+    });
+    // Whoever cannot take over is as well off as with a leader that dies.
+    await Promise.race([this.administration.transfer('').catch(() => {}), late]);
+    timer?.cancel();
+  }
+
+  /** Voters that can be reached, this node among them, and voters in all. */
+  reachedVoters(): { readonly reached: number; readonly voters: number } {
+    const reached = this.transport.reachedPeers();
+    const voters = (this.consensus?.members ?? []).filter(({ learner }) => !learner);
+    const count = voters.filter(({ id }) => id === this.options.nodeId || reached.has(id)).length;
+    return { reached: count, voters: voters.length };
+  }
+
   noteTransfer(progress: TransferProgress): void {
     if (progress.direction === 'in') this.incoming = progress;
+    this.journal.snapshotMoved(progress);
   }
 
   private transferProgress(): string | undefined {
@@ -302,7 +371,11 @@ export class Cluster {
       return;
     }
     this.administration.tick();
+    this.journal.noteSync(consensus.node.takeSlowestSyncMs());
     this.judgeClock();
+    const nowMs = clock.monotonicMs();
+    if (!consensus.hasLeader && isMember && nowMs - this.lookedAroundMs > LOOK_AROUND_EVERY_MS)
+      this.lookAround();
     this.noteSilence();
   }
 
@@ -353,6 +426,7 @@ export class Cluster {
       .status()
       .peers.filter((peer) => !peer.learner && peer.recentActive)
       .sort((a, b) => b.match - a.match)[0];
-    if (next !== undefined) consensus.node.transferLeadership(next.id);
+    if (next !== undefined && consensus.node.transferLeadership(next.id))
+      this.journal.transferBegins(next.id);
   }
 }

@@ -166,7 +166,10 @@ export async function becomeVoter(
         const given = await askPeer(address, { secret, clusterId, nodeId, timeoutMs: 15_000 }, question);
         answer = asAnswer(given.answer);
       } catch (error) {
-        const final = finalReason(address, error);
+        // A member looks for its own cluster, whoever else has taken an address.
+        const isMember = options.members().length > 0;
+        const isRemoved = error instanceof PeerRefusal && error.code === 'removed';
+        const final = isMember && !isRemoved ? undefined : finalReason(address, error);
         if (final !== undefined) throw new JoinError(final);
         continue;
       }

@@ -66,7 +66,7 @@ export function raftFields(server: Server): FieldValue[] {
   const own = status.membership.members.find(({ id }) => id === node.id);
   const fields: FieldValue[] = [
     ['node_id', node.id],
-    ['cluster_id', server.clusterId],
+    ['cluster_id', server.clusterName],
     ['address', own?.address ?? ''],
     ['state', stateName(server)],
     ['vote', own === undefined ? 'none' : own.learner ? 'learner' : 'voter'],

@@ -71,7 +71,40 @@ export interface RedraftOptions {
   /** Called when a client asks for SHUTDOWN. */
   readonly onShutdown?: () => void;
   readonly onRecovery?: (progress: RecoveryProgress) => void;
+  /** Called when the node leads, follows or waits for a vote from now on. */
+  readonly onRole?: (role: Role) => void;
 }
+
+/** What a node is in its cluster at a time. A candidate knows no leader. */
+export type Role = 'leader' | 'follower' | 'candidate' | 'learner';
+
+/** Complete by its type. */
+const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
+  host: true,
+  port: true,
+  advertise: true,
+  join: true,
+  clusterSecret: true,
+  dir: true,
+  durability: true,
+  consistency: true,
+  follower: true,
+  password: true,
+  maxClients: true,
+  settings: true,
+  configuration: true,
+  configFile: true,
+  snapshotLogBytes: true,
+  snapshotIntervalMs: true,
+  electionTimeoutMs: true,
+  heartbeatMs: true,
+  clock: true,
+  log: true,
+  onFailure: true,
+  onShutdown: true,
+  onRecovery: true,
+  onRole: true,
+};
 
 /** What a start found in the data directory. */
 export interface RecoverySummary {
@@ -83,6 +116,7 @@ export interface RecoverySummary {
 
 export class Redraft {
   private stopped: Promise<void> | undefined;
+  private toldRole: Role | undefined;
 
   private constructor(
     readonly server: Server,
@@ -97,11 +131,14 @@ export class Redraft {
   /**
    * Starts a node of its own in this process and listens.
    *
-   * @throws StorageError for what is wrong with `dir`; the system's error when the address cannot be had
+   * @throws TypeError for an option of an unknown name; StorageError for what is wrong with `dir`; the system's error when the address cannot be had
    * @example const redraft = await Redraft.start(); const client = new Redis(redraft.url); ... await redraft.stop();
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
     const began = performance.now();
+    for (const name of Object.keys(options)) {
+      if (!Object.hasOwn(optionNames, name)) throw new TypeError(`Redraft.start() has no option '${name}'`);
+    }
     const unsafe = unsafeStart(
       options.host ?? '127.0.0.1',
       options.clusterSecret ?? '',
@@ -122,7 +159,7 @@ export class Redraft {
       else {
         // What is in flight will never be acknowledged: its clients are told before the end.
         redraft.server.replica.abandon();
-        void redraft.stop().finally(() => options.onFailure?.(error));
+        void redraft.stop({ handOver: false }).finally(() => options.onFailure?.(error));
       }
     };
     let cluster: Cluster | undefined;
@@ -146,7 +183,6 @@ export class Redraft {
         electionTimeoutMs,
         onExpelled: fail,
       });
-      if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0));
       const seed = randomBytes(8);
       const machine = new EngineStateMachine({
         hashSeed: { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
@@ -170,9 +206,15 @@ export class Redraft {
           onNotice: (text) => log.notice(text),
           onRecovery: options.onRecovery,
           onTransfer: (progress) => cluster?.noteTransfer(progress),
-          // Before it stamps anything.
-          onSoftState: ({ role }) => {
-            if (role === 'leader') cluster?.judgeClock();
+          onSoftState: (state) => {
+            // Before it stamps anything.
+            if (state.role === 'leader') cluster?.judgeClock();
+            cluster?.journal.noteState(state);
+            redraft?.noteRole();
+          },
+          onMembership: (membership) => {
+            cluster?.journal.noteMembership(membership);
+            redraft?.noteRole();
           },
         },
         {
@@ -212,6 +254,8 @@ export class Redraft {
       };
       let port: number;
       try {
+        const isMember = consensus.members.length > 0;
+        if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0), isMember);
         await server.settle();
         port = await server.listen();
       } catch (error) {
@@ -232,11 +276,12 @@ export class Redraft {
       redraft = started;
       cluster.start(consensus, advertisedAddress(options, port));
       try {
-        if (joining) await cluster.join();
+        // A voter that has moved asks for its new address by itself.
+        if (joining && started.role === 'learner') await cluster.join();
         await cluster.addressSettled();
         if (failure !== undefined) throw failure;
       } catch (error) {
-        await started.stop();
+        await started.stop({ handOver: false });
         throw error;
       }
       return started;
@@ -258,9 +303,34 @@ export class Redraft {
     return `redis://${this.address}`;
   }
 
-  /** Stops: answers what is in flight, syncs, closes. Nothing of it keeps the process alive afterwards. */
-  stop(): Promise<void> {
+  /** What the node is at the moment; `learner`, too, for one that is not let in yet. */
+  get role(): Role {
+    const { role, membership } = this.node.status();
+    if (role === 'leader') return 'leader';
+    const isVoter = membership.members.some(({ id, learner }) => id === this.node.id && !learner);
+    if (!isVoter) return 'learner';
+    return role === 'follower' ? 'follower' : 'candidate';
+  }
+
+  private noteRole(): void {
+    const { role } = this;
+    if (role === this.toldRole) return;
+    this.toldRole = role;
+    this.options.onRole?.(role);
+  }
+
+  /** The cluster's, which may be another than this node was started with. */
+  get durability(): Durability {
+    return durabilityLevels[this.server.engine.keyspace.settings.durability];
+  }
+
+  /**
+   * Stops: hands leadership over (unless told not to, or nobody can take over), answers what is in flight, syncs, closes. Nothing of it
+   * keeps the process alive afterwards.
+   */
+  stop({ handOver = true }: { readonly handOver?: boolean } = {}): Promise<void> {
     this.stopped ??= (async () => {
+      if (handOver) await this.cluster.handOver();
       this.cluster.stop();
       await this.server.close();
       await this.node.stop();

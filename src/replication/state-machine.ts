@@ -29,7 +29,7 @@ export class EngineStateMachine implements StateMachine {
   /** Set once the program serves; before that entries are replayed for the state alone. */
   replica: Replica | undefined;
   /** Told of each snapshot that is written, at its begin and its end. */
-  onSnapshot: ((event: 'began' | 'succeeded' | 'failed') => void) | undefined;
+  onSnapshot: ((event: 'began' | 'succeeded' | 'failed', index: number) => void) | undefined;
   /** A snapshot is being cut; resolves with its end. */
   private cutEnds: Promise<void> | undefined;
   private digesting: Cut | undefined;
@@ -60,7 +60,7 @@ export class EngineStateMachine implements StateMachine {
       );
     }
     let succeeded = false;
-    this.onSnapshot?.('began');
+    this.onSnapshot?.('began', metadata.index);
     const { statistics } = this.engine.keyspace;
     const { changesSinceSnapshot } = statistics;
     const done = this.beginCut();
@@ -77,7 +77,7 @@ export class EngineStateMachine implements StateMachine {
         await this.turn();
       }
     } finally {
-      this.onSnapshot?.(succeeded ? 'succeeded' : 'failed');
+      this.onSnapshot?.(succeeded ? 'succeeded' : 'failed', metadata.index);
       cut.abort();
       done();
     }

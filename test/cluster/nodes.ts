@@ -84,7 +84,8 @@ export class TestNode {
   async stop(): Promise<void> {
     await this.client?.close();
     this.client = undefined;
-    await this.redraft.stop();
+    // As if it died: a clean stop would hand leadership over first.
+    await this.redraft.stop({ handOver: false });
   }
 }
 

@@ -61,6 +61,37 @@ test('redraft status: every member with role, term, commit, lag and health, aske
   assert.equal(alone.find(({ address }) => address === follower.address)?.health, 'no leader');
 });
 
+test('redraft status tells the truth whatever passwords the members have, and right after a failover', async (t) => {
+  const cluster = await TestCluster.start(t, 1, { password: 'one' });
+  const two = await cluster.add({ password: 'two' });
+  const [one] = cluster.nodes;
+  await until('it votes', () => two.redraft.role === 'follower');
+  const asked = async (port: number, requirepass: string): Promise<Shown['members']> => {
+    let json = '';
+    const print = (text: string): void => {
+      json += text;
+    };
+    const options = { address: { host: '127.0.0.1', port }, port, requirepass, json: true, watch: false };
+    assert.equal(await status(options, print, assert.fail), 0);
+    return (JSON.parse(json) as Shown).members;
+  };
+  const summary = (members: Shown['members']): string[] =>
+    members.map(({ address, role, health }) => `${address} ${role} ${health}`).sort();
+  const expected = [`${one.address} leader ok`, `${two.address} follower ok`].sort();
+  assert.deepEqual(summary(await asked(one.port, 'one')), expected);
+  assert.deepEqual(summary(await asked(two.port, 'two')), expected);
+
+  // A node without a password, asked with one.
+  const open = await TestCluster.start(t, 3);
+  const nodes = open.nodes;
+  assert.equal((await asked(nodes[0].port, 'any')).length, 3);
+  const leader = await open.leader();
+  await leader.stop();
+  const { shown: after } = await shown(open.running[0].port);
+  assert.equal(after.members.filter(({ health }) => health === 'ok').length, 2);
+  assert.equal(after.members.filter(({ health }) => health === 'unreachable').length, 1);
+});
+
 test('redraft recover: a cluster whose majority is lost for good comes back from one directory', async (t) => {
   const cluster = await TestCluster.start(t, 3);
   const leader = await cluster.leader();

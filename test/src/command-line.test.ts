@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -58,6 +58,7 @@ test('defaults', () => {
     loglevel: 'notice',
     config: undefined,
     parameters: {},
+    withoutMeaning: [],
   });
 });
 
@@ -73,6 +74,96 @@ test('long and short forms', () => {
     { host: '::1', port: 80 },
     { host: 'b', port: 2 },
   ]);
+});
+
+test('long names with one dash, as Go programs take them', () => {
+  const options = serve([
+    '-p',
+    '7482',
+    '-dir',
+    'data2',
+    '-join',
+    '7481',
+    '-consistency',
+    'high',
+    '-loglevel=debug',
+  ]);
+  assert.deepEqual(
+    [options.port, options.dir, options.consistency, options.loglevel],
+    [7482, 'data2', 'high', 'debug'],
+  );
+  assert.deepEqual(options.join, [{ host: '127.0.0.1', port: 7481 }]);
+  assert.equal(parseCommandLine(['-help'], {}).kind, 'help');
+  assert.equal(parseCommandLine(['recover', '-yes', '-dir', 'x'], {}).kind, 'recover');
+  refuses(['-dirr', 'x'], 'unknown flag -dirr: did you mean --dir?');
+  refuses(['-nonsense'], 'unknown flag -nonsense: see redraft --help');
+  refuses(['-port', 'abc'], `--port abc: must be ${port}`);
+});
+
+test('a variable of ours that nothing reads is a mistake', () => {
+  refuses([], 'unknown environment variable REDRAFT_DURABILTY: did you mean REDRAFT_DURABILITY?', {
+    REDRAFT_DURABILTY: 'low',
+  });
+  refuses(['status'], 'unknown environment variable REDRAFT_NONSENSE: see redraft --help', {
+    REDRAFT_NONSENSE: '',
+  });
+  // What Kubernetes sets beside a service of that name, and what another subcommand reads.
+  serve([], { REDRAFT_SERVICE_HOST: '10.0.0.1', REDRAFT_PORT_7481_TCP: 'tcp://10.0.0.1:7481' });
+  assert.equal(parseCommandLine(['status'], { REDRAFT_DIR: 'x' }).kind, 'status');
+});
+
+test('a redis.conf: later lines count, parts add up, what has no meaning is named once', () => {
+  const included = configFile('maxclients 5', 'port 3');
+  const config = configFile(
+    'bind 127.0.0.1 -::1',
+    'port 1',
+    'port 2',
+    `include ${included}`,
+    'daemonize yes',
+    'daemonize no',
+    'save 900 1',
+    'save 300 10',
+    'appendonly no',
+    'repl-diskless-sync yes',
+    'proc-title-template "{title} {listen-addr} {server-mode}"',
+    'client-output-buffer-limit normal 0 0 0',
+    'client-output-buffer-limit replica 256mb 64mb 60',
+    'client-output-buffer-limit pubsub 16mb 8mb 60',
+    'aclfile ""',
+  );
+  const options = serve(['--config', config]);
+  assert.deepEqual([options.bind, options.port, options.maxclients], ['127.0.0.1', 3, 5]);
+  assert.equal(options.parameters.save, '900 1 300 10');
+  assert.equal(
+    options.parameters['client-output-buffer-limit'],
+    'normal 0 0 0 slave 268435456 67108864 60 pubsub 16777216 8388608 60',
+  );
+  assert.deepEqual(options.withoutMeaning, [
+    'daemonize',
+    'save',
+    'appendonly',
+    'repl-diskless-sync',
+    'proc-title-template',
+    'aclfile',
+  ]);
+  assert.equal(serve(['--config', configFile('bind * -::*')]).bind, '0.0.0.0');
+  assert.equal(serve(['--config', configFile('save 900 1', 'save ""')]).parameters.save, '');
+  const circle = join(folder, 'circle.conf');
+  writeFileSync(circle, `include ${circle}\n`);
+  refuses(['--config', circle], `${circle}:1: include ${circle}: files include each other`);
+});
+
+test('the redis.conf that is installed here, if one is, is taken as it is', (t) => {
+  const stock = '/etc/redis/redis.conf';
+  try {
+    readFileSync(stock);
+  } catch {
+    t.diagnostic(`no ${stock} can be read`);
+    return;
+  }
+  const options = serve(['--config', stock]);
+  assert.equal(options.port, 6379);
+  assert.ok(options.withoutMeaning.includes('daemonize'));
 });
 
 test('every example in --help is taken', () => {
@@ -125,11 +216,12 @@ test('what is wrong in a config file is named with its line', () => {
     ['nonsense 1', ": unknown name 'nonsense'"],
     ['config x', ': a config file cannot name another one'],
     ['timeout x', ': timeout x: must be 0..2147483647'],
-    ['port 1\nport 2', ': port stands in line 2 already'],
+    ['rename-command FLUSHALL nothing', ': redraft has no rename-command: take the line out'],
+    ['bind 10.0.0.1 10.0.0.2', ': bind 10.0.0.1 10.0.0.2: must be one address, or * for all'],
   ];
   for (const [line, message] of bad) {
     const config = configFile('# first', line);
-    refuses(['--config', config], `${config}:${line.includes('\n') ? 3 : 2}${message}`);
+    refuses(['--config', config], `${config}:2${message}`);
   }
   assert.throws(
     () => parseCommandLine(['--config', join(folder, 'none')], {}),

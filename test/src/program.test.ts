@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { RespClient } from '../../src/resp/client.js';
+import { until } from '../cluster/nodes.js';
 import { folder, newDirectory, run, serving, start } from './program-runner.js';
 
 const call = async (port: number, ...args: string[]): Promise<unknown> => {
@@ -55,6 +56,46 @@ test('SIGINT answers what is in flight before it ends, with clients connected', 
     replies,
     replies.map((_, i) => `:${i + 1}`),
   );
+});
+
+test('SIGHUP and SIGUSR1 are ignored: no end, and no debugger', async () => {
+  const program = start(['--port', '0', '--backend', 'memory']);
+  await serving(program);
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) program.child.kill(signal);
+  program.child.kill('SIGTERM');
+  assert.equal(await program.exit, 0, program.stderr);
+  assert.equal(program.stderr, '');
+});
+
+test('ps shows address and role', { skip: process.platform !== 'linux' }, async () => {
+  const program = start(['--port', '0', '--backend', 'memory', '--loglevel', 'notice']);
+  const port = await serving(program);
+  const title = (): string => readFileSync(`/proc/${program.child.pid}/cmdline`, 'latin1');
+  await until('it leads', () => title().startsWith(`redraft 127.0.0.1:${port} leader`));
+  program.child.kill('SIGTERM');
+  await program.exit;
+});
+
+test('status --watch ends quietly when nobody reads it any more', async () => {
+  const program = start(['--port', '0', '--backend', 'memory']);
+  const port = await serving(program);
+  const watching = start(['status', '--watch', '-p', `${port}`]);
+  await once(watching.child.stdout!, 'data');
+  watching.child.stdout!.destroy();
+  assert.equal(await watching.exit, 0);
+  assert.equal(watching.stderr, '');
+  program.child.kill('SIGTERM');
+  await program.exit;
+});
+
+test('a redis.conf: what has no meaning is named once', async () => {
+  const config = join(folder, 'redis.conf');
+  writeFileSync(config, 'port 0\nbind 127.0.0.1 -::1\ndaemonize yes\ndbfilename dump.rdb\nhz 10\n');
+  const program = start(['--config', config, '--backend', 'memory']);
+  await serving(program);
+  assert.match(program.stdout, /names what has no meaning here: daemonize, dbfilename, hz\n/);
+  program.child.kill('SIGTERM');
+  assert.equal(await program.exit, 0);
 });
 
 test('it serves on when nobody reads its log any more', async () => {

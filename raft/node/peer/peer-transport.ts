@@ -48,6 +48,8 @@ const complaintIntervalMs = 1000;
 /** A connection on which nothing came back for so long is dialed anew: TCP itself would wait for minutes. */
 const silenceMaxMs = 5000;
 const pulseSilenceMaxMs = 60_000;
+/** A peer that has not even answered pings for so long is not reached. */
+const reachedMaxMs = 2500;
 const redialFirstMs = 50;
 const redialMaxMs = 1000;
 /** The clocks of two nodes cannot be compared by an answer that took longer: nobody knows which way took how long. */
@@ -59,7 +61,10 @@ const waitingMax = 256;
 
 interface Link {
   readonly id: NodeId;
+  /** Where it is dialed. */
   readonly address: string;
+  /** Its address in the membership. */
+  readonly knownAs: string;
   peer: PeerSocket | undefined;
   isDialing: boolean;
   waiting: (readonly Message[])[];
@@ -122,7 +127,7 @@ export class PeerTransport implements Transport {
     this.removed = membership.removed;
     for (const [id, link] of this.links) {
       const member = membership.members.find((candidate) => candidate.id === id);
-      if (member?.address !== link.address) this.dropLink(link, 'no longer a member there');
+      if (member?.address !== link.knownAs) this.dropLink(link, 'no longer a member there');
     }
     for (const id of this.removed) {
       this.incoming.get(id)?.peer.destroy('removed from the cluster');
@@ -131,20 +136,25 @@ export class PeerTransport implements Transport {
     this.pulseThread?.setPeers(membership.members.filter(({ id }) => id !== this.options.nodeId));
     for (const { id, address } of membership.members) {
       if (id === this.options.nodeId || this.links.has(id)) continue;
-      this.links.set(id, {
-        id,
-        address,
-        peer: undefined,
-        isDialing: false,
-        waiting: [],
-        redialAt: 0,
-        redialDelayMs: redialFirstMs,
-        isReported: false,
-        pingSentAt: 0,
-        heardAt: 0,
-        contacts: 0,
-      });
+      this.addLink(id, address, address);
     }
+  }
+
+  private addLink(id: NodeId, address: string, knownAs: string): void {
+    this.links.set(id, {
+      id,
+      address,
+      knownAs,
+      peer: undefined,
+      isDialing: false,
+      waiting: [],
+      redialAt: 0,
+      redialDelayMs: redialFirstMs,
+      isReported: false,
+      pingSentAt: 0,
+      heardAt: 0,
+      contacts: 0,
+    });
   }
 
   /**
@@ -236,6 +246,27 @@ export class PeerTransport implements Transport {
       onClose: () => {},
     });
     return peer.release();
+  }
+
+  /** Peers from which something came lately. */
+  reachedPeers(): ReadonlySet<NodeId> {
+    const since = this.clock.monotonicMs() - reachedMaxMs;
+    const reached = new Set<NodeId>();
+    for (const [id, { peer, heardAt }] of this.links)
+      if (peer !== undefined && heardAt >= since) reached.add(id);
+    for (const [id, { heardAt }] of this.incoming) if (heardAt >= since) reached.add(id);
+    return reached;
+  }
+
+  /**
+   * A member answers at another address than the one that is known: it is dialed there until the membership says more. So members find
+   * each other again that have all moved at once.
+   */
+  foundAt(id: NodeId, address: string): void {
+    const link = this.links.get(id);
+    if (link === undefined || link.address === address || link.peer !== undefined) return;
+    this.dropLink(link, 'it has moved');
+    this.addLink(id, address, link.knownAs);
   }
 
   /** How far the clocks of peers that were heard from lately are ahead of this node's, in milliseconds. */

@@ -124,6 +124,8 @@ export class Wal implements LogStorage {
   syncs = 0;
   /** How long the last of them took. */
   lastSyncMs = 0;
+  /** Since somebody set it back. */
+  slowestSyncMs = 0;
 
   private constructor(private readonly options: WalOptions) {
     this.segments = new WalSegments(options.salt);
@@ -509,6 +511,7 @@ export class Wal implements LogStorage {
         return;
       }
       this.lastSyncMs = this.options.clock.monotonicMs() - started;
+      this.slowestSyncMs = Math.max(this.slowestSyncMs, this.lastSyncMs);
       this.syncedPosition = Math.max(this.syncedPosition, target);
       if (this.failure === undefined) callback();
       const waiters = this.syncWaiters;
