@@ -28,6 +28,8 @@ const ASK_TIMEOUT_MS = 5000;
 const POLL_MS = 10;
 /** How long the address of a node that joins or moves may take to answer the leader. */
 const DIAL_BACK_MS = 2000;
+/** What the system says where nobody listens, or of a name that nobody has. */
+const wrongAddress = /\b(ECONNREFUSED|ENOTFOUND|EADDRNOTAVAIL)\b/;
 
 /** Refusals that pass by themselves. */
 const passing: ReadonlySet<MembershipRefusal> = new Set([
@@ -65,7 +67,7 @@ export class Administration {
         case 'join':
           return await this.inTurn(async () => {
             const answer = await this.admit(from, question.address);
-            if (answer.kind === 'taken')
+            if (answer.kind === 'taken' || answer.kind === 'unreached')
               this.options.journal.refused(`node ${from} is not let in yet: ${answer.reason}`);
             return answer;
           });
@@ -141,8 +143,8 @@ export class Administration {
       await this.change({ kind: 'remove', id: occupant.id });
     }
     if (known?.address !== address) {
-      const reason = await this.whyUnreached(id, address);
-      if (reason !== undefined) return { kind: 'taken', reason };
+      const unreached = await this.dialBack(id, address);
+      if (unreached !== undefined) return unreached;
     }
     if (known === undefined) {
       await this.change({ kind: 'add-learner', id, address });
@@ -154,8 +156,11 @@ export class Administration {
     return { kind: 'learner', behind: Math.max(0, lastIndex - (this.peer(id)?.match ?? 0)) };
   }
 
-  /** Why the leader cannot reach a node where it says it is, or undefined: such a member would only be counted. */
-  private async whyUnreached(id: NodeId, address: string): Promise<string | undefined> {
+  /**
+   * Why the leader cannot reach a node where it says it is, or undefined: such a member would only be counted. What nobody hears may be a cut
+   * of the network that passes; what is refused, or is another node's, is a wrong address.
+   */
+  private async dialBack(id: NodeId, address: string): Promise<Answer | undefined> {
     const { secret, clusterId, nodeId, clock } = this.options;
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -164,17 +169,20 @@ export class Administration {
     const asked = askPeer(address, { secret, clusterId, nodeId, timeoutMs: DIAL_BACK_MS }, { kind: 'who' });
     asked.catch(() => {});
     let what: string;
+    let isWrong = true;
     try {
       const given = await Promise.race([asked, late]);
       if (given.nodeId === id) return undefined;
       what = `node ${given.nodeId} is there`;
     } catch (error) {
       what = (error as Error).message;
+      isWrong = error instanceof PeerRefusal || wrongAddress.test(what);
     } finally {
       timer?.cancel();
     }
     const own = this.options.address();
-    return `the leader, at ${own}, does not reach node ${id} at ${address} (${what}): see to its --advertise and --bind`;
+    const reason = `the leader, at ${own}, does not reach node ${id} at ${address} (${what}): see to its --advertise and --bind`;
+    return { kind: isWrong ? 'taken' : 'unreached', reason };
   }
 
   private peer(id: NodeId): PeerStatus | undefined {

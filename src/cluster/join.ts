@@ -184,13 +184,16 @@ export async function becomeVoter(
     if (answer?.kind === 'taken') {
       takenSince ??= clock.monotonicMs();
       if (clock.monotonicMs() - takenSince > TAKEN_MAX_MS) throw new JoinError(answer.reason);
-    } else {
+    } else if (leader === '') {
+      // Who merely names the leader has not said that the address is free.
       takenSince = undefined;
     }
     if (clock.monotonicMs() - toldAt >= TELL_EVERY_MS) {
       toldAt = clock.monotonicMs();
       const progress =
-        options.progress() ?? (answer?.kind === 'learner' ? `${answer.behind} entries behind` : undefined);
+        options.progress() ??
+        (answer?.kind === 'learner' ? `${answer.behind} entries behind` : undefined) ??
+        (answer?.kind === 'unreached' ? answer.reason : undefined);
       log.notice(`joining: ${progress ?? 'no leader answers yet'}`);
     }
     // Nodes that send each other the questioner must not keep it running in circles.

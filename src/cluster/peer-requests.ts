@@ -20,10 +20,20 @@ export type Answer =
   | { readonly kind: 'elsewhere'; readonly leader: string }
   /** A living member has this address; a member that has just died looks alive for a moment. */
   | { readonly kind: 'taken'; readonly reason: string }
+  /** The leader does not get through to this node's address now. */
+  | { readonly kind: 'unreached'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
 const questionKinds: readonly string[] = ['who', 'join', 'invite', 'remove', 'transfer'];
-const answerKinds: readonly string[] = ['done', 'voter', 'learner', 'elsewhere', 'taken', 'refused'];
+const answerKinds: readonly string[] = [
+  'done',
+  'voter',
+  'learner',
+  'elsewhere',
+  'taken',
+  'unreached',
+  'refused',
+];
 
 /** Checks what came from a peer. @throws Error for what is no question */
 export function asQuestion(value: unknown): Question {
@@ -49,7 +59,7 @@ export function asAnswer(value: unknown): Answer {
     answerKinds.includes(kind as string) &&
     (kind !== 'learner' || typeof behind === 'number') &&
     (kind !== 'elsewhere' || typeof leader === 'string') &&
-    ((kind !== 'taken' && kind !== 'refused') || typeof reason === 'string');
+    ((kind !== 'taken' && kind !== 'unreached' && kind !== 'refused') || typeof reason === 'string');
   if (!isSound) throw new Error('an answer of an unknown kind');
   return answer as Answer;
 }

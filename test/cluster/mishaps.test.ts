@@ -1,6 +1,8 @@
 /** Mistakes and mishaps of operators: none does harm, each is named with the way out. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { createLog, type Log } from '../../src/index.js';
 import { freePort } from '../durability/spawned.js';
@@ -47,6 +49,9 @@ test('a wrong --advertise is named, and no member stands where nobody answers', 
     cluster.add({ advertise: nowhere }),
     new RegExp(`the leader, at .*, does not reach node \\d+ at ${nowhere} .*--advertise`),
   );
+  // Asked by way of a follower, too.
+  const [asked] = await cluster.followers();
+  await assert.rejects(cluster.add({ advertise: nowhere, join: asked.address }), /--advertise/);
   // Another cluster's node is there.
   const stranger = await TestCluster.start(t, 1);
   await assert.rejects(cluster.add({ advertise: stranger.nodes[0].address }), /--advertise/);
@@ -54,13 +59,43 @@ test('a wrong --advertise is named, and no member stands where nobody answers', 
   assert.equal(((await leader.ask('RAFTPEERS')) as string[]).length, 2);
   assert.ok(lines.some((line) => line.includes(`is not let in yet`) && line.includes(nowhere)));
   // A member that moves to where it cannot be reached stays where it was known.
-  const [follower] = await cluster.followers();
+  const follower = asked;
   const { address } = follower;
   await follower.stop();
   await follower.start({ advertise: nowhere });
   await until('it is told', () => lines.filter((line) => line.includes(nowhere)).length > 1);
   assert.ok(((await leader.ask('RAFTPEERS')) as string[]).includes(address));
   assert.equal(await (await cluster.leader()).ask('SET', 'a', '1'), 'OK');
+});
+
+test('an address that nobody answers at for a while is tried on: a cut of the network may heal', async (t) => {
+  const { lines, log } = collecting();
+  const cluster = await TestCluster.start(t, 1);
+  const port = await freePort();
+  let isCut = true;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    if (isCut) return;
+    const behind = connect(port, '127.0.0.1').on('error', () => socket.destroy());
+    sockets.add(behind);
+    socket.pipe(behind).pipe(socket);
+  }).listen(0, '127.0.0.1');
+  t.after(() => {
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  await once(proxy, 'listening');
+  const advertise = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const joining = cluster.add({ port, advertise, log });
+  await until('it says why it waits', () =>
+    lines.some((line) => line.includes('joining: the leader') && line.includes(`does not reach`)),
+  );
+  assert.equal(((await cluster.nodes[0].ask('RAFTPEERS')) as string[]).length, 1);
+  isCut = false;
+  await joining;
+  const peers = (await cluster.nodes[0].ask('RAFTPEERS')) as string[];
+  assert.deepEqual(peers.sort(), [cluster.nodes[0].address, advertise].sort());
 });
 
 test('all members on new addresses at once find each other by --join', { timeout: 60_000 }, async (t) => {
