@@ -11,7 +11,7 @@ import { keyEvents } from '../storage/key-events.js';
 import { STREAM_ENCODING } from '../types/stream.js';
 import { type Group, UNKNOWN_COUNT } from '../values/stream/group.js';
 import type { Stream } from '../values/stream/stream.js';
-import { minId, type StreamId } from '../values/stream/stream-id.js';
+import { maxId, minId, type StreamId } from '../values/stream/stream-id.js';
 import { streamId, writableStream } from './stream-arguments.js';
 import { consumerOf } from './stream-reads.js';
 import { createStream, idsFrom } from './streams.js';
@@ -75,11 +75,17 @@ function create(request: Request, database: Database): Reply {
   return OK;
 }
 
+/** SETID takes the ends of an interval too. */
+function anyGroupId(request: Request, stream: Stream): StreamId {
+  if (request.is(4, '-')) return minId;
+  return request.is(4, '+') ? maxId : groupId(request, stream);
+}
+
 function setid(request: Request, database: Database): Reply {
   const { entriesRead } = parseGroupOptions(request, false);
   const stream = existingStream(request, database);
   const group = existingGroup(request, stream);
-  stream.moveGroup(group, groupId(request, stream), entriesRead);
+  stream.moveGroup(group, anyGroupId(request, stream), entriesRead);
   touched(database, stream);
   database.happened(request.view(2), keyEvents.xgroupSetid);
   return OK;

@@ -36,6 +36,7 @@ function streamFacts(stream: Stream): Reply[] {
 }
 
 function stream(request: Request, database: ReadableDatabase): Reply {
+  const found = existingStream(request, database);
   let count: number | undefined;
   if (request.count > 3) {
     const hasCount = request.count === 6 && request.is(4, 'COUNT');
@@ -44,7 +45,6 @@ function stream(request: Request, database: ReadableDatabase): Reply {
     count = hasCount ? request.integer(5) : FULL_COUNT;
     if (count < 0) count = FULL_COUNT;
   }
-  const found = existingStream(request, database);
   return count === undefined ? summaryOf(found) : fullOf(found, count);
 }
 
@@ -84,7 +84,7 @@ function fullGroup(found: Stream, group: Group, limit: number): Reply {
     ...['name', group.name, 'last-delivered-id', formatId(group.lastId)],
     ...['entries-read', entriesRead(group), 'lag', found.lagOf(group) ?? null],
     ...['pel-count', pending.size],
-    'pel',
+    'pending',
     pendingOf(pending, limit, (address) => [
       formatId(pending.idOf(address)),
       group.consumerOf(address).name,
@@ -99,7 +99,7 @@ function fullGroup(found: Stream, group: Group, limit: number): Reply {
 function fullConsumer(group: Group, { name, seenMs, pending }: Consumer, limit: number): Reply {
   return new MapReply([
     ...['name', name, 'seen-time', seenMs, 'pel-count', pending.size],
-    'pel',
+    'pending',
     pendingOf(pending, limit, (address) => [
       formatId(pending.idOf(address)),
       group.timeOf(address),

@@ -5,7 +5,7 @@ import { errors } from '../protocol/errors.js';
 import { NULL_ARRAY, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
-import type { Group } from '../values/stream/group.js';
+import type { Consumer, Group } from '../values/stream/group.js';
 import { OrderPosition } from '../values/stream/id-order.js';
 import type { Stream } from '../values/stream/stream.js';
 import { StreamCursor } from '../values/stream/stream-cursor.js';
@@ -164,21 +164,26 @@ function xclaim(request: Request, database: Database, context: WriteContext): Re
   const minIdleMs = minIdleOf(request, 'XCLAIM');
   const options = parseClaimOptions(request, nowMs);
   const { justId, retryCount, timeMs } = options;
-  if (compareIds(options.lastId, group.lastId) > 0)
+  if (compareIds(options.lastId, group.lastId) > 0) {
     stream.moveGroup(group, options.lastId, group.entriesRead);
-  const consumer = consumerOf(database, key, stream, group, request.latin1(3), nowMs);
+    stream.changedAt = database.keyspace.position;
+  }
+  // Made only for an entry that it gets.
+  let consumer: Consumer | undefined;
   const replies: Reply[] = [];
   for (const id of options.ids) {
     const reply = claimedEntry(stream, id, justId);
     if (reply === undefined) {
-      group.removePending(id, stream.observer);
+      if (group.removePending(id, stream.observer)) stream.changedAt = database.keyspace.position;
       continue;
     }
     let pending = group.pending.find(id);
     if (pending === undefined) {
       if (!options.force) continue;
+      consumer ??= consumerOf(database, key, stream, group, request.latin1(3), nowMs);
       pending = group.addPending(consumer, id, nowMs, 1, stream.epoch);
     } else if (minIdleMs !== 0 && nowMs - group.timeOf(pending) < minIdleMs) continue;
+    consumer ??= consumerOf(database, key, stream, group, request.latin1(3), nowMs);
     group.movePending(pending, consumer, stream.observer);
     const count = group.countOf(pending);
     group.stamp(pending, timeMs, retryCount ?? (justId ? count : addUint64(count, 1)), stream.observer);
@@ -207,7 +212,8 @@ function xautoclaim(request: Request, database: Database, context: WriteContext)
   }
   const key = request.view(1);
   const { stream, group } = requireGroup(request, writableStream(database, key));
-  const consumer = consumerOf(database, key, stream, group, request.latin1(3), nowMs);
+  // Made only for an entry that it gets.
+  let consumer: Consumer | undefined;
   const claimed: Reply[] = [];
   const gone: Reply[] = [];
   let next: StreamId | undefined = from;
@@ -219,11 +225,13 @@ function xautoclaim(request: Request, database: Database, context: WriteContext)
     const reply = claimedEntry(stream, id, justId);
     if (reply === undefined) {
       group.removePending(id, stream.observer);
+      stream.changedAt = database.keyspace.position;
       gone.push(formatId(id));
       count--;
       continue;
     }
     if (minIdleMs !== 0 && nowMs - group.timeOf(pending) < minIdleMs) continue;
+    consumer ??= consumerOf(database, key, stream, group, request.latin1(3), nowMs);
     group.movePending(pending, consumer, stream.observer);
     const deliveries = group.countOf(pending);
     group.stamp(pending, nowMs, justId ? deliveries : addUint64(deliveries, 1), stream.observer);

@@ -292,6 +292,8 @@ export class Stream implements BigValue {
   /** Whether XDEL may have taken away entries behind `id`. */
   hasGapsBehind(id: StreamId): boolean {
     if (this.length === 0 || isZeroId(this.maxDeletedId)) return false;
+    // What was deleted lay before the first entry that is left.
+    if (compareIds(this.firstId, this.maxDeletedId) > 0) return false;
     return compareIds(id, this.maxDeletedId) <= 0;
   }
 
