@@ -4,12 +4,25 @@ import { type CompiledScript, compile } from './compiler/compile.js';
 import { asNative, type Natives, register } from './library/arguments.js';
 import { baseFunctions } from './library/base.js';
 import { bitFunctions } from './library/bit.js';
+import { CjsonConfig } from './library/cjson/config.js';
+import { fillCjson } from './library/cjson/library.js';
+import { cmsgpackFunctions } from './library/cmsgpack.js';
 import { coroutineFunctions } from './library/coroutine.js';
 import { mathFunctions } from './library/math.js';
 import { Random } from './library/random.js';
 import { stringFunctions } from './library/string.js';
+import { structFunctions } from './library/struct.js';
 import { tableFunctions } from './library/table.js';
-import { counters, defaultLimits, depthMax, type LuaLimits, sites, wideStackMax } from './limits.js';
+import {
+  chargeBytes,
+  chargeSteps,
+  counters,
+  defaultLimits,
+  depthMax,
+  type LuaLimits,
+  sites,
+  wideStackMax,
+} from './limits.js';
 import { asFatal, callWith, nesting, unwindTo, values } from './runtime/calls.js';
 import { current } from './runtime/coroutines.js';
 import { fail, frames } from './runtime/frames.js';
@@ -22,6 +35,12 @@ export interface LuaUsage {
   steps: number;
   bytes: number;
 }
+
+/** What compiling takes: some 100 us, and 40 us for a kilobyte; V8 keeps some 20 bytes for each of the source. */
+const loadSteps = 10_000;
+const loadStepsPerByte = 4;
+const loadBytes = 4_000;
+const loadBytesPerByte = 20;
 
 /** How a run goes. */
 export interface RunOptions {
@@ -47,6 +66,7 @@ export class LuaState {
   /** `_G`. */
   readonly globals: LuaTable;
   readonly random = new Random();
+  private readonly cjson = new CjsonConfig();
   private readonly stringMetatable: LuaTable;
   /** First address of what scripts make: equal on all nodes, whatever ran before. */
   private firstId = 1;
@@ -74,7 +94,17 @@ export class LuaState {
       ['pi', Math.PI],
       ['huge', Infinity],
     ]);
+    this.library('struct', structFunctions);
+    this.library('cmsgpack', cmsgpackFunctions, [
+      ['_NAME', 'cmsgpack'],
+      ['_VERSION', 'lua-cmsgpack 0.4.0'],
+      ['_COPYRIGHT', 'Copyright (C) 2012, Salvatore Sanfilippo'],
+      ['_DESCRIPTION', 'MessagePack C implementation for Lua'],
+    ]);
     this.library('bit', bitFunctions);
+    const cjson = new LuaTable();
+    fillCjson(cjson, this.cjson, (table, list) => this.define(table, list));
+    globals.set('cjson', cjson);
     this.stringMetatable.set('__index', string);
     math.set('mod', math.get('fmod'));
   }
@@ -131,6 +161,8 @@ export class LuaState {
 
   /** Compiles a chunk that scripts load. */
   load(source: string, chunkName: string): LuaFunction {
+    chargeSteps(loadSteps + source.length * loadStepsPerByte);
+    chargeBytes(loadBytes + source.length * loadBytesPerByte);
     const script = compile(source, { chunkName, coroutines: this.running?.usesCoroutines || undefined });
     return script.instantiate(this.globals);
   }
@@ -178,6 +210,7 @@ export class LuaState {
     this.bytesAtStart = limits.bytes;
     this.running = script;
     this.random.seed(seed);
+    this.cjson.reset();
     shared.stringMetatable = this.stringMetatable;
     current.coroutine = undefined;
     frames[base] = nativeFrame;

@@ -43,6 +43,16 @@ export function compile(source: string, options: CompileOptions): CompiledScript
   const generated = guardStack(() => generate(parsed, usesCoroutines), chunkName);
   const chunk = new Chunk(chunkName, generated.sites);
   const bind = guardStack(() => evaluate(generated.source), chunkName)(runtime, chunk);
+  return bindable(bind, chunk, generated.source.length, usesCoroutines);
+}
+
+/** Made apart: a closure inside `compile` would keep the syntax tree and the source that are in reach there. */
+function bindable(
+  bind: ReturnType<Factory>,
+  chunk: Chunk,
+  generatedLength: number,
+  usesCoroutines: boolean,
+): CompiledScript {
   let bound: LuaTable | undefined;
   let make!: () => LuaFunction;
   return {
@@ -54,7 +64,7 @@ export function compile(source: string, options: CompileOptions): CompiledScript
       return make();
     },
     chunk,
-    generatedLength: generated.source.length,
+    generatedLength,
     usesCoroutines,
   };
 }

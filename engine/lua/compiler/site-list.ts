@@ -15,12 +15,21 @@ export function describe(expression: Expression, body: FunctionBody): string {
     case 'temporary':
       return describe(expression.original, body);
     case 'and':
-      return constantTruth(expression.left) === true ? describe(expression.right, body) : '';
+      return constantTruth(expression.left) === true || operatorOf(expression.left) === 'or'
+        ? describe(expression.right, body)
+        : '';
     case 'or':
-      return constantTruth(expression.left) === false ? describe(expression.right, body) : '';
+      return constantTruth(expression.left) === false || operatorOf(expression.left) === 'and'
+        ? describe(expression.right, body)
+        : '';
     default:
       return '';
   }
+}
+
+/** 5.1 finds names by following jumps: that of an `or` inside an `and` (or the reverse) leads to the right operand. */
+function operatorOf(expression: Expression): string {
+  return expression.kind === 'single' ? operatorOf(expression.value) : expression.kind;
 }
 
 /** Whether 5.1's compiler knows an operand to be true, or false: it then drops it. */

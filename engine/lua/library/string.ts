@@ -78,16 +78,7 @@ function reverse(args: Arguments): string {
   const text = checkString(args, 0);
   chargeString(text.length);
   counters.s -= text.length >> 4;
-  const pieces: string[] = [];
-  let piece = '';
-  for (let at = text.length - 1; at >= 0; at--) {
-    piece += text.charAt(at);
-    if (piece.length === 4096) {
-      pieces.push(piece);
-      piece = '';
-    }
-  }
-  return pieces.length === 0 ? piece : pieces.join('') + piece;
+  return Buffer.from(text, 'latin1').reverse().latin1Slice();
 }
 
 /** Letters of ASCII only: JavaScript would change others, too. */

@@ -1,7 +1,7 @@
 /** Coroutines: generators of JavaScript, which the functions of a script that may use them are compiled to. */
 import { coroutineFrame } from '../chunk.js';
 import { LuaError } from '../errors.js';
-import { chargeBytes, counters, sites } from '../limits.js';
+import { chargeBytes, chargeSteps, counters, sites } from '../limits.js';
 import {
   type LuaFunction,
   type LuaGenerator,
@@ -15,6 +15,9 @@ import { frames } from './frames.js';
 
 /** What a coroutine costs. */
 const coroutineBytes = 1024;
+
+/** Steps of a resume. */
+const resumeSteps = 20;
 
 export type CoroutineStatus = 'running' | 'suspended' | 'normal' | 'dead';
 
@@ -51,6 +54,7 @@ export class Coroutine extends LuaObject {
     const base = before.d + 1;
     if (counters.c + 1 > counters.cMax || base + this.savedSites.length > counters.max)
       throw new LuaError('C stack overflow');
+    chargeSteps(resumeSteps);
     counters.c++;
     this.nativeDepth = counters.c;
     this.enter(base);
