@@ -21,8 +21,8 @@ export const programFolder = join(compiled, 'program');
 const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
 const plainParts = ['main', 'check', 'recover', 'status'];
-/** Loaded by Node, as a thread of its own. */
-const threadParts = ['raft/node/peer/pulse-thread'];
+/** Loaded by Node, as a thread of its own. Below dist; they lie beside what starts them. */
+export const threadParts = ['raft/node/peer/pulse-thread'];
 
 /** One part loads another where it says `await import`, and not before. */
 const partsStayApart: Plugin = {

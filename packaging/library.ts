@@ -4,8 +4,9 @@
  * that they are CommonJS's.
  */
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { basename, dirname, join } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { threadParts } from './bundle.js';
 
 const compiled = join(import.meta.dirname, '..');
 
@@ -15,16 +16,28 @@ const parts = { index: 'src/index', engine: 'engine/index', raft: 'raft/index' }
 /** Packages that are CommonJS themselves. cbor-x is none where its encoder is imported alone, and goes into the file. */
 const external = ['denque', 'hyperloglog-lite', 'redis-parser', 'sorted-btree', 'cbor-extract'];
 
+const common: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  external,
+  define: { 'import.meta': 'importMeta' },
+  banner: {
+    js: "'use strict'; const importMeta = { url: require('node:url').pathToFileURL(__filename).href };",
+  },
+  logLevel: 'warning',
+};
+
 /** Writes the library into a folder two below package.json, in place of what is there. */
 export async function buildLibrary(folder = join(compiled, 'library')): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
   await build({
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
+    ...common,
     stdin: {
       contents: Object.entries(parts)
         .map(([name, path]) => `export * as ${name} from './${path}.js';`)
@@ -32,15 +45,13 @@ export async function buildLibrary(folder = join(compiled, 'library')): Promise<
       resolveDir: compiled,
     },
     outfile: join(folder, 'redraft.js'),
-    sourcemap: 'linked',
-    sourcesContent: false,
-    external,
-    define: { 'import.meta': 'importMeta' },
-    banner: {
-      js: "'use strict'; const importMeta = { url: require('node:url').pathToFileURL(__filename).href };",
-    },
-    logLevel: 'warning',
   });
+  for (const part of threadParts)
+    await build({
+      ...common,
+      entryPoints: [join(compiled, `${part}.js`)],
+      outfile: join(folder, `${basename(part)}.js`),
+    });
   for (const name of Object.keys(parts))
     writeFileSync(join(folder, `${name}.js`), `module.exports = require('./redraft.js').${name};\n`);
   for (const top of ['src', 'engine', 'raft']) {

@@ -50,6 +50,20 @@ test('what CommonJS requires is one library: its parts share their classes', () 
   assert.equal(outputOf('shared.cjs', script), 'true true');
 });
 
+test('what CommonJS requires runs a cluster, its threads included', () => {
+  const script = `const { Redraft } = require('redraft');
+    (async () => {
+      const notices = [];
+      const log = { warning: (text) => notices.push(text), notice() {}, verbose() {}, debug() {} };
+      const first = await Redraft.start({ log });
+      const second = await Redraft.start({ log, join: first.address });
+      console.log(first.node.status().membership.members.length, notices.join());
+      await second.stop();
+      await first.stop();
+    })();`;
+  assert.equal(outputOf('cluster.cjs', script), '2');
+});
+
 test('its package.json says to every tool where things are', () => {
   for (const [tool, ...args] of [
     ['publint', '--strict'],
