@@ -62,7 +62,7 @@ test('redraft status: every member with role, term, commit, lag and health, aske
 });
 
 test('redraft status tells the truth whatever passwords the members have, and right after a failover', async (t) => {
-  const cluster = await TestCluster.start(t, 1, { password: 'one' });
+  const cluster = await TestCluster.start(t, 1, { password: 'one', clusterSecret: 'shared' });
   const two = await cluster.add({ password: 'two' });
   const [one] = cluster.nodes;
   await until('it votes', () => two.redraft.role === 'follower');
