@@ -59,6 +59,26 @@ function big(name: string, title: string, first: string[], element: (i: number) 
 const repeat = (count: number, words: (n: number) => string[]): string[] =>
   Array.from({ length: count }, (_, n) => words(n)).flat();
 
+const STREAM_GROUPS = 10;
+const CONSUMERS = 100;
+const PENDING_EACH = 100;
+
+const entry = (i: number): string[] => [
+  ...['XADD', 'big', `${1_700_000_000_000 + i}-0`],
+  ...repeat(3, (n) => [`field${n}`, `value ${i * n}`]),
+];
+
+/** Groups, and behind them their consumers with what each has pending. */
+const groupCommand = (i: number): string[] => {
+  if (i < STREAM_GROUPS) return ['XGROUP', 'CREATE', 'big', `group:${i}`, '0'];
+  const group = (i - STREAM_GROUPS) % STREAM_GROUPS;
+  const consumer = Math.floor((i - STREAM_GROUPS) / STREAM_GROUPS);
+  return [
+    ...['XREADGROUP', 'GROUP', `group:${group}`, `consumer:${consumer}`],
+    ...['COUNT', `${PENDING_EACH}`, 'STREAMS', 'big', '>'],
+  ];
+};
+
 export const memoryCases: readonly MemoryCase[] = [
   small('strings', '1M strings, 16 B keys and values', (i) => ['SET', key(i), value(i)]),
   small('strings-ttl', '1M such strings with a time to live', (i) => [
@@ -135,4 +155,20 @@ export const memoryCases: readonly MemoryCase[] = [
   big('hash', 'one hash of 1M fields', ['HSET', 'big'], (i) => [`field:${i}`, value(i)]),
   big('set', 'one set of 1M members', ['SADD', 'big'], (i) => [member(i)]),
   big('list', 'one list of 1M items', ['RPUSH', 'big'], (i) => [`item:${i}`]),
+  {
+    name: 'stream',
+    title: 'one stream of 1M entries of 3 fields',
+    items: MILLION,
+    aim: SMALL_AIM,
+    commandCount: MILLION,
+    command: entry,
+  },
+  {
+    name: 'stream-groups',
+    title: 'the same with 10 groups of 100 consumers and 100k pending',
+    items: MILLION,
+    aim: SMALL_AIM,
+    commandCount: MILLION + STREAM_GROUPS + STREAM_GROUPS * CONSUMERS,
+    command: (i) => (i < MILLION ? entry(i) : groupCommand(i - MILLION)),
+  },
 ];

@@ -21,6 +21,28 @@ const million = 1_000_000;
 const value16 = 'v'.repeat(16);
 const fields = [1, 2, 3, 4, 5].flatMap((i) => [`field${i}`, value16]);
 
+const entryFields = [1, 2, 3].flatMap((i) => [`field${i}`, value16]);
+const fillStream = (port: number): Promise<void> =>
+  load(port, million, (i) => ['XADD', 'stream', `${i + 1}-1`, ...entryFields]);
+const fillGroup = async (port: number): Promise<void> => {
+  await fillStream(port);
+  await load(port, 1, () => ['XGROUP', 'CREATE', 'stream', 'group', '0']);
+};
+
+/** So many entries behind the one that is read comes an acknowledgement: more than requests are in flight. */
+const ACK_LAG = 2000;
+const requestsOfRound = new WeakMap<() => number, number>();
+
+/** An entry is read, and one that was read some time ago acknowledged; each round begins at the first. */
+function readAndAcknowledge(random: () => number): readonly (string | number)[] {
+  const number = requestsOfRound.get(random) ?? 0;
+  requestsOfRound.set(random, number + 1);
+  if (number === 0) return ['XGROUP', 'SETID', 'stream', 'group', '0'];
+  if (number % 2 === 1)
+    return ['XREADGROUP', 'GROUP', 'group', 'consumer', 'COUNT', '1', 'STREAMS', 'stream', '>'];
+  return ['XACK', 'stream', 'group', `${Math.max(1, number / 2 - ACK_LAG)}-1`];
+}
+
 const fillStrings = (port: number): Promise<void> =>
   load(port, million, (i) => ['SET', `key:${padded(i)}`, value16]);
 const fillHashes = (port: number): Promise<void> =>
@@ -90,6 +112,21 @@ export const workloads: readonly Workload[] = [
       ]),
     // Over all rounds: what is left must be a set to the end.
     requestsMax: 200_000,
+  },
+  { name: 'XADD of 3 fields', command: ['XADD', 'stream', '*', ...entryFields], keys: million },
+  {
+    name: 'XREADGROUP, XACK in 1M',
+    keys: million,
+    prepare: fillGroup,
+    mix: readAndAcknowledge,
+    // A round must not come to the end of the stream.
+    requestsMax: 1_800_000,
+  },
+  {
+    name: 'XRANGE of 100 in 1M',
+    command: ['XRANGE', 'stream', '__rand_int__', '+', 'COUNT', '100'],
+    keys: 999_000,
+    prepare: fillStream,
   },
   { name: 'SET of 10 KB', test: 'set', keys: 1000, valueBytes: 10_240 },
   {

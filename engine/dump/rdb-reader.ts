@@ -12,7 +12,14 @@ import { readZiplist } from '../values/ziplist.js';
 import { readZipmap } from '../values/zipmap.js';
 import { matchesCrc64 } from './crc64.js';
 import { decompressLzf } from './lzf.js';
-import { footerSize, rdbVersion, StringEncoding, stringSizeMax } from './rdb-types.js';
+import {
+  footerSize,
+  RdbType,
+  rdbVersion,
+  StringEncoding,
+  streams3Version,
+  stringSizeMax,
+} from './rdb-types.js';
 
 /** Thrown by {@link corrupt}, for whoever reads a whole payload to catch. */
 export class Corruption extends Error {}
@@ -34,7 +41,8 @@ const decompressedMax = 2 ** 30;
 export function isIntactDump(payload: Buffer, start: number, end: number): boolean {
   if (end - start < footerSize) return false;
   const footer = end - footerSize;
-  return payload.readUInt16LE(footer) <= rdbVersion && matchesCrc64(payload, start, end - 8, end - 8);
+  const known = payload[start] === RdbType.streamListpacks3 ? streams3Version : rdbVersion;
+  return payload.readUInt16LE(footer) <= known && matchesCrc64(payload, start, end - 8, end - 8);
 }
 
 /** Where the bytes of a string lie: in the payload or, decompressed, in a buffer of their own. */

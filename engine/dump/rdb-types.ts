@@ -1,6 +1,8 @@
 /** Numbers of the RDB format, version 10 (Redis 7.0), as far as a DUMP payload can hold them. */
 
 export const rdbVersion = 10;
+/** That of Redis 7.2, of which its form of streams is read, too. */
+export const streams3Version = 11;
 
 /** The first byte of a payload: which type, in which encoding. */
 export const RdbType = {

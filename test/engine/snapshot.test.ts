@@ -28,6 +28,11 @@ const text = fc.nat({ max: 20 }).map((n) => `text ${n}`);
 /** Past the thresholds at which hashes and sets become tables. */
 const longText = fc.constantFrom('short', 'z'.repeat(70));
 const score = fc.oneof(fc.integer({ min: -9, max: 9 }), fc.constantFrom('-0', 'inf', '-inf', '0.1'));
+/** Few, so that streams and their groups grow. */
+const streamKey = fc.constantFrom('key:s', 'key:t');
+const group = fc.constantFrom('g', 'h');
+/** Ids are those of logged time, which goes on by 7 ms a command. */
+const streamId = fc.nat({ max: 100 }).map((n) => `${1_000_000 + 7 * n}-0`);
 /** Commands of every family, so that all encodings, deadlines, moves of slots and whole-database changes occur. */
 export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('SET'), key, fc.string({ maxLength: 60 })),
@@ -97,6 +102,40 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constantFrom('ZPOPMIN', 'ZPOPMAX'), key, fc.nat({ max: 5 })),
   fc.tuple(fc.constant('ZREMRANGEBYLEX'), key, fc.constant('[text 1'), fc.constant('(text 15')),
   fc.tuple(fc.constant('ZUNIONSTORE'), key, fc.constant(2), key, key),
+  fc.tuple(fc.constant('XADD'), streamKey, fc.constantFrom('*', '7-*'), text, longText),
+  fc.tuple(fc.constant('XADD'), streamKey, fc.constant('*'), ...Array.from({ length: 30 }, () => text)),
+  fc.tuple(fc.constant('XDEL'), streamKey, streamId, streamId),
+  fc.tuple(fc.constant('XTRIM'), streamKey, fc.constant('MAXLEN'), fc.nat({ max: 30 })),
+  fc.tuple(
+    fc.constant('XGROUP'),
+    fc.constant('CREATE'),
+    streamKey,
+    group,
+    fc.constant('0'),
+    fc.constant('MKSTREAM'),
+  ),
+  fc.tuple(fc.constant('XGROUP'), fc.constant('DESTROY'), streamKey, group),
+  fc.tuple(fc.constant('XGROUP'), fc.constant('DELCONSUMER'), streamKey, group, fc.constantFrom('a', 'b')),
+  fc.tuple(
+    ...[fc.constant('XREADGROUP'), fc.constant('GROUP'), group, fc.constantFrom('a', 'b')],
+    ...[
+      fc.constant('COUNT'),
+      fc.nat({ max: 9 }),
+      fc.constant('STREAMS'),
+      streamKey,
+      fc.constantFrom('>', '0'),
+    ],
+  ),
+  fc.tuple(fc.constant('XACK'), streamKey, group, streamId, streamId),
+  fc.tuple(
+    fc.constant('XCLAIM'),
+    streamKey,
+    group,
+    fc.constantFrom('a', 'c'),
+    fc.constant(0),
+    streamId,
+    streamId,
+  ),
   fc.tuple(fc.constant('ZRANGESTORE'), key, key, fc.nat({ max: 5 }), fc.constant(-1)),
 );
 
