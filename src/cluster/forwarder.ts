@@ -48,7 +48,9 @@ export class PassingOn {
   /** Whether only the leader can answer a request. */
   concerns(row: Runnable): boolean {
     const { transaction, consistency } = this.client;
-    if (transaction !== undefined) return row.name === 'exec' && !transaction.failed;
+    // An EXEC without MULTI is refused here.
+    if (row.name === 'exec') return transaction !== undefined && !transaction.failed;
+    if (transaction !== undefined) return false;
     if (row.kind === 'write') return true;
     // What waits, waits in the log.
     if (row.kind === 'read' && row.wait !== undefined) return true;

@@ -77,6 +77,14 @@ test('a forwarding follower: nobody notices, replies come in order, local ones a
   await cluster.assertEqual();
 });
 
+test('a forwarding follower refuses EXEC and DISCARD without MULTI, and goes on', async (t) => {
+  const { follower } = await forwarding(t);
+  assert.equal(await follower.ask('EXEC'), '-ERR EXEC without MULTI');
+  assert.equal(await follower.ask('DISCARD'), '-ERR DISCARD without MULTI');
+  assert.equal(await follower.ask('SET', 'a', '1'), 'OK');
+  assert.equal(follower.failure, undefined);
+});
+
 test('a forwarding follower speaks RESP3 with who asked for it', async (t) => {
   const { follower } = await forwarding(t);
   const client = new Redis({ port: follower.port, host: '127.0.0.1', retryStrategy: null });

@@ -56,6 +56,10 @@ export class SpawnedRedraft {
     return this.child.pid!;
   }
 
+  get isEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   /** Sends a signal and waits for nothing. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
@@ -63,7 +67,7 @@ export class SpawnedRedraft {
 
   /** Sends a signal and waits for the end; its exit code, or null if the signal ended it. */
   async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<number | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    if (this.isEnded) return this.child.exitCode;
     const exited = once(this.child, 'exit');
     this.child.kill(signal);
     return (await exited)[0] as number | null;
