@@ -40,6 +40,20 @@ export function applyFault(world: World, fault: Fault): void {
       if (machine.running !== undefined) restartAfter(machine, 'power cut', fault.forMs);
     return;
   }
+  if (fault.kind === 'lying pulses') {
+    world.trace('operator', `pulses lie for ${fault.forMs.toFixed(0)} ms`);
+    world.lieUntilMs = loop.nowMs + fault.forMs;
+    lie(world);
+    return;
+  }
+  if (fault.kind === 'thin links') {
+    world.trace('operator', `links carry ${fault.bytesPerMs} bytes a millisecond`);
+    network.bytesPerMs = fault.bytesPerMs;
+    heals(fault.forMs, () => {
+      network.bytesPerMs = undefined;
+    });
+    return;
+  }
   if (fault.kind === 'stale leader') {
     const target = world.leader?.number;
     if (target === undefined) return;
@@ -89,6 +103,17 @@ export function applyFault(world: World, fault: Fault): void {
       machine.syncMs = fault.syncMs;
       heals(fault.forMs, () => {
         machine.syncMs = 1;
+      });
+      break;
+    case 'hung disk':
+      machine.log(`its disk hangs for ${fault.forMs.toFixed(0)} ms`);
+      machine.hungUntilMs = loop.nowMs + fault.forMs;
+      break;
+    case 'long applies':
+      machine.log(`applies take up to ${fault.applyMs} ms`);
+      machine.applyMs = fault.applyMs;
+      heals(fault.forMs, () => {
+        machine.applyMs = 0;
       });
       break;
     case 'bit flip':
@@ -158,6 +183,21 @@ export function react(world: World, when: Reflex['when'], machine: Machine): voi
       }
     });
   }
+}
+
+/** Anybody's pulse, of about the right term. */
+function lie(world: World): void {
+  const { loop, lies, machines } = world;
+  if (world.isCalm || loop.nowMs > world.lieUntilMs) return;
+  const term = Math.max(0, ...machines.map((machine) => machine.node?.status().term ?? 0));
+  const pulse = {
+    from: lies.pick(machines).nodeId,
+    term: Math.max(0, term + lies.pick([0, 0, 0, -1, 1])),
+    leads: lies.chance(0.6),
+  };
+  const { running } = lies.pick(machines);
+  running?.process.run(() => running.handler?.onPulse(pulse));
+  loop.after(lies.between(5, 60), () => lie(world));
 }
 
 function cut(world: World, links: readonly string[], forMs: number, what: string): void {

@@ -18,6 +18,7 @@ import {
   type Transport,
   type TransportHandler,
 } from '../../raft/node/index.js';
+import { busyMaxMs, pulseIntervalMs } from '../../raft/node/peer/pulse.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { Configuration } from '../../src/config/configuration.js';
 import { startServing } from '../../src/node.js';
@@ -77,6 +78,11 @@ export class Machine {
   diskFaults = 0;
   /** Mean milliseconds that a sync takes. */
   syncMs = 1;
+  /** Until then it finishes no sync. */
+  hungUntilMs = 0;
+  /** Applying takes up to so long, now and then. */
+  applyMs = 0;
+  private readonly applies: Random;
   /** Its disk is so quick that most syncs are waited for on the spot. */
   private readonly syncsInline: boolean;
   /** What the next calls of this kind are answered with. */
@@ -99,6 +105,7 @@ export class Machine {
     this.clock = new MachineClock(world.loop);
     this.random = world.random.fork(this.name);
     this.syncsInline = this.random.chance(0.4);
+    this.applies = world.random.fork(`${this.name} applies`);
     this.nodeId = number * 100 + this.incarnation;
     this.disk = this.newDisk();
   }
@@ -107,13 +114,15 @@ export class Machine {
     return new SimulatedDisk({
       schedule: (operation, callback) => {
         const { running } = this;
-        if (operation === 'sync' && this.syncsInline && this.syncMs <= 1 && this.random.chance(0.8)) {
+        const hangsMs = operation === 'sync' ? Math.max(0, this.hungUntilMs - this.world.loop.nowMs) : 0;
+        const isQuick = this.syncsInline && this.syncMs <= 1 && hangsMs === 0;
+        if (operation === 'sync' && isQuick && this.random.chance(0.8)) {
           callback();
           return;
         }
         const latency =
           operation === 'sync' ? this.random.exponential(this.syncMs) : this.random.next() * 0.1;
-        this.world.loop.after(latency, () => {
+        this.world.loop.after(latency + hangsMs, () => {
           if (running === undefined) callback();
           else running.process.run(callback);
         });
@@ -283,6 +292,7 @@ export class Machine {
   private softState(state: SoftState): void {
     this.log(`${state.role} of term ${state.term}, leader ${state.leader}`);
     this.world.invariants.softState(this.nodeId, state);
+    if (state.role === 'leader') this.world.checkLeases(this);
     if (state.role !== 'follower') this.world.happened(state.role, this);
   }
 
@@ -380,6 +390,8 @@ export class Machine {
     this.running?.process.resume();
     this.clock.setRate(1);
     this.syncMs = 1;
+    this.hungUntilMs = 0;
+    this.applyMs = 0;
     this.orderedFault = undefined;
     this.disk.options.capacityBytes = undefined;
   }
@@ -397,6 +409,11 @@ export class Machine {
 
   get appliedIndex(): number {
     return this.running?.machine.engine.appliedIndex ?? 0;
+  }
+
+  /** An entry is applied: now and then that keeps the process busy for a while. */
+  takeTime(process: Process): void {
+    if (this.applyMs > 0 && this.applies.chance(0.2)) process.busy(this.applies.next() * this.applyMs);
   }
 
   /** Serves a client once its connection arrives. */
@@ -418,7 +435,7 @@ export class CheckedStateMachine extends EngineStateMachine {
 
   constructor(
     private readonly owner: Machine,
-    process: Process,
+    private readonly process: Process,
     hashSeed: HashSeed,
   ) {
     // Slices end after a few steps, so that entries are applied between them.
@@ -439,6 +456,7 @@ export class CheckedStateMachine extends EngineStateMachine {
       this.checkDigest();
     }
     if (from < entries.length) super.apply(from === 0 ? entries : entries.slice(from));
+    this.owner.takeTime(this.process);
   }
 
   /** Compares the state with that of the others at this index. A state that is being written is left alone. */
@@ -477,6 +495,12 @@ function slicingClock(process: Process): Process {
   }) as Process;
 }
 
+/** Bytes that keep a thin link busy. */
+function appendBytes(message: Message): number {
+  if (message.type !== 'append') return 0;
+  return message.entries.reduce((sum, { payload }) => sum + payload.length, 0);
+}
+
 /** Carries a node's messages through the simulated network. */
 class SimulatedTransport implements Transport {
   constructor(
@@ -486,6 +510,41 @@ class SimulatedTransport implements Transport {
 
   start(handler: TransportHandler): void {
     this.running.handler = handler;
+    this.beat();
+  }
+
+  private standing: { readonly term: number; readonly leads: boolean } | undefined;
+  private turnedAtMs = 0;
+
+  readonly pulse = {
+    turned: (): void => {
+      this.turnedAtMs = this.machine.world.loop.nowMs;
+    },
+    stands: (term: number, leads: boolean): void => {
+      this.standing = { term, leads };
+      this.pulse.turned();
+    },
+    stop: (): void => {
+      this.standing = undefined;
+    },
+  };
+
+  /** The pulse thread: it goes on while the process is busy, and stands still and dies with it. */
+  private beat(): void {
+    const { machine, running } = this;
+    const { world, name, nodeId: from } = machine;
+    if (running.process.isDead) return;
+    world.loop.after(pulseIntervalMs, () => this.beat());
+    const isStuck = world.loop.nowMs - this.turnedAtMs > busyMaxMs;
+    if (this.standing === undefined || running.process.isPaused || isStuck) return;
+    const pulse = { from, ...this.standing };
+    for (const target of world.machines) {
+      if (target === machine) continue;
+      world.network.send(name, target.name, () => {
+        const there = target.running;
+        there?.process.run(() => there.handler?.onPulse(pulse));
+      });
+    }
   }
 
   setMembership(): void {}
@@ -497,7 +556,7 @@ class SimulatedTransport implements Transport {
       const target = world.machineOf(to);
       if (target === undefined) continue;
       const copy = copyMessage(message);
-      const isSent = world.network.send(this.machine.name, target.name, () => {
+      const arrive = (): void => {
         const { running } = target;
         if (running === undefined || target.nodeId !== to) return;
         running.process.run(() => {
@@ -505,7 +564,8 @@ class SimulatedTransport implements Transport {
           if (refused !== undefined)
             world.invariants.violate('honest messages are believed', `${target.name}: ${refused}`);
         });
-      });
+      };
+      const isSent = world.network.send(this.machine.name, target.name, arrive, appendBytes(message));
       if (!isSent && this.machine.world.random.chance(0.2)) {
         world.loop.after(1, () => this.running.process.run(() => this.running.handler?.onUnreachable(to)));
       }

@@ -20,6 +20,10 @@ export const calm: Weather = { loss: 0, duplication: 0, delayMs: 0.4 };
 /** Places are names of machines (`m1`) and clients (`c1`). */
 export class Network {
   weather: Weather = calm;
+  /** What a link carries of appends; undefined: as much as comes. */
+  bytesPerMs: number | undefined;
+  /** When a thin link has carried all that it was given. */
+  private readonly freeAtMs = new Map<string, number>();
   /** Links that carry nothing, as `from>to`. */
   private readonly cuts = new Map<string, number>();
   /** Messages by type: sent, and lost to faults. */
@@ -43,6 +47,8 @@ export class Network {
   heal(): void {
     this.cuts.clear();
     this.weather = calm;
+    this.bytesPerMs = undefined;
+    this.freeAtMs.clear();
   }
 
   /** How long the next message takes. */
@@ -50,14 +56,23 @@ export class Network {
     return 0.05 + this.random.exponential(this.weather.delayMs);
   }
 
+  /** When the bytes of an append are through: in order behind those of earlier ones, while other messages pass them. */
+  private throughAfterMs(link: string, bytes: number): number {
+    if (this.bytesPerMs === undefined || bytes === 0) return 0;
+    const { nowMs } = this.loop;
+    const throughMs = Math.max(nowMs, this.freeAtMs.get(link) ?? 0) + bytes / this.bytesPerMs;
+    this.freeAtMs.set(link, throughMs);
+    return throughMs - nowMs;
+  }
+
   /** Sends a datagram. Returns false if it is lost. */
-  send(from: string, to: string, arrive: () => void): boolean {
+  send(from: string, to: string, arrive: () => void, bytes = 0): boolean {
     this.sent++;
     if (this.isCut(from, to) || this.random.chance(this.weather.loss)) {
       this.lost++;
       return false;
     }
-    this.loop.after(this.delay(), arrive);
+    this.loop.after(this.delay() + this.throughAfterMs(`${from}>${to}`, bytes), arrive);
     if (this.random.chance(this.weather.duplication)) this.loop.after(this.delay() * 2, arrive);
     return true;
   }
@@ -165,6 +180,7 @@ export class DialledSocket extends EventEmitter {
   }
 
   setNoDelay(): void {}
+  setKeepAlive(): void {}
   cork(): void {}
   uncork(): void {}
   pause(): void {}

@@ -43,6 +43,19 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'snapshot'; readonly target: Target }
   /** The leader is cut off from its peers, not from its clients, and its clock is so slow that it notices late. */
   | { readonly kind: 'stale leader'; readonly rate: number; readonly forMs: number }
+  /** Applying an entry takes up to so long, now and then, on one machine. */
+  | {
+      readonly kind: 'long applies';
+      readonly target: Target;
+      readonly applyMs: number;
+      readonly forMs: number;
+    }
+  /** A disk takes what it is given and finishes no sync. */
+  | { readonly kind: 'hung disk'; readonly target: Target; readonly forMs: number }
+  /** Pulses that nobody sent, of any node and any term. */
+  | { readonly kind: 'lying pulses'; readonly forMs: number }
+  /** Appends take as long as their bytes need. */
+  | { readonly kind: 'thin links'; readonly bytesPerMs: number; readonly forMs: number }
   /** From now on, each time that something happens on a node, something befalls it or another one right afterwards. */
   | ({ readonly kind: 'reflex' } & Reflex)
 );
@@ -58,6 +71,9 @@ export interface Reflex {
 }
 
 export type FaultKind = Fault['kind'];
+/** Drawn apart, so that the runs of earlier seeds stay what they were. */
+type BusyKind = 'long applies' | 'hung disk' | 'lying pulses' | 'thin links';
+type DrawnKind = Exclude<FaultKind, BusyKind>;
 
 export interface Plan {
   readonly seed: number;
@@ -77,7 +93,7 @@ export interface Plan {
 }
 
 /** Weights of the faults; each run takes a part of them, so that runs differ (swarm testing, Groce et al. 2012). */
-const weights: Record<FaultKind, number> = {
+const weights: Record<DrawnKind, number> = {
   weather: 3,
   partition: 3,
   'one-way cut': 3,
@@ -111,8 +127,8 @@ export function drawPlan(seed: number): Plan {
   const stormMs = random.between(2500, 7000);
   const clients = random.pick([2, 3, 4, 5]);
   const isSmall = random.chance(0.6);
-  const chosen: Partial<Record<FaultKind, number>> = {};
-  for (const kind of Object.keys(weights) as FaultKind[]) {
+  const chosen: Partial<Record<DrawnKind, number>> = {};
+  for (const kind of Object.keys(weights) as DrawnKind[]) {
     if (random.chance(0.45)) chosen[kind] = weights[kind] * (random.chance(0.2) ? 4 : 1);
   }
   const count = Object.keys(chosen).length === 0 ? 0 : Math.floor(random.between(3, 22));
@@ -125,6 +141,7 @@ export function drawPlan(seed: number): Plan {
     const atMs = own.between(900, stormMs - 1500);
     faults.push({ atMs, kind: 'stale leader', rate: 0.2, forMs: own.between(2000, 3500) });
   }
+  faults.push(...drawBusyFaults(random.fork('busy'), machines, stormMs));
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -146,7 +163,25 @@ export function drawPlan(seed: number): Plan {
   };
 }
 
-function drawFault(kind: FaultKind, atMs: number, machines: number, clients: number, random: Random): Fault {
+function drawBusyFaults(random: Random, machines: number, stormMs: number): Fault[] {
+  const faults: Fault[] = [];
+  if (random.chance(0.5)) return faults;
+  const count = 1 + random.below(4);
+  for (let i = 0; i < count; i++) {
+    const atMs = random.between(300, stormMs);
+    const forMs = random.pick([random.between(300, 1200), random.between(1000, 3500)]);
+    const target = random.chance(0.6) ? 0 : 1 + random.below(machines);
+    const kind = random.pick<BusyKind>(['long applies', 'hung disk', 'lying pulses', 'thin links']);
+    if (kind === 'long applies')
+      faults.push({ atMs, kind, target, applyMs: random.pick([50, 800, 2500]), forMs });
+    else if (kind === 'hung disk') faults.push({ atMs, kind, target, forMs });
+    else if (kind === 'lying pulses') faults.push({ atMs, kind, forMs });
+    else faults.push({ atMs, kind, bytesPerMs: random.pick([0.5, 5, 50]), forMs });
+  }
+  return faults;
+}
+
+function drawFault(kind: DrawnKind, atMs: number, machines: number, clients: number, random: Random): Fault {
   const target = random.chance(0.45) ? 0 : 1 + random.below(machines);
   const forMs = random.pick([random.between(10, 300), random.between(300, 1200), random.between(1000, 3000)]);
   switch (kind) {

@@ -8,6 +8,7 @@ export class MachineClock {
   private rate = 1;
   private sinceMs: number;
   private elapsedMs = 0;
+  private oddSinceMs = Number.NEGATIVE_INFINITY;
   /** How far the time of day is off. */
   offsetMs = 0;
 
@@ -23,8 +24,14 @@ export class MachineClock {
     return Math.floor(1_700_000_000_000 + this.monotonicMs + this.offsetMs);
   }
 
+  /** When it last ran at another pace than the others, in true time. */
+  get oddUntilMs(): number {
+    return this.rate === 1 ? this.oddSinceMs : this.loop.nowMs;
+  }
+
   /** How many of its milliseconds pass in one true millisecond. */
   setRate(rate: number): void {
+    if (this.rate !== 1) this.oddSinceMs = this.loop.nowMs;
     this.elapsedMs = this.monotonicMs;
     this.sinceMs = this.loop.nowMs;
     this.rate = rate;
@@ -41,6 +48,7 @@ export class Process implements Clock {
   isDead = false;
   private backlog: (() => void)[] | undefined;
   private nextTurnMs = 0;
+  private busyUntilMs = 0;
 
   constructor(
     private readonly loop: EventLoop,
@@ -51,8 +59,15 @@ export class Process implements Clock {
   /** Runs now; after the pause if the process stands still; never if it is dead. */
   run(callback: () => void): void {
     if (this.isDead) return;
-    if (this.backlog === undefined) callback();
-    else this.backlog.push(callback);
+    if (this.backlog !== undefined) this.backlog.push(callback);
+    else if (this.busyUntilMs - this.loop.nowMs > 1e-3)
+      this.loop.after(this.busyUntilMs - this.loop.nowMs, () => this.run(callback));
+    else callback();
+  }
+
+  /** What runs now takes so long: meanwhile nothing happens in this process but its pulse. */
+  busy(ms: number): void {
+    this.busyUntilMs = Math.max(this.busyUntilMs, this.loop.nowMs) + ms;
   }
 
   /** The process stands still: SIGSTOP, a long garbage collection, a machine that is being moved. */
@@ -72,7 +87,8 @@ export class Process implements Clock {
   }
 
   monotonicMs(): number {
-    return this.clock.monotonicMs;
+    // What runs while the process is busy is the rest of what keeps it busy.
+    return this.clock.monotonicMs + Math.max(0, this.busyUntilMs - this.loop.nowMs);
   }
 
   wallMs(): number {

@@ -46,6 +46,9 @@ export class World {
   isOver = false;
   /** Faults are over. */
   isCalm = false;
+  /** Until then, pulses may lie. */
+  lieUntilMs = 0;
+  readonly lies: Random;
 
   readonly reflexes: { readonly reflex: Reflex; left: number }[] = [];
 
@@ -57,6 +60,7 @@ export class World {
   constructor(readonly plan: Plan) {
     this.random = new Random(plan.seed ^ 0x5eed);
     this.network = new Network(this.loop, this.random.fork('network'));
+    this.lies = this.random.fork('lies');
     const members = Array.from({ length: plan.founders }, (_, i) => ({
       id: (i + 1) * 100 + 1,
       address: `m${i + 1}:7481`,
@@ -87,6 +91,25 @@ export class World {
   /** Something happened that a fault may have been waiting for. */
   happened(when: Reflex['when'], machine: Machine): void {
     if (this.reflexes.length > 0) react(this, when, machine);
+  }
+
+  /**
+   * A node has become leader. Nobody else may count on a lease now: it would answer reads on its own while this one takes writes. Clocks
+   * that do not run alike void all leases.
+   */
+  checkLeases(elected: Machine): void {
+    const settledMs = this.loop.nowMs - 2000;
+    if (this.machines.some((machine) => machine.clock.oddUntilMs > settledMs)) return;
+    const { term } = elected.running!.node?.status() ?? { term: 0 };
+    for (const machine of this.machines) {
+      const { node } = machine;
+      if (machine === elected || node === undefined || !node.leaseValid || node.status().term > term)
+        continue;
+      this.invariants.violate(
+        'a lease excludes other leaders',
+        `${elected.name} leads, and ${machine.name} has a lease of term ${node.status().term}`,
+      );
+    }
   }
 
   sleep(ms: number): Promise<void> {
