@@ -104,7 +104,9 @@ test('whatever is done, hash and sorted set hold what a Map holds, and survive s
         const payload = engine.callRaw(0, ['DUMP', key]);
         if (payload === null) continue;
         engine.call('RESTORE', `${key}2`, 0, payload as Buffer);
-        assert.equal(encodingOf(engine, `${key}2`), encodingOf(engine, key));
+        // As in Redis, what was long and is gone does not count for the copy: it may be a listpack again.
+        const same = encodingOf(engine, key) === encodingOf(engine, `${key}2`);
+        assert.ok(same || encodingOf(engine, `${key}2`) === 'listpack');
       }
       if (hash.size > 0) check('h2', 'z2', engine);
     }),
