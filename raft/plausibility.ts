@@ -97,7 +97,7 @@ function implausibleAppend(state: RaftState, message: AppendMessage): string | u
 }
 
 /** What is committed here is equal everywhere. */
-function contradictsCommitted(state: RaftState, index: number, term: number): boolean {
+export function contradictsCommitted(state: RaftState, index: number, term: number): boolean {
   if (index === 0 || index > state.log.committed) return false;
   const own = state.log.term(index);
   return own !== undefined && own !== term;

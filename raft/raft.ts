@@ -25,6 +25,7 @@ import {
   type MembershipRefusal,
 } from './membership.js';
 import type { Message } from './messages.js';
+import { noteAgreement, noteContradiction, partingOf } from './parting.js';
 import { implausible } from './plausibility.js';
 import type { Progress } from './progress.js';
 import { majority } from './quorum.js';
@@ -110,7 +111,11 @@ export class Raft {
 
   /** Why a message cannot be true and must not be stepped, in words for the log; undefined if it can (see plausibility.ts). */
   examine(message: Message): string | undefined {
-    return implausible(this.#state, message);
+    const state = this.#state;
+    const why = implausible(state, message);
+    if (why !== undefined) noteContradiction(state, message);
+    else if (noteAgreement(state, message)) state.parting = undefined;
+    return why;
   }
 
   /**
@@ -460,6 +465,7 @@ export class Raft {
       lastIndex: log.lastIndex(),
       ownTermCommitted: state.ownTermCommitted,
       logLost: isLogLost(state),
+      parting: partingOf(state),
       membership: memberships.current,
       membershipIndex: memberships.index,
       transferTarget: state.transferTarget,

@@ -1,5 +1,6 @@
 /** What the core hands to its body, and what it tells about itself. */
 import type { Message } from './messages.js';
+import type { Parting } from './parting.js';
 import type { ProgressState } from './progress.js';
 import type { Entry, HardState, Membership, NodeId, SnapshotMetadata } from './types.js';
 
@@ -83,6 +84,8 @@ export interface Status {
   readonly ownTermCommitted: boolean;
   /** This node's log is shorter than what its leader saw it acknowledge: it must not go on under this id. */
   readonly logLost: boolean;
+  /** Its leader has other entries than those that are committed here: this node must not go on. */
+  readonly parting: Parting | undefined;
   /** As of the last entry of the log, committed or not. */
   readonly membership: Membership;
   /** Index of the entry that set it; above `commit` while a change is under way. */

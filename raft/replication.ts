@@ -217,8 +217,9 @@ export function handleAppend(state: RaftState, message: AppendMessage): void {
   follow(state, message);
   const { log } = state;
   let { previousIndex, previousTerm, entries } = message;
-  if (previousIndex < log.committed) {
-    // What is committed here is equal everywhere; it may be compacted, and need not be compared.
+  const end = previousIndex + entries.length;
+  if (previousIndex <= log.committed) {
+    // What is committed here is equal everywhere: a message that says otherwise is not stepped.
     entries = entries.slice(log.committed - previousIndex);
     previousIndex = log.committed;
   } else if (!log.matches(previousIndex, previousTerm)) {
@@ -241,10 +242,10 @@ export function handleAppend(state: RaftState, message: AppendMessage): void {
       if (entry.kind === EntryKind.membership) state.memberships.appended(entry);
     }
   }
-  const index = previousIndex + entries.length;
-  log.commitTo(Math.min(message.commit, index));
+  log.commitTo(Math.min(message.commit, end));
   forgetLostLog(state);
-  respondAppend(state, message, index);
+  // What both know to be committed is equal, too; what only this node takes for committed, the leader may not have.
+  respondAppend(state, message, Math.max(end, Math.min(message.commit, log.committed)));
 }
 
 function respondAppend(state: RaftState, message: AppendMessage | SnapshotMessage, index: number): void {
@@ -360,5 +361,5 @@ export function handleSnapshot(state: RaftState, message: SnapshotMessage): void
       state.memberships.restored(snapshot.index, snapshot.membership);
     }
   }
-  if (current) respondAppend(state, message, log.committed);
+  if (current) respondAppend(state, message, snapshot.index);
 }

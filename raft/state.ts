@@ -3,6 +3,7 @@ import { invariant } from './invariant.js';
 import { Log } from './log.js';
 import { MembershipHistory } from './membership.js';
 import type { Message } from './messages.js';
+import type { Parting } from './parting.js';
 import type { Progress } from './progress.js';
 import type { ReadState, Role } from './ready.js';
 import type { HardState, LogStorage, NodeId } from './types.js';
@@ -145,6 +146,9 @@ export class RaftState {
   readonly quietUntilTick: number;
   /** A leader says that this node's log is shorter than what it has acknowledged. */
   lostLog: LostLogClaim | undefined;
+
+  /** A leader has other entries than those that are committed here. */
+  parting: Parting | undefined;
 
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];

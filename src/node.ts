@@ -8,41 +8,20 @@ import { Server, type ServerOptions } from './server.js';
 export type ServingOptions = Omit<RaftNodeOptions, 'stateMachine' | 'onReadStates' | 'onReadsDropped'>;
 
 /**
- * Starts the node and, once it has recovered, a server on its state. The server does not listen yet.
+ * Starts a node and a server on its state. The server does not listen by itself.
  *
+ * @param onServer told of the server before the node recovers: it may take clients already, if its `loading` is set
  * @throws StorageError for what is wrong with the node's directory
  */
 export async function startServing(
   machine: EngineStateMachine,
   nodeOptions: ServingOptions,
   serverOptions: ServerOptions,
+  onServer?: (server: Server) => void,
 ): Promise<{ readonly node: RaftNode; readonly server: Server; readonly consensus: ConsensusNode }> {
-  let server: Server | undefined;
   const consensus = new ConsensusNode();
-  const node = await RaftNode.start({
-    ...nodeOptions,
-    stateMachine: machine,
-    onReadStates: (states) => {
-      for (const { context, index } of states) server?.reads.confirmed(context, index);
-    },
-    onReadsDropped: (contexts) => {
-      for (const context of contexts) server?.reads.dropped(context);
-    },
-    onSoftState: (state) => {
-      consensus.noteSoftState(state);
-      nodeOptions.onSoftState?.(state);
-      if (state.role !== 'leader') server?.replica.abandon();
-      server?.leaderChanged();
-    },
-    onMembership: (membership) => {
-      consensus.noteMembership(membership);
-      nodeOptions.onMembership?.(membership);
-    },
-  });
-  consensus.bind(node);
-  serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   const { nodeId, starts } = nodeOptions.identity;
-  server = new Server(
+  const server = new Server(
     machine.engine,
     consensus,
     { nodeId, startId: starts, counter: 0 },
@@ -52,6 +31,37 @@ export async function startServing(
         error instanceof Error ? new Error(`${what}: ${error.stack}`) : new Error(`${what}: ${error}`),
       ),
   );
+  onServer?.(server);
+  let node: RaftNode;
+  try {
+    node = await RaftNode.start({
+      ...nodeOptions,
+      stateMachine: machine,
+      onReadStates: (states) => {
+        for (const { context, index } of states) server.reads.confirmed(context, index);
+      },
+      onReadsDropped: (contexts) => {
+        for (const context of contexts) server.reads.dropped(context);
+      },
+      onSoftState: (state) => {
+        consensus.noteSoftState(state);
+        nodeOptions.onSoftState?.(state);
+        if (state.role !== 'leader') server.replica.abandon();
+        server.leaderChanged();
+      },
+      onMembership: (membership) => {
+        consensus.noteMembership(membership);
+        nodeOptions.onMembership?.(membership);
+      },
+    });
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  // In this order: what is configured is not yet to be overruled by the settings in force.
+  server.replica.adopt(machine.engine);
+  consensus.bind(node);
+  serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   machine.replica = server.replica;
   let snapshotBeganMs = 0;
   machine.onSnapshot = (event, index) => {

@@ -54,6 +54,7 @@ export const replies = {
     error(
       `ERR a write of ${bytes} bytes does not fit an entry of the log, which has at most ${maximumBytes}`,
     ),
+  loading: error('LOADING Redis is loading the dataset in memory'),
   tooManyClients: error('ERR max number of clients reached'),
   tooManyAuthentications: error(
     'WRONGPASS too many failed attempts from this address: try again in a minute',

@@ -32,6 +32,7 @@ import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
 import { differences, encodeSettings } from './config/replicated-settings.js';
 import { type Admitted, Listener } from './net/listener.js';
+import type { Port } from './net/port.js';
 import { isLocal } from './net/socket-addresses.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
@@ -52,6 +53,15 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
 const LEADERLESS_MAX_MS = 5000;
+
+/** How far a recovery is. */
+export interface LoadingProgress {
+  readonly beganMs: number;
+  /** Bytes of snapshot and log; of a replay, entries. */
+  done: number;
+  total: number;
+}
+
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -139,6 +149,8 @@ export class Server {
   private tickedAtMs: number;
   private ticker: Timer;
   isStopping = false;
+  /** How far the recovery is; undefined once everything may be served. */
+  loading: LoadingProgress | undefined;
 
   constructor(
     engine: Engine,
@@ -187,6 +199,7 @@ export class Server {
     );
     this.admission = new Admission(
       standardChecks<Connection>({
+        isLoading: () => this.loading !== undefined,
         isPaused: (row, connection) => this.pauses.holdsUp(row, connection),
         refuseWrite: (needsMemory, bytes) => this.refuseWrite(needsMemory, bytes),
         hasMemory: (connection) => this.hasMemory(connection),
@@ -199,6 +212,11 @@ export class Server {
         this.statistics.connectionsRejected++;
       },
       peer: (socket, { args, head }, proven) => {
+        if (!consensus.isBound) {
+          // Its messages could not be taken yet; it dials again.
+          socket.destroy();
+          return;
+        }
         this.cluster.transport.accept(socket, args, Buffer.from(head), () => {
           this.statistics.connectionsReceived--;
           proven();
@@ -232,14 +250,13 @@ export class Server {
 
   // ---- life ----
 
-  /** Resolves with the port once clients are served. Rejects as `net.Server` does when the address cannot be had. */
-  async listen(): Promise<number> {
-    await this.listener.listen(this.options.host, this.options.port);
-    return this.port;
+  /** Serves who connects to `port`; as long as {@link loading} is set, with what needs no keys. */
+  listen(port: Port): void {
+    this.listener.listen(port);
   }
 
   get port(): number {
-    return this.listener.port ?? this.options.port;
+    return this.listener.portNumber ?? this.options.port;
   }
 
   /** Stops accepting, answers what is in flight, and closes every connection. The node is stopped by its owner. */
@@ -548,6 +565,7 @@ export class Server {
     if (this.clientMemory.bytes !== 0)
       for (const connection of this.connections.values()) connection.account();
     this.usedMemory();
+    if (!this.consensus.isBound) return;
     this.endLostWaiting();
     this.resumeHeld();
     this.noteStall();
@@ -677,6 +695,7 @@ export class Server {
 
   /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
   private settingsChanged(): void {
+    if (!this.consensus.isBound) return;
     const { keyspace } = this.engine;
     for (const [name, , inForce] of differences(this.configuration, keyspace.settings)) {
       this.configuration.adopt(name, inForce);
@@ -688,6 +707,7 @@ export class Server {
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
   reload(): void {
+    if (this.loading !== undefined) throw replies.loading;
     this.options.reload();
   }
 
@@ -785,6 +805,7 @@ export class Server {
 
   /** For {@link ReplyTarget}s of the program itself: settings, evictions. */
   proposeItem(bytes: number, add: (builder: EntryBuilder) => number): Promise<Reply> {
+    if (!this.consensus.isBound) return Promise.reject(replies.loading);
     return new Promise((resolve, reject) => {
       const target: ReplyTarget = {
         complete: resolve,

@@ -79,6 +79,8 @@ interface Traits {
   readonly mayBeSlow: boolean;
   /** May run before AUTH. */
   readonly noAuth: boolean;
+  /** Runs before the keys are there. */
+  readonly whileLoading: boolean;
   /** Refused when memory is full. */
   readonly denyOutOfMemory: boolean;
   /** May not be queued by MULTI. */
@@ -157,6 +159,7 @@ const runnable = <Kind extends string, Handler>(
     mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
     blocking: flags.includes('blocking'),
     noAuth: flags.includes('no_auth'),
+    whileLoading: flags.includes('loading'),
     denyOutOfMemory: flags.includes('denyoom'),
     noMulti: flags.includes('no_multi'),
     isRead,

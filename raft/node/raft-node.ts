@@ -115,10 +115,13 @@ export class RaftNode {
       tailBytes: options.logTailBytes ?? 64 * 1024 * 1024,
       intervalMs: options.snapshotIntervalMs,
       isVolatile: options.directory === undefined,
+      neededFrom: () => this.neededFrom(),
+      freeBytes: async () => (await options.directory?.disk.freeBytes(options.directory.path)) ?? 0,
       onNotice: (text) => options.onNotice?.(text),
     });
     this.notices = new CommitNotices(clock, (to, messages) => options.transport.send(to, messages));
     this.transfers = new SnapshotTransfers({
+      clock,
       transport: options.transport,
       snapshots,
       snapshotter: this.snapshotter,
@@ -399,11 +402,7 @@ export class RaftNode {
     if (elapsed > 1) this.raft.stalled(elapsed - 1);
     this.raft.tick();
     this.judgeDisk();
-    if (++this.ticks % 40 === 0 && this.raft.status().logLost) {
-      throw new Error(
-        'this node lost entries that it had acknowledged: remove it from the cluster (RAFTREMOVEPEER), empty its directory and let it join anew',
-      );
-    }
+    if (++this.ticks % 40 === 0) refuseToGoOn(this.raft.status());
   }
 
   /** A disk that does not get its oldest write done is no leader's; the others' may be well. */
@@ -562,6 +561,8 @@ export class RaftNode {
 
   private apply(entries: readonly Entry[]): void {
     const { index, term } = entries.at(-1)!;
+    const { clock } = this.options;
+    const beganMs = clock.monotonicMs();
     try {
       this.options.stateMachine.apply(entries);
     } catch (error) {
@@ -572,7 +573,7 @@ export class RaftNode {
     }
     this.advance(index, term);
     this.raft.applied(index);
-    this.snapshotter.applied(entries);
+    this.snapshotter.applied(entries, clock.monotonicMs() - beganMs);
   }
 
   private advance(index: number, term: number): void {
@@ -612,6 +613,19 @@ export class RaftNode {
     this.options.onMembership?.(this.membership);
   }
 
+  /** The log that peers need which answer and are behind, be it that they have just got a snapshot. */
+  private neededFrom(): number {
+    let from = Number.POSITIVE_INFINITY;
+    for (const { recentActive, logLost, match, state } of this.raft.status().peers)
+      if (recentActive && !logLost && state !== 'snapshot') from = Math.min(from, match);
+    return from;
+  }
+
+  /** Whether a peer needs a snapshot and the last attempt to send it one has failed. */
+  isSnapshotFailing(peer: NodeId): boolean {
+    return this.transfers.isFailing(peer);
+  }
+
   private positionNow(): SnapshotMetadata {
     if (this.isInstalling) throw new Error('a snapshot is being installed');
     const index = this.appliedIndex;
@@ -629,6 +643,19 @@ export class RaftNode {
     this.wakeFailed();
     this.options.onFailure(error);
   }
+}
+
+/** Ends a node that is no part of its cluster's history any more. */
+function refuseToGoOn({ logLost, parting }: Status): void {
+  const wayOut = 'remove it from the cluster (RAFTREMOVEPEER), empty its directory and let it join anew';
+  if (logLost) throw new Error(`this node lost entries that it had acknowledged: ${wayOut}`);
+  if (parting === undefined) return;
+  const { index, ownTerm, leaderTerm, leader, term } = parting;
+  throw new Error(
+    `entry ${index} is committed here with term ${ownTerm}, but node ${leader}, which leads term ${term}, has it with term ${leaderTerm}: ` +
+      'a majority of the members lost what they had acknowledged, and this node has applied it. ' +
+      `Keep a copy of its directory if that matters; then ${wayOut}`,
+  );
 }
 
 function counting(reader: SnapshotReader, onBytes: (bytes: number) => void): SnapshotReader {

@@ -31,6 +31,8 @@ export interface AdmissionCheck<Client extends AdmittedClient> {
 
 /** What the checks ask of the node. */
 export interface AdmissionPorts<Client extends AdmittedClient> {
+  /** Whether the node still recovers. */
+  isLoading(): boolean;
   /** Whether CLIENT PAUSE holds up a command. */
   isPaused(row: Runnable, client: Client): boolean;
   /** Why no write of so many bytes can be proposed now. */
@@ -61,6 +63,11 @@ export function standardChecks<Client extends AdmittedClient>(
       name: 'authentication',
       concerns: (row) => !row.noAuth,
       judge: (_row, client) => (client.authenticated ? undefined : replies.noAuth),
+    },
+    {
+      name: 'loading',
+      concerns: (row) => !row.whileLoading,
+      judge: () => (ports.isLoading() ? replies.loading : undefined),
     },
     {
       name: 'subscriber mode',

@@ -1,8 +1,9 @@
 /** How a node finds the cluster that it is to join, and gets in. */
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { askPeer, type Clock, PeerRefusal, PeerTransport, splitAddress } from '../../raft/node/index.js';
 import { readPeerGreeting } from '../net/peer-greeting.js';
+import type { Port } from '../net/port.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import type { Log } from '../observability/log.js';
 import { type Answer, asAnswer, asQuestion, type Question } from './peer-requests.js';
@@ -92,16 +93,16 @@ function finalReason(address: string, error: unknown): string | undefined {
  * Asks until a node answers which cluster it belongs to. Meanwhile a member may invite this node (RAFTADDPEER), and clients are told
  * that it waits.
  *
- * @param listenOn where invitations arrive; the port is free again afterwards
- * @throws JoinError, or the system's error when the port cannot be had
+ * @param port where invitations arrive
+ * @throws JoinError
  */
 export async function findCluster(
   options: FindOptions,
-  listenOn: { readonly host: string; readonly port: number },
+  port: Port,
 ): Promise<{ clusterId: string; addresses: readonly string[] }> {
   const { nodeId, secret, log, clock } = options;
   let addresses = othersOf(options.addresses, options.ownAddress);
-  const waiting = await WaitingPort.open(listenOn, options, (invited) => {
+  const waiting = WaitingPort.open(port, options, (invited) => {
     addresses = [...new Set([...addresses, ...invited])];
   });
   try {
@@ -215,14 +216,14 @@ class WaitingPort {
 
   private constructor(
     private readonly transport: PeerTransport,
-    private readonly onClosed: (done: () => void) => void,
+    private readonly port: Port,
   ) {}
 
-  static async open(
-    { host, port }: { readonly host: string; readonly port: number },
+  static open(
+    port: Port,
     options: FindOptions,
     onInvited: (addresses: readonly string[]) => void,
-  ): Promise<WaitingPort> {
+  ): WaitingPort {
     const transport = new PeerTransport({
       clusterId: '-',
       nodeId: options.nodeId,
@@ -236,17 +237,14 @@ class WaitingPort {
         return { kind: 'done' } satisfies Answer;
       },
     });
-    const server = createServer((socket) => waiting.take(socket));
-    const waiting = new WaitingPort(transport, (done) => server.close(done));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, resolve);
-    });
+    const waiting = new WaitingPort(transport, port);
+    port.serve((socket) => waiting.take(socket));
     return waiting;
   }
 
   private take(socket: Socket): void {
     this.sockets.add(socket);
+    socket.allowHalfOpen = false;
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.once('data', (chunk: Buffer) => {
@@ -258,12 +256,12 @@ class WaitingPort {
       socket.pause();
       this.transport.accept(socket, greeting.args, greeting.head);
     });
+    socket.resume();
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.onClosed(resolve));
+    this.port.hold();
     for (const socket of this.sockets) socket.destroy();
     await this.transport.close();
-    await closed;
   }
 }

@@ -19,10 +19,11 @@ import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
 import { type PeerDoor, provenSecret, refusesPeer, unsafeStart } from '../net/peer-admission.js';
+import { Port } from '../net/port.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
-import type { Server } from '../server.js';
+import type { LoadingProgress, Server } from '../server.js';
 
 export interface RedraftOptions {
   /** Address to listen on. Default 127.0.0.1. */
@@ -150,6 +151,16 @@ export class Redraft {
     const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
     let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
+    const { host = '127.0.0.1' } = options;
+    let portInUse: Port;
+    try {
+      // Before anything is founded: a port that cannot be had leaves no trace.
+      portInUse = await Port.open(host, options.port ?? 0);
+    } catch (error) {
+      await directory?.close();
+      throw error;
+    }
+    const port = portInUse.number!;
     let redraft: Redraft | undefined;
     let failure: Error | undefined;
     const fail = (error: Error): void => {
@@ -170,7 +181,15 @@ export class Redraft {
     };
     try {
       const joining = joinAddresses.length > 0;
-      const { identity, invited } = await identityFor(directory, options, door, joinAddresses, clock, log);
+      const { identity, invited } = await identityFor(
+        directory,
+        options,
+        door,
+        joinAddresses,
+        portInUse,
+        clock,
+        log,
+      );
       joinAddresses = [...joinAddresses, ...invited];
       cluster = new Cluster({
         clusterId: identity.clusterId,
@@ -189,6 +208,7 @@ export class Redraft {
         onContained: (command, error) =>
           log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`),
       });
+      let loading: LoadingProgress | undefined;
       const { node, server, consensus } = await startServing(
         machine,
         {
@@ -204,7 +224,10 @@ export class Redraft {
           snapshotIntervalMs: options.snapshotIntervalMs,
           onFailure: fail,
           onNotice: (text) => log.notice(text),
-          onRecovery: options.onRecovery,
+          onRecovery: (progress) => {
+            if (loading !== undefined) Object.assign(loading, { done: progress.done, total: progress.total });
+            options.onRecovery?.(progress);
+          },
           onTransfer: (progress) => cluster?.noteTransfer(progress),
           onSoftState: (state) => {
             // Before it stamps anything.
@@ -218,8 +241,8 @@ export class Redraft {
           },
         },
         {
-          host: options.host ?? '127.0.0.1',
-          port: options.port ?? 0,
+          host,
+          port,
           configuration: new Configuration({
             // Passwords are bytes: those of the text in UTF-8.
             requirepass: Buffer.from(options.password ?? '').toString('latin1'),
@@ -240,6 +263,10 @@ export class Redraft {
           randomSeed: () => randomInt(0x1_0000_0000),
           cluster,
         },
+        (early) => {
+          early.loading = loading = { beganMs: clock.wallMs(), done: 0, total: 0 };
+          early.listen(portInUse);
+        },
       );
       password = () => server.password;
       const { replica } = server;
@@ -252,12 +279,10 @@ export class Redraft {
       cluster.onClockJudged = (isBelieved) => {
         replica.wallClockBelieved = isBelieved;
       };
-      let port: number;
       try {
         const isMember = consensus.members.length > 0;
-        if (joining) await cluster.checkJoin(advertisedAddress(options, options.port ?? 0), isMember);
+        if (joining) await cluster.checkJoin(advertisedAddress(options, port), isMember);
         await server.settle();
-        port = await server.listen();
       } catch (error) {
         await server.close();
         await node.stop();
@@ -266,6 +291,7 @@ export class Redraft {
       let keys = 0;
       for (const database of machine.engine.keyspace.used()) keys += database.size;
       server.keysLoaded = keys;
+      server.loading = undefined;
       const recovery = {
         entries: node.recovered.entries,
         snapshotIndex: node.recovered.snapshotIndex,
@@ -287,6 +313,7 @@ export class Redraft {
       return started;
     } catch (error) {
       cluster?.stop();
+      await portInUse.close();
       await directory?.close();
       throw error;
     }
@@ -365,14 +392,14 @@ async function identityFor(
   options: RedraftOptions,
   door: PeerDoor,
   joinAddresses: readonly string[],
+  port: Port,
   clock: Clock,
   log: Log,
 ): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
   if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
   const nodeId = drawNodeId();
-  const { host = '127.0.0.1', port = 0 } = options;
   const secret = provenSecret(door.clusterSecret);
-  const ownAddress = advertisedAddress(options, port);
+  const ownAddress = advertisedAddress(options, port.number!);
   let identity: Identity;
   let invited: readonly string[] = [];
   if (joinAddresses.length > 0) {
@@ -387,7 +414,7 @@ async function identityFor(
         log,
         isStopped: () => false,
       },
-      { host, port },
+      port,
     );
     identity = drawIdentity(found.clusterId, nodeId, { members: [], removed: [] });
     invited = found.addresses;

@@ -1,11 +1,12 @@
 /**
- * The port: accepts sockets, and tells by their first bytes whether a client speaks or a peer. Clients and peers share one port, but only
+ * Takes a port's sockets, and tells by their first bytes whether a client speaks or a peer. Clients and peers share one port, but only
  * clients, and peers that have not proved themselves yet, are counted and limited.
  */
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { ErrorReply } from '../../engine/index.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { type PeerGreeting, readPeerGreeting } from './peer-greeting.js';
+import type { Port } from './port.js';
 
 /** How long a connection that no client may have can take to show that it is a peer's. */
 const TURN_AWAY_MS = 100;
@@ -38,36 +39,26 @@ export interface Admitted {
 }
 
 export class Listener {
-  private readonly net: NetServer;
+  private port: Port | undefined;
   /** Of connections that are not counted as clients. */
   private readonly handshakes = new Set<Socket>();
 
-  constructor(private readonly reception: Reception) {
-    this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-      this.serve(reuseReadBuffer(socket)),
-    );
+  constructor(private readonly reception: Reception) {}
+
+  /** Takes the port's connections from now on. */
+  listen(port: Port): void {
+    this.port = port;
+    port.serve((socket) => this.serve(reuseReadBuffer(socket)));
   }
 
-  /** Resolves once connections are accepted. Rejects as `net.Server` does when the address cannot be had. */
-  listen(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.net.once('error', reject);
-      this.net.listen(port, host, () => {
-        this.net.off('error', reject);
-        resolve();
-      });
-    });
-  }
-
-  /** The port in use; undefined before {@link listen}. */
-  get port(): number | undefined {
-    const address = this.net.address();
-    return typeof address === 'object' && address !== null ? address.port : undefined;
+  /** The port's number; undefined before {@link listen}. */
+  get portNumber(): number | undefined {
+    return this.port?.number;
   }
 
   /** Accepts no more. Resolves when the port is given up and every socket, be it a peer's, is gone. */
-  close(): Promise<void> {
-    return new Promise((resolve) => this.net.close(() => resolve()));
+  async close(): Promise<void> {
+    await this.port?.close();
   }
 
   /** Serves a connection until it ends: a client's, until its first bytes are those of a peer. */

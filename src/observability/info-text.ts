@@ -46,7 +46,8 @@ export interface InfoSource {
     readonly policy: string;
   };
   readonly persistence: {
-    readonly loading: boolean;
+    /** How far a recovery is; undefined when there is none. */
+    readonly loading: { readonly beganMs: number; readonly done: number; readonly total: number } | undefined;
     readonly changesSinceSnapshot: number;
     readonly snapshotRunning: boolean;
     readonly lastSnapshotTimeSeconds: number;
@@ -295,9 +296,10 @@ function memoryFields({ memory }: InfoSource): Field[] {
   ];
 }
 
-function persistenceFields({ persistence }: InfoSource): Field[] {
+function persistenceFields(source: InfoSource): Field[] {
+  const { persistence } = source;
   return [
-    ['loading', bit(persistence.loading)],
+    ['loading', bit(persistence.loading !== undefined)],
     ['async_loading', 0],
     ['current_cow_peak', 0],
     ['current_cow_size', 0],
@@ -327,6 +329,22 @@ function persistenceFields({ persistence }: InfoSource): Field[] {
     ['aof_last_cow_size', 0],
     ['module_fork_in_progress', 0],
     ['module_fork_last_cow_size', 0],
+    ...loadingFields(source),
+  ];
+}
+
+/** As Redis 7.0 shows them while it loads. */
+function loadingFields({ persistence: { loading }, server }: InfoSource): Field[] {
+  if (loading === undefined) return [];
+  const { beganMs, done, total } = loading;
+  const seconds = Math.max(1, server.timeUs / 1e6 - beganMs / 1000);
+  return [
+    ['loading_start_time', Math.floor(beganMs / 1000)],
+    ['loading_total_bytes', total],
+    ['loading_rdb_used_mem', 0],
+    ['loading_loaded_bytes', done],
+    ['loading_loaded_perc', (total === 0 ? 0 : (done / total) * 100).toFixed(2)],
+    ['loading_eta_seconds', done === 0 ? 1 : Math.ceil(((total - done) / done) * seconds)],
   ];
 }
 

@@ -1,18 +1,19 @@
 /** Gathers what INFO tells. */
 import { platform, release, totalmem } from 'node:os';
 import { memoryUsage, resourceUsage } from 'node:process';
+import type { Status } from '../../raft/index.js';
+import type { RaftNode } from '../../raft/node/index.js';
 import type { Server } from '../server.js';
 import { redraftVersion } from '../version.js';
 import type { InfoSource } from './info-text.js';
 
 export function gatherInformation(server: Server): InfoSource {
-  const { engine, statistics, node, configuration } = server;
+  const { engine, statistics, configuration } = server;
   const { keyspace } = engine;
   const memory = memoryUsage();
   const usage = resourceUsage();
   const used = server.usedMemory();
-  const status = node.status();
-  const storage = node.storageStatus();
+  const { status, storage, applied } = standing(server);
   const snapshots = server.snapshots;
   return {
     server: {
@@ -54,7 +55,7 @@ export function gatherInformation(server: Server): InfoSource {
       policy: configuration.text('maxmemory-policy'),
     },
     persistence: {
-      loading: false,
+      loading: server.loading,
       changesSinceSnapshot: keyspace.statistics.changesSinceSnapshot,
       snapshotRunning: storage.isSnapshotting,
       lastSnapshotTimeSeconds: snapshots.lastSeconds,
@@ -92,24 +93,24 @@ export function gatherInformation(server: Server): InfoSource {
     replication: {
       role: server.isLeader ? 'leader' : 'follower',
       ...leaderOf(server),
-      followers: followersOf(server),
+      followers: server.isLeader ? followersOf(status) : [],
       clusterId: server.clusterId,
       logIndex: status.commit,
       firstLogIndex: storage.snapshot.index + 1,
     },
     cpu: { systemSeconds: usage.systemCPUTime / 1e6, userSeconds: usage.userCPUTime / 1e6 },
     raft: [
-      ['raft_node_id', node.id],
+      ['raft_node_id', server.session.nodeId],
       ['raft_role', status.role],
       ['raft_term', status.term],
       ['raft_leader_id', status.leader],
       ['raft_leader_address', server.consensus.leaderAddress ?? ''],
       ['raft_commit_index', status.commit],
-      ['raft_applied_index', node.applied],
+      ['raft_applied_index', applied],
       ['raft_snapshot_index', storage.snapshot.index],
       ['raft_log_bytes', storage.logBytes],
       ['raft_last_sync_ms', storage.lastSyncMs.toFixed(3)],
-      ...raftMembers(server),
+      ...raftMembers(status),
     ],
     commands: statistics.commandStatistics(server.table),
     errors: [...statistics.errors],
@@ -119,6 +120,29 @@ export function gatherInformation(server: Server): InfoSource {
       expires: database.expiringCount,
       averageTtlMs: averageTtlMs(database, keyspace.now),
     })),
+  };
+}
+
+/** Where the node stands; nowhere yet while it recovers. */
+function standing({ consensus }: Server): {
+  readonly status: Pick<Status, 'role' | 'term' | 'leader' | 'commit' | 'peers' | 'membership'>;
+  readonly storage: ReturnType<RaftNode['storageStatus']>;
+  readonly applied: number;
+} {
+  if (consensus.isBound) {
+    const { node } = consensus;
+    return { status: node.status(), storage: node.storageStatus(), applied: node.applied };
+  }
+  const membership = { members: [], removed: [] };
+  return {
+    status: { role: 'follower', term: 0, leader: 0, commit: 0, peers: [], membership },
+    storage: {
+      snapshot: { index: 0, term: 0, membership },
+      logBytes: 0,
+      lastSyncMs: 0,
+      isSnapshotting: false,
+    },
+    applied: 0,
   };
 }
 
@@ -164,9 +188,10 @@ function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
   return { leader: { ...splitAddress(leaderAddress), secondsSinceContact: 0 } };
 }
 
-function followersOf(server: Server): InfoSource['replication']['followers'] {
-  if (!server.isLeader) return [];
-  const { peers, membership } = server.node.status();
+function followersOf({
+  peers,
+  membership,
+}: Pick<Status, 'peers' | 'membership'>): InfoSource['replication']['followers'] {
   return peers
     .filter(({ recentActive }) => recentActive)
     .map((peer) => ({
@@ -178,8 +203,11 @@ function followersOf(server: Server): InfoSource['replication']['followers'] {
 }
 
 /** A line for each member; the leader adds how far it is behind. */
-function raftMembers(server: Server): InfoSource['raft'] {
-  const { peers, membership, commit } = server.node.status();
+function raftMembers({
+  peers,
+  membership,
+  commit,
+}: Pick<Status, 'peers' | 'membership' | 'commit'>): InfoSource['raft'] {
   const lines: [string, string | number][] = [['raft_members', membership.members.length]];
   for (const [i, { id, address, learner }] of membership.members.entries()) {
     const peer = peers.find((candidate) => candidate.id === id);

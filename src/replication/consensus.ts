@@ -1,6 +1,7 @@
 /** The consensus node as the program sees it: asked on every command, so that nothing is asked of the core that a field can tell. */
 import type { Membership, SoftState } from '../../raft/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
+import { replies } from '../replies.js';
 
 export class ConsensusNode {
   private softState: SoftState = { role: 'follower', leader: 0, term: 0 };
@@ -28,7 +29,14 @@ export class ConsensusNode {
 
   /** The node itself, for whoever administers it. */
   get node(): RaftNode {
-    return this.raftNode!;
+    // Thrown to a client whose command looks at the cluster while the node recovers.
+    if (this.raftNode === undefined) throw replies.loading;
+    return this.raftNode;
+  }
+
+  /** Whether the node has started: before that nothing can be proposed or asked. */
+  get isBound(): boolean {
+    return this.raftNode !== undefined;
   }
 
   get isLeader(): boolean {

@@ -111,6 +111,7 @@ class Port implements Transport {
       onProgress(bytes, reader.dataBytes);
     }
     await reader.close();
+    await new Promise<void>((resolve) => this.cluster.loop.after(this.cluster.transferMs, resolve));
     return new Promise((resolve) => {
       const isSent = this.cluster.deliver(this.id, message.to, () => {
         const { handler } = this.cluster.ports.get(message.to) ?? {};
@@ -144,6 +145,8 @@ export class Cluster {
   readonly notices: string[] = [];
   /** Pairs `from-to` whose messages are lost. */
   readonly cut = new Set<string>();
+  /** How long a snapshot is under way. */
+  transferMs = 0;
   private readonly random: () => number;
 
   constructor(

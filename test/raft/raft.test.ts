@@ -302,3 +302,70 @@ test('a membership entry reads as it was written, and nothing else does', () => 
     assert.throws(() => decodeMembership(new TextEncoder().encode(text)), Error, text);
   }
 });
+
+test('other entries than the committed ones are refused, and a leader that insists means that they have parted', () => {
+  const append = (
+    previousIndex: number,
+    previousTerm: number,
+    terms: readonly number[],
+    from = 1,
+  ): Message => ({
+    ...{ type: 'append', from, to: 2, term: 4, previousIndex, previousTerm },
+    ...{ entries: terms.map((term, i) => entry(previousIndex + 1 + i, term)), commit: 3, ...echo },
+  });
+  const follower = (): Raft =>
+    start({ id: 2, log: [1, 1, 1, 1, 2], hardState: { term: 2, vote: 0, commit: 4 } });
+  const snapshot: Message = {
+    ...{ type: 'snapshot', from: 1, to: 2, term: 4, ...echo },
+    snapshot: {
+      index: 2,
+      term: 3,
+      membership: { members: [{ id: 1, address: 'a:1', learner: false }], removed: [] },
+    },
+  };
+  const say = (raft: Raft, message: Message): void => {
+    if (raft.examine(message) === undefined) raft.step(message);
+  };
+  for (const [message, index, leaderTerm] of [
+    [append(1, 1, [1, 4]), 3, 4],
+    [append(2, 1, [3, 4]), 3, 3],
+    [append(3, 4, []), 3, 4],
+    [append(4, 4, [4, 4]), 4, 4],
+    [append(0, 0, [4]), 1, 4],
+    [snapshot, 2, 3],
+  ] as const) {
+    const raft = follower();
+    say(raft, message);
+    assert.equal(raft.status().parting, undefined, 'one message may be a lie');
+    for (let i = 0; i < 40; i++) raft.tick();
+    say(raft, message);
+    const { parting } = raft.status();
+    assert.deepEqual([parting?.index, parting?.ownTerm, parting?.leaderTerm], [index, 1, leaderTerm]);
+    assert.equal(raft.status().commit, 4);
+  }
+  // Who hears from the leader as well knows it for a lie.
+  const raft = follower();
+  for (let i = 0; i < 50; i++) {
+    say(raft, append(3, 4, []));
+    raft.tick();
+    say(raft, append(4, 1, [], 3));
+    assert.equal(raft.status().parting, undefined);
+  }
+});
+
+test('a late append is acknowledged as far as both know what is committed, and no further', () => {
+  const raft = start({ id: 2, log: [1, 1, 1, 1], hardState: { term: 1, vote: 0, commit: 4 } });
+  for (const [commit, acknowledged] of [
+    [0, 2],
+    [3, 3],
+    [9, 4],
+  ] as const) {
+    raft.step({
+      ...{ type: 'append', from: 1, to: 2, term: 1, previousIndex: 1, previousTerm: 1 },
+      ...{ entries: [entry(2, 1)], commit, ...echo },
+    });
+    const [answer] = drain(raft);
+    assert.ok(answer?.type === 'appendResponse' && !answer.rejected);
+    assert.equal(answer.index, acknowledged);
+  }
+});

@@ -30,6 +30,7 @@ function show(verdict: Verdict): string {
 const node = { isPaused: false, refusal: undefined as ErrorReply | undefined, hasMemory: true };
 const admission = new Admission(
   standardChecks({
+    isLoading: () => false,
     isPaused: () => node.isPaused,
     refuseWrite: () => node.refusal,
     hasMemory: () => node.hasMemory,

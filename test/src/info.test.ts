@@ -44,7 +44,7 @@ const source: InfoSource = {
     policy: 'noeviction',
   },
   persistence: {
-    loading: false,
+    loading: undefined,
     changesSinceSnapshot: 1,
     snapshotRunning: true,
     lastSnapshotTimeSeconds: 1700000000,

@@ -3,7 +3,7 @@
  * real code. The interface is as narrow as that work: positioned writes, one way to sync, and what a directory needs.
  */
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export type OpenMode = 'read' | 'update' | 'create';
 
@@ -271,6 +271,23 @@ function openFile(path: string, flags: string): Promise<number> {
   });
 }
 
+/** Makes a directory and its parents, with names that are durable. Node's own `recursive` tries for ever below /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  const parent = dirname(directory);
+  try {
+    await fs.promises.mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'EROFS') {
+      if ((await fs.promises.stat(directory)).isDirectory()) return;
+    }
+    if (code !== 'ENOENT' || parent === directory) throw error;
+    await makeDirectory(parent);
+    await fs.promises.mkdir(directory, { mode: 0o700 });
+  }
+  await nodeDisk.syncDirectory(parent);
+}
+
 /** The machine's own disk, through node:fs. */
 export const nodeDisk: Disk = {
   async open(path, mode) {
@@ -289,7 +306,7 @@ export const nodeDisk: Disk = {
       .sort();
   },
   async makeDirectory(directory) {
-    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
   },
   async syncDirectory(directory) {
     const handle = await fs.promises.open(directory, 'r');

@@ -16,6 +16,10 @@ export interface SnapshotterOptions {
   readonly intervalMs: number | undefined;
   /** Without files: a log in memory is shortened without a snapshot, which is cut when a peer needs it. */
   readonly isVolatile: boolean;
+  /** The last entry that every peer which is being brought up to date holds; Infinity if there is none. */
+  readonly neededFrom: () => number;
+  /** Bytes that are free on the disk of the log. */
+  readonly freeBytes: () => Promise<number>;
   readonly onNotice: (text: string) => void;
 }
 
@@ -23,11 +27,17 @@ export interface SnapshotterOptions {
 const entryOverheadBytes = 96;
 /** Without files, the log is looked through as often as this: nothing is written for it. */
 const volatileLogBytes = 1 << 20;
-/** The log behind a transfer is kept up to this many times the size at which snapshots are taken. */
+/** In memory, the log behind a transfer is kept up to this many times the size at which snapshots are taken. */
 const heldFactor = 8;
+/** A snapshot is due when applying what came since the last one took this long: no recovery replays much longer. */
+const replayMaxMs = 5000;
+/** But snapshots take at most a part of all time: of what was applied meanwhile, so many times their own duration. */
+const replayPerSnapshot = 4;
 
 export class Snapshotter {
   private bytesSince = 0;
+  private appliedMsSince = 0;
+  private lastDurationMs = 0;
   private isStarted = false;
   private running: Promise<SnapshotMetadata> | undefined;
   private timer: Timer | undefined;
@@ -55,24 +65,30 @@ export class Snapshotter {
     });
   }
 
-  /** Notes that entries were applied; takes a snapshot when enough have come together. */
-  applied(entries: readonly Entry[]): void {
+  /** Notes that entries were applied, in `tookMs`; takes a snapshot when enough have come together. */
+  applied(entries: readonly Entry[], tookMs: number): void {
     for (const { payload } of entries) this.bytesSince += payload.length + entryOverheadBytes;
+    this.appliedMsSince += tookMs;
     const { isVolatile, logBytes } = this.options;
     const due = isVolatile ? Math.min(volatileLogBytes, logBytes) : logBytes;
-    if (this.bytesSince < due || !this.isStarted || this.isStopped) return;
+    const isDue =
+      this.bytesSince >= due ||
+      (!isVolatile && this.appliedMsSince >= Math.max(replayMaxMs, replayPerSnapshot * this.lastDurationMs));
+    if (!isDue || !this.isStarted || this.isStopped) return;
     if (isVolatile) {
       this.bytesSince = 0;
       const metadata = this.options.position();
       this.options.log.setSnapshot(metadata);
       // Nobody but peers ever asks for what is applied.
-      this.compact(metadata.index, metadata.membership.members.length === 1 ? 0 : this.options.tailBytes);
+      const tailBytes = metadata.membership.members.length === 1 ? 0 : this.options.tailBytes;
+      const isBounded = this.options.log.bytes < heldFactor * logBytes;
+      this.compact(metadata.index, tailBytes, isBounded);
     } else {
       this.takeQuietly();
     }
   }
 
-  /** Takes a snapshot of the state as it is now, unless the newest one is that already. Joins one that is under way. */
+  /** Takes a snapshot of the state as it is now, even if the newest one is of that. Joins one that is under way. */
   take(): Promise<SnapshotMetadata> {
     if (this.isStopped) return Promise.reject(new Error('the node stops'));
     if (this.running === undefined) {
@@ -87,13 +103,29 @@ export class Snapshotter {
   async read(index: number): Promise<SnapshotReader> {
     const { snapshots } = this.options;
     for (let attempt = 0; attempt < 3; attempt++) {
-      if ((snapshots.latest()?.metadata.index ?? -1) >= index) {
+      const latest = snapshots.latest()?.metadata;
+      if (latest === undefined || latest.index < index) {
+        await this.take();
+        continue;
+      }
+      try {
         const reader = await snapshots.openLatest();
         if (reader !== undefined) return reader;
+      } catch (error) {
+        await this.replace(latest, (error as Error).message);
       }
-      await this.take();
     }
     throw new Error(`no snapshot covers entry ${index}`);
+  }
+
+  /** The newest snapshot does not read back as it was written: cuts another. Resolves when that is there. */
+  async replace(damaged: SnapshotMetadata, what: string): Promise<void> {
+    const { snapshots, onNotice } = this.options;
+    if (snapshots.latest()?.metadata.index !== damaged.index) return;
+    onNotice(`${what}; another snapshot is taken in its place`);
+    snapshots.distrust(damaged);
+    const { index } = await this.take();
+    onNotice(`the snapshot of entry ${index} has taken the place of the damaged one`);
   }
 
   /** Keeps the log behind `index`, for a peer that is being sent that snapshot. Returns what gives it free. */
@@ -114,20 +146,21 @@ export class Snapshotter {
   private takeQuietly(): void {
     // A failure here costs nothing but time: the log is whole.
     this.bytesSince = 0;
+    this.appliedMsSince = 0;
     if (this.running === undefined)
       this.take().catch((error: Error) => this.options.onNotice(`snapshot failed: ${error.message}`));
   }
 
   private async run(): Promise<SnapshotMetadata> {
-    const { snapshots, log, cut, position } = this.options;
+    const { snapshots, log, cut, position, clock } = this.options;
     const metadata = position();
-    const latest = snapshots.latest()?.metadata;
-    if (latest !== undefined && latest.index >= metadata.index) return latest;
+    const beganMs = clock.monotonicMs();
     // Asking for the first chunk in this very turn makes the cut, at the index that the metadata names: a generator does nothing before.
     const chunks = cut(metadata)[Symbol.asyncIterator]();
     const first = chunks.next();
     first.catch(() => {});
     this.bytesSince = 0;
+    this.appliedMsSince = 0;
     try {
       const writer = await snapshots.begin(metadata, true);
       try {
@@ -145,16 +178,18 @@ export class Snapshotter {
     } finally {
       await chunks.return?.();
     }
-    if (log.snapshot().index < metadata.index) {
+    this.lastDurationMs = clock.monotonicMs() - beganMs;
+    // As long as at least as much disk is free as the log takes, it is kept for who is being brought up to date.
+    const keepsForPeers = log.bytes <= (await this.options.freeBytes());
+    if (log.snapshot().index <= metadata.index) {
       log.setSnapshot(metadata);
-      this.compact(metadata.index, this.options.tailBytes);
+      this.compact(metadata.index, this.options.tailBytes, keepsForPeers);
     }
     return metadata;
   }
 
-  private compact(index: number, tailBytes: number): void {
-    const { log, logBytes } = this.options;
-    const oldest = Math.min(...this.held);
-    log.compact(oldest < index && log.bytes < heldFactor * logBytes ? oldest : index, tailBytes);
+  private compact(index: number, tailBytes: number, keepsForPeers: boolean): void {
+    const needed = keepsForPeers ? Math.min(this.options.neededFrom(), ...this.held) : index;
+    this.options.log.compact(Math.min(needed, index), tailBytes);
   }
 }

@@ -60,6 +60,8 @@ export interface SnapshotStore {
   latest(): SnapshotInfo | undefined;
   /** @param isOwn whether this node cuts it; otherwise a peer sends it */
   begin(metadata: SnapshotMetadata, isOwn: boolean): Promise<SnapshotWriter>;
+  /** The newest snapshot does not read back: it counts no more, and is removed when there is another. */
+  distrust(damaged: SnapshotMetadata): void;
   /** Reads the newest snapshot. It may be removed meanwhile: the reader keeps it. */
   openLatest(): Promise<SnapshotReader | undefined>;
 }
@@ -74,6 +76,8 @@ export function snapshotNames(names: readonly string[]): string[] {
 }
 
 export class FileSnapshotStore implements SnapshotStore {
+  /** Names of files that do not read back. */
+  private readonly damaged = new Set<string>();
   private newest: { path: string; info: SnapshotInfo } | undefined;
 
   private constructor(
@@ -120,6 +124,12 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.newest?.info;
   }
 
+  distrust({ index }: SnapshotMetadata): void {
+    if (this.newest?.info.metadata.index !== index) return;
+    this.damaged.add(basename(this.newest.path));
+    this.newest = undefined;
+  }
+
   async openLatest(): Promise<SnapshotReader | undefined> {
     return this.newest === undefined ? undefined : openSnapshot(this.disk, this.newest.path, this.owner);
   }
@@ -138,6 +148,7 @@ export class FileSnapshotStore implements SnapshotStore {
     const writer = new FileSnapshotWriter(file, metadata, stated, isOwn, this.disk, async (info) => {
       await this.disk.rename(temporary, path);
       await this.disk.syncDirectory(this.directory);
+      this.damaged.delete(basename(path));
       const current = this.newest?.info.metadata.index ?? 0;
       if (metadata.index >= current) this.newest = { path, info };
       await this.removeOld();
@@ -148,7 +159,10 @@ export class FileSnapshotStore implements SnapshotStore {
 
   private async removeOld(): Promise<void> {
     const newest = this.newest!.info.metadata;
-    const names = snapshotNames(await this.disk.list(this.directory));
+    let names = snapshotNames(await this.disk.list(this.directory));
+    for (const name of names) if (this.damaged.has(name)) await this.disk.unlink(join(this.directory, name));
+    names = names.filter((name) => !this.damaged.has(name));
+    this.damaged.clear();
     const upTo = names.indexOf(snapshotFile(newest));
     for (const name of names.slice(upTo + this.keep)) await this.disk.unlink(join(this.directory, name));
   }
@@ -416,6 +430,8 @@ export class MemorySnapshotStore implements SnapshotStore {
       abort: async () => {},
     };
   }
+
+  distrust(): void {}
 
   async openLatest(): Promise<SnapshotReader | undefined> {
     if (this.newest === undefined) return undefined;

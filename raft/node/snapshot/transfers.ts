@@ -1,5 +1,6 @@
 /** Snapshots on their way to and from peers, as a node sees them. */
-import type { NodeId, SnapshotMessage } from '../../index.js';
+import type { NodeId, SnapshotMessage, SnapshotMetadata } from '../../index.js';
+import type { Clock } from '../clock.js';
 import type { StagedState, StateMachine, TransferProgress } from '../node-options.js';
 import type { Transport } from '../peer/transport.js';
 import type { Snapshotter } from './snapshotter.js';
@@ -21,12 +22,19 @@ export interface SnapshotTransfersOptions {
   readonly report: (to: NodeId, isTaken: boolean) => void;
   readonly onTransfer: ((progress: TransferProgress) => void) | undefined;
   readonly onNotice: ((text: string) => void) | undefined;
+  readonly clock: Clock;
 }
+
+/** After a transfer that failed, the next one to that peer waits at least this long, and twice as long each time it fails again. */
+const retryMs = 500;
+const retryMaxMs = 30_000;
 
 export class SnapshotTransfers {
   private isReceiving = false;
   /** Verified, and about to be installed. */
   private staged: { readonly index: number; readonly state: StagedState } | undefined;
+  /** By peer: how often in a row its transfer failed. */
+  private readonly failures = new Map<NodeId, number>();
 
   constructor(private readonly options: SnapshotTransfersOptions) {}
 
@@ -75,27 +83,54 @@ export class SnapshotTransfers {
     else await this.options.stateMachine.install(reader);
   }
 
+  /** Whether the last snapshot that was sent to a peer did not get there. */
+  isFailing(peer: NodeId): boolean {
+    return this.failures.has(peer);
+  }
+
   /** Streams a snapshot that covers what `message` names to a peer; takes one first if need be. */
   async send(message: SnapshotMessage): Promise<void> {
-    const { transport, snapshotter, report, onTransfer, onNotice } = this.options;
+    const { transport, snapshotter, onTransfer, onNotice } = this.options;
     const { to } = message;
     let isTaken = false;
+    let damage: { readonly metadata: SnapshotMetadata; readonly what: string } | undefined;
     try {
       const reader = await snapshotter.read(message.snapshot.index);
       const release = snapshotter.hold(reader.metadata.index);
       try {
         isTaken = await transport.sendSnapshot(
           { ...message, snapshot: reader.metadata },
-          reader,
+          watched(reader, (error) => {
+            damage = { metadata: reader.metadata, what: error.message };
+          }),
           (bytes, bytesTotal) => onTransfer?.({ direction: 'out', peer: to, bytes, bytesTotal }),
         );
       } finally {
         release();
       }
     } catch (error) {
-      onNotice?.(`snapshot for node ${to}: ${(error as Error).message}`);
+      if (damage === undefined) onNotice?.(`snapshot for node ${to}: ${(error as Error).message}`);
     }
-    report(to, isTaken);
+    if (damage !== undefined) {
+      const { metadata, what } = damage;
+      await snapshotter.replace(metadata, what).catch((error: Error) => onNotice?.(error.message));
+    }
+    this.ended(to, isTaken);
+  }
+
+  private ended(to: NodeId, isTaken: boolean): void {
+    const { report, clock, isRunning } = this.options;
+    if (isTaken || !isRunning()) {
+      this.failures.delete(to);
+      report(to, isTaken);
+      return;
+    }
+    const failed = this.failures.get(to) ?? 0;
+    this.failures.set(to, failed + 1);
+    // The core tries again as soon as it hears of it.
+    clock.setTimer(Math.min(retryMaxMs, retryMs * 2 ** failed), () => {
+      if (isRunning()) report(to, false);
+    });
   }
 
   private async store(
@@ -129,4 +164,18 @@ export class SnapshotTransfers {
     await writer.commit();
     this.staged = { index: snapshot.index, state };
   }
+}
+
+/** The same reader; `onDamage` is told if it fails. */
+function watched(reader: SnapshotReader, onDamage: (error: Error) => void): SnapshotReader {
+  const { metadata, dataBytes, isOwn } = reader;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      return await reader.next();
+    } catch (error) {
+      onDamage(error as Error);
+      throw error;
+    }
+  };
+  return { metadata, dataBytes, isOwn, next, close: () => reader.close() };
 }

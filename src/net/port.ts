@@ -1,0 +1,61 @@
+/**
+ * A node's port, open from the beginning of its life to the end: a start on a port that is taken fails before it has founded anything, and
+ * who connects meanwhile is told how things stand. Who takes the connections changes with what the node can do.
+ */
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+
+export class Port {
+  private readonly net: NetServer;
+  private take: ((socket: Socket) => void) | undefined;
+  /** Accepted while nobody takes connections. */
+  private waiting: Socket[] = [];
+
+  private constructor() {
+    this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+      if (this.take !== undefined) {
+        this.take(socket);
+        return;
+      }
+      socket.on('error', () => {});
+      this.waiting.push(socket);
+    });
+  }
+
+  /** Rejects as `net.Server` does when the address cannot be had. */
+  static async open(host: string, port: number): Promise<Port> {
+    const opened = new Port();
+    await new Promise<void>((resolve, reject) => {
+      opened.net.once('error', reject);
+      opened.net.listen(port, host, () => {
+        opened.net.off('error', reject);
+        resolve();
+      });
+    });
+    return opened;
+  }
+
+  /** The number in use; undefined once it is closed. */
+  get number(): number | undefined {
+    const address = this.net.address();
+    return typeof address === 'object' && address !== null ? address.port : undefined;
+  }
+
+  /** From now on `take` gets the connections, paused and unread. */
+  serve(take: (socket: Socket) => void): void {
+    this.take = take;
+    for (const socket of this.waiting.splice(0)) {
+      if (!socket.destroyed) take(socket);
+    }
+  }
+
+  /** From now on connections wait. */
+  hold(): void {
+    this.take = undefined;
+  }
+
+  /** Accepts no more. Resolves when the port is given up and every socket is gone. */
+  close(): Promise<void> {
+    for (const socket of this.waiting.splice(0)) socket.destroy();
+    return new Promise((resolve) => this.net.close(() => resolve()));
+  }
+}
