@@ -30,6 +30,8 @@ interface MemberStatus {
     | 'unreachable'
     | 'no leader'
     | 'log lost'
+    | 'diverged'
+    | 'snapshot failed'
     | 'clock off'
     | 'not asked';
 }
@@ -195,13 +197,17 @@ function memberStatus(peer: Fields, stats: Fields | 'refused' | undefined, view:
   const health =
     said?.get('health') === 'log_lost'
       ? 'log lost'
-      : stats.get('clock') === 'unsound'
-        ? 'clock off'
-        : ledBy === '' || stats.get('leader') === ''
-          ? 'no leader'
-          : isLearner || (lag ?? 0) > LAG_OK
-            ? 'catching up'
-            : 'ok';
+      : said?.get('health') === 'diverged'
+        ? 'diverged'
+        : said?.get('health') === 'snapshot_failed'
+          ? 'snapshot failed'
+          : stats.get('clock') === 'unsound'
+            ? 'clock off'
+            : ledBy === '' || stats.get('leader') === ''
+              ? 'no leader'
+              : isLearner || (lag ?? 0) > LAG_OK
+                ? 'catching up'
+                : 'ok';
   return { node, address, role, term: Number(stats.get('term')), commit, lag, health };
 }
 

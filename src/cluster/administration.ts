@@ -1,4 +1,5 @@
 /** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
+import { ErrorReply } from '../../engine/index.js';
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
 import { askPeer, type Clock, PeerRefusal, splitAddress, type Timer } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';
@@ -16,6 +17,8 @@ export interface AdministrationOptions {
   readonly journal: Journal;
   /** host:port under which this node is reached. */
   readonly address: () => string;
+  /** This node's state at an index to come; without it nobody asks. */
+  readonly digest?: (index: number) => Promise<{ readonly index: number; readonly digest: string }>;
 }
 
 /** What stands in the way, in words for the operator. */
@@ -30,6 +33,8 @@ const POLL_MS = 10;
 const DIAL_BACK_MS = 2000;
 /** What the system says where nobody listens, or of a name that nobody has. */
 const wrongAddress = /\b(ECONNREFUSED|ENOTFOUND|EADDRNOTAVAIL)\b/;
+const SNAPSHOT_TIMEOUT_MS = 600_000;
+const DIGEST_AHEAD_MAX = 10_000_000;
 
 /** Refusals that pass by themselves. */
 const passing: ReadonlySet<MembershipRefusal> = new Set([
@@ -61,6 +66,11 @@ export class Administration {
     const { consensus } = this.options;
     if (question.kind === 'who') return { kind: 'done' };
     if (question.kind === 'invite') return this.invited(question);
+    if (question.kind === 'snapshot') {
+      await consensus.node.takeSnapshot();
+      return { kind: 'done' };
+    }
+    if (question.kind === 'digest') return this.digestAt(question.index);
     if (!consensus.isLeader) return { kind: 'elsewhere', leader: consensus.leaderAddress ?? '' };
     try {
       switch (question.kind) {
@@ -84,6 +94,32 @@ export class Administration {
       this.options.journal.refused(`refused to node ${from} (${question.kind}): ${error.message}`);
       return { kind: 'refused', reason: error.message };
     }
+  }
+
+  private async digestAt(index: number): Promise<Answer> {
+    const { digest } = this.options;
+    if (digest === undefined) return { kind: 'refused', reason: 'this node keeps no digests' };
+    // As far ahead as an honest leader may ask; beyond, it would be waited for without end.
+    if (index > this.options.consensus.node.status().lastIndex + DIGEST_AHEAD_MAX)
+      return { kind: 'refused', reason: `index ${index} is far ahead` };
+    try {
+      return { kind: 'digest', ...(await digest(index)) };
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error;
+      return { kind: 'refused', reason: error.text };
+    }
+  }
+
+  /** Has all other members take a snapshot. Resolves with what stood in the way, a line for each that did not. */
+  async snapshotElsewhere(): Promise<string[]> {
+    const { consensus, nodeId, clusterId } = this.options;
+    const others = consensus.members.filter(({ id }) => id !== nodeId);
+    const results = await Promise.allSettled(
+      others.map(({ address }) => this.ask(address, { kind: 'snapshot' }, clusterId, SNAPSHOT_TIMEOUT_MS)),
+    );
+    return results.flatMap((result) =>
+      result.status === 'rejected' ? [(result.reason as Error).message] : [],
+    );
   }
 
   private invited({ clusterId }: Question & { kind: 'invite' }): Answer {
@@ -304,10 +340,14 @@ export class Administration {
     throw new AdministrationError('leadership is moving: try again');
   }
 
-  private async ask(address: string, question: Question, clusterId: string | undefined): Promise<Answer> {
+  /** @param timeoutMs by default as long as a change of membership may take */
+  async ask(
+    address: string,
+    question: Question,
+    clusterId: string | undefined,
+    timeoutMs = ASK_TIMEOUT_MS + CHANGE_TIMEOUT_MS,
+  ): Promise<Answer> {
     const { secret, nodeId } = this.options;
-    // The answer to a change of membership takes as long as the change.
-    const timeoutMs = ASK_TIMEOUT_MS + CHANGE_TIMEOUT_MS;
     try {
       const { answer } = await askPeer(address, { secret, clusterId, nodeId, timeoutMs }, question);
       return asAnswer(answer);

@@ -14,6 +14,7 @@ import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import { Administration } from './administration.js';
 import { judgeClock } from './clock-check.js';
+import { DigestWatch, type DigestWatchOptions } from './digest-watch.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
 import { Journal } from './journal.js';
 import { asQuestion } from './peer-requests.js';
@@ -56,9 +57,16 @@ const HAND_OVER_MAX_MS = 2000;
 /** For a quick look at --join when this node is a member already. */
 const CHECK_TIMEOUT_MS = 1000;
 
+const DIGEST_TIMEOUT_MS = 120_000;
+
+/** What the watch over the members' states needs of this one's. */
+type ClusterStates = Pick<DigestWatchOptions, 'digest' | 'advance' | 'intervalMs'>;
+
 export class Cluster {
   readonly transport: PeerTransport;
   readonly journal: Journal;
+  /** Whether all members are in one state. */
+  digests: DigestWatch | undefined;
   private administrationOfNode: Administration | undefined;
   private consensus: ConsensusNode | undefined;
   private address = '';
@@ -127,7 +135,7 @@ export class Cluster {
   }
 
   /** Goes to work, once the node runs and listens at `address` (host:port, as advertised). */
-  start(consensus: ConsensusNode, address: string): void {
+  start(consensus: ConsensusNode, address: string, states: ClusterStates): void {
     this.consensus = consensus;
     this.address = address;
     const { clusterId, nodeId, secret, clock, log } = this.options;
@@ -140,6 +148,16 @@ export class Cluster {
       log,
       journal: this.journal,
       address: () => address,
+      digest: states.digest,
+    });
+    const { administration } = this;
+    this.digests = new DigestWatch({
+      ...states,
+      consensus,
+      nodeId,
+      clock,
+      log,
+      ask: (peer, question) => administration.ask(peer, question, clusterId, DIGEST_TIMEOUT_MS),
     });
     this.armTick();
     if (consensus.members.length > 0) this.lookAround();
@@ -294,6 +312,7 @@ export class Cluster {
   stop(): void {
     this.isStopped = true;
     this.timer?.cancel();
+    this.digests?.stop();
   }
 
   // ---- what goes wrong ----

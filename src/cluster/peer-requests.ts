@@ -9,13 +9,18 @@ export type Question =
   | { readonly kind: 'invite'; readonly clusterId: string; readonly addresses: readonly string[] }
   | { readonly kind: 'remove'; readonly address: string }
   /** Hand leadership over, to any voter if no address is given. */
-  | { readonly kind: 'transfer'; readonly address: string };
+  | { readonly kind: 'transfer'; readonly address: string }
+  /** Take a snapshot. */
+  | { readonly kind: 'snapshot' }
+  /** What is the digest of your state at an index to come? */
+  | { readonly kind: 'digest'; readonly index: number };
 
 export type Answer =
   | { readonly kind: 'done' }
   | { readonly kind: 'voter' }
   /** Admitted, and so many entries behind. */
   | { readonly kind: 'learner'; readonly behind: number }
+  | { readonly kind: 'digest'; readonly index: number; readonly digest: string }
   /** The leader is elsewhere; empty while none is known. */
   | { readonly kind: 'elsewhere'; readonly leader: string }
   /** A living member has this address; a member that has just died looks alive for a moment. */
@@ -24,7 +29,15 @@ export type Answer =
   | { readonly kind: 'unreached'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
-const questionKinds: readonly string[] = ['who', 'join', 'invite', 'remove', 'transfer'];
+const questionKinds: readonly string[] = [
+  'who',
+  'join',
+  'invite',
+  'remove',
+  'transfer',
+  'snapshot',
+  'digest',
+];
 const answerKinds: readonly string[] = [
   'done',
   'voter',
@@ -33,16 +46,18 @@ const answerKinds: readonly string[] = [
   'taken',
   'unreached',
   'refused',
+  'digest',
 ];
 
 /** Checks what came from a peer. @throws Error for what is no question */
 export function asQuestion(value: unknown): Question {
   const question = (value ?? {}) as Record<string, unknown>;
-  const { kind, address, addresses, clusterId } = question;
+  const { kind, address, addresses, clusterId, index } = question;
   const needsAddress = kind === 'join' || kind === 'remove' || kind === 'transfer';
   const isSound =
     questionKinds.includes(kind as string) &&
     (!needsAddress || typeof address === 'string') &&
+    (kind !== 'digest' || (Number.isSafeInteger(index) && (index as number) > 0)) &&
     (kind !== 'invite' ||
       (typeof clusterId === 'string' &&
         Array.isArray(addresses) &&
@@ -54,9 +69,10 @@ export function asQuestion(value: unknown): Question {
 /** Checks what a peer answered. @throws Error for what is no answer */
 export function asAnswer(value: unknown): Answer {
   const answer = (value ?? {}) as Record<string, unknown>;
-  const { kind, reason, leader, behind } = answer;
+  const { kind, reason, leader, behind, index, digest } = answer;
   const isSound =
     answerKinds.includes(kind as string) &&
+    (kind !== 'digest' || (typeof index === 'number' && typeof digest === 'string')) &&
     (kind !== 'learner' || typeof behind === 'number') &&
     (kind !== 'elsewhere' || typeof leader === 'string') &&
     ((kind !== 'taken' && kind !== 'unreached' && kind !== 'refused') || typeof reason === 'string');

@@ -54,7 +54,9 @@ export function stateName(server: Server): 'Leader' | 'Follower' | 'Candidate' {
 const state = (_request: Request, _connection: Connection, server: Server): Reply => stateName(server);
 
 async function snapshot(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+  const elsewhere = server.cluster.administration.snapshotElsewhere();
   await server.takeSnapshot();
+  for (const reason of await elsewhere) server.log.warning(`no snapshot there: ${reason}`);
   return OK;
 }
 
@@ -64,6 +66,7 @@ export function raftFields(server: Server): FieldValue[] {
   const status = node.status();
   const storage = node.storageStatus();
   const own = status.membership.members.find(({ id }) => id === node.id);
+  const verdict = server.cluster.digests?.verdict;
   const fields: FieldValue[] = [
     ['node_id', node.id],
     ['cluster_id', server.clusterName],
@@ -85,6 +88,8 @@ export function raftFields(server: Server): FieldValue[] {
     ['entries_in_flight', replica.pendingEntries],
     ['lease', status.role === 'leader' && consensus.leaseValid ? 'valid' : 'none'],
     ['clock', server.cluster.clock],
+    ['digest_index', verdict?.index ?? 0],
+    ['digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
     ['members', status.membership.members.length],
   ];
   for (const [i, { id, address, learner }] of status.membership.members.entries()) {
@@ -93,13 +98,21 @@ export function raftFields(server: Server): FieldValue[] {
     if (id === node.id) {
       fields.push([
         `peer${i}`,
-        `${shown},match=${status.lastIndex},next=${status.lastIndex + 1},state=self,inflight_bytes=0,health=ok`,
+        `${shown},match=${status.lastIndex},next=${status.lastIndex + 1},state=self,inflight_bytes=0,health=${verdict?.diverged.has(id) ? 'diverged' : 'ok'}`,
       ]);
     } else if (peer === undefined) {
       fields.push([`peer${i}`, shown]);
     } else {
       const { match, next, inflightBytes } = peer;
-      const health = peer.logLost ? 'log_lost' : peer.recentActive ? 'ok' : 'silent';
+      const health = peer.logLost
+        ? 'log_lost'
+        : verdict?.diverged.has(id)
+          ? 'diverged'
+          : node.isSnapshotFailing(id)
+            ? 'snapshot_failed'
+            : peer.recentActive
+              ? 'ok'
+              : 'silent';
       fields.push([
         `peer${i}`,
         `${shown},match=${match},next=${next},state=${peer.state},inflight_bytes=${inflightBytes},health=${health}`,
@@ -213,7 +226,7 @@ export const raftCommands = [
       arity: 1,
       flags: ['admin', 'noscript', 'stale', 'no_multi'],
       complexity: 'O(N), N keys and their elements, in slices',
-      summary: 'Takes a snapshot on this node, shortens its log, and answers when that is done.',
+      summary: 'Takes a snapshot on every member that can be reached, and answers when that is done.',
     },
     snapshot,
   ),

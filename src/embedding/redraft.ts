@@ -64,6 +64,8 @@ export interface RedraftOptions {
   readonly electionTimeoutMs?: number;
   /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
+  /** How often at most the leader compares its state with its followers'. Default 60000. */
+  readonly digestIntervalMs?: number;
   /** The time; for tests. */
   readonly clock?: Clock;
   readonly log?: Log;
@@ -300,7 +302,11 @@ export class Redraft {
       };
       const started = new Redraft(server, node, cluster, directory, options, recovery, port);
       redraft = started;
-      cluster.start(consensus, advertisedAddress(options, port));
+      cluster.start(consensus, advertisedAddress(options, port), {
+        digest: (index) => machine.digest(index),
+        advance: () => replica.tick(),
+        intervalMs: options.digestIntervalMs ?? 60_000,
+      });
       try {
         // A voter that has moved asks for its new address by itself.
         if (joining && started.role === 'learner') await cluster.join();

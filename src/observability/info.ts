@@ -15,6 +15,7 @@ export function gatherInformation(server: Server): InfoSource {
   const used = server.usedMemory();
   const { status, storage, applied } = standing(server);
   const snapshots = server.snapshots;
+  const verdict = server.consensus.isBound ? server.cluster.digests?.verdict : undefined;
   return {
     server: {
       redraftVersion,
@@ -110,6 +111,8 @@ export function gatherInformation(server: Server): InfoSource {
       ['raft_snapshot_index', storage.snapshot.index],
       ['raft_log_bytes', storage.logBytes],
       ['raft_last_sync_ms', storage.lastSyncMs.toFixed(3)],
+      ['raft_digest_index', verdict?.index ?? 0],
+      ['raft_digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
       ...raftMembers(status),
     ],
     commands: statistics.commandStatistics(server.table),

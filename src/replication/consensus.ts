@@ -54,7 +54,7 @@ export class ConsensusNode {
 
   /** Whether a transfer of leadership is under way: proposals are refused until it ends. */
   get isTransferring(): boolean {
-    return this.isLeader && this.node.status().transferTarget !== 0;
+    return this.isLeader && this.isBound && this.node.status().transferTarget !== 0;
   }
 
   /** Whether a committed change has taken this node out. */
