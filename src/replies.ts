@@ -54,6 +54,15 @@ export const replies = {
     error(
       `ERR a write of ${bytes} bytes does not fit an entry of the log, which has at most ${maximumBytes}`,
     ),
+  diskFull: error(
+    "MISCONF No space left on the disk of this node's log: until there is, only commands that need no memory are taken",
+  ),
+  fateUnknownDiskFull: error(
+    'UNKNOWN the disk of this node is full, and it stops: the command may or may not have been applied',
+  ),
+  fateUnknownStopped: error(
+    'UNKNOWN this node has failed, and stops: the command may or may not have been applied',
+  ),
   loading: error('LOADING Redis is loading the dataset in memory'),
   tooManyClients: error('ERR max number of clients reached'),
   tooManyAuthentications: error(

@@ -40,6 +40,7 @@ import { Statistics } from './observability/statistics.js';
 import { KeyspaceNotifications } from './pubsub/keyspace-notifications.js';
 import { Subscriptions } from './pubsub/subscriptions.js';
 import type { ConsensusNode } from './replication/consensus.js';
+import type { DiskSpace } from './replication/disk-space.js';
 import { Eviction } from './replication/eviction.js';
 import { KeyChanges } from './replication/key-changes.js';
 import { ReadQueue } from './replication/read-queue.js';
@@ -149,6 +150,8 @@ export class Server {
   private tickedAtMs: number;
   private ticker: Timer;
   isStopping = false;
+  /** Of a node that has a disk. */
+  diskSpace: DiskSpace | undefined;
   /** How far the recovery is; undefined once everything may be served. */
   loading: LoadingProgress | undefined;
 
@@ -492,6 +495,7 @@ export class Server {
   /** Why this node cannot take a write of so many bytes now, or undefined. */
   refuseWrite(needsMemory: boolean, bytes = 0): ErrorReply | undefined {
     if (!this.consensus.isLeader) return this.notLeading();
+    if (needsMemory && this.diskSpace?.isFull === true) return replies.diskFull;
     if (needsMemory && !this.eviction.admits()) return errors.outOfMemory;
     return this.replica.refusal(bytes);
   }
@@ -740,7 +744,7 @@ export class Server {
       await this.node.takeSnapshot();
     } catch (error) {
       this.snapshots.lastSucceeded = false;
-      throw error;
+      throw new ErrorReply(`ERR no snapshot was taken: ${(error as Error).message}`);
     }
   }
 

@@ -52,6 +52,8 @@ export interface RaftNodeOptions {
   readonly snapshotIntervalMs?: number;
   /** Log that is kept behind a snapshot for followers that lag. Default 64 MiB. */
   readonly logTailBytes?: number;
+  /** No snapshot is written that would leave less of the disk to the log. Default 0. */
+  readonly reserveBytes?: number;
   /** Segments of the log; for tests. */
   readonly segmentBytes?: number;
   /** All reads asked under `context` may be answered once `index` is applied (it is, unless a snapshot is being installed). */

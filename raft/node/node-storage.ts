@@ -16,7 +16,14 @@ import { Wal } from './wal/wal.js';
 export async function openStorage(
   options: Pick<
     RaftNodeOptions,
-    'identity' | 'directory' | 'clock' | 'durability' | 'segmentBytes' | 'onRecovery' | 'onNotice'
+    | 'identity'
+    | 'directory'
+    | 'clock'
+    | 'durability'
+    | 'segmentBytes'
+    | 'reserveBytes'
+    | 'onRecovery'
+    | 'onNotice'
   >,
   onFailure: (error: Error) => void,
 ): Promise<{ log: NodeLog; snapshots: SnapshotStore }> {
@@ -26,7 +33,14 @@ export async function openStorage(
   const { disk, path } = directory;
   for (const file of await strangeFiles(disk, path))
     onNotice?.(`${file} is no file of a node: it is not read`);
-  const snapshots = await FileSnapshotStore.open(disk, snapshotDirectory(path), identity, onNotice);
+  const snapshots = await FileSnapshotStore.open(
+    disk,
+    snapshotDirectory(path),
+    identity,
+    onNotice,
+    undefined,
+    options.reserveBytes,
+  );
   const log = await Wal.open({
     disk,
     clock,

@@ -13,6 +13,7 @@ import {
   nodeClock,
   type RaftNode,
   type RecoveryProgress,
+  StorageError,
 } from '../../raft/node/index.js';
 import type { Consistency } from '../client/connection.js';
 import { Cluster } from '../cluster/cluster.js';
@@ -22,7 +23,9 @@ import { type PeerDoor, provenSecret, refusesPeer, unsafeStart } from '../net/pe
 import { Port } from '../net/port.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
+import { DiskSpace, SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
+import { replies } from '../replies.js';
 import type { LoadingProgress, Server } from '../server.js';
 
 export interface RedraftOptions {
@@ -93,6 +96,7 @@ const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   consistency: true,
   follower: true,
   password: true,
+  digestIntervalMs: true,
   maxClients: true,
   settings: true,
   configuration: true,
@@ -171,7 +175,8 @@ export class Redraft {
       if (redraft === undefined) options.onFailure?.(error);
       else {
         // What is in flight will never be acknowledged: its clients are told before the end.
-        redraft.server.replica.abandon();
+        const isFull = error instanceof StorageError && error.code === 'full';
+        redraft.server.replica.abandon(isFull ? replies.fateUnknownDiskFull : replies.fateUnknownStopped);
         void redraft.stop({ handOver: false }).finally(() => options.onFailure?.(error));
       }
     };
@@ -223,6 +228,7 @@ export class Redraft {
           electionTimeoutMs,
           heartbeatMs: options.heartbeatMs,
           snapshotLogBytes: options.snapshotLogBytes,
+          reserveBytes: SNAPSHOT_RESERVE_BYTES,
           snapshotIntervalMs: options.snapshotIntervalMs,
           onFailure: fail,
           onNotice: (text) => log.notice(text),
@@ -293,6 +299,12 @@ export class Redraft {
       let keys = 0;
       for (const database of machine.engine.keyspace.used()) keys += database.size;
       server.keysLoaded = keys;
+      if (directory !== undefined) {
+        const { disk, path } = directory;
+        const freeBytes = (): Promise<number> => disk.freeBytes(path);
+        server.diskSpace = new DiskSpace({ clock, log, directory: path, freeBytes });
+        await server.diskSpace.start();
+      }
       server.loading = undefined;
       const recovery = {
         entries: node.recovered.entries,
@@ -365,6 +377,7 @@ export class Redraft {
     this.stopped ??= (async () => {
       if (handOver) await this.cluster.handOver();
       this.cluster.stop();
+      this.server.diskSpace?.stop();
       await this.server.close();
       await this.node.stop();
       await this.server.ended;

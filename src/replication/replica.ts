@@ -281,17 +281,17 @@ export class Replica implements ApplyListener {
     this.events.applied();
   }
 
-  /** Leadership is lost: of all that this node has proposed and not seen applied, nobody knows the fate. */
-  abandon(): void {
-    for (const entry of this.pending.values()) this.abandonEntry(entry);
+  /** Leadership is lost, or the node has failed: of all that this node has proposed and not seen applied, nobody knows the fate. */
+  abandon(why = replies.fateUnknown): void {
+    for (const entry of this.pending.values()) this.abandonEntry(entry, why);
     this.pending.clear();
     this.pendingBytes = 0;
     this.events.applied();
   }
 
-  private abandonEntry(entry: PendingEntry): void {
+  private abandonEntry(entry: PendingEntry, why = replies.fateUnknown): void {
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);
+      entry.targets[ordinal]?.fateUnknown(why);
     }
     for (const refused of entry.refusedBehind) this.giveRefusal(refused);
   }

@@ -22,7 +22,7 @@ export interface Places {
 
 /** A refusal is certain: the command did not take effect. */
 export const isRefusal = (error: Error): boolean =>
-  /^(TRY|CLUSTERDOWN|EXECABORT|LOADING)/.test(error.message);
+  /^(TRY|CLUSTERDOWN|EXECABORT|LOADING|MISCONF)/.test(error.message);
 export const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN');
 
 /** What every client does about connections. */

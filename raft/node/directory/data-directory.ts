@@ -1,5 +1,6 @@
 /** The directory in which a node keeps its files: taken for one process, with the identity that it holds. */
 
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { ioError, StorageError } from '../errors.js';
 import { type Disk, nodeDisk } from './disk.js';
@@ -56,9 +57,17 @@ export class DataDirectory {
     this.held = identity;
   }
 
-  /** Notes durably that a process starts here. Returns the identity with the new count. */
-  countStart(): Promise<Identity> {
-    return this.change((identity) => ({ ...identity, starts: identity.starts + 1 }));
+  /**
+   * Notes durably that a process starts here. Returns the identity with the new count; on a full disk, with a number that no other start
+   * has or will have, as nothing can be noted.
+   */
+  async countStart(): Promise<Identity> {
+    try {
+      return await this.change((identity) => ({ ...identity, starts: identity.starts + 1 }));
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'full') throw error;
+      return { ...this.held!, starts: 2 ** 31 + randomInt(2 ** 31) };
+    }
   }
 
   /**

@@ -20,6 +20,8 @@ const magic = Buffer.from('RDRFTSNP', 'latin1');
 const namePattern = /^snapshot-(\d{16})-(\d{16})\.snap$/;
 const blockBytesMax = 1024 * 1024;
 const headerFixedBytes = 16;
+/** So often a writer looks whether the disk has room. */
+const lookEveryBytes = 2 * 1024 * 1024;
 const metadataBytesMax = 16 * 1024 * 1024;
 const advice = 'remove it; an older snapshot serves if the log behind it is whole';
 
@@ -85,6 +87,7 @@ export class FileSnapshotStore implements SnapshotStore {
     private readonly directory: string,
     private readonly owner: SnapshotOwner,
     private readonly keep: number,
+    private readonly reserveBytes: number,
   ) {}
 
   /**
@@ -97,8 +100,9 @@ export class FileSnapshotStore implements SnapshotStore {
     owner: SnapshotOwner,
     onNotice?: (text: string) => void,
     keep = 2,
+    reserveBytes = 0,
   ): Promise<FileSnapshotStore> {
-    const store = new FileSnapshotStore(disk, directory, owner, keep);
+    const store = new FileSnapshotStore(disk, directory, owner, keep, reserveBytes);
     let names: string[];
     try {
       names = await disk.list(directory);
@@ -137,6 +141,8 @@ export class FileSnapshotStore implements SnapshotStore {
   async begin(metadata: SnapshotMetadata, isOwn: boolean): Promise<SnapshotWriter> {
     const path = join(this.directory, snapshotFile(metadata));
     const temporary = `${path}.tmp`;
+    const leaveRoom = (): Promise<void> => this.leaveRoom(temporary);
+    await leaveRoom();
     let file: DiskFile;
     try {
       file = await this.disk.open(temporary, 'create');
@@ -145,16 +151,33 @@ export class FileSnapshotStore implements SnapshotStore {
     }
     const { clusterId, nodeId } = this.owner;
     const stated = { ...metadata, clusterId, cutBy: isOwn ? nodeId : 0 };
-    const writer = new FileSnapshotWriter(file, metadata, stated, isOwn, this.disk, async (info) => {
-      await this.disk.rename(temporary, path);
-      await this.disk.syncDirectory(this.directory);
-      this.damaged.delete(basename(path));
-      const current = this.newest?.info.metadata.index ?? 0;
-      if (metadata.index >= current) this.newest = { path, info };
-      await this.removeOld();
-    });
+    const writer = new FileSnapshotWriter(
+      file,
+      metadata,
+      stated,
+      isOwn,
+      this.disk,
+      leaveRoom,
+      async (info) => {
+        await this.disk.rename(temporary, path);
+        await this.disk.syncDirectory(this.directory);
+        this.damaged.delete(basename(path));
+        const current = this.newest?.info.metadata.index ?? 0;
+        if (metadata.index >= current) this.newest = { path, info };
+        await this.removeOld();
+      },
+    );
     await writer.begin();
     return writer;
+  }
+
+  /** A snapshot can wait, the log cannot: what is left of the disk is the log's. */
+  private async leaveRoom(file: string): Promise<void> {
+    if (this.reserveBytes === 0) return;
+    const free = await this.disk.freeBytes(this.directory);
+    if (free >= this.reserveBytes) return;
+    const message = `${file} is not written: no space left on the disk but ${Math.floor(free / 1024)} KiB, which the log needs`;
+    throw new StorageError('full', message, file);
   }
 
   private async removeOld(): Promise<void> {
@@ -179,6 +202,8 @@ class FileSnapshotWriter implements SnapshotWriter {
   private position = 0;
   private checksum = 0;
   private dataBytes = 0;
+  /** Written since it was last looked whether the disk has room. */
+  private unlookedBytes = 0;
   private isEnded = false;
 
   constructor(
@@ -187,6 +212,8 @@ class FileSnapshotWriter implements SnapshotWriter {
     private readonly stated: StatedMetadata,
     private readonly isOwn: boolean,
     private readonly disk: Disk,
+    /** Rejects when the disk is nearly full. */
+    private readonly leaveRoom: () => Promise<void>,
     private readonly publish: (info: SnapshotInfo) => Promise<void>,
   ) {}
 
@@ -207,6 +234,11 @@ class FileSnapshotWriter implements SnapshotWriter {
       const data = chunk.subarray(at, at + blockBytesMax);
       this.checksum = crc32(data, 0, data.length, this.checksum);
       this.dataBytes += data.length;
+      this.unlookedBytes += data.length;
+      if (this.unlookedBytes >= lookEveryBytes) {
+        this.unlookedBytes = 0;
+        await this.leaveRoom();
+      }
       await this.put([frame(data.length, this.checksum), data]);
     }
   }

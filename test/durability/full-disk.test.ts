@@ -1,0 +1,88 @@
+/** A disk that fills up, on a small file system of its own (Linux, root). */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Redraft } from '../../src/embedding/redraft.js';
+import { RespClient } from '../../src/resp/client.js';
+
+/** A mounted file system of 24 MiB; undefined where that is not allowed. */
+function smallDisk(t: TestContext): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'redraft-full-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', directory], { stdio: 'ignore' });
+  } catch {
+    rmSync(directory, { recursive: true, force: true });
+    return undefined;
+  }
+  t.after(() => {
+    execFileSync('umount', ['-l', directory]);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
+/** Leaves not a byte. */
+function fillUp(path: string): void {
+  const file = openSync(path, 'w');
+  for (const size of [1 << 20, 4096, 1]) {
+    const bytes = Buffer.alloc(size, 1);
+    try {
+      while (writeSync(file, bytes) > 0);
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+    }
+  }
+  closeSync(file);
+}
+
+const text = (reply: unknown): string => (reply as { text?: string }).text ?? `${reply}`;
+
+test('a full disk: clients are told so, and a node starts on it, serves reads and takes deletions', async (t) => {
+  const directory = smallDisk(t);
+  if (directory === undefined) {
+    t.diagnostic('no file system can be mounted here');
+    return;
+  }
+  const dir = join(directory, 'data');
+  let redraft = await Redraft.start({ dir });
+  let client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });
+  let refused = '';
+  let taken = 0;
+  for (const deadline = Date.now() + 60_000; refused === '' && Date.now() < deadline; ) {
+    const reply = text(await client.call('SET', `key${taken}`, 'v'.repeat(20_000)));
+    if (reply === 'OK') taken++;
+    else refused = reply;
+  }
+  assert.match(refused, /^MISCONF No space left on the disk of this node's log/);
+  assert.ok(taken > 200, `${taken} writes`);
+  assert.equal(text(await client.call('DEL', 'key0')), '1');
+
+  // Somebody else takes the rest, and the node is started on it.
+  fillUp(join(directory, 'ballast'));
+  assert.equal(text(await client.call('DEL', 'key1')), '1');
+  await client.close();
+  await redraft.stop();
+  redraft = await Redraft.start({ dir });
+  t.after(() => redraft.stop());
+  client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });
+  assert.equal(text(await client.call('GET', `key${taken - 1}`)), 'v'.repeat(20_000));
+  assert.equal(text(await client.call('EXISTS', 'key0', 'key1')), '0');
+  assert.equal(text(await client.call('DEL', 'key2')), '1');
+  assert.match(text(await client.call('SET', 'a', 'b')), /^MISCONF/);
+
+  // There is room again.
+  rmSync(join(directory, 'ballast'));
+  assert.match(
+    text(await client.call('RAFTSNAPSHOT')),
+    /no space left on the disk but \d+ KiB, which the log needs/,
+  );
+  const deadline = Date.now() + 20_000;
+  execFileSync('mount', ['-o', 'remount,size=200m', directory]);
+  let again = '';
+  while (again !== 'OK' && Date.now() < deadline) again = text(await client.call('SET', 'a', 'b'));
+  assert.equal(again, 'OK');
+  await client.close();
+});
