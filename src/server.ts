@@ -45,7 +45,7 @@ import { Eviction } from './replication/eviction.js';
 import { KeyChanges } from './replication/key-changes.js';
 import { ReadQueue } from './replication/read-queue.js';
 import { Replica, type ReplyTarget } from './replication/replica.js';
-import { SnapshotRecord } from './replication/snapshot-record.js';
+import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
@@ -54,14 +54,6 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
 const LEADERLESS_MAX_MS = 5000;
-
-/** How far a recovery is. */
-export interface LoadingProgress {
-  readonly beganMs: number;
-  /** Bytes of snapshot and log; of a replay, entries. */
-  done: number;
-  total: number;
-}
 
 export interface ServerOptions {
   readonly host: string;

@@ -24,9 +24,10 @@ import { Port } from '../net/port.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
 import { DiskSpace, SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
+import type { LoadingProgress } from '../replication/snapshot-record.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
 import { replies } from '../replies.js';
-import type { LoadingProgress, Server } from '../server.js';
+import type { Server } from '../server.js';
 
 export interface RedraftOptions {
   /** Address to listen on. Default 127.0.0.1. */

@@ -23,3 +23,11 @@ export class SnapshotRecord {
     this.lastSeconds = Math.floor(nowMs / 1000);
   }
 }
+
+/** How far a recovery is. */
+export interface LoadingProgress {
+  readonly beganMs: number;
+  /** Bytes of snapshot and log; of a replay, entries. */
+  done: number;
+  total: number;
+}
