@@ -2,7 +2,8 @@
 import { RaftNode, type RaftNodeOptions } from '../raft/node/index.js';
 import { ConsensusNode } from './replication/consensus.js';
 import type { EngineStateMachine } from './replication/state-machine.js';
-import { Server, type ServerOptions } from './server.js';
+import { Server } from './server.js';
+import type { ServerOptions } from './server-options.js';
 
 /** What a node is started with, but for what {@link startServing} binds itself. */
 export type ServingOptions = Omit<RaftNodeOptions, 'stateMachine' | 'onReadStates' | 'onReadsDropped'>;

@@ -18,7 +18,7 @@ import {
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
+import type { RaftNode, Timer } from '../raft/node/index.js';
 import { Admission, standardChecks } from './client/admission.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import { Connection, type Consistency } from './client/connection.js';
@@ -47,6 +47,7 @@ import { ReadQueue } from './replication/read-queue.js';
 import { Replica, type ReplyTarget } from './replication/replica.js';
 import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
+import type { ServerOptions } from './server-options.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
 const TICK_MS = 100;
@@ -54,30 +55,6 @@ const TICK_MS = 100;
 const FREED_PER_TURN = 2000;
 /** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
 const LEADERLESS_MAX_MS = 5000;
-
-export interface ServerOptions {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-  readonly configuration: Configuration;
-  readonly clusterId: string;
-  /** What CONFIG REWRITE writes to. */
-  readonly configFile?: string;
-  readonly consistency: Consistency;
-  readonly follower: 'try' | 'forward';
-  readonly log: Log;
-  /** Replaces the engine by one that is restored from a cut of it. */
-  readonly reload: () => void;
-  /** The digest of the state at an index to come, or now. */
-  readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
-  readonly clock: Clock;
-  /** 32 random bits, to seed what an entry draws at random. */
-  readonly randomSeed: () => number;
-  /** This node's part in its cluster; without it there are no peers. */
-  readonly cluster?: Cluster;
-  /** A client asked for the end. */
-  readonly shutdown: () => void;
-}
 
 export class Server {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);

@@ -1,0 +1,30 @@
+/** What a server is put together with. */
+import type { Clock } from '../raft/node/index.js';
+import type { Consistency } from './client/connection.js';
+import type { Cluster } from './cluster/cluster.js';
+import type { Configuration } from './config/configuration.js';
+import type { Log } from './observability/log.js';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly configuration: Configuration;
+  readonly clusterId: string;
+  /** What CONFIG REWRITE writes to. */
+  readonly configFile?: string;
+  readonly consistency: Consistency;
+  readonly follower: 'try' | 'forward';
+  readonly log: Log;
+  /** Replaces the engine by one that is restored from a cut of it. */
+  readonly reload: () => void;
+  /** The digest of the state at an index to come, or now. */
+  readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
+  readonly clock: Clock;
+  /** 32 random bits, to seed what an entry draws at random. */
+  readonly randomSeed: () => number;
+  /** This node's part in its cluster; without it there are no peers. */
+  readonly cluster?: Cluster;
+  /** A client asked for the end. */
+  readonly shutdown: () => void;
+}
