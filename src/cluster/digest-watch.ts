@@ -1,7 +1,7 @@
 /**
  * Whether all members are in one state: now and then the leader agrees with them on an index to come, and each says what the digest of its
  * state is there. Below durability high a power cut can part them; so can broken memory, or a fault in this program. It costs each node a
- * walk over its keys, in slices, and at most a hundredth of its time; nothing while nothing is written.
+ * walk over its keys, in slices, the less often the longer that takes; nothing while nothing is written.
  */
 import type { NodeId } from '../../raft/index.js';
 import type { Clock, Timer } from '../../raft/node/index.js';
@@ -30,8 +30,9 @@ export interface DigestVerdict {
   readonly diverged: ReadonlySet<NodeId>;
 }
 
-/** A walk takes at most this share of the time. */
-const SHARE_OF_TIME = 100;
+/** A walk is followed by a pause of so many times its length, but of no more than so many intervals. */
+const PAUSE_PER_WALK = 100;
+const PAUSE_INTERVALS_MAX = 20;
 /** How long the members have to hear of an index before it comes, and how often it is looked whether it came. */
 const NOTICE_MS = 300;
 const ADVANCE_EVERY_MS = 10;
@@ -58,7 +59,9 @@ export class DigestWatch {
   private arm(delayMs: number): void {
     this.timer = this.options.clock.setTimer(delayMs, () => {
       void this.round().then((tookMs) => {
-        if (!this.isStopped) this.arm(Math.max(this.options.intervalMs, tookMs * SHARE_OF_TIME));
+        const { intervalMs } = this.options;
+        const pauseMs = Math.min(tookMs * PAUSE_PER_WALK, intervalMs * PAUSE_INTERVALS_MAX);
+        if (!this.isStopped) this.arm(Math.max(intervalMs, pauseMs));
       });
     });
   }
