@@ -248,13 +248,9 @@ export class ProgramGenerator {
       case 10:
         return this.genericFor(depth);
       case 11: {
+        // No statement may assign the counter: the loop would not end.
         const name = this.fresh('w');
-        return `local ${name} = 0\nwhile ${name} < ${1 + random.below(4)} do ${name} = ${name} + 1\n${this.scoped(
-          () => {
-            this.names.push(name);
-            return this.block(depth);
-          },
-        ).replaceAll(`${name} =`, `local _ =`)}\nend`;
+        return `local ${name} = 0\nwhile ${name} < ${1 + random.below(4)} do ${name} = ${name} + 1\n${this.block(depth)}\nend`;
       }
       case 12: {
         const name = this.fresh('r');
@@ -341,7 +337,6 @@ export class ProgramGenerator {
     const name = this.fresh('f');
     const text = this.functionBody(depth);
     this.functions.push(name);
-    this.names.push(name);
     return `local function ${name}${text}`;
   }
 
