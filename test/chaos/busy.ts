@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ErrorReply } from '../../engine/protocol/reply.js';
 import { RespClient } from '../../src/resp/client.js';
 import { plain } from '../cluster/nodes.js';
 import { programPath } from '../program-path.js';
@@ -186,7 +187,8 @@ const sleep = (seconds: string): BusyCase => ({
 const set = (bytes: number, bytesPerSecond?: number): BusyCase => ({
   name: `SET of ${bytes / megabyte} MB${bytesPerSecond ? ` over ${bytesPerSecond / megabyte} MB/s` : ''}`,
   bytesPerSecond,
-  act: (leader) => leader.call('SET', 'big', 'x'.repeat(bytes)),
+  // As bytes: to encode a long string would hold up the proxies, which live in this process.
+  act: (leader) => leader.call('SET', 'big', Buffer.alloc(bytes, 'x')),
 });
 
 /** SORT STORE of a list of so many numbers. */
@@ -241,8 +243,9 @@ export async function tryBusy(cluster: BusyCluster, { act }: BusyCase): Promise<
   await leader.close();
   await cluster.even();
   const termsLost = (await cluster.term()) - before;
-  const error = reply instanceof Error || (reply as object)?.constructor?.name === 'ErrorReply';
-  return { termsLost, tookMs, error: error ? String((reply as Error).message ?? reply) : undefined };
+  const error =
+    reply instanceof Error ? reply.message : reply instanceof ErrorReply ? String(plain(reply)) : undefined;
+  return { termsLost, tookMs, error };
 }
 
 export function slowLinks(cluster: BusyCluster, bytesPerSecond: number): () => void {

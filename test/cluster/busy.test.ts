@@ -46,7 +46,8 @@ test('a value that takes longer than an election timeout to send is written, and
   slowLinks(cluster, 5e6);
   const busy = {
     name: '10 MB over 5 MB/s',
-    act: (leader: Parameters<(typeof busyCases)[0]['act']>[0]) => leader.call('SET', 'big', 'x'.repeat(10e6)),
+    act: (leader: Parameters<(typeof busyCases)[0]['act']>[0]) =>
+      leader.call('SET', 'big', Buffer.alloc(10e6, 'x')),
   };
   const { termsLost, tookMs, error } = await tryBusy(cluster, busy);
   assert.deepEqual({ termsLost, error }, { termsLost: 0, error: undefined });
