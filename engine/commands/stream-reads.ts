@@ -244,7 +244,7 @@ function xreadgroup(request: Request, database: Database, context: WriteContext)
   for (let i = 0; i < keyCount; i++) {
     const { stream, group, behind } = reads[i];
     const isHistory = compareIds(behind, NEW) !== 0;
-    if (!isHistory && (stream.length === 0 || compareIds(stream.lastLiveId, group.lastId) <= 0)) continue;
+    if (!isHistory && !hasNew(stream, group)) continue;
     const key = request.view(firstKey + i);
     const consumer = consumerOf(database, key, stream, group, options.consumer, context.timeMs);
     const entries = isHistory
@@ -268,6 +268,13 @@ function serveGroup(database: Database, context: WriteContext, options: ReadOpti
   return new PairMap([ready.latin1(), deliver(stream, group, consumer, options, context.timeMs)]);
 }
 
+/** Whether the stream has entries behind the group's last id. */
+function hasNew(stream: Stream, group: Group): boolean {
+  const { lastId } = group;
+  if (stream.length === 0 || compareIds(stream.lastId, lastId) <= 0) return false;
+  return compareIds(stream.lastLiveId, lastId) > 0;
+}
+
 /** Gives a consumer the entries behind the group's last id; they are pending from now on, but with NOACK. */
 function deliver(
   stream: Stream,
@@ -278,7 +285,7 @@ function deliver(
 ): Reply[] {
   const replies: Reply[] = [];
   const ids: StreamId[] = [];
-  cursor.open(stream, nextId(group.lastId) ?? maxId, maxId, false);
+  cursor.openBehind(stream, nextId(group.lastId) ?? maxId, maxId, group.next);
   let { lastId, entriesRead } = group;
   while (replies.length !== count && cursor.next()) {
     const { id } = cursor;
@@ -293,6 +300,7 @@ function deliver(
     replies.push(cursor.reply());
   }
   stream.moveGroup(group, lastId, entriesRead);
+  group.next = replies.length === count ? cursor.mark() : undefined;
   if (noAck) return replies;
   for (const id of ids) {
     const pending = group.pending.size === 0 ? undefined : group.pending.find(id);

@@ -8,6 +8,7 @@ import type { Int64 } from '../../numbers/int64.js';
 import type { Address, Slab } from '../../storage/slab.js';
 import { BTree } from '../btree.js';
 import { BLOCK_HEADER_BYTES, IdOrder, OrderPosition } from './id-order.js';
+import type { EntryMark } from './stream-cursor.js';
 import { type StreamId, type Uint64, writeId } from './stream-id.js';
 
 /** By name, in the order of its bytes (latin1). */
@@ -61,6 +62,8 @@ export class Group {
   readonly pending: IdOrder;
   readonly consumers = new ByName<Consumer>();
   epoch = 0;
+  /** Where the group's next entry is, as far as this node remembers; no part of the state. */
+  next: EntryMark | undefined;
   private readonly byNumber: (Consumer | undefined)[] = [];
   /** No number below is free. */
   private lowestFree = 0;

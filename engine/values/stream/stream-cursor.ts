@@ -8,10 +8,19 @@ import { ID_OFFSET, type IdOrder, OrderPosition } from './id-order.js';
 import { EntryPlace, entryBefore, listpackStart, Master } from './node.js';
 import { compareIds, formatId, minId, readId, type StreamId } from './stream-id.js';
 
+/** Where a cursor stood, to go on from there: good while the stream's shape is the same. */
+export interface EntryMark {
+  readonly shape: number;
+  readonly address: number;
+  /** Of the next entry, from the start of the node's listpack. */
+  readonly offset: number;
+}
+
 /** Where entries lie. */
 export interface EntrySource {
   readonly slab: Slab;
   readonly nodes: IdOrder;
+  readonly shape: number;
 }
 
 export class StreamCursor {
@@ -49,6 +58,21 @@ export class StreamCursor {
         : nodes.seekAtMost(from, position) || nodes.toFirst(position));
     if (this.isOpen) this.enter();
     return this;
+  }
+
+  /** {@link open} forward to the end, from where another walk stood, if all before its place lie before `from`. */
+  openBehind(stream: EntrySource, from: StreamId, to: StreamId, mark: EntryMark | undefined): this {
+    this.open(stream, from, to, false);
+    if (mark !== undefined && this.isOpen && mark.shape === stream.shape) {
+      if (stream.nodes.at(this.position) === mark.address) this.at = this.start + mark.offset;
+    }
+    return this;
+  }
+
+  /** Where the next entry is, for {@link openBehind}. Only of a walk forward that has not come to its end. */
+  mark(): EntryMark {
+    const { nodes, shape } = this.stream;
+    return { shape, address: nodes.at(this.position), offset: this.at - this.start };
   }
 
   private enter(): void {

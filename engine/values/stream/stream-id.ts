@@ -120,6 +120,18 @@ export const ID_BYTES = 16;
  * (blanks before, a sign, leading zeros; a minus wraps around).
  */
 function parseHalf(text: string): Uint64 | undefined {
+  const { length } = text;
+  // What ids look like: digits that a number holds exactly.
+  if (length > 0 && length < 16) {
+    let value = 0;
+    let at = 0;
+    for (; at < length; at++) {
+      const digit = text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    if (at === length) return value;
+  }
   const match = /^[ \t\n\v\f\r]*([+-]?)([0-9]+)$/.exec(text);
   if (match === null) return undefined;
   const value = BigInt(match[2]);
@@ -144,7 +156,7 @@ export interface WrittenId {
  */
 export function parseWrittenId(text: string, missingSeq: Uint64, takesAny: boolean): WrittenId | undefined {
   if (text.length > ID_TEXT_MAX) return undefined;
-  const written = quoted(text);
+  const written = text.includes('\0') ? quoted(text) : text;
   const dash = written.indexOf('-');
   const ms = parseHalf(dash < 0 ? written : written.slice(0, dash));
   if (ms === undefined) return undefined;

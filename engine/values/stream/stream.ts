@@ -76,6 +76,8 @@ export class Stream implements BigValue {
   entriesAdded: Int64 = 0;
   /** Position of the last change that WATCH does not see: of groups and what is pending. */
   changedAt = 0;
+  /** Counts what may move entries within nodes, or nodes: until then a place in a node stays good. */
+  shape = 0;
   /** Numbers walks; a block, group or consumer with the walk's number is none that it still has to give. */
   epoch = 0;
   private current: StreamWalk | undefined;
@@ -151,6 +153,7 @@ export class Stream implements BigValue {
     const ms = differenceOf(id.ms, nodeId.ms);
     const seq = differenceOf(id.seq, nodeId.seq);
     const growth = growthOf(buffer, start + LIVE_OFFSET, master.live + 1);
+    if (growth > 0) this.shape++;
     const address = this.reserve(tail, content.entryBytes(ms, seq, isSame) + growth);
     buffer = this.slab.buffer(address);
     start = listpackStart(this.slab, address);
@@ -201,6 +204,7 @@ export class Stream implements BigValue {
 
   /** Flags live entries of a node, at offsets within its listpack, as deleted. The node stays: after a trim Redis keeps it, too. */
   private flag(address: Address, offsets: readonly number[]): void {
+    this.shape++;
     this.give(address);
     let buffer = this.slab.buffer(address);
     let start = listpackStart(this.slab, address);
@@ -357,6 +361,7 @@ export class Stream implements BigValue {
     this.current?.beforeGroup(group);
     group.lastId = lastId;
     group.entriesRead = entriesRead;
+    group.next = undefined;
   }
 
   // ---- blocks ----
@@ -417,6 +422,7 @@ export class Stream implements BigValue {
   }
 
   private free(address: Address): void {
+    this.shape++;
     this.nodeBytes -= this.slab.capacity(address);
     this.slab.free(address);
   }
