@@ -5,7 +5,7 @@
  * no output: it may have taken effect at any time after its invocation, or never. One that was refused for certain does not belong in a history.
  */
 
-/** A reply as clients see it; errors do not occur in histories. */
+/** A reply as clients see it; of errors only `-BUSYGROUP` and `-NOGROUP` occur in histories, for what they say of the state. */
 export type Reply = string | number | null | readonly Reply[];
 
 export interface Operation {
@@ -25,7 +25,18 @@ export interface Operation {
   readonly follows?: Operation;
 }
 
-const readOnly = new Set(['GET', 'LRANGE', 'LLEN', 'SMEMBERS', 'SCARD', 'SISMEMBER', 'EXISTS', 'STRLEN']);
+const readOnly = new Set([
+  'GET',
+  'LRANGE',
+  'LLEN',
+  'SMEMBERS',
+  'SCARD',
+  'SISMEMBER',
+  'EXISTS',
+  'STRLEN',
+  'XLEN',
+  'XRANGE',
+]);
 
 /** Whether an operation changes nothing: when its fate is unknown, it may be left out. */
 export function isReadOnly(operation: Operation): boolean {
@@ -36,6 +47,8 @@ export function isReadOnly(operation: Operation): boolean {
 export function keysOf(command: readonly string[]): readonly string[] {
   if (command[0] === 'BLPOP') return command.slice(1, -1);
   if (command[0] === 'DEL' || command[0] === 'EXISTS') return command.slice(1);
+  if (command[0] === 'XGROUP') return command.slice(2, 3);
+  if (command[0] === 'XREADGROUP') return command.slice(-2, -1);
   return command.slice(1, 2);
 }
 

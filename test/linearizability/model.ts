@@ -1,12 +1,24 @@
 /**
- * What one Redis would do, for the commands that histories are made of: strings, counters, lists, sets and queues, alone or in transactions.
+ * What one Redis would do, for the commands that histories are made of: strings, counters, lists, sets, queues and streams with a group,
+ * alone or in transactions.
  *
  * Written to be plainly right, not fast. A step gives all states that can follow: more than one where chance decides (SPOP) and the
  * client does not know what came of it, none where the output cannot be.
  */
-import type { Operation, Reply } from './history.js';
+import { keysOf, type Operation, type Reply } from './history.js';
 
-type Value = string | { readonly list: readonly string[] } | { readonly set: readonly string[] };
+type Value =
+  | string
+  | { readonly list: readonly string[] }
+  | { readonly set: readonly string[] }
+  | StreamValue;
+
+/** Entries are only added: number n has the id 1-n. */
+interface StreamValue {
+  readonly stream: readonly string[];
+  /** The group, once there is one: how many entries it was given, and which of them wait for an acknowledgement. */
+  readonly group: { readonly given: number; readonly pending: readonly number[] } | null;
+}
 
 /** The keyspace; keys without a value are absent. */
 export type State = ReadonlyMap<string, Value>;
@@ -59,6 +71,7 @@ function equal(reply: Reply, expected: Reply, isUnordered: boolean): boolean {
 }
 
 function outcomesOf(state: State, command: readonly string[], inTransaction: boolean): Outcome[] {
+  if (command[0]!.startsWith('X')) return [streamOutcome(state, command)];
   const [name, key = '', ...args] = command;
   const value = state.get(key);
   const answer = (reply: Reply, after?: Value | null): Outcome[] => [
@@ -150,6 +163,57 @@ function outcomesOf(state: State, command: readonly string[], inTransaction: boo
   }
 }
 
+/** Commands of streams; the key is where {@link keysOf} finds it. */
+function streamOutcome(state: State, command: readonly string[]): Outcome {
+  const [key] = keysOf(command);
+  const value = state.get(key!);
+  if (value !== undefined && (typeof value === 'string' || !('stream' in value)))
+    throw new Error('a history uses a key in two ways');
+  const { stream, group } = value ?? { stream: [], group: null };
+  const answer = (reply: Reply, after?: StreamValue): Outcome => ({
+    reply,
+    state: after === undefined ? state : changed(state, key!, after),
+  });
+  const entry = (n: number): Reply => [`1-${n}`, ['v', stream[n]!]];
+  switch (command[0]) {
+    case 'XADD':
+      return answer(`1-${stream.length}`, { stream: [...stream, command.at(-1)!], group });
+    case 'XLEN':
+      return answer(stream.length);
+    case 'XRANGE':
+      return answer(stream.map((_, n) => entry(n)));
+    case 'XGROUP':
+      return group === null
+        ? answer('OK', { stream, group: { given: 0, pending: [] } })
+        : answer('-BUSYGROUP');
+    case 'XREADGROUP': {
+      if (group === null) return answer('-NOGROUP');
+      const { given, pending } = group;
+      if (given === stream.length) return answer(null);
+      return answer([[key!, [entry(given)]]], {
+        stream,
+        group: { given: given + 1, pending: [...pending, given] },
+      });
+    }
+    case 'XACK': {
+      const n = Number(command.at(-1)!.slice(2));
+      if (group === null || !group.pending.includes(n)) return answer(0);
+      return answer(1, { stream, group: { ...group, pending: group.pending.filter((one) => one !== n) } });
+    }
+    case 'XAUTOCLAIM': {
+      if (group === null) return answer('-NOGROUP');
+      const [first, second] = group.pending;
+      return answer([
+        second === undefined ? '0-0' : `1-${second}`,
+        first === undefined ? [] : [`1-${first}`],
+        [],
+      ]);
+    }
+    default:
+      throw new Error(`the model has no ${command[0]}`);
+  }
+}
+
 /** Takes effect when it pops, or when it gives up: then its keys are empty. */
 function blockingPop(state: State, keys: readonly string[], _inTransaction: boolean): Outcome[] {
   for (const key of keys) {
@@ -162,11 +226,15 @@ function blockingPop(state: State, keys: readonly string[], _inTransaction: bool
 
 function changed(state: State, key: string, value: Value | null): State {
   const after = new Map(state);
-  const isEmpty =
-    value === null || (typeof value !== 'string' && ('list' in value ? value.list : value.set).length === 0);
+  const isEmpty = value === null || (typeof value !== 'string' && isEmptyCollection(value));
   if (isEmpty) after.delete(key);
   else after.set(key, value);
   return after;
+}
+
+/** A stream stays without entries, too. */
+function isEmptyCollection(value: Exclude<Value, string>): boolean {
+  return !('stream' in value) && ('list' in value ? value.list : value.set).length === 0;
 }
 
 function text(value: Value | undefined): string | null {

@@ -26,6 +26,12 @@ interface Exchange {
 
 /** A refusal is certain: the command did not take effect. */
 const isRefusal = (error: Error): boolean => /^(TRY|CLUSTERDOWN|EXECABORT)/.test(error.message);
+/** An answer, where an error that says what the state is counts as any other: `-NOGROUP`. */
+function told(answer: Answer | undefined): Answer | undefined {
+  const code = answer instanceof Error ? /^(BUSYGROUP|NOGROUP)/.exec(answer.message)?.[0] : undefined;
+  return code === undefined ? answer : `-${code}`;
+}
+
 const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN');
 
 export class Client {
@@ -91,7 +97,7 @@ export class Client {
     let previous: Operation | undefined;
     // What was to follow a pause and never left has not happened.
     for (let i = 0; i < exchange.sentAt.length; i++) {
-      const answer = exchange.answers[i];
+      const answer = told(exchange.answers[i]);
       if (answer instanceof Error) {
         this.heed(answer);
         if (answer.message.startsWith('UNBLOCKED')) continue;

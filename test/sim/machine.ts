@@ -245,7 +245,7 @@ export class Machine {
     running.server = server;
   }
 
-  /** As much of a cluster's transport as a server uses: the way to the leader for a client whose commands are passed on. */
+  /** As much of a cluster as a server uses: the way to the leader for a client whose commands are passed on, and a journal for nobody. */
   private dialler(running: Running): unknown {
     const dialClient = (to: NodeId): Promise<Socket> => {
       const target = this.world.machineOf(to);
@@ -286,7 +286,12 @@ export class Machine {
       there.links.add(link);
       return Promise.resolve(socket as unknown as Socket);
     };
-    return { transport: { dialClient } };
+    return {
+      transport: { dialClient },
+      journal: { begin() {}, snapshotTaken() {} },
+      // Nobody here reads how many can be reached: all say yes.
+      reachedVoters: () => ({ reached: 1, voters: 1 }),
+    };
   }
 
   private softState(state: SoftState): void {

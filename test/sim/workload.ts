@@ -82,12 +82,31 @@ function drawRead(random: Random, keys: number): string[] {
     ['LRANGE', `l${key}`, '0', '-1'],
     ['SMEMBERS', `s${key}`],
     ['LLEN', `q${key}`],
+    ['XRANGE', `x${key}`, '-', '+'],
+  ]);
+}
+
+/** A job queue: entries are given to whichever consumer asks, acknowledged or not, and claimed by others. */
+function drawStream(random: Random, name: string, next: () => string, mayBlock: boolean): string[] {
+  const consumer = random.pick(['a', 'b']);
+  const block = mayBlock && random.chance(0.4) ? ['BLOCK', random.pick(['50', '300', '1000'])] : [];
+  return random.pick([
+    ['XADD', name, '1-*', 'v', next()],
+    ['XADD', name, '1-*', 'v', next()],
+    ['XADD', name, '1-*', 'v', next()],
+    ['XGROUP', 'CREATE', name, 'g', '0', 'MKSTREAM'],
+    ['XREADGROUP', 'GROUP', 'g', consumer, ...block, 'COUNT', '1', 'STREAMS', name, '>'],
+    ['XREADGROUP', 'GROUP', 'g', consumer, ...block, 'COUNT', '1', 'STREAMS', name, '>'],
+    ['XREADGROUP', 'GROUP', 'g', consumer, 'COUNT', '1', 'STREAMS', name, '>'],
+    ['XACK', name, 'g', `1-${random.below(12)}`],
+    ['XAUTOCLAIM', name, 'g', consumer, '0', '0', 'COUNT', '1', 'JUSTID'],
+    ['XLEN', name],
   ]);
 }
 
 function drawCommand(random: Random, keys: number, next: () => string, mayBlock: boolean): string[] {
   const key = random.below(keys);
-  switch (random.weighted({ register: 6, counter: 4, list: 3, set: 4, queue: 4 })) {
+  switch (random.weighted({ register: 6, counter: 4, list: 3, set: 4, queue: 4, stream: 5 })) {
     case 'register': {
       const name = `r${key}`;
       return random.pick([
@@ -119,6 +138,8 @@ function drawCommand(random: Random, keys: number, next: () => string, mayBlock:
         ['SMEMBERS', `s${key}`],
         ['SCARD', `s${key}`],
       ]);
+    case 'stream':
+      return drawStream(random, `x${key}`, next, mayBlock);
     default:
       return random.pick([
         ['RPUSH', `q${key}`, next()],
