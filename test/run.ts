@@ -5,16 +5,21 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
-const filter = process.argv.slice(2);
+const words = process.argv.slice(2);
+/** A file runs if any word is in its path, and none that stands behind a `!`. */
+const wanted = words.filter((word) => !word.startsWith('!'));
+const unwanted = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1));
 const files = (readdirSync(root, { recursive: true }) as string[])
   .filter(
     (file) =>
-      file.endsWith('.test.js') && (filter.length === 0 || filter.some((word) => file.includes(word))),
+      file.endsWith('.test.js') &&
+      (wanted.length === 0 || wanted.some((word) => file.includes(word))) &&
+      !unwanted.some((word) => file.includes(word)),
   )
   .sort()
   .map((file) => join(root, file));
 if (files.length === 0) {
-  console.error(`no test file matches ${filter.join(' ')}`);
+  console.error(`no test file matches ${words.join(' ')}`);
   process.exit(1);
 }
 const result = spawnSync(process.execPath, ['--test', ...files], { stdio: 'inherit' });
