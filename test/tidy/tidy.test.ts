@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../../..');
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return filesBelow(path);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path);
     return entry.name.endsWith('.ts') ? [path] : [];
   });
 }
