@@ -49,7 +49,7 @@ export interface CommandFactsRecord {
 }
 
 /** Parts of Redis that Redraft does not have: their commands are not recorded. */
-const absentGroups: ReadonlySet<string> = new Set(['scripting', 'cluster']);
+const absentGroups: ReadonlySet<string> = new Set(['scripting']);
 
 /** The folder of package.json. */
 export function projectDirectory(): string {

@@ -4,6 +4,8 @@ import { Redraft } from '../src/index.js';
 const port = Number(process.argv[2]);
 const redraft = await Redraft.start({
   port,
+  // redis-server, which it is compared with, is no node of a Redis Cluster.
+  settings: { 'cluster-enabled': 0 },
   configuration: { 'enable-debug-command': 'yes' },
   onFailure: (error) => {
     console.error(error);

@@ -21,6 +21,8 @@ export interface Settings {
   'active-expire': number;
   /** When a write is acknowledged: its place in {@link durabilityLevels}. The engine only keeps it for the cluster. */
   durability: number;
+  /** Whether clients are shown a Redis Cluster of one shard, 1 or 0. The engine only keeps it for the cluster. */
+  'cluster-enabled': number;
 }
 
 /** Letters of `notify-keyspace-events`, from the lowest bit on: the classes of events, then keyspace and keyevent channels. */
@@ -46,6 +48,7 @@ export const defaultSettings: Readonly<Settings> = {
   'notify-keyspace-events': 0,
   'active-expire': 1,
   durability: 2,
+  'cluster-enabled': 1,
 };
 
 /** Whether a name is one of a setting: what a log, a snapshot or a file says is no name of an object's prototype. */

@@ -97,6 +97,13 @@ export const replies = {
   fateUnknown: error(
     'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',
   ),
+  /** What CLUSTER answers where the cluster's setting has the protocol off. */
+  clusterDisabled: error('ERR This instance has cluster support disabled'),
+  movedTo: (slot: number, address: string): ErrorReply => new NotLeading(`MOVED ${slot} ${address}`),
+  readOnlyReplica: new NotLeading("READONLY You can't write against a read only replica."),
+  readsAtLeader: new NotLeading(
+    'READONLY This node is a replica, and reads here are to be as fresh as the master.',
+  ),
   /** A follower's answer to what only the leader may do. */
   tryLeader: (address: string): ErrorReply => new NotLeading(`TRY ${address}`),
   noLeader: (reason: string): ErrorReply => new NotLeading(`CLUSTERDOWN ${reason}`),

@@ -1,8 +1,10 @@
 /** What a server is put together with. */
+
 import type { Clock } from '../raft/node/index.js';
 import type { Consistency } from './client/connection.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { Configuration } from './config/configuration.js';
+import type { FollowerMode } from './discovery/leader-guide.js';
 import type { Log } from './observability/log.js';
 
 export interface ServerOptions {
@@ -14,7 +16,7 @@ export interface ServerOptions {
   /** What CONFIG REWRITE writes to. */
   readonly configFile?: string;
   readonly consistency: Consistency;
-  readonly follower: 'try' | 'forward';
+  readonly follower: FollowerMode;
   readonly log: Log;
   /** Replaces the engine by one that is restored from a cut of it. */
   readonly reload: () => void;

@@ -31,6 +31,8 @@ import { rewriteConfigFile } from './config/config-file.js';
 import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
 import { differences, encodeSettings } from './config/replicated-settings.js';
+import { LeaderGuide } from './discovery/leader-guide.js';
+import { Topology } from './discovery/topology.js';
 import { type Admitted, Listener } from './net/listener.js';
 import type { Port } from './net/port.js';
 import { isLocal } from './net/socket-addresses.js';
@@ -91,6 +93,8 @@ export class Server {
   readonly snapshots = new SnapshotRecord();
   readonly authenticationGate = new AuthenticationGate(() => this.options.clock.monotonicMs());
   readonly limits = new ClientLimits();
+  readonly topology: Topology;
+  readonly guide: LeaderGuide;
   /** What may run. */
   readonly admission: Admission<Connection>;
   readonly pauses = new Pauses(
@@ -108,7 +112,7 @@ export class Server {
   private readonly dirty: Connection[] = [];
   private readonly resuming: Connection[] = [];
   /** Stalled until there is a leader to pass their requests on to. */
-  private readonly awaitingLeader = new Set<Connection>();
+  readonly awaitingLeader = new Set<Connection>();
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
@@ -195,6 +199,8 @@ export class Server {
         });
       },
     });
+    this.topology = new Topology(this, options.cluster);
+    this.guide = new LeaderGuide(this, options.follower);
     this.tickedAtMs = this.leaderKnownMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
   }
@@ -239,6 +245,7 @@ export class Server {
     this.ticker.cancel();
     this.pauses.close();
     this.ended = this.listener.close();
+    this.guide.look();
     for (const connection of [...this.awaitingLeader]) connection.resume();
     this.replica.flush();
     await this.drained();
@@ -415,15 +422,12 @@ export class Server {
     this.awaitingLeader.add(connection);
   }
 
-  isAwaitingLeader(connection: Connection): boolean {
-    return this.awaitingLeader.has(connection);
-  }
-
   /** Another node leads, or none is known to. Clients that wait for one are told when the node's own work is done. */
   leaderChanged(): void {
-    if (this.options.follower !== 'forward') return;
+    this.guide.leaderChanged();
     if (this.consensus.hasLeader) this.leaderKnownMs = this.monotonicMs();
     this.options.clock.afterInput(() => {
+      this.guide.look();
       for (const connection of this.connections.values()) connection.leaderChanged();
       this.resumeHeld();
     });
@@ -541,6 +545,7 @@ export class Server {
     if (!this.consensus.isBound) return;
     this.endLostWaiting();
     this.resumeHeld();
+    this.guide.look();
     this.noteStall();
     this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
       this.closeClient(connection, why),
@@ -765,11 +770,6 @@ export class Server {
 
   countCommand(row: Runnable): void {
     this.statistics.countCommand(row);
-  }
-
-  /** A command was refused before it ran. */
-  countError(error: ErrorReply): void {
-    this.countErrorReply(error);
   }
 
   countErrorReply(error: ErrorReply): void {

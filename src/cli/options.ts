@@ -81,6 +81,15 @@ export const serveTable = {
     example: '--advertise redis-1.example.org:7481',
     help: 'Under which clients and peers reach this node',
   }),
+  clientAdvertise: option({
+    group: 'Network',
+    argument: 'HOST:PORT',
+    type: hostAndPort,
+    default: undefined,
+    shownDefault: 'that of --advertise',
+    example: '--client-advertise redis.example.org:6379',
+    help: 'Under which clients reach this node, if not as peers do',
+  }),
   maxclients: option({
     group: 'Network',
     argument: 'COUNT',
@@ -229,11 +238,19 @@ export const serveTable = {
   follower: option({
     group: 'Cluster',
     short: 'f',
-    argument: 'try|forward',
-    type: oneOf('try', 'forward'),
+    argument: 'try|moved|readonly|forward',
+    type: oneOf('try', 'moved', 'readonly', 'forward'),
     default: 'try',
     example: '--follower forward',
-    help: 'A follower answers -TRY with the leader, or passes the command on',
+    help: 'A follower answers -TRY or -MOVED with the leader, or -READONLY, or passes the command on',
+  }),
+  sentinelName: option({
+    group: 'Cluster',
+    argument: 'NAME',
+    type: nonEmptyText,
+    default: 'mymaster',
+    example: '--sentinel-name orders',
+    help: 'What clients of Redis Sentinel call this cluster; the same on all nodes',
   }),
   loglevel: option({
     group: 'Other',

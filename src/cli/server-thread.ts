@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { isSetting, type Settings, utf8Bytes } from '../../engine/index.js';
 import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
+import { settingOf } from '../config/replicated-settings.js';
 import { Redraft, type RedraftOptions } from '../embedding/redraft.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import { createLog, type Log } from '../observability/log.js';
@@ -57,7 +58,7 @@ async function start(options: ServeOptions): Promise<void> {
 function nodeOptions(options: ServeOptions): RedraftOptions {
   const settings: Partial<Settings> = { databases: options.databases };
   for (const [name, value] of Object.entries(options.parameters)) {
-    if (isSetting(name)) settings[name] = Number(value);
+    if (isSetting(name)) settings[name] = Number(settingOf(name, value));
   }
   const maxMemoryBytes = options.maxmemory || defaultMaxMemoryBytes(availableMemoryBytes());
   return {
@@ -82,6 +83,9 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
       databases: `${options.databases}`,
       'election-timeout': `${options.electionTimeout}`,
       loglevel: options.loglevel,
+      'client-advertise':
+        options.clientAdvertise === undefined ? '' : formatHostAndPort(options.clientAdvertise),
+      'sentinel-name': options.sentinelName,
       'protected-mode': options.protectedMode,
       'enable-debug-command': options.enableDebugCommand,
       maxmemory: `${maxMemoryBytes}`,

@@ -40,6 +40,8 @@ const NOTHING = Buffer.alloc(0);
 /** A request that was put aside. */
 export interface Deferred {
   readonly raw: Buffer;
+  /** Since when it waits for a leader, by the monotonic clock. */
+  heldSinceMs?: number;
   /** What came back from a leader that did not take it. */
   readonly returned?: PassedRequest;
 }
@@ -59,6 +61,8 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   noTouch = false;
   replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
   consistency: Consistency;
+  /** READONLY: it means to read at a follower. */
+  readsReplica = false;
   transaction: Transaction | undefined;
   /** While EXEC runs the program's own commands: what they are part of, and the database they run in. */
   executing: { readonly transaction: Transaction; readonly database: number } | undefined;
@@ -343,7 +347,15 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
       return;
     }
     this.isWaiting = false;
-    this.queue.itemDone(reply, isApplied);
+    this.itemDone(reply, isApplied);
+  }
+
+  /** An item has its outcome. @param isSilent no reply is owed for it */
+  itemDone(reply: Reply, isApplied: boolean, isSilent = false): void {
+    const { guide } = this.server;
+    if (!isApplied && reply instanceof NotLeading && this.passedOnBy === 0 && guide.holds(undefined))
+      guide.refuseLater(() => this.queue.itemDone(isSilent ? undefined : guide.refusal(), false));
+    else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
   }
 
   fateUnknown(error: ErrorReply): void {
@@ -376,7 +388,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   }
 
   upstreamReady(): void {
-    if (this.mustGoOn && !this.server.isAwaitingLeader(this)) this.server.resumeSoon(this);
+    if (this.mustGoOn && !this.server.awaitingLeader.has(this)) this.server.resumeSoon(this);
   }
 
   takeBack(requests: readonly PassedRequest[], leaderId: number): void {

@@ -19,7 +19,7 @@ import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { PassedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
-import { replies } from '../replies.js';
+import { NotLeading, replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { type Destination, WAIT } from './admission.js';
 import type { Connection, Deferred } from './connection.js';
@@ -76,7 +76,17 @@ export class Router {
     const queues = connection.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name);
     const destination: Destination = queues ? 'queue' : passing !== undefined ? 'forward' : 'run';
     const bytes = raw?.length ?? connection.requestBytes;
-    const verdict = server.admission.judge(row, destination, connection, request, bytes);
+    let verdict = server.admission.judge(row, destination, connection, request, bytes);
+    if (destination !== 'forward' && (verdict === undefined || verdict instanceof NotLeading)) {
+      verdict = this.elsewhere(row, request, verdict);
+      if (verdict !== undefined && server.guide.holds(deferred?.heldSinceMs) && connection.passedOnBy === 0) {
+        const held = deferred ?? { raw: connection.copyRaw() };
+        held.heldSinceMs ??= server.monotonicMs();
+        connection.defer(held);
+        server.awaitLeader(connection);
+        return;
+      }
+    }
     if (verdict === WAIT) {
       connection.defer(deferred);
       return;
@@ -91,6 +101,41 @@ export class Router {
       else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
       else passing.pass(row, raw ?? connection.copyRaw(), undefined);
     }
+  }
+
+  /** Why a command that would run here is the leader's, in the words of this node's mode; undefined: it may run. */
+  private elsewhere(
+    row: Runnable,
+    request: Request,
+    refusal: ErrorReply | undefined,
+  ): ErrorReply | undefined {
+    const { connection, server } = this;
+    if (refusal === undefined) {
+      // A leader that hands over refuses writes only: alone they were judged, here are those of a transaction.
+      if (server.isLeader) {
+        if (row.kind !== 'other' || row.name !== 'exec') return undefined;
+        const { transaction } = connection;
+        if (transaction === undefined || transaction.failed || !transaction.writes) return undefined;
+        refusal = server.refuseWrite(false);
+        return refusal instanceof NotLeading ? refusal : undefined;
+      }
+      if (connection.passedOnBy !== 0 || server.passesOn || !this.isLeaders(row)) return undefined;
+      refusal = server.notLeading();
+    }
+    if (connection.passedOnBy !== 0) return refusal;
+    return server.guide.redirection(row, request) ?? refusal;
+  }
+
+  /** Whether only the leader can answer a command of this client. */
+  private isLeaders(row: Runnable): boolean {
+    const { transaction, consistency } = this.connection;
+    const isFresh = consistency !== 'low';
+    if (row.name === 'exec')
+      return transaction !== undefined && !transaction.failed && (isFresh || transaction.writes);
+    if (transaction !== undefined && (row.kind === 'other' || !this.server.guide.redirects)) return false;
+    if (row.kind === 'write') return true;
+    if (row.kind === 'read') return isFresh || (row.wait !== undefined && transaction === undefined);
+    return row.name === 'watch';
   }
 
   private run(row: Runnable, request: Request, raw: Buffer | undefined): void {
@@ -271,7 +316,7 @@ export class Router {
     const { replica } = server;
     const refusal = replica.refusal(0);
     if (refusal !== undefined) return refusal;
-    const done = (_reply: Reply, isApplied = true): void => connection.queue.itemDone(undefined, isApplied);
+    const done = (reply: Reply, isApplied = true): void => connection.itemDone(reply, isApplied, true);
     const target: ReplyTarget = {
       complete: done,
       fateUnknown: (error) => done(error, false),

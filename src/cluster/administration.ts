@@ -19,6 +19,8 @@ export interface AdministrationOptions {
   readonly address: () => string;
   /** This node's state at an index to come; without it nobody asks. */
   readonly digest?: (index: number) => Promise<{ readonly index: number; readonly digest: string }>;
+  /** Where clients reach it; empty: as peers do. */
+  readonly clientAddress: () => string;
 }
 
 /** What stands in the way, in words for the operator. */
@@ -65,6 +67,8 @@ export class Administration {
   async answer(question: Question, from: NodeId): Promise<Answer> {
     const { consensus } = this.options;
     if (question.kind === 'who') return { kind: 'done' };
+    if (question.kind === 'client-address')
+      return { kind: 'client-address', address: this.options.clientAddress() };
     if (question.kind === 'invite') return this.invited(question);
     if (question.kind === 'snapshot') {
       await consensus.node.takeSnapshot();

@@ -10,6 +10,7 @@ import {
   type Timer,
   type TransferProgress,
 } from '../../raft/node/index.js';
+import { ClientAddresses } from '../discovery/client-addresses.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import { Administration } from './administration.js';
@@ -17,7 +18,7 @@ import { judgeClock } from './clock-check.js';
 import { DigestWatch, type DigestWatchOptions } from './digest-watch.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
 import { Journal } from './journal.js';
-import { asQuestion } from './peer-requests.js';
+import { asAnswer, asQuestion } from './peer-requests.js';
 
 export interface ClusterOptions {
   readonly clusterId: string;
@@ -67,6 +68,7 @@ export class Cluster {
   readonly journal: Journal;
   /** Whether all members are in one state. */
   digests: DigestWatch | undefined;
+  readonly clientAddresses: ClientAddresses;
   private administrationOfNode: Administration | undefined;
   private consensus: ConsensusNode | undefined;
   private address = '';
@@ -104,6 +106,19 @@ export class Cluster {
     const { clusterId, nodeId, secret, clock, log, electionTimeoutMs } = options;
     this.leaderlessSinceMs = this.lookedAroundMs = clock.monotonicMs();
     this.journal = new Journal(nodeId, log, clock);
+    this.clientAddresses = new ClientAddresses({
+      nowMs: () => clock.monotonicMs(),
+      others: () => (this.consensus?.members ?? []).filter(({ id }) => id !== nodeId),
+      ask: async (address) => {
+        const { answer } = await askPeer(
+          address,
+          { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS },
+          { kind: 'client-address' },
+        );
+        const given = asAnswer(answer);
+        return given.kind === 'client-address' ? given.address : '';
+      },
+    });
     this.transport = new PeerTransport({
       clusterId,
       nodeId,
@@ -149,6 +164,7 @@ export class Cluster {
       journal: this.journal,
       address: () => address,
       digest: states.digest,
+      clientAddress: () => this.clientAddresses.own(),
     });
     const { administration } = this;
     this.digests = new DigestWatch({
@@ -396,6 +412,7 @@ export class Cluster {
     if (!consensus.hasLeader && isMember && nowMs - this.lookedAroundMs > LOOK_AROUND_EVERY_MS)
       this.lookAround();
     this.noteSilence();
+    this.clientAddresses.tick();
   }
 
   /** A peer whose machine is gone leaves connections behind that never break. */

@@ -3,6 +3,8 @@
 export type Question =
   /** Who are you: only the handshake's answer matters. */
   | { readonly kind: 'who' }
+  /** Where do your clients reach you? */
+  | { readonly kind: 'client-address' }
   /** Let the asking node, which is reached at `address`, into the cluster; or note its new address. */
   | { readonly kind: 'join'; readonly address: string }
   /** Join the cluster of the asking node, which is reached at `addresses`. */
@@ -17,6 +19,8 @@ export type Question =
 
 export type Answer =
   | { readonly kind: 'done' }
+  /** host:port; empty: where peers do. */
+  | { readonly kind: 'client-address'; readonly address: string }
   | { readonly kind: 'voter' }
   /** Admitted, and so many entries behind. */
   | { readonly kind: 'learner'; readonly behind: number }
@@ -31,6 +35,7 @@ export type Answer =
 
 const questionKinds: readonly string[] = [
   'who',
+  'client-address',
   'join',
   'invite',
   'remove',
@@ -40,6 +45,7 @@ const questionKinds: readonly string[] = [
 ];
 const answerKinds: readonly string[] = [
   'done',
+  'client-address',
   'voter',
   'learner',
   'elsewhere',
@@ -74,6 +80,7 @@ export function asAnswer(value: unknown): Answer {
     answerKinds.includes(kind as string) &&
     (kind !== 'digest' || (typeof index === 'number' && typeof digest === 'string')) &&
     (kind !== 'learner' || typeof behind === 'number') &&
+    (kind !== 'client-address' || typeof answer.address === 'string') &&
     (kind !== 'elsewhere' || typeof leader === 'string') &&
     ((kind !== 'taken' && kind !== 'unreached' && kind !== 'refused') || typeof reason === 'string');
   if (!isSound) throw new Error('an answer of an unknown kind');

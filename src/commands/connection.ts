@@ -124,7 +124,7 @@ function hello(request: Request, connection: Connection, server: Server): Reply 
     'id',
     connection.id,
     'mode',
-    'standalone',
+    server.topology.mode,
     'role',
     server.isLeader ? 'master' : 'replica',
     'modules',
@@ -155,6 +155,7 @@ function reset(_request: Request, connection: Connection, server: Server): Reply
   connection.noEvict = connection.noTouch = false;
   connection.replyMode = 'on';
   connection.consistency = server.consistency;
+  connection.readsReplica = false;
   connection.authenticated = !server.authenticationRequired;
   connection.writer.protocol = 2;
   return RESET;

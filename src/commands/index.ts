@@ -2,6 +2,7 @@
 import type { Command } from '../../engine/index.js';
 import { aclCommands } from './acl.js';
 import { clientCommands } from './clients.js';
+import { clusterCommands } from './cluster.js';
 import { commandContainer } from './command.js';
 import { configCommands } from './config.js';
 import { connectionCommands } from './connection.js';
@@ -12,6 +13,8 @@ import { migrateCommands } from './migrate.js';
 import { monitoringCommands } from './monitoring.js';
 import { pubsubCommands } from './pubsub.js';
 import { raftCommands } from './raft.js';
+import { replicationCommands } from './replication.js';
+import { sentinelCommands } from './sentinel.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
@@ -20,6 +23,9 @@ export const programCommands: readonly Command[] = [
   ...transactionCommands,
   ...serverCommands,
   ...raftCommands,
+  ...clusterCommands,
+  ...sentinelCommands,
+  ...replicationCommands,
   ...migrateCommands,
   ...configCommands,
   ...clientCommands,

@@ -28,25 +28,21 @@ function time(_request: Request, _connection: Connection, server: Server): Reply
   return [`${Math.floor(nowUs / 1e6)}`, `${nowUs % 1e6}`];
 }
 
+/** As replication would be described: offsets are indexes of the log. */
 function role(_request: Request, _connection: Connection, server: Server): Reply {
-  const { commit, membership, peers } = server.node.status();
+  const { topology, consensus } = server;
   if (server.isLeader) {
-    const others = (peers ?? []).map((peer) => {
-      const address = membership.members.find((member) => member.id === peer.id)?.address ?? '?:0';
-      const at = address.lastIndexOf(':');
-      return [address.slice(0, at), address.slice(at + 1), `${peer.match}`];
-    });
-    return ['master', commit, others];
+    const { commit } = server.node.status();
+    const replicas = topology.nodes().filter(({ isSelf, isAlive }) => !isSelf && isAlive);
+    return ['master', commit, replicas.map(({ host, port, offset }) => [host, `${port}`, `${offset}`])];
   }
-  const leader = server.consensus.leaderAddress;
-  const at = leader?.lastIndexOf(':') ?? -1;
-  return [
-    'slave',
-    leader?.slice(0, at) ?? '',
-    leader === undefined ? 0 : Number(leader.slice(at + 1)),
-    leader === undefined ? 'connect' : 'connected',
-    server.node.applied,
-  ];
+  const { host, port } = topology.addressOf(consensus.leaderId);
+  const state = !consensus.hasLeader
+    ? 'connect'
+    : topology.reached().has(consensus.leaderId)
+      ? 'connected'
+      : 'connecting';
+  return ['slave', host, port, state, consensus.isBound ? server.node.applied : 0];
 }
 
 // ---- snapshots ----

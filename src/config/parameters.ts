@@ -1,7 +1,7 @@
 /**
  * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis 7.0
  * (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of parts that Redraft does not have
- * (TLS, Redis Cluster, replication by PSYNC, streams, scripts) are absent; `effect` says what the others do here.
+ * (TLS, replication by PSYNC, scripts) are absent; `effect` says what the others do here.
  */
 import {
   bufferLimits,
@@ -75,6 +75,7 @@ const oneMegabyte = 1048576;
 
 /** Every parameter, in alphabetical order of effect and name. */
 export const configParameters: readonly ConfigParameter[] = [
+  replicated('cluster-enabled', yesNo, 'yes'),
   replicated('databases', integer(1, max32), 16, immutable),
   replicated('durability', choice('low', 'medium', 'high'), 'high'),
   replicated('hash-max-listpack-entries', integer(0, max64), 512, { aliases: ['hash-max-ziplist-entries'] }),
@@ -94,12 +95,17 @@ export const configParameters: readonly ConfigParameter[] = [
   replicated('zset-max-listpack-value', memory(0, max64), 64, { aliases: ['zset-max-ziplist-value'] }),
 
   node('bind', text, '127.0.0.1', immutable),
+  // host:port; empty: where peers reach this node.
+  node('client-advertise', text, '', immutable),
   node(
     'client-output-buffer-limit',
     bufferLimits,
     'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60',
   ),
   node('client-query-buffer-limit', memory(oneMegabyte, max64), 1073741824),
+  node('cluster-announce-hostname', text, ''),
+  node('cluster-announce-ip', text, ''),
+  node('cluster-announce-port', integer(0, 65535), 0),
   node('dir', text, '', { protected: true }),
   // Milliseconds.
   node('election-timeout', integer(100, 60_000), 500, immutable),
@@ -125,6 +131,7 @@ export const configParameters: readonly ConfigParameter[] = [
   node('maxmemory-samples', integer(1, max32), 5),
   node('port', integer(0, 65535), 7481, immutable),
   node('requirepass', text, '', { sensitive: true }),
+  node('sentinel-name', text, 'mymaster'),
   node('tcp-backlog', integer(0, max32), 511, immutable),
   node('tcp-keepalive', integer(0, max32), 300),
   node('timeout', integer(0, max32), 0),
@@ -148,7 +155,6 @@ export const configParameters: readonly ConfigParameter[] = [
   none('auto-aof-rewrite-min-size', memory(0, max64), 67108864),
   none('auto-aof-rewrite-percentage', integer(0, max32), 100),
   none('busy-reply-threshold', integer(0, max64), 5000, { aliases: ['lua-time-limit'] }),
-  none('cluster-enabled', yesNo, 'no', immutable),
   none('daemonize', yesNo, 'no', immutable),
   none('dbfilename', text, 'dump.rdb', { protected: true }),
   none('dynamic-hz', yesNo, 'yes'),

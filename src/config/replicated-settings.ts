@@ -28,12 +28,14 @@ function eventText(bits: number): string {
 /** A parameter's value as a setting. */
 export function settingOf(name: string, value: string): string {
   if (name === 'durability') return `${durabilityLevels.indexOf(value as Durability)}`;
+  if (name === 'cluster-enabled') return value === 'yes' ? '1' : '0';
   return name === 'notify-keyspace-events' ? `${eventBits(value)}` : value;
 }
 
 /** What CONFIG GET answers for a setting. */
-function textOf(name: string, setting: number): string {
+export function textOf(name: string, setting: number): string {
   if (name === 'durability') return durabilityLevels[setting];
+  if (name === 'cluster-enabled') return setting === 1 ? 'yes' : 'no';
   return name === 'notify-keyspace-events' ? eventText(setting) : `${setting}`;
 }
 

@@ -19,6 +19,8 @@ import type { Consistency } from '../client/connection.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
+import { textOf } from '../config/replicated-settings.js';
+import type { FollowerMode } from '../discovery/leader-guide.js';
 import { type PeerDoor, provenSecret, refusesPeer, unsafeStart } from '../net/peer-admission.js';
 import { Port } from '../net/port.js';
 import { startServing } from '../node.js';
@@ -52,8 +54,11 @@ export interface RedraftOptions {
   readonly durability?: Durability;
   /** How fresh reads are: linearizable (high, the default), the leader's own state, or any node's. */
   readonly consistency?: Consistency;
-  /** What a follower does with a command that is the leader's: answer -TRY with its address (the default), or pass it on. */
-  readonly follower?: 'try' | 'forward';
+  /**
+   * What a follower does with a command that is the leader's: answer -TRY with its address (the default), -MOVED as a node of Redis Cluster,
+   * -READONLY as a replica, or pass it on.
+   */
+  readonly follower?: FollowerMode;
   readonly password?: string;
   readonly maxClients?: number;
   readonly settings?: Partial<Settings>;
@@ -257,6 +262,7 @@ export class Redraft {
             requirepass: Buffer.from(options.password ?? '').toString('latin1'),
             maxclients: `${options.maxClients ?? 10_000}`,
             durability: options.durability ?? 'high',
+            'election-timeout': `${electionTimeoutMs}`,
             ...options.configuration,
             ...settingTexts(options.settings),
           }),
@@ -391,9 +397,7 @@ export class Redraft {
 /** Settings as the configuration takes them. */
 function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
   const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
-  return Object.fromEntries(
-    parameters.map(([name, value]) => [name, name === 'durability' ? durabilityLevels[value] : `${value}`]),
-  );
+  return Object.fromEntries(parameters.map(([name, value]) => [name, textOf(name, value)]));
 }
 
 /** host:port under which others reach a node that listens on `port`. */

@@ -8,6 +8,7 @@ import { utf8Bytes } from '../../engine/index.js';
 export interface InfoSource {
   readonly server: {
     readonly redraftVersion: string;
+    readonly mode: 'cluster' | 'standalone';
     readonly os: string;
     readonly archBits: number;
     readonly nodeVersion: string;
@@ -87,7 +88,13 @@ export interface InfoSource {
   readonly replication: {
     readonly role: 'leader' | 'follower';
     /** The leader that a follower knows. */
-    readonly leader?: { readonly host: string; readonly port: number; readonly secondsSinceContact: number };
+    readonly leader?: {
+      readonly host: string;
+      readonly port: number;
+      /** Whether its connection stands. */
+      readonly isReached: boolean;
+      readonly secondsSinceContact: number;
+    };
     /** Of a leader: the others that keep up. */
     readonly followers: readonly {
       readonly host: string;
@@ -150,7 +157,7 @@ const sections: ReadonlyMap<string, Section> = new Map<string, Section>([
     ['Errorstats', ({ errors }) => errors.map(([code, count]) => [`errorstat_${code}`, `count=${count}`])],
   ],
   ['latencystats', ['Latencystats', ({ commands }) => commands.flatMap(latencyField)]],
-  ['cluster', ['Cluster', () => [['cluster_enabled', 0]]]],
+  ['cluster', ['Cluster', ({ server }) => [['cluster_enabled', server.mode === 'cluster' ? 1 : 0]]]],
   ['keyspace', ['Keyspace', ({ databases }) => databases.filter(({ keys }) => keys > 0).map(databaseField)]],
 ]);
 
@@ -199,7 +206,7 @@ function serverFields({ server }: InfoSource): Field[] {
     ['redis_git_sha1', '00000000'],
     ['redis_git_dirty', 0],
     ['redis_build_id', '0'],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', server.mode],
     ['os', server.os],
     ['arch_bits', server.archBits],
     ['monotonic_clock', 'POSIX clock_gettime'],
@@ -411,7 +418,7 @@ function replicationFields({ replication }: InfoSource): Field[] {
     fields.push(
       ['master_host', leader?.host ?? ''],
       ['master_port', leader?.port ?? 0],
-      ['master_link_status', leader === undefined ? 'down' : 'up'],
+      ['master_link_status', leader?.isReached === true ? 'up' : 'down'],
       ['master_last_io_seconds_ago', leader?.secondsSinceContact ?? -1],
       ['master_sync_in_progress', 0],
       ['slave_read_repl_offset', logIndex],

@@ -19,6 +19,7 @@ export function gatherInformation(server: Server): InfoSource {
   return {
     server: {
       redraftVersion,
+      mode: server.topology.mode,
       os: `${platform()} ${release()} ${process.arch}`,
       archBits: 64,
       nodeVersion: process.version,
@@ -94,7 +95,7 @@ export function gatherInformation(server: Server): InfoSource {
     replication: {
       role: server.isLeader ? 'leader' : 'follower',
       ...leaderOf(server),
-      followers: server.isLeader ? followersOf(status) : [],
+      followers: server.isLeader ? followersOf(server, status) : [],
       clusterId: server.clusterId,
       logIndex: status.commit,
       firstLogIndex: storage.snapshot.index + 1,
@@ -180,25 +181,26 @@ function unsentBytes({ connections }: Connections): number {
   return bytes;
 }
 
-function splitAddress(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
-}
-
 function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
-  const { leaderAddress, isLeader } = server.consensus;
+  const { leaderAddress, leaderId, isLeader } = server.consensus;
   if (isLeader || leaderAddress === undefined) return {};
-  return { leader: { ...splitAddress(leaderAddress), secondsSinceContact: 0 } };
+  return {
+    leader: {
+      ...server.topology.addressOf(leaderId),
+      isReached: server.topology.reached().has(leaderId),
+      secondsSinceContact: 0,
+    },
+  };
 }
 
-function followersOf({
-  peers,
-  membership,
-}: Pick<Status, 'peers' | 'membership'>): InfoSource['replication']['followers'] {
+function followersOf(
+  { topology }: Server,
+  { peers }: Pick<Status, 'peers'>,
+): InfoSource['replication']['followers'] {
   return peers
     .filter(({ recentActive }) => recentActive)
     .map((peer) => ({
-      ...splitAddress(membership.members.find(({ id }) => id === peer.id)?.address ?? '?:0'),
+      ...topology.addressOf(peer.id),
       state: peer.state === 'snapshot' ? 'send_bulk' : 'online',
       matchIndex: peer.match,
       lagSeconds: 0,

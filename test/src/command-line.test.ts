@@ -54,6 +54,8 @@ test('defaults', () => {
     join: undefined,
     clusterSecret: undefined,
     consistency: 'high',
+    clientAdvertise: undefined,
+    sentinelName: 'mymaster',
     follower: 'try',
     loglevel: 'notice',
     config: undefined,

@@ -8,6 +8,7 @@ import { formatInfo, humanBytes, type InfoSource } from '../../src/observability
 const source: InfoSource = {
   server: {
     redraftVersion: '1.2.3',
+    mode: 'standalone',
     os: 'Linux',
     archBits: 64,
     nodeVersion: 'v20.0.0',
@@ -161,10 +162,15 @@ test('sections are separated by an empty line, fields written as Redis does', ()
 test('a follower says where its leader is', () => {
   const { clusterId, logIndex, firstLogIndex } = source.replication;
   const follower = { role: 'follower' as const, followers: [], clusterId, logIndex, firstLogIndex };
-  const text = (leader?: { host: string; port: number; secondsSinceContact: number }): string =>
+  const text = (leader?: {
+    host: string;
+    port: number;
+    isReached: true;
+    secondsSinceContact: number;
+  }): string =>
     formatInfo(['replication'], { ...source, replication: leader ? { ...follower, leader } : follower });
   assert.match(
-    text({ host: 'a', port: 7, secondsSinceContact: 1 }),
+    text({ host: 'a', port: 7, isReached: true, secondsSinceContact: 1 }),
     /role:slave\r\nmaster_host:a\r\nmaster_port:7\r\nmaster_link_status:up\r\n/,
   );
   assert.match(text(), /master_link_status:down/);

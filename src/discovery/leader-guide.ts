@@ -1,0 +1,135 @@
+/** How clients find the leader: their commands wait while none is known, then they are told where it is; a leader that was replaced sends them away. */
+import { findKeys } from '../../engine/command/key-positions.js';
+import type { ErrorReply, Request, Runnable } from '../../engine/index.js';
+import { replies } from '../replies.js';
+import type { Server } from '../server.js';
+import { Announcements } from './announcements.js';
+import { slotOf } from './slots.js';
+
+/** What a follower does with what is the leader's: -TRY, -MOVED as in Redis Cluster, -READONLY as a replica, or pass it on. */
+export type FollowerMode = 'try' | 'moved' | 'readonly' | 'forward';
+
+/** For so many election timeouts a command of a direct client waits for a leader: an election takes two of them at most, mostly. */
+const HOLD_TIMEOUTS = 4;
+/** Where elections are to be fast, a busy machine may still take its time. */
+const HOLD_MIN_MS = 2000;
+/** With more than this in requests and replies of clients, none is made to wait for a leader. */
+const HELD_BYTES_MAX = 256 * 1024 * 1024;
+/** How long after it was replaced a leader closes its clients: they have what they were owed by then. */
+const FAREWELL_MS = 200;
+
+export class LeaderGuide {
+  private readonly announcements: Announcements;
+  private readonly refusals: (() => void)[] = [];
+  private wasLeader: boolean;
+  /** Since when this node, a leader before, leads no more; 0 when its clients have been sent away. */
+  private deposedMs = 0;
+  /** When a leader was last known that clients may be sent to. */
+  private leaderKnownMs: number;
+
+  constructor(
+    private readonly server: Server,
+    private readonly mode: FollowerMode,
+  ) {
+    this.announcements = new Announcements(server);
+    this.wasLeader = server.isLeader;
+    this.leaderKnownMs = server.monotonicMs();
+  }
+
+  /** Whether this node sends clients away by errors that they follow by themselves. */
+  get redirects(): boolean {
+    return this.mode === 'moved' || this.mode === 'readonly';
+  }
+
+  /** How long a direct client's command waits for a leader. */
+  get holdMs(): number {
+    return Math.max(HOLD_MIN_MS, HOLD_TIMEOUTS * this.server.configuration.integer('election-timeout'));
+  }
+
+  /**
+   * Whether a command that is the leader's, of a client of this node's own, is better held than refused now: nobody is known to lead, or
+   * leadership is being handed over.
+   *
+   * @param heldSinceMs monotonic time since which it has been held
+   */
+  holds(heldSinceMs: number | undefined): boolean {
+    const { server } = this;
+    const { consensus, topology } = server;
+    if (server.isStopping || consensus.members.length === 0 || topology.leaderId !== undefined) return false;
+    if (server.clientMemory.bytes > HELD_BYTES_MAX) return false;
+    const nowMs = server.monotonicMs();
+    if (consensus.isLeader || heldSinceMs !== undefined) return nowMs - (heldSinceMs ?? nowMs) <= this.holdMs;
+    // In a cluster without a quorum nobody is made to wait for each command.
+    return nowMs - this.leaderKnownMs <= this.holdMs;
+  }
+
+  /** What a client is told whose command is the leader's; undefined where the node has nothing to say but -TRY. */
+  redirection(row: Runnable, request: Request): ErrorReply | undefined {
+    const { server } = this;
+    if (!this.redirects || server.isLeader) return undefined;
+    if (this.mode === 'readonly')
+      return row.kind === 'read' ? replies.readsAtLeader : replies.readOnlyReplica;
+    const { leaderAddress } = server.topology;
+    if (leaderAddress !== undefined) return replies.movedTo(this.slotOf(request), leaderAddress);
+    // Raft's leader is presumed lost before an election is due: it is not to be named.
+    return server.consensus.leaderAddress === undefined ? server.notLeading() : replies.notLeader();
+  }
+
+  /** What a client is told whose command was refused when it was to go into the log: any slot is the leader's. */
+  refusal(): ErrorReply {
+    const { server } = this;
+    if (server.isLeader || !this.redirects) return server.notLeading();
+    if (this.mode === 'readonly') return replies.readOnlyReplica;
+    const { leaderAddress } = server.topology;
+    return leaderAddress === undefined ? replies.notLeader() : replies.movedTo(0, leaderAddress);
+  }
+
+  /** Items of direct clients were refused while nobody was known to lead: they are told when somebody is, in this order. */
+  refuseLater(refuse: () => void): void {
+    this.refusals.push(refuse);
+  }
+
+  /** The slot of a request's first key; 0 where it has none. */
+  private slotOf(request: Request): number {
+    const { catalog } = this.server;
+    const args: string[] = [];
+    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
+    const command = catalog.resolve(args);
+    if (command === undefined || command.keySpecs.length === 0) return 0;
+    const first = findKeys(command.name, command.keySpecs, args)?.[0];
+    return first === undefined ? 0 : slotOf(Buffer.from(args[first.position], 'latin1'));
+  }
+
+  /** This node leads, or leads no more, or another does. */
+  leaderChanged(): void {
+    const { server, wasLeader } = this;
+    this.wasLeader = server.isLeader;
+    if (wasLeader !== this.wasLeader) this.deposedMs = this.wasLeader ? 0 : server.monotonicMs();
+  }
+
+  /** Called now and then, and when the leader has changed. */
+  look(): void {
+    const { server } = this;
+    if (!server.consensus.isBound) return;
+    if (server.topology.leaderId !== undefined) this.leaderKnownMs = server.monotonicMs();
+    if (this.refusals.length > 0 && !this.holds(undefined))
+      for (const refuse of this.refusals.splice(0)) refuse();
+    this.announcements.look();
+    if (this.deposedMs !== 0 && this.redirects) this.farewell();
+  }
+
+  /**
+   * A leader that was replaced sends its clients away, once they have what they were owed: those of Sentinel ask again then where the master
+   * is. Who subscribes, waits or means to read at a replica stays.
+   */
+  private farewell(): void {
+    const { server } = this;
+    const sinceMs = server.monotonicMs() - this.deposedMs;
+    if (sinceMs < FAREWELL_MS || (server.topology.leaderId === undefined && sinceMs < this.holdMs)) return;
+    this.deposedMs = 0;
+    for (const connection of server.connections.values()) {
+      const stays = connection.isSubscriber || connection.blocked || connection.readsReplica;
+      if (connection.passedOnBy === 0 && !stays) connection.closeAfterReplies();
+    }
+  }
+}
