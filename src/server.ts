@@ -46,7 +46,7 @@ import type { DiskSpace } from './replication/disk-space.js';
 import { Eviction } from './replication/eviction.js';
 import { KeyChanges } from './replication/key-changes.js';
 import { ReadQueue } from './replication/read-queue.js';
-import { Replica, type ReplyTarget } from './replication/replica.js';
+import { Replica, type ReplyTarget, unappliable } from './replication/replica.js';
 import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
@@ -153,7 +153,7 @@ export class Server {
           ? this.subscriptions.publishSharded(channel, message)
           : this.subscriptions.publish(channel, message),
       refusal: () => this.notLeading(),
-      failed: (index, error) => this.fail(`entry ${index} could not be applied`, error),
+      failed: (index, error) => this.fail(unappliable(index), error),
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });

@@ -18,6 +18,7 @@ export {
   readIdentity,
 } from './directory/identity.js';
 export { planRecovery, type RecoveryPlan } from './directory/recover.js';
+export { planSkip, type SkipPlan } from './directory/skip-entry.js';
 export { StorageError, type StorageErrorCode } from './errors.js';
 export type {
   RaftNodeOptions,

@@ -42,7 +42,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: 'recover',
     usage: '[options]',
-    summary: 'Makes a node its whole cluster, when the majority of the members is lost for good.',
+    summary: 'Makes a node its whole cluster, when the majority is lost for good; or skips an entry.',
     table: recoverTable,
     positionals: [],
     example: 'redraft recover --dir ./data',

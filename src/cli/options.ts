@@ -330,6 +330,15 @@ export const recoverTable = {
     example: '--dir /var/lib/redraft',
     help: 'The data directory of the node, which must not run',
   }),
+  skipEntry: option({
+    group: 'What',
+    argument: 'INDEX',
+    type: integerBetween(1, 999_999_999_999_999),
+    default: undefined,
+    shownDefault: 'none',
+    example: '--skip-entry 4711',
+    help: 'Instead: take out the entry that ends every node; on all members alike',
+  }),
   yes: option({
     group: 'What',
     short: 'y',

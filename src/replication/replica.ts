@@ -378,3 +378,8 @@ export class Replica implements ApplyListener {
     return this.applying?.targets[ordinal]?.runInTransaction(request, database) ?? null;
   }
 }
+
+/** What ends a node, and the way out. */
+export function unappliable(index: number): string {
+  return `entry ${index} could not be applied (if it ends every node: redraft recover --skip-entry ${index})`;
+}

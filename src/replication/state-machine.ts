@@ -17,7 +17,7 @@ import {
   type StateMachine,
 } from '../../raft/node/index.js';
 import { replies } from '../replies.js';
-import type { Replica } from './replica.js';
+import { type Replica, unappliable } from './replica.js';
 
 /** How long one slice of a snapshot, written or read, may keep the event loop. */
 const SLICE_MS = 2;
@@ -213,11 +213,12 @@ export class EngineStateMachine implements StateMachine {
 function replay(engine: Engine, entries: readonly Entry[]): void {
   for (const { kind, index, payload } of entries) {
     if (kind === EntryKind.command) {
-      engine.apply(
-        index,
-        Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-        silentListener,
-      );
+      try {
+        const { buffer, byteOffset, byteLength } = payload;
+        engine.apply(index, Buffer.from(buffer, byteOffset, byteLength), silentListener);
+      } catch (error) {
+        throw new Error(`${unappliable(index)}: ${(error as Error).message}`, { cause: error });
+      }
     } else {
       if (kind === EntryKind.noop) engine.dropWaiters(silentListener);
       engine.appliedIndex = index;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { WriteHandler } from '../../engine/command/command.js';
 import { recover } from '../../src/cli/recover.js';
 import { status } from '../../src/cli/status.js';
 import { programPath } from '../program-path.js';
@@ -103,7 +104,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   let complaint = '';
   assert.equal(
     await recover(
-      { dir, yes: true },
+      { dir, yes: true, skipEntry: undefined },
       () => {},
       (text) => {
         complaint += text;
@@ -124,7 +125,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   let text = '';
   assert.equal(
     await recover(
-      { dir, yes: true },
+      { dir, yes: true, skipEntry: undefined },
       (line) => {
         text += line;
       },
@@ -143,12 +144,69 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   assert.equal(((await fresh.ask('RAFTPEERS')) as string[]).length, 2);
   assert.equal(
     await recover(
-      { dir: join(dir, 'nowhere'), yes: true },
+      { dir: join(dir, 'nowhere'), yes: true, skipEntry: undefined },
       () => {},
       () => {},
     ),
     1,
   );
+});
+
+test('redraft recover --skip-entry: an entry that ends every node is taken out of all logs', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const leader = await cluster.leader();
+  await leader.ask('SET', 'a', '1');
+  // All nodes of this process share the row.
+  const row = leader.redraft.server.engine.table.byText.get('append') as { handler: WriteHandler };
+  const { handler } = row;
+  t.after(() => {
+    row.handler = handler;
+  });
+  row.handler = (request, database) => {
+    database.deleteKey(request.view(1));
+    throw new Error('broken behind a mutation');
+  };
+  void leader.ask('APPEND', 'a', 'poison').catch(() => {});
+  await until('it has ended all', () => cluster.nodes.every(({ failure }) => failure !== undefined));
+  const index = Number(/entry (\d+) could not be applied/.exec(leader.failure!.message)![1]);
+  for (const node of cluster.nodes) await node.stop();
+  await assert.rejects(leader.start(), new RegExp(`recover --skip-entry ${index}\\b.*broken behind`));
+
+  const skip = async (dir: string, entry: number): Promise<{ code: number; text: string }> => {
+    let text = '';
+    const add = (line: string): void => {
+      text += line;
+    };
+    return { code: await recover({ dir, yes: true, skipEntry: entry }, add, add), text };
+  };
+  const asked = spawnSync(
+    process.execPath,
+    [programPath, 'recover', '--skip-entry', `${index}`, '--dir', leader.options.dir!],
+    { input: 'no\n', encoding: 'utf8' },
+  );
+  assert.equal(asked.status, 1, asked.stderr);
+  assert.match(asked.stdout, /WARNING: [\s\S]*EVERY member[\s\S]*Type yes: [\s\S]*nothing was changed/);
+  await assert.rejects(leader.start(), /broken behind/);
+  assert.match((await skip(leader.options.dir!, index + 1000)).text, /the log ends at entry/);
+  assert.match((await skip(leader.options.dir!, 1)).text, /membership|nothing already|snapshot/);
+
+  const skipped = await Promise.all(cluster.nodes.map(({ options }) => skip(options.dir!, index)));
+  assert.deepEqual(
+    skipped.map(({ code }) => code),
+    [0, 0, 0],
+  );
+  assert.equal(new Set(skipped.map(({ text }) => /SHA-1 (\w+)/.exec(text)![1])).size, 1);
+  const again = await skip(leader.options.dir!, index);
+  assert.equal(again.code, 0);
+  assert.match(again.text, /changes nothing already \(skipped: \d+ bytes of SHA-1/);
+  await Promise.all(cluster.nodes.map((node) => node.start()));
+  const next = await cluster.leader();
+  assert.equal(await next.ask('GET', 'a'), '1');
+  assert.equal(await next.ask('SET', 'b', '2'), 'OK');
+  await until('all are even', () =>
+    cluster.nodes.every(({ redraft }) => redraft.node.applied === next.redraft.node.applied),
+  );
+  assert.equal(new Set(cluster.nodes.map(({ redraft }) => redraft.server.engine.digest())).size, 1);
 });
 
 test('a rolling restart of all three under load loses nothing', async (t) => {

@@ -292,7 +292,7 @@ test('subcommands', () => {
   });
   assert.deepEqual(parseCommandLine(['recover', '-d', 'x', '--yes'], {}), {
     kind: 'recover',
-    options: { dir: 'x', yes: true },
+    options: { dir: 'x', yes: true, skipEntry: undefined },
   });
   for (const flag of ['--version', '-v']) assert.equal(parseCommandLine([flag], {}).kind, 'version');
 });
