@@ -646,8 +646,23 @@ export class Server {
         this.engine.waiters.ofSession(session) === undefined,
     );
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
+    this.noteSkipped(previous);
     this.settingsChanged();
     this.eviction.configure(this.configuration);
+  }
+
+  /** What a snapshot passed over happened on this node at no time: whoever listens here was not told of it. */
+  private noteSkipped(previous: Engine): void {
+    const from = previous.appliedIndex + 1;
+    const to = this.engine.appliedIndex;
+    if (to < from) return;
+    let listening = 0;
+    for (const connection of this.connections.values()) if (connection.isSubscriber) listening++;
+    if (listening === 0) return;
+    this.log.warning(
+      `a snapshot took the place of entries ${from} to ${to}: the messages and keyspace events in them did not reach ` +
+        `the ${listening} clients of this node that subscribe`,
+    );
   }
 
   /**

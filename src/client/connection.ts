@@ -7,6 +7,7 @@ import {
   BLOCKED,
   detach,
   ErrorReply,
+  Push,
   parseTrusted,
   type Reply,
   Request,
@@ -120,11 +121,10 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
     });
     this.queue = new ReplyQueue(this);
     this.router = new Router(this, server);
-    this.output = new ClientOutput(socket, server.limits, server.statistics, {
+    this.output = new ClientOutput(socket, () => server.limits.outputOf(this), server.statistics, {
       paused: () => this.router.pause(),
       drained: () => this.goOnReading(),
-      exceeded: (unsentBytes) =>
-        server.closeClient(this, `${unsentBytes} bytes of replies wait unread (client-output-buffer-limit)`),
+      exceeded: (unsentBytes) => this.exceeded(unsentBytes),
     });
   }
 
@@ -220,13 +220,14 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
       (this.transaction?.queuedBytes ?? 0) +
       this.watched.bytes +
       this.router.forwardedBytes +
-      this.output.unsentBytes
+      (this.subscriptions?.bytes ?? 0) +
+      this.unsentBytes
     );
   }
 
   /** Bytes of replies that the client has not been sent. */
   get unsentBytes(): number {
-    return this.output.unsentBytes;
+    return this.output.unsentBytes + this.queue.pushBytes;
   }
 
   /** Puts a request aside until everything before it is answered. */
@@ -297,7 +298,8 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
         return;
       }
     }
-    if (this.replyMode === 'off' || this.replyMode === 'skip') return;
+    // What is pushed has a client that wants no replies, too.
+    if ((this.replyMode === 'off' || this.replyMode === 'skip') && !(reply instanceof Push)) return;
     try {
       this.output.write(reply);
     } catch (error) {
@@ -428,6 +430,21 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   deliver(message: Message): void {
     if (this.closing) return;
     this.queue.push(message.bytes(this.protocol));
+    // Of a burst within one turn no more may gather than the limit allows.
+    if (this.output.isFull) this.output.flush();
+    else if (this.queue.pushBytes > 0) this.limitPushes();
+  }
+
+  /** Messages that wait for the end of a reply whose other bytes this node does not have. */
+  private limitPushes(): void {
+    const { hardBytes } = this.server.limits.outputOf(this);
+    if (hardBytes > 0 && this.unsentBytes > hardBytes) this.exceeded(this.unsentBytes);
+  }
+
+  private exceeded(unsentBytes: number): void {
+    if (this.isCutOff) return;
+    const what = this.isSubscriber ? 'messages and replies' : 'replies';
+    this.server.closeClient(this, `${unsentBytes} bytes of ${what} wait unread (client-output-buffer-limit)`);
   }
 
   // ---- output ----

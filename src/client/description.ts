@@ -39,6 +39,7 @@ export function describeClient(connection: Connection, nowMs: number): string {
   const watched = connection.watched.bytes;
   const query = connection.queryBufferBytes;
   const queued = transaction?.queuedBytes ?? 0;
+  const subscriptions = connection.subscriptions?.bytes ?? 0;
   const fields: (readonly [name: string, value: string | number])[] = [
     ['id', connection.id],
     ['addr', connection.address],
@@ -62,7 +63,7 @@ export function describeClient(connection: Connection, nowMs: number): string {
     ['obl', writer.length],
     ['oll', unsent > 0 ? 1 : 0],
     ['omem', unsent],
-    ['tot-mem', query + queued + watched + writer.length + unsent],
+    ['tot-mem', query + queued + watched + subscriptions + writer.length + unsent],
     ['events', unsent > 0 ? 'rw' : 'r'],
     ['cmd', connection.lastCommand === '' ? 'NULL' : connection.lastCommand],
     ['user', DEFAULT_USER],

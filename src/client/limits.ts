@@ -9,7 +9,9 @@ const CHECK_EVERY_MS = 1000;
 /** The limits in force; they hold for clients that are connected already, too. */
 export class ClientLimits {
   /** Unread replies of an everyday client, as `client-output-buffer-limit normal` has them; 0: no limit. */
-  output: BufferLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  private normal: BufferLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+  /** Unread messages of a client that gets them unasked. */
+  private pubsub: BufferLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
   /** Bytes of a request that is not complete yet. */
   queryBytes = 0;
   /** After how many seconds TCP asks whether the other side is still there; 0: never. */
@@ -23,10 +25,16 @@ export class ClientLimits {
     const limits: Record<ClientClass, BufferLimit> = readBufferLimits(
       configuration.text('client-output-buffer-limit'),
     );
-    this.output = limits.normal;
+    this.normal = limits.normal;
+    this.pubsub = limits.pubsub;
     this.queryBytes = configuration.integer('client-query-buffer-limit');
     this.timeoutSeconds = configuration.integer('timeout');
     this.keepAliveSeconds = configuration.integer('tcp-keepalive');
+  }
+
+  /** What may wait unread for a client: of its class, which changes with what it subscribes to. */
+  outputOf(client: Pick<Connection, 'isSubscriber'>): BufferLimit {
+    return client.isSubscriber ? this.pubsub : this.normal;
   }
 
   /** Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second. */
@@ -37,15 +45,14 @@ export class ClientLimits {
   ): void {
     if (nowMs - this.checkedAtMs < CHECK_EVERY_MS) return;
     this.checkedAtMs = nowMs;
-    const { hardBytes, softBytes, softSeconds } = this.output;
-    if (this.timeoutSeconds === 0 && softBytes === 0 && hardBytes === 0) return;
     for (const connection of connections) {
+      const { hardBytes, softBytes, softSeconds } = this.outputOf(connection);
       const unsent = connection.unsentBytes;
       if (this.isIdle(connection, nowMs)) close(connection, `idle for ${this.timeoutSeconds} seconds`);
       // The limit may have been lowered.
       else if (hardBytes > 0 && unsent > hardBytes)
         close(connection, `${unsent} bytes of replies wait unread`);
-      else if (this.isBeyondSoftLimit(connection, unsent, nowMs))
+      else if (this.isBeyondSoftLimit(connection, unsent, softBytes, softSeconds, nowMs))
         close(connection, `more than ${softBytes} bytes of replies unread for ${softSeconds} seconds`);
     }
   }
@@ -56,12 +63,18 @@ export class ClientLimits {
   }
 
   private isIdle(connection: Connection, nowMs: number): boolean {
-    if (this.timeoutSeconds === 0 || connection.blocked) return false;
+    // Who listens has nothing to say.
+    if (this.timeoutSeconds === 0 || connection.blocked || connection.isSubscriber) return false;
     return nowMs - connection.lastActiveMs > this.timeoutSeconds * 1000;
   }
 
-  private isBeyondSoftLimit(connection: Connection, unsentBytes: number, nowMs: number): boolean {
-    const { softBytes, softSeconds } = this.output;
+  private isBeyondSoftLimit(
+    connection: Connection,
+    unsentBytes: number,
+    softBytes: number,
+    softSeconds: number,
+    nowMs: number,
+  ): boolean {
     if (softBytes === 0 || unsentBytes <= softBytes) {
       this.beyondSinceMs.delete(connection);
       return false;

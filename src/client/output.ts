@@ -4,9 +4,9 @@
  */
 import type { Socket } from 'node:net';
 import type { Reply } from '../../engine/index.js';
+import type { BufferLimit } from '../config/parameter-types.js';
 import type { Statistics } from '../observability/statistics.js';
 import { ReplyWriter } from '../resp/reply-writer.js';
-import type { ClientLimits } from './limits.js';
 
 /** Past this much unsent output nothing more is read from the client until it has drained. */
 const PAUSE_BYTES = 4 * 1024 * 1024;
@@ -30,7 +30,7 @@ export class ClientOutput {
 
   constructor(
     private readonly socket: Socket,
-    private readonly limits: ClientLimits,
+    private readonly limit: () => BufferLimit,
     private readonly statistics: Statistics,
     private readonly events: OutputEvents,
   ) {}
@@ -60,7 +60,7 @@ export class ClientOutput {
     const left = socket.writableLength;
     if (left === 0 && this.leftBytes === 0) return;
     this.leftBytes = left;
-    const { hardBytes } = this.limits.output;
+    const { hardBytes } = this.limit();
     if (hardBytes > 0 && left > hardBytes) this.events.exceeded(left);
     else if (left > PAUSE_BYTES) this.pause();
   }

@@ -78,6 +78,8 @@ export class ReplyQueue {
   private isWithinReply = false;
   /** Messages that wait for the end of that reply. */
   private readonly pushes: Buffer[] = [];
+  /** What these take. */
+  pushBytes = 0;
 
   constructor(private readonly owner: ReplyQueueOwner) {}
 
@@ -252,6 +254,7 @@ export class ReplyQueue {
   private forwardedDone(): void {
     this.forwarded--;
     this.countDown();
+    this.pushBytes = 0;
     for (const bytes of this.pushes.splice(0)) this.owner.writeRaw(bytes);
     this.advance();
   }
@@ -266,8 +269,12 @@ export class ReplyQueue {
 
   /** Writes an out-of-band message, as soon as no reply is half written. */
   push(bytes: Buffer): void {
-    if (this.isWithinReply) this.pushes.push(bytes);
-    else this.owner.writeRaw(bytes);
+    if (!this.isWithinReply) {
+      this.owner.writeRaw(bytes);
+      return;
+    }
+    this.pushes.push(bytes);
+    this.pushBytes += bytes.length;
   }
 
   /**

@@ -12,6 +12,9 @@ export interface Subscriber {
 
 export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
 
+/** What a subscription takes beside its name: its places in the client's set and in the node's directory. */
+const OVERHEAD_BYTES = 160;
+
 /** Most channels have one subscriber, which needs no set of its own. */
 type Subscribers = Subscriber | Set<Subscriber>;
 
@@ -20,6 +23,30 @@ export class ClientSubscriptions {
   readonly channel = new Set<string>();
   readonly pattern = new Set<string>();
   readonly shard = new Set<string>();
+  /** What they take, the node's part included. */
+  bytes = 0;
+
+  /** Subscribes. False when it was subscribed already. */
+  add(kind: SubscriptionKind, name: string): boolean {
+    if (this[kind].has(name)) return false;
+    this[kind].add(name);
+    this.bytes += name.length + OVERHEAD_BYTES;
+    return true;
+  }
+
+  /** Ends a subscription. False when there was none. */
+  delete(kind: SubscriptionKind, name: string): boolean {
+    if (!this[kind].delete(name)) return false;
+    this.bytes -= name.length + OVERHEAD_BYTES;
+    return true;
+  }
+
+  clear(): void {
+    this.channel.clear();
+    this.pattern.clear();
+    this.shard.clear();
+    this.bytes = 0;
+  }
 
   /** What confirmations of a kind count: shard channels apart from the rest. */
   count(kind: SubscriptionKind): number {
@@ -91,8 +118,7 @@ export class Subscriptions {
 
   /** Subscribes. False when it was subscribed already. */
   add(kind: SubscriptionKind, name: string, subscriber: Subscriber, own: ClientSubscriptions): boolean {
-    if (own[kind].has(name)) return false;
-    own[kind].add(name);
+    if (!own.add(kind, name)) return false;
     this.directories[kind].add(name, subscriber);
     if (kind === 'pattern' && !this.patternViews.has(name)) this.patternViews.set(name, viewOf(name));
     return true;
@@ -100,17 +126,16 @@ export class Subscriptions {
 
   /** Ends a subscription. False when there was none. */
   delete(kind: SubscriptionKind, name: string, subscriber: Subscriber, own: ClientSubscriptions): boolean {
-    if (!own[kind].delete(name)) return false;
+    if (!own.delete(kind, name)) return false;
     this.remove(kind, name, subscriber);
     return true;
   }
 
   /** The client is gone: all its subscriptions end. */
   forget(subscriber: Subscriber, own: ClientSubscriptions): void {
-    for (const kind of ['channel', 'pattern', 'shard'] as const) {
+    for (const kind of ['channel', 'pattern', 'shard'] as const)
       for (const name of own[kind]) this.remove(kind, name, subscriber);
-      own[kind].clear();
-    }
+    own.clear();
   }
 
   private remove(kind: SubscriptionKind, name: string, subscriber: Subscriber): void {
