@@ -35,6 +35,8 @@ export interface ApplyListener {
   wake(session: Session, reply: Reply): void;
   /** A message for this node's subscribers; the views are valid during the call. Returns how many got it. */
   publish(channel: View, message: View, isSharded: boolean): number;
+  /** A read inside EXEC is about to run. */
+  readInTransaction?(ordinal: number, row: ReadCommand, request: Request): void;
   /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
   runProgramCommand(ordinal: number, request: Request, database: number): Reply;
 }
@@ -81,6 +83,8 @@ export class Engine {
   private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random };
   /** The entry whose item is at hand: where a request that blocks has its bytes. */
   private item!: EntryReader;
+  /** Whether an item is at hand: before the first, time moves on. */
+  private isWithinItem = false;
   /** Who hears of the entry at hand. */
   private listener: ApplyListener = silentListener;
   /** By database and key, in the order in which they became ready. */
@@ -123,6 +127,8 @@ export class Engine {
     this.random.seed(entry.seedLow, entry.seedHigh);
     // A key that was due may have had somebody wait at it.
     if (this.readyKeys.size > 0) this.serveWaiters(listener);
+    this.item = entry;
+    this.isWithinItem = true;
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
       entry.step();
       this.keyspace.position++;
@@ -132,7 +138,13 @@ export class Engine {
       if (this.readyKeys.size > 0) this.serveWaiters(listener);
     }
     this.appliedIndex = index;
+    this.isWithinItem = false;
     this.keyspace.writing = false;
+  }
+
+  /** Whose item is being applied, to whoever is told of what it does; undefined while none is. */
+  get actor(): Session | undefined {
+    return this.isWithinItem ? this.item.session : undefined;
   }
 
   /** What every entry does before its items: time moves on, waiters give up, a bounded number of due keys goes. */
@@ -149,7 +161,6 @@ export class Engine {
   }
 
   private applyItem(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
-    this.item = entry;
     switch (entry.kind) {
       case ItemKind.command: {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
@@ -281,6 +292,8 @@ export class Engine {
         continue;
       }
       const row = this.table.resolve(this.request);
+      if (!(row instanceof ErrorReply) && row.kind === 'read')
+        listener.readInTransaction?.(ordinal, row, this.request);
       const reply =
         row instanceof ErrorReply
           ? listener.runProgramCommand(ordinal, this.request, database)

@@ -20,6 +20,7 @@ import {
 } from '../engine/index.js';
 import type { RaftNode, Timer } from '../raft/node/index.js';
 import { Admission, standardChecks } from './client/admission.js';
+import { Audience } from './client/audience.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import { Connection, type Consistency } from './client/connection.js';
 import { ClientLimits } from './client/limits.js';
@@ -39,8 +40,7 @@ import { isLocal } from './net/socket-addresses.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
-import { KeyspaceNotifications } from './pubsub/keyspace-notifications.js';
-import { Subscriptions } from './pubsub/subscriptions.js';
+import type { Subscriptions } from './pubsub/subscriptions.js';
 import type { ConsensusNode } from './replication/consensus.js';
 import type { DiskSpace } from './replication/disk-space.js';
 import { Eviction } from './replication/eviction.js';
@@ -50,6 +50,8 @@ import { Replica, type ReplyTarget, unappliable } from './replication/replica.js
 import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
+import { ReadKeys } from './tracking/read-keys.js';
+import type { Tracking } from './tracking/tracking.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
 const TICK_MS = 100;
@@ -83,13 +85,10 @@ export class Server {
   maxClients: number;
   keysLoaded = 0;
   peakMemory = 0;
-  /** What this node's clients have subscribed to. */
-  readonly subscriptions = new Subscriptions();
-  private readonly notifications = new KeyspaceNotifications((channel, message) =>
-    this.subscriptions.publish(channel, message),
-  );
-  /** What clients' requests, transactions and replies take. */
+  /** What clients' requests, transactions and replies take, and what is kept of what they read. */
   readonly clientMemory = { bytes: 0 };
+  readonly audience: Audience;
+  readonly readKeys = new ReadKeys(this.table);
   readonly snapshots = new SnapshotRecord();
   readonly authenticationGate = new AuthenticationGate(() => this.options.clock.monotonicMs());
   readonly limits = new ClientLimits();
@@ -158,6 +157,15 @@ export class Server {
       applied: () => this.afterApply(),
     });
     this.startedMs = this.clock();
+    this.audience = new Audience({
+      connections: this.connections,
+      log: this.log,
+      session,
+      memory: this.clientMemory,
+      engine: () => this.engine,
+      trackedKeysMax: () => this.configuration.integer('tracking-table-max-keys'),
+      afterInput: (step) => options.clock.afterInput(step),
+    });
     this.eviction = new Eviction(
       this.replica,
       () => this.isLeader,
@@ -203,6 +211,16 @@ export class Server {
     this.guide = new LeaderGuide(this, options.follower);
     this.tickedAtMs = this.leaderKnownMs = options.clock.monotonicMs();
     this.ticker = this.armTicker();
+  }
+
+  /** What this node's clients have subscribed to. */
+  get subscriptions(): Subscriptions {
+    return this.audience.subscriptions;
+  }
+
+  /** What this node's clients are told to cache no longer. */
+  get tracking(): Tracking<Connection> {
+    return this.audience.tracking;
   }
 
   /** The consensus node itself, for whoever looks at or administers the cluster. */
@@ -323,8 +341,7 @@ export class Server {
     const closed = (): void => {
       this.connections.delete(connection.id);
       this.limits.forget(connection);
-      if (connection.subscriptions !== undefined)
-        this.subscriptions.forget(connection, connection.subscriptions);
+      this.audience.forget(connection);
       this.awaitingLeader.delete(connection);
       connection.disconnected();
       this.onClientGone?.();
@@ -577,20 +594,11 @@ export class Server {
 
   /** A command took long enough for the slow log. */
   noteSlow(request: Request, connection: Connection, durationUs: number): void {
-    const thresholdUs = this.configuration.integer('slowlog-log-slower-than');
+    const { configuration } = this;
+    const thresholdUs = configuration.integer('slowlog-log-slower-than');
     if (thresholdUs < 0 || durationUs < thresholdUs) return;
-    const args: string[] = [];
-    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
-    this.slowLog.add(
-      {
-        timeSeconds: Math.floor(this.clock() / 1000),
-        durationUs,
-        args,
-        address: connection.address,
-        clientName: connection.name,
-      },
-      this.configuration.integer('slowlog-max-len'),
-    );
+    const timeSeconds = Math.floor(this.clock() / 1000);
+    this.slowLog.note(request, connection, timeSeconds, durationUs, configuration.integer('slowlog-max-len'));
   }
 
   private freeDiscarded(): void {
@@ -646,23 +654,9 @@ export class Server {
         this.engine.waiters.ofSession(session) === undefined,
     );
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
-    this.noteSkipped(previous);
+    this.audience.adopted(previous, this.engine);
     this.settingsChanged();
     this.eviction.configure(this.configuration);
-  }
-
-  /** What a snapshot passed over happened on this node at no time: whoever listens here was not told of it. */
-  private noteSkipped(previous: Engine): void {
-    const from = previous.appliedIndex + 1;
-    const to = this.engine.appliedIndex;
-    if (to < from) return;
-    let listening = 0;
-    for (const connection of this.connections.values()) if (connection.isSubscriber) listening++;
-    if (listening === 0) return;
-    this.log.warning(
-      `a snapshot took the place of entries ${from} to ${to}: the messages and keyspace events in them did not reach ` +
-        `the ${listening} clients of this node that subscribe`,
-    );
   }
 
   /**
@@ -694,7 +688,7 @@ export class Server {
       this.configuration.adopt(name, inForce);
     }
     this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
-    this.notifications.follow(keyspace);
+    this.audience.follow(keyspace);
     keyspace.onConfigured = () => this.settingsChanged();
   }
 
@@ -762,6 +756,7 @@ export class Server {
 
   private afterApply(): void {
     this.reads.applied();
+    this.tracking.applied();
     this.flushOutputs();
     this.freeDiscarded();
   }
@@ -791,7 +786,7 @@ export class Server {
     this.statistics.countError(error.code);
   }
 
-  /** For {@link ReplyTarget}s of the program itself: settings, evictions. */
+  /** For items of the program itself: settings, evictions. */
   proposeItem(bytes: number, add: (builder: EntryBuilder) => number): Promise<Reply> {
     if (!this.consensus.isBound) return Promise.reject(replies.loading);
     return new Promise((resolve, reject) => {

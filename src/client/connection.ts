@@ -3,6 +3,7 @@
  * the reply queue's (`reply-queue.ts`), whether a command may run is said by the list of checks (`admission.ts`).
  */
 import type { Socket } from 'node:net';
+import Denque from 'denque';
 import {
   BLOCKED,
   detach,
@@ -17,13 +18,16 @@ import {
 import type { ForwardingClient } from '../cluster/forwarder.js';
 import type { PassedRequest } from '../cluster/upstream.js';
 import { remoteAddress } from '../net/socket-addresses.js';
-import type { Message } from '../pubsub/message.js';
+import type { OutOfBand } from '../pubsub/message.js';
 import { ClientSubscriptions, type Subscriber } from '../pubsub/subscriptions.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading } from '../replies.js';
 import type { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
 import type { Server } from '../server.js';
+import type { ClientTracking } from '../tracking/client-tracking.js';
+import type { PendingRead } from '../tracking/pending-reads.js';
+import type { TrackedClient } from '../tracking/tracking.js';
 import { ClientOutput } from './output.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
 import { Router } from './router.js';
@@ -47,7 +51,7 @@ export interface Deferred {
   readonly returned?: PassedRequest;
 }
 
-export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClient, Subscriber {
+export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClient, Subscriber, TrackedClient {
   readonly session: Session;
   readonly parser: RequestParser;
   private readonly output: ClientOutput;
@@ -70,6 +74,10 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   /** Undefined until it first subscribes. */
   subscriptions: ClientSubscriptions | undefined;
   readonly watched: WatchList;
+  /** Undefined unless it tracks keys. */
+  tracking: ClientTracking | undefined;
+  /** What the requests that were forwarded read, in their order, while it tracks keys. */
+  private readonly forwardedReads = new Denque<PendingRead | undefined>();
 
   // For CLIENT LIST and limits.
   readonly createdMs: number;
@@ -221,6 +229,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
       this.watched.bytes +
       this.router.forwardedBytes +
       (this.subscriptions?.bytes ?? 0) +
+      (this.tracking?.prefixBytes ?? 0) +
       this.unsentBytes
     );
   }
@@ -383,10 +392,19 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
 
   relay(bytes: Buffer, isEnd: boolean): void {
     this.queue.relay(this.replyMode === 'off' || this.replyMode === 'skip' ? NOTHING : bytes, isEnd);
+    if (isEnd && this.forwardedReads.length > 0)
+      this.server.tracking.endRead(this, this.forwardedReads.shift(), true);
   }
 
   lost(error: ErrorReply): void {
     this.queue.forwardedLost(error);
+    this.server.tracking.endRead(this, this.forwardedReads.shift(), false);
+  }
+
+  /** Requests are forwarded, which get one reply. */
+  forwards(requests: readonly Buffer[]): void {
+    this.queue.addForwarded();
+    if (this.tracking !== undefined) this.forwardedReads.push(this.router.beginReads(requests));
   }
 
   upstreamReady(): void {
@@ -395,6 +413,8 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
 
   takeBack(requests: readonly PassedRequest[], leaderId: number): void {
     this.queue.takenBack(requests.length);
+    for (let i = 0; i < requests.length && this.forwardedReads.length > 0; i++)
+      this.server.tracking.endRead(this, this.forwardedReads.pop(), false);
     if (this.isCutOff) return;
     const { server } = this;
     const nowMs = server.monotonicMs();
@@ -413,6 +433,13 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
     this.cutOff();
   }
 
+  /** CLIENT TRACKING OFF, RESET, or the end. */
+  stopTracking(): void {
+    const { tracking } = this.server;
+    while (this.forwardedReads.length > 0) tracking.endRead(this, this.forwardedReads.shift(), false);
+    tracking.disable(this);
+  }
+
   // ---- subscriptions ----
 
   /** What it has subscribed to, to be added to. */
@@ -427,7 +454,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   }
 
   /** Messages go between replies, at once: a reply is written whole. */
-  deliver(message: Message): void {
+  deliver(message: OutOfBand): void {
     if (this.closing) return;
     this.queue.push(message.bytes(this.protocol));
     // Of a burst within one turn no more may gather than the limit allows.
@@ -508,6 +535,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   disconnected(): void {
     this.closing = this.isCutOff = true;
     this.deferred = [];
+    this.stopTracking();
     this.router.close();
     this.output.closed();
     this.server.clientMemory.bytes -= this.accountedBytes;

@@ -67,7 +67,7 @@ export function describeClient(connection: Connection, nowMs: number): string {
     ['events', unsent > 0 ? 'rw' : 'r'],
     ['cmd', connection.lastCommand === '' ? 'NULL' : connection.lastCommand],
     ['user', DEFAULT_USER],
-    ['redir', -1],
+    ['redir', connection.tracking?.options.redirect ?? -1],
     ['resp', connection.protocol],
   ];
   // Redis 7.2 has these for every client; 7.0 has no such fields.
@@ -78,8 +78,11 @@ export function describeClient(connection: Connection, nowMs: number): string {
 
 function flags(connection: Connection): string {
   let letters = connection.isSubscriber ? 'P' : '';
-  if (connection.blocked) letters += 'b';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
+  if (connection.blocked) letters += 'b';
+  if (connection.tracking !== undefined) letters += 't';
+  if (connection.tracking?.isRedirectBroken === true) letters += 'R';
+  if (connection.tracking?.options.broadcast === true) letters += 'B';
   if (connection.noEvict) letters += 'e';
   if (connection.noTouch) letters += 'T';
   if (connection.closing) letters += 'c';

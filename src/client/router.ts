@@ -21,6 +21,7 @@ import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading, replies } from '../replies.js';
 import type { Server } from '../server.js';
+import type { PendingRead } from '../tracking/pending-reads.js';
 import { type Destination, WAIT } from './admission.js';
 import type { Connection, Deferred } from './connection.js';
 import type { Transaction } from './transaction.js';
@@ -35,6 +36,7 @@ export class Router {
   /** What becomes of its commands on a follower that passes them on; undefined while none was. */
   private passing: PassingOn | undefined;
   private readonly stepRequest = new Request();
+  private readonly keysRequest = new Request();
 
   constructor(
     private readonly connection: Connection,
@@ -101,6 +103,13 @@ export class Router {
       else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
       else passing.pass(row, raw ?? connection.copyRaw(), undefined);
     }
+    if (connection.tracking?.caching === true) this.endCaching(row);
+  }
+
+  /** CLIENT CACHING holds for the next command, or the next transaction. */
+  private endCaching(row: Runnable): void {
+    const { transaction, tracking } = this.connection;
+    if (transaction === undefined && !row.name.startsWith('client|')) tracking!.caching = false;
   }
 
   /** Why a command that would run here is the leader's, in the words of this node's mode; undefined: it may run. */
@@ -228,9 +237,10 @@ export class Router {
       return;
     }
     const kept = raw ?? connection.copyRaw();
+    const { remembers } = this;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      this.runRead(row, this.stepRequest, database);
+      this.runRead(row, this.stepRequest, database, remembers);
     });
   }
 
@@ -242,9 +252,10 @@ export class Router {
       connection.answer(refusal);
       return;
     }
+    const { remembers } = this;
     const run = (): void => {
       parseTrusted(raw, 0, this.stepRequest);
-      const reply = this.evaluate(row, this.stepRequest, connection.database);
+      const reply = this.evaluate(row, this.stepRequest, connection.database, remembers);
       if (reply !== BLOCKED) {
         connection.encode(reply);
         return;
@@ -260,14 +271,21 @@ export class Router {
     }
   }
 
-  private runRead(row: ReadCommand, request: Request, database: number): void {
-    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database);
-    else this.connection.encode(this.evaluate(row, request, database));
+  private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
+    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database, remembers);
+    else this.connection.encode(this.evaluate(row, request, database, remembers));
+  }
+
+  /** Whether the client is to be told when keys change that the request at hand reads. */
+  private get remembers(): boolean {
+    const { tracking } = this.connection;
+    return tracking?.remembers() === true;
   }
 
   /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
-  private evaluate(row: ReadCommand, request: Request, database: number): Reply {
+  private evaluate(row: ReadCommand, request: Request, database: number, remembers = this.remembers): Reply {
     const { server } = this;
+    if (remembers) server.tracking.remember(this.connection, server.readKeys.of(row, request));
     try {
       return server.engine.read(row, request, database, server.timeMs);
     } catch (error) {
@@ -276,12 +294,12 @@ export class Router {
   }
 
   /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
-  private readTimed(row: ReadCommand, request: Request, database: number): void {
+  private readTimed(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
     const beganMs = performance.now();
     const { connection, server } = this;
     const { keyspace } = server.engine;
     keyspace.untouched = connection.noTouch && row.name !== 'touch';
-    connection.encode(this.evaluate(row, request, database));
+    connection.encode(this.evaluate(row, request, database, remembers));
     keyspace.untouched = false;
     const durationUs = Math.round((performance.now() - beganMs) * 1000);
     server.statistics.countDuration(row, durationUs);
@@ -386,12 +404,19 @@ export class Router {
     const refusal = server.refuseWrite(transaction.denyOutOfMemory, bytes);
     if (refusal !== undefined) return replies.execAbortedBecause(refusal);
     const { replica } = server;
+    const caching = connection.tracking?.caching === true;
     const target: ReplyTarget = {
       complete: (reply, isApplied) => {
         connection.database = transaction.databaseAfter(reply, connection.database);
+        if (connection.tracking !== undefined) connection.tracking.caching = false;
         connection.complete(reply, isApplied);
       },
       fateUnknown: (error) => connection.fateUnknown(error),
+      readInTransaction: (row, request) => {
+        const { tracking } = connection;
+        if (tracking?.remembers(caching || tracking.caching))
+          server.tracking.remember(connection, server.readKeys.of(row, request));
+      },
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
     replica.exec(target, connection.session, connection.database, watched, transaction.requests, bytes);
@@ -408,12 +433,16 @@ export class Router {
       connection.answer(refusal);
       return;
     }
+    const { tracking } = connection;
+    const caching = tracking?.caching === true;
     const run = (): void => {
       const results: Reply[] = [];
+      if (tracking !== undefined) tracking.caching = caching;
       for (const request of transaction.requests) {
         parseTrusted(request, 0, this.stepRequest);
         results.push(detach(this.runQueued(transaction, this.stepRequest, connection.database)));
       }
+      if (tracking !== undefined) tracking.caching = false;
       connection.encode(results);
     };
     if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
@@ -428,6 +457,25 @@ export class Router {
     } finally {
       connection.executing = undefined;
     }
+  }
+
+  /** The keys that requests read whose replies come later, to be remembered then. */
+  beginReads(requests: readonly Buffer[]): PendingRead | undefined {
+    const { connection, server } = this;
+    const { tracking } = connection;
+    if (tracking === undefined) return undefined;
+    const { caching } = tracking;
+    const keys: string[] = [];
+    for (const raw of requests) {
+      parseTrusted(raw, 0, this.keysRequest);
+      const row = server.table.resolve(this.keysRequest);
+      if (row instanceof ErrorReply) continue;
+      // Within a transaction it holds for what follows.
+      if (row.name === 'client|caching') tracking.caching = true;
+      else if (tracking.remembers()) keys.push(...server.readKeys.of(row, this.keysRequest));
+    }
+    tracking.caching = caching;
+    return server.tracking.beginRead(connection, keys);
   }
 
   /** A command at its place in EXEC: a read, or one of the program's. */

@@ -1,7 +1,6 @@
 /** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import type { Consistency } from '../client/connection.js';
-import type { ReplyQueue } from '../client/reply-queue.js';
 import type { Transaction, WatchList } from '../client/transaction.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { Upstream, UpstreamOwner } from './upstream.js';
@@ -16,7 +15,8 @@ export interface ForwardingClient extends UpstreamOwner {
   readonly consistency: Consistency;
   transaction: Transaction | undefined;
   readonly watched: WatchList;
-  readonly queue: Pick<ReplyQueue, 'addForwarded'>;
+  /** Requests are forwarded, which get one reply. */
+  forwards(requests: readonly Buffer[]): void;
   answer(reply: Reply): void;
 }
 
@@ -92,7 +92,7 @@ export class PassingOn {
       return;
     }
     if (row.name === 'watch') this.watchedOn ??= upstream;
-    client.queue.addForwarded();
+    client.forwards([raw]);
     upstream.request({ raw, writes: row.kind !== 'read', heldSinceMs });
   }
 
@@ -111,7 +111,7 @@ export class PassingOn {
     upstream.silently('MULTI');
     for (const request of transaction.requests) upstream.silentRequest(request);
     const select = transaction.lastSelected;
-    client.queue.addForwarded();
+    client.forwards(transaction.requests);
     upstream.request({ raw: exec, writes: true, transaction, hadWatch, heldSinceMs }, (firstLine) => {
       if (select === undefined || !/^\*\d/.test(firstLine) || select >= route.databases) return;
       client.database = select;

@@ -4,12 +4,10 @@ import {
   container,
   ErrorReply,
   errors,
-  MapReply,
   OK,
   quoted,
   type Reply,
   type Request,
-  SetReply,
   Verbatim,
 } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
@@ -19,6 +17,7 @@ import { replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { checkClientName } from './connection.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
+import { caching, getredir, tracking, trackinginfo } from './tracking.js';
 
 // ---- oneself ----
 
@@ -214,38 +213,6 @@ function unblock(request: Request, _connection: Connection, server: Server): Pro
   return server.proposeItem(1, (builder) => builder.unblock(target.session, withError));
 }
 
-// ---- client-side caching, which there is not ----
-
-const getredir = (): Reply => -1;
-
-function trackinginfo(): Reply {
-  return new MapReply(['flags', new SetReply(['off']), 'redirect', -1, 'prefixes', []]);
-}
-
-function caching(): Reply {
-  throw new ErrorReply(
-    'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
-  );
-}
-
-function tracking(request: Request): Reply {
-  for (let i = 3; i < request.count; i++) {
-    const option = request.option(i);
-    if (option === 'REDIRECT' || option === 'PREFIX') {
-      if (++i === request.count) throw errors.syntax;
-      if (option === 'REDIRECT') request.int64(i);
-    } else if (!['BCAST', 'OPTIN', 'OPTOUT', 'NOLOOP'].includes(option)) {
-      throw errors.syntax;
-    }
-  }
-  if (onOrOff(request, 2)) {
-    throw new ErrorReply(
-      'ERR client side caching is not supported: this server sends no invalidation messages',
-    );
-  }
-  return OK;
-}
-
 const help = (_request: Request, _connection: Connection, server: Server): Reply =>
   containerHelp(server.catalog.get('client')!);
 
@@ -261,7 +228,7 @@ export const clientCommands = [
       summary: 'Looks at and manages connections.',
     },
     [
-      immediate(
+      ordered(
         {
           name: 'client|caching',
           arity: 3,
@@ -286,7 +253,7 @@ export const clientCommands = [
         },
         getname,
       ),
-      immediate(
+      ordered(
         {
           name: 'client|getredir',
           arity: 2,
@@ -431,7 +398,7 @@ export const clientCommands = [
         },
         setname,
       ),
-      immediate(
+      ordered(
         {
           name: 'client|tracking',
           arity: -3,
@@ -445,7 +412,7 @@ export const clientCommands = [
         },
         tracking,
       ),
-      immediate(
+      ordered(
         {
           name: 'client|trackinginfo',
           arity: 2,

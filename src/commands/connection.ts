@@ -148,6 +148,7 @@ function quit(_request: Request, connection: Connection): undefined {
 function reset(_request: Request, connection: Connection, server: Server): Reply {
   if (connection.subscriptions !== undefined)
     server.subscriptions.forget(connection, connection.subscriptions);
+  connection.stopTracking();
   connection.transaction = undefined;
   connection.watched.clear();
   connection.database = 0;

@@ -186,5 +186,5 @@ export const configParameters: readonly ConfigParameter[] = [
   node('slowlog-log-slower-than', integer(-1, max64), 10000),
   node('slowlog-max-len', integer(0, max64), 128),
   none('stop-writes-on-bgsave-error', yesNo, 'yes'),
-  none('tracking-table-max-keys', integer(0, max64), 1000000),
+  node('tracking-table-max-keys', integer(0, max64), 1000000),
 ];

@@ -30,6 +30,7 @@ export interface InfoSource {
     readonly largestOutputBuffer: number;
     readonly blocked: number;
     readonly withTimeout: number;
+    readonly tracking: number;
   };
   readonly memory: {
     readonly used: number;
@@ -81,6 +82,10 @@ export interface InfoSource {
     readonly channels: number;
     readonly patterns: number;
     readonly shardChannels: number;
+    /** Keys that clients have read and would be told of; with each of their clients; prefixes of broadcast mode. */
+    readonly trackedKeys: number;
+    readonly trackedItems: number;
+    readonly trackedPrefixes: number;
     readonly errorReplies: number;
     readonly reads: number;
     readonly writes: number;
@@ -241,7 +246,7 @@ function clientFields({ clients }: InfoSource): Field[] {
     ['client_recent_max_input_buffer', clients.largestInputBuffer],
     ['client_recent_max_output_buffer', clients.largestOutputBuffer],
     ['blocked_clients', clients.blocked],
-    ['tracking_clients', 0],
+    ['tracking_clients', clients.tracking],
     ['clients_in_timeout_table', clients.withTimeout],
   ];
 }
@@ -395,9 +400,9 @@ function statsFields({ stats }: InfoSource): Field[] {
     ['active_defrag_key_misses', 0],
     ['total_active_defrag_time', 0],
     ['current_active_defrag_time', 0],
-    ['tracking_total_keys', 0],
-    ['tracking_total_items', 0],
-    ['tracking_total_prefixes', 0],
+    ['tracking_total_keys', stats.trackedKeys],
+    ['tracking_total_items', stats.trackedItems],
+    ['tracking_total_prefixes', stats.trackedPrefixes],
     ['unexpected_error_replies', 0],
     ['total_error_replies', stats.errorReplies],
     ['dump_payload_sanitizations', 0],

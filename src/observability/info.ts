@@ -40,6 +40,7 @@ export function gatherInformation(server: Server): InfoSource {
       largestOutputBuffer: largest(server, (connection) => connection.unsentBytes),
       blocked: count(server, (connection) => connection.blocked),
       withTimeout: [...engine.waiters.all()].filter((waiter) => waiter.deadlineMs !== 0).length,
+      tracking: server.tracking.size,
     },
     memory: {
       used,
@@ -88,6 +89,9 @@ export function gatherInformation(server: Server): InfoSource {
       channels: server.subscriptions.size('channel'),
       patterns: server.subscriptions.size('pattern'),
       shardChannels: server.subscriptions.size('shard'),
+      trackedKeys: server.tracking.keys,
+      trackedItems: server.tracking.items,
+      trackedPrefixes: server.tracking.prefixes,
       errorReplies: statistics.errorReplies,
       reads: statistics.reads,
       writes: statistics.writes,

@@ -1,4 +1,5 @@
 /** SLOWLOG and LATENCY: what took long, kept in memory. */
+import type { Request } from '../../engine/index.js';
 
 /** Arguments and bytes of each that an entry of the slow log keeps, as in Redis. */
 const ARGUMENTS_MAX = 32;
@@ -19,6 +20,19 @@ export class SlowLog {
   /** The newest first. */
   entries: SlowCommand[] = [];
   private nextId = 0;
+
+  /** {@link add} for a client's request. */
+  note(
+    request: Request,
+    client: { readonly address: string; readonly name: string },
+    timeSeconds: number,
+    durationUs: number,
+    limit: number,
+  ): void {
+    const args: string[] = [];
+    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
+    this.add({ timeSeconds, durationUs, args, address: client.address, clientName: client.name }, limit);
+  }
 
   /** Keeps at most `limit` entries, this one included. `args` are latin1. */
   add(command: Omit<SlowCommand, 'id'>, limit: number): void {

@@ -1,4 +1,4 @@
-/** A published message as bytes: encoded once, however many subscribers it has. */
+/** Messages that nobody asked for, as bytes: encoded once, however many clients they go to. */
 import type { View } from '../../engine/index.js';
 
 const CRLF = Buffer.from('\r\n');
@@ -9,7 +9,13 @@ const bulk = (bytes: Buffer): Buffer[] => [Buffer.from(`$${bytes.length}\r\n`), 
 /** The bytes that a view stands for; they are the view's own. */
 const bytesOf = (view: View): Buffer => view.buffer.subarray(view.start, view.end);
 
-export class Message {
+/** A message that goes between replies; its bytes must not be changed. */
+export interface OutOfBand {
+  bytes(protocol: 2 | 3): Buffer;
+}
+
+/** A published message. */
+export class Message implements OutOfBand {
   private readonly resp2: Buffer;
   private resp3: Buffer | undefined;
 

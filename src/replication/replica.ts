@@ -8,6 +8,7 @@ import {
   type Engine,
   EntryBuilder,
   type ErrorReply,
+  type ReadCommand,
   type Reply,
   type Request,
   type Session,
@@ -36,6 +37,8 @@ export interface ReplyTarget {
   complete(reply: Reply, isApplied?: boolean): void;
   /** Nobody knows whether the item was or will be applied. */
   fateUnknown(error: ErrorReply): void;
+  /** A read queued in MULTI is about to run at its place in EXEC. */
+  readInTransaction?(row: ReadCommand, request: Request): void;
   /** A command of the program queued in MULTI, at its place in EXEC. */
   runInTransaction(request: Request, database: number): Reply;
 }
@@ -372,6 +375,10 @@ export class Replica implements ApplyListener {
 
   publish(channel: View, message: View, isSharded: boolean): number {
     return this.events.publish(channel, message, isSharded);
+  }
+
+  readInTransaction(ordinal: number, row: ReadCommand, request: Request): void {
+    this.applying?.targets[ordinal]?.readInTransaction?.(row, request);
   }
 
   runProgramCommand(ordinal: number, request: Request, database: number): Reply {

@@ -29,6 +29,7 @@ const source: InfoSource = {
     largestOutputBuffer: 3,
     blocked: 4,
     withTimeout: 5,
+    tracking: 0,
   },
   memory: {
     used: 3_000_000,
@@ -75,6 +76,9 @@ const source: InfoSource = {
     channels: 3,
     patterns: 2,
     shardChannels: 1,
+    trackedKeys: 0,
+    trackedItems: 0,
+    trackedPrefixes: 0,
     errorReplies: 14,
     reads: 15,
     writes: 16,
