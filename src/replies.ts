@@ -13,6 +13,7 @@ export const replies = {
     'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
   ),
   notInMulti: error('ERR Command not allowed inside a transaction'),
+  monitorMode: new ErrorReply("ERR Replica can't interact with the keyspace"),
   subscriberMode: (name: string): ErrorReply =>
     error(
       `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,

@@ -163,6 +163,7 @@ export class Server {
       session,
       memory: this.clientMemory,
       engine: () => this.engine,
+      timeUs: () => this.clockUs(),
       trackedKeysMax: () => this.configuration.integer('tracking-table-max-keys'),
       afterInput: (step) => options.clock.afterInput(step),
     });

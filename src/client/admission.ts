@@ -18,6 +18,7 @@ export type Verdict = ErrorReply | typeof WAIT | undefined;
 export interface AdmittedClient {
   readonly authenticated: boolean;
   readonly isSubscriber: boolean;
+  readonly isMonitor: boolean;
   readonly protocol: 2 | 3;
 }
 
@@ -74,6 +75,11 @@ export function standardChecks<Client extends AdmittedClient>(
       concerns: (row) => !SUBSCRIBER_COMMANDS.has(row.name),
       judge: (row, client) =>
         client.isSubscriber && client.protocol === 2 ? replies.subscriberMode(row.name) : undefined,
+    },
+    {
+      name: 'monitor mode',
+      concerns: (row) => row.kind === 'read' || row.kind === 'write',
+      judge: (_row, client) => (client.isMonitor ? replies.monitorMode : undefined),
     },
     {
       name: 'pause',

@@ -1,10 +1,11 @@
-/** The clients of this node that are told of what happens without having asked: who subscribes, and who tracks keys. */
+/** The clients of this node that are told of what happens without having asked: who subscribes, tracks keys, or monitors. */
 import type { Engine, Keyspace, Session } from '../../engine/index.js';
 import type { Log } from '../observability/log.js';
 import { KeyspaceNotifications } from '../pubsub/keyspace-notifications.js';
 import { Subscriptions } from '../pubsub/subscriptions.js';
 import { Tracking } from '../tracking/tracking.js';
 import type { Connection } from './connection.js';
+import { Monitors } from './monitors.js';
 
 /** What it needs of the node. */
 export interface AudiencePorts {
@@ -15,6 +16,8 @@ export interface AudiencePorts {
   /** What clients make the node keep. */
   readonly memory: { bytes: number };
   engine(): Engine;
+  /** Microseconds since the epoch. */
+  timeUs(): number;
   /** `tracking-table-max-keys`. */
   trackedKeysMax(): number;
   afterInput(step: () => void): void;
@@ -23,11 +26,13 @@ export interface AudiencePorts {
 export class Audience {
   readonly subscriptions = new Subscriptions();
   readonly tracking: Tracking<Connection>;
+  readonly monitors: Monitors;
   private readonly notifications = new KeyspaceNotifications((channel, message) =>
     this.subscriptions.publish(channel, message),
   );
 
   constructor(private readonly ports: AudiencePorts) {
+    this.monitors = new Monitors(ports.timeUs);
     this.tracking = new Tracking({
       client: (id) => ports.connections.get(id),
       actor: () => this.actorId(),
@@ -61,6 +66,7 @@ export class Audience {
 
   /** A client is gone. */
   forget(connection: Connection): void {
+    this.monitors.delete(connection);
     if (connection.subscriptions !== undefined)
       this.subscriptions.forget(connection, connection.subscriptions);
   }

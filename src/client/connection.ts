@@ -64,6 +64,8 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   libraryVersion = '';
   noEvict = false;
   noTouch = false;
+  /** It sees all commands, and may not touch keys. */
+  isMonitor = false;
   replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
   consistency: Consistency;
   /** READONLY: it means to read at a follower. */
@@ -470,7 +472,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
 
   private exceeded(unsentBytes: number): void {
     if (this.isCutOff) return;
-    const what = this.isSubscriber ? 'messages and replies' : 'replies';
+    const what = this.isSubscriber || this.isMonitor ? 'messages and replies' : 'replies';
     this.server.closeClient(this, `${unsentBytes} bytes of ${what} wait unread (client-output-buffer-limit)`);
   }
 

@@ -77,7 +77,8 @@ export function describeClient(connection: Connection, nowMs: number): string {
 }
 
 function flags(connection: Connection): string {
-  let letters = connection.isSubscriber ? 'P' : '';
+  let letters = connection.isMonitor ? 'O' : '';
+  if (connection.isSubscriber) letters += 'P';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
   if (connection.blocked) letters += 'b';
   if (connection.tracking !== undefined) letters += 't';

@@ -33,8 +33,8 @@ export class ClientLimits {
   }
 
   /** What may wait unread for a client: of its class, which changes with what it subscribes to. */
-  outputOf(client: Pick<Connection, 'isSubscriber'>): BufferLimit {
-    return client.isSubscriber ? this.pubsub : this.normal;
+  outputOf(client: Pick<Connection, 'isSubscriber' | 'isMonitor'>): BufferLimit {
+    return client.isSubscriber || client.isMonitor ? this.pubsub : this.normal;
   }
 
   /** Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second. */
@@ -64,7 +64,8 @@ export class ClientLimits {
 
   private isIdle(connection: Connection, nowMs: number): boolean {
     // Who listens has nothing to say.
-    if (this.timeoutSeconds === 0 || connection.blocked || connection.isSubscriber) return false;
+    if (this.timeoutSeconds === 0 || connection.blocked || connection.isSubscriber || connection.isMonitor)
+      return false;
     return nowMs - connection.lastActiveMs > this.timeoutSeconds * 1000;
   }
 

@@ -29,6 +29,8 @@ import type { Transaction } from './transaction.js';
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
+const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
+
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 
@@ -101,7 +103,10 @@ export class Router {
       if (this.passing?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.passing.forgetWatched();
       if (passing === undefined) this.run(row, request, raw);
       else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
-      else passing.pass(row, raw ?? connection.copyRaw(), undefined);
+      else {
+        passing.pass(row, raw ?? connection.copyRaw(), undefined);
+        if (server.audience.monitors.size > 0) this.show(row, request);
+      }
     }
     if (connection.tracking?.caching === true) this.endCaching(row);
   }
@@ -151,6 +156,28 @@ export class Router {
     if (row.kind === 'read') this.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
+    if (this.server.audience.monitors.size > 0) this.show(row, request);
+  }
+
+  /** What monitors see: a command as it runs; those of a transaction, and its EXEC, once they have run. */
+  private show(row: Runnable, request: Request): void {
+    const { connection, server } = this;
+    if (row.name !== 'exec')
+      server.audience.monitors.show(row, request, connection.database, connection.address);
+  }
+
+  private showTransaction(requests: readonly Buffer[]): void {
+    const { connection, server } = this;
+    const { monitors } = server.audience;
+    if (monitors.size === 0) return;
+    let { database } = connection;
+    for (const raw of [...requests, EXEC]) {
+      parseTrusted(raw, 0, this.keysRequest);
+      const row = server.table.resolve(this.keysRequest);
+      if (row instanceof ErrorReply) continue;
+      monitors.show(row, this.keysRequest, database, connection.address);
+      if (row.name === 'select') database = Number(this.keysRequest.int64OrUndefined(1) ?? database);
+    }
   }
 
   /** Whether a request may not run yet for the sake of what came before it: it is put aside before it leaves any trace. */
@@ -384,8 +411,15 @@ export class Router {
 
   // ---- transactions ----
 
-  /** EXEC: all that was queued, as one item. */
+  /** EXEC: its reply, or undefined if that comes later. */
   exec(): Reply | undefined {
+    const refusal = this.execQueued();
+    if (refusal !== undefined) this.showTransaction([]);
+    return refusal;
+  }
+
+  /** All that was queued, as one item. */
+  private execQueued(): Reply | undefined {
     const { connection, server } = this;
     const transaction = connection.transaction!;
     const watchedBytes = connection.watched.bytes;
@@ -407,6 +441,7 @@ export class Router {
     const caching = connection.tracking?.caching === true;
     const target: ReplyTarget = {
       complete: (reply, isApplied) => {
+        this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
         connection.database = transaction.databaseAfter(reply, connection.database);
         if (connection.tracking !== undefined) connection.tracking.caching = false;
         connection.complete(reply, isApplied);
@@ -444,6 +479,7 @@ export class Router {
       }
       if (tracking !== undefined) tracking.caching = false;
       connection.encode(results);
+      this.showTransaction(transaction.requests);
     };
     if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
     else this.readLater(run);
@@ -472,7 +508,7 @@ export class Router {
       if (row instanceof ErrorReply) continue;
       // Within a transaction it holds for what follows.
       if (row.name === 'client|caching') tracking.caching = true;
-      else if (tracking.remembers()) keys.push(...server.readKeys.of(row, this.keysRequest));
+      else keys.push(...tracking.of(server.readKeys.of(row, this.keysRequest)));
     }
     tracking.caching = caching;
     return server.tracking.beginRead(connection, keys);

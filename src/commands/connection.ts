@@ -149,6 +149,8 @@ function reset(_request: Request, connection: Connection, server: Server): Reply
   if (connection.subscriptions !== undefined)
     server.subscriptions.forget(connection, connection.subscriptions);
   connection.stopTracking();
+  server.audience.monitors.delete(connection);
+  connection.isMonitor = false;
   connection.transaction = undefined;
   connection.watched.clear();
   connection.database = 0;

@@ -1,4 +1,4 @@
-/** SLOWLOG and LATENCY. */
+/** MONITOR, SLOWLOG and LATENCY. */
 import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
@@ -14,12 +14,21 @@ import {
 import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
-import { immediate, type ProgramHandler } from './program-command.js';
+import { immediate, ordered, type ProgramHandler } from './program-command.js';
 
 const help =
   (name: string): ProgramHandler =>
   (_request, _connection, server) =>
     containerHelp(server.catalog.get(name)!);
+
+function monitor(_request: Request, connection: Connection, server: Server): Reply | undefined {
+  if (connection.inExec) throw new ErrorReply("ERR MONITOR isn't allowed for DENY BLOCKING client");
+  // As in Redis, a second one is not even answered.
+  if (connection.isMonitor) return undefined;
+  connection.isMonitor = true;
+  server.audience.monitors.add(connection);
+  return OK;
+}
 
 // ---- SLOWLOG ----
 
@@ -114,6 +123,17 @@ const everywhere = ['nondeterministic_output', 'request_policy:all_nodes', 'resp
 
 /** Every row of the family. */
 export const monitoringCommands = [
+  ordered(
+    {
+      name: 'monitor',
+      arity: 1,
+      flags: ['admin', 'noscript', 'loading', 'stale'],
+      group: 'server',
+      since: '1.0.0',
+      summary: 'Shows every command that clients of this node run.',
+    },
+    monitor,
+  ),
   container(
     {
       name: 'latency',

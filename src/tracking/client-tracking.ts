@@ -25,6 +25,13 @@ export class ClientTracking {
 
   constructor(public options: TrackingOptions) {}
 
+  /** Of keys that a client is to be given, those of whose changes it would be told. */
+  of(keys: readonly string[]): readonly string[] {
+    if (!this.options.broadcast) return this.remembers() ? keys : [];
+    const prefixes = [...this.prefixes];
+    return keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+  }
+
   /** Whether the keys that the command at hand reads are to be remembered. */
   remembers(caching = this.caching): boolean {
     const { broadcast, optIn, optOut } = this.options;

@@ -159,7 +159,7 @@ export class Tracking<Client extends TrackedClient> {
     if (read === undefined) return;
     this.pendingReads.end(read);
     if (!isGiven || client.tracking === undefined) return;
-    this.remember(client, read.keys(false));
+    if (!client.tracking.options.broadcast) this.remember(client, read.keys(false));
     const changed = read.keys(true);
     if (changed.length > 0) this.send(client, new Invalidation(changed));
   }

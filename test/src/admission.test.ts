@@ -19,6 +19,7 @@ const row = (name: string): Runnable => table.byText.get(name) as Runnable;
 const client = (changed: Partial<AdmittedClient> = {}): AdmittedClient => ({
   authenticated: true,
   isSubscriber: false,
+  isMonitor: false,
   protocol: 2,
   ...changed,
 });

@@ -182,14 +182,13 @@ test('a cache that obeys is never stale: whatever is read, changed and answered 
           if (!broadcasts) node.tracking.remember(client, [key]);
           caches[i].set(key, value(key));
         } else if (does === 'ask') {
-          const read = node.tracking.beginRead(client, broadcasts ? [] : [key]);
+          const read = node.tracking.beginRead(client, [key]);
           // The leader's state is the newer one: what it gives is what this node will hold once the answer comes, or before.
           const given = value(key);
-          if (!broadcasts)
-            asked[i].push(() => {
-              caches[i].set(key, given);
-              node.tracking.endRead(client, read, true);
-            });
+          asked[i].push(() => {
+            caches[i].set(key, given);
+            node.tracking.endRead(client, read, true);
+          });
         } else if (does === 'answer') {
           asked[i].shift()?.();
         } else {
