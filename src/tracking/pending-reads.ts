@@ -1,28 +1,23 @@
 /**
  * Reads whose reply comes later than the state that it shows, so that keys may change in between: reads that the leader answers for a
- * follower, and those of a transaction in the log. The client is told of such a change behind the reply, where it drops what the reply
+ * follower. The client is told of such a change behind the reply, where it drops what the reply
  * gave it.
  */
 
-const OTHERS = 1;
-const OWN = 2;
-
 export class PendingRead {
-  /** Who has changed each key since. */
-  readonly changes = new Map<string, number>();
+  /** Whether each key has changed since. */
+  readonly changes = new Map<string, boolean>();
 
   constructor(
     readonly clientId: number,
     keys: readonly string[],
   ) {
-    for (const key of keys) this.changes.set(key, 0);
+    for (const key of keys) this.changes.set(key, false);
   }
 
-  /** The keys that others have changed, or none has, as asked. */
+  /** The keys that have changed, or have not, as asked. */
   keys(changed: boolean): string[] {
-    const found: string[] = [];
-    for (const [key, by] of this.changes) if (changed ? (by & OTHERS) !== 0 : by === 0) found.push(key);
-    return found;
+    return [...this.changes].filter(([, hasChanged]) => hasChanged === changed).map(([key]) => key);
   }
 }
 
@@ -51,13 +46,11 @@ export class PendingReads {
     }
   }
 
-  /** @param isOwn whether a client does not want to hear of this change, since it is its own */
-  changed(key: string, isOwn: (clientId: number) => boolean): void {
-    for (const read of this.byKey.get(key) ?? [])
-      read.changes.set(key, read.changes.get(key)! | (isOwn(read.clientId) ? OWN : OTHERS));
+  changed(key: string): void {
+    for (const read of this.byKey.get(key) ?? []) read.changes.set(key, true);
   }
 
   allChanged(): void {
-    for (const [key, reads] of this.byKey) for (const read of reads) read.changes.set(key, OTHERS);
+    for (const [key, reads] of this.byKey) for (const read of reads) read.changes.set(key, true);
   }
 }

@@ -183,11 +183,7 @@ export class Tracking<Client extends TrackedClient> {
     const text = key.latin1();
     const actor = this.ports.actor();
     if (this.broadcast.size > 0) this.broadcast.note(text, actor);
-    if (!this.pendingReads.isEmpty)
-      this.pendingReads.changed(
-        text,
-        (id) => id === actor && this.ports.client(id)?.tracking?.options.noLoop === true,
-      );
+    if (!this.pendingReads.isEmpty) this.pendingReads.changed(text);
     this.invalidate(text, actor);
   }
 
