@@ -245,6 +245,7 @@ export class Engine {
 
   private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
     const { mutations } = this.keyspace;
+    this.keyspace.looksToRead = row.looksToRead;
     try {
       if (row.kind === 'write') return row.handler(request, database, this.context);
       if (row.kind === 'read') return this.readInEntry(row, request, database);
@@ -538,6 +539,7 @@ export class Engine {
     const keyspace = this.keyspace;
     const writing = keyspace.writing;
     keyspace.writing = false;
+    keyspace.looksToRead = true;
     this.readContext.timeMs = Math.max(timeMs, keyspace.now);
     try {
       return row.handler(request, keyspace.database(databaseId), this.readContext);

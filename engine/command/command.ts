@@ -81,6 +81,8 @@ interface Traits {
   readonly noAuth: boolean;
   /** Runs before the keys are there. */
   readonly whileLoading: boolean;
+  /** Looks keys up to read them, be it to write another: what it does not find is a miss. */
+  readonly looksToRead: boolean;
   /** Refused when memory is full. */
   readonly denyOutOfMemory: boolean;
   /** May not be queued by MULTI. */
@@ -133,6 +135,32 @@ export interface Container extends Facts {
 
 export type Command = ReadCommand | WriteCommand | OtherCommand | Container;
 
+/** The writes that look keys up as reads do (by what redis-server 7.0.15 counts as misses). */
+const READING_WRITES: ReadonlySet<string> = new Set([
+  'bitop',
+  'copy',
+  'georadius',
+  'georadiusbymember',
+  'geosearchstore',
+  'getdel',
+  'getex',
+  'getset',
+  'pfmerge',
+  'sdiffstore',
+  'set',
+  'sinterstore',
+  'sort',
+  'sunionstore',
+  'xack',
+  'xautoclaim',
+  'xclaim',
+  'xreadgroup',
+  'zdiffstore',
+  'zinterstore',
+  'zrangestore',
+  'zunionstore',
+]);
+
 let nextId = 0;
 
 /**
@@ -158,6 +186,7 @@ const runnable = <Kind extends string, Handler>(
     id,
     mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
     blocking: flags.includes('blocking'),
+    looksToRead: kind === 'read' || READING_WRITES.has(facts.name),
     noAuth: flags.includes('no_auth'),
     whileLoading: flags.includes('loading'),
     denyOutOfMemory: flags.includes('denyoom'),

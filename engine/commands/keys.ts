@@ -33,7 +33,7 @@ function del(request: Request, database: Database): Reply {
 
 function exists(request: Request, database: ReadableDatabase): Reply {
   let count = 0;
-  for (let i = 1; i < request.count; i++) if (database.has(request.view(i))) count++;
+  for (let i = 1; i < request.count; i++) if (database.lookupUntouched(request.view(i)) !== ABSENT) count++;
   return count;
 }
 
@@ -47,7 +47,7 @@ const NONE = new Status('none');
 const typeNames = new Map(valueTypes.types.map(({ name }) => [name, new Status(name)]));
 
 function type(request: Request, database: ReadableDatabase): Reply {
-  const slot = database.find(request.view(1));
+  const slot = database.lookupUntouched(request.view(1));
   return slot === ABSENT ? NONE : typeNames.get(database.type(slot))!;
 }
 
@@ -157,7 +157,7 @@ function wide(value: number): Reply {
 /** -2 for no key, -1 for no deadline, else what `reply` makes of the deadline. */
 function repliesDeadline(reply: (deadline: number, timeMs: number) => number) {
   return (request: Request, database: ReadableDatabase, context: ReadContext): Reply => {
-    const slot = database.find(request.view(1));
+    const slot = database.lookupUntouched(request.view(1));
     if (slot === ABSENT) return -2;
     const deadline = database.deadline(slot);
     return deadline === 0 ? -1 : wide(reply(deadline, context.timeMs));

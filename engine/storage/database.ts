@@ -39,6 +39,7 @@ export type ReadableDatabase = Pick<
   | 'size'
   | 'find'
   | 'lookup'
+  | 'lookupUntouched'
   | 'has'
   | 'key'
   | 'keyText'
@@ -85,16 +86,25 @@ export class Database extends Dictionary {
     return ABSENT;
   }
 
-  /** {@link find} for a command that uses the value: counts a hit or miss, and notes the access. */
+  /** {@link find} for a command that uses the value: notes the access, and of a read counts a hit or a miss, which is an event. */
   lookup(key: View): Slot {
-    const slot = this.find(key);
-    if (slot === ABSENT) {
-      this.keyspace.statistics.keyspaceMisses++;
-      return ABSENT;
-    }
-    this.keyspace.statistics.keyspaceHits++;
-    this.touch(slot);
+    const slot = this.lookupUntouched(key);
+    if (slot !== ABSENT) this.touch(slot);
     return slot;
+  }
+
+  /** {@link lookup} for what looks at the key and leaves its access time alone. */
+  lookupUntouched(key: View): Slot {
+    const slot = this.find(key);
+    const { keyspace } = this;
+    if (!keyspace.looksToRead) return slot;
+    if (slot !== ABSENT) {
+      keyspace.statistics.keyspaceHits++;
+      return slot;
+    }
+    keyspace.statistics.keyspaceMisses++;
+    if (keyspace.isHeard) keyspace.happened(this, key, keyEvents.keymiss);
+    return ABSENT;
   }
 
   has(key: View): boolean {

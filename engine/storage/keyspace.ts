@@ -72,6 +72,8 @@ export class Keyspace {
   creationListener: CreationListener | undefined;
   /** Position of the last write to any key of a bucket; part of the state. */
   readonly marks = new Float64Array(MARK_BUCKETS);
+  /** Whether the command at hand looks keys up to read them: then hits and misses count. */
+  looksToRead = true;
   /** Whether anybody listens to what happens to keys. */
   isHeard = false;
   private listeners: readonly KeyspaceListener[] = [];

@@ -46,7 +46,7 @@ export class Configuration {
     }
   }
 
-  /** The value as CONFIG GET replies it. `name` must be a parameter. */
+  /** The value in canonical form. `name` must be a parameter. */
   text(name: string): string {
     const value = this.values.get(byName.get(name)!);
     if (value === undefined) throw new Error(`no configuration parameter '${name}'`);
@@ -63,12 +63,17 @@ export class Configuration {
     return this.text(name) === 'yes';
   }
 
+  private shown(parameter: ConfigParameter): string {
+    const value = this.values.get(parameter)!;
+    return parameter.type.shown?.(value) ?? value;
+  }
+
   /** CONFIG GET: a map of the parameters that any of the patterns matches. A name that is no pattern is replied as it was written. */
   get(patterns: readonly string[], matches: Matches): MapReply {
     const found = new Map<string, string[]>();
     const add = (name: string, parameter: ConfigParameter): void => {
       const key = name.toLowerCase();
-      if (!found.has(key)) found.set(key, [name, this.values.get(parameter)!]);
+      if (!found.has(key)) found.set(key, [name, this.shown(parameter)]);
     };
     for (const pattern of patterns) {
       if (/[[*?]/.test(pattern)) {

@@ -16,6 +16,8 @@ export interface ParameterType {
    * @param current the canonical form in force, of which parts may stay.
    */
   parse(value: string, current: string): string | InvalidValue;
+  /** What CONFIG GET replies for a canonical form, if that is another text. */
+  shown?(value: string): string;
 }
 
 export const yesNo: ParameterType = {
@@ -149,7 +151,7 @@ export function memoryOrPercent(maximum: Bound): ParameterType {
   };
 }
 
-/** Classes of keyspace notifications: letters, of which `A` stands for all but K, E and m. */
+/** Classes of keyspace notifications: letters, of which `A` stands for all but K, E, n and m. */
 export const keyspaceEvents: ParameterType = {
   description: "letters of 'Ag$lshzxeKEtmdn'",
   parse: (value) => {
@@ -160,8 +162,10 @@ export const keyspaceEvents: ParameterType = {
     const has = (letter: string): boolean =>
       value.includes(letter) || (value.includes('A') && all.includes(letter));
     const pick = (letters: string): string => [...letters].filter(has).join('');
-    return [...all].every(has) ? `A${pick('KEm')}` : pick(`${all}nKEm`);
+    return [...all].every(has) ? `A${pick('nKEm')}` : pick(`${all}nKEm`);
   },
+  // As in Redis, which emits `new` all the same.
+  shown: (value) => (value.startsWith('A') ? value.replace('n', '') : value),
 };
 
 /** `save`: pairs of seconds and changes. */
