@@ -8,9 +8,10 @@ import { openTarget, type RunningServer, startRedis } from './servers.js';
 import type { Protocol } from './transcript.js';
 
 const usage =
-  'usage: npm run conformance:live -- [--family NAME,…] [--commands N] [--seed N] [--resp 2|3] [--target redraft|redis|HOST:PORT] [--fault N]\n' +
+  'usage: npm run conformance:live -- [--family NAME,…] [--commands N] [--seed N] [--resp 2|3] [--target redraft|redis|HOST:PORT] [--events] [--fault N]\n' +
   '  --commands  per family and protocol (default 20000)\n' +
   '  --known-only  leave out commands that the target does not have yet\n' +
+  '  --events    compare what subscribers are told of keys, too\n' +
   '  --fault N   alter about one in N replies of the target, to see that differences are found';
 
 function wholeNumber(name: string, text: string): number {
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       resp: { type: 'string' },
       target: { type: 'string', default: 'redraft' },
+      events: { type: 'boolean', default: false },
       fault: { type: 'string' },
       'known-only': { type: 'boolean', default: false },
     },
@@ -48,7 +50,7 @@ async function main(): Promise<number> {
       for (const protocol of protocols) {
         const started = performance.now();
         const { commandCount, knownCount, found } = await runFamily(
-          ...([family, reference, seen, protocol, seed, commands, leaveOut] as const),
+          ...([family, reference, seen, protocol, seed, commands, leaveOut, values.events] as const),
         );
         const head = `${family.name} RESP${protocol}: ${commandCount} commands`;
         const tail = `seed ${seed}, ${((performance.now() - started) / 1000).toFixed(1)} s`;

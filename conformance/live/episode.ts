@@ -8,6 +8,7 @@ import { printCommand, printReply } from '../notation.js';
 import { equalReplies, type Reply, textOf } from '../reply.js';
 import type { RunningServer } from '../servers.js';
 import type { Protocol } from '../transcript.js';
+import { EventListener } from './event-listener.js';
 import { compareStates, readState } from './state.js';
 import type { Command, Family, Unit } from './unit.js';
 
@@ -37,16 +38,19 @@ const batchSize = 250;
 class Side {
   readonly clients: ReplyClient[] = [];
   private control: ReplyClient | undefined;
+  private events: EventListener | undefined;
   /** Replies that each connection still waits for. */
   readonly outstanding: number[] = [];
 
   constructor(
     readonly server: RunningServer,
     private readonly protocol: Protocol,
+    private readonly hearsEvents: boolean,
   ) {}
 
   async open(connections: number): Promise<void> {
     this.control ??= await this.connect(2);
+    if (this.hearsEvents) this.events ??= await EventListener.start(await this.connect(2), this.control);
     if (this.control.closed) throw new Error(`${this.server.name} closed the control connection`);
     while (this.clients.length < connections) {
       this.clients.push(await this.connect(this.protocol));
@@ -141,8 +145,15 @@ class Side {
     }
   }
 
+  /** What it has told of keys since it was last asked; nothing if nobody listens. */
+  takeEvents(): Promise<string[]> {
+    return this.events === undefined ? Promise.resolve([]) : this.events.take();
+  }
+
   close(): void {
     this.dropClients();
+    this.events?.close();
+    this.events = undefined;
     this.control?.close();
     this.control = undefined;
   }
@@ -161,9 +172,10 @@ export class EpisodePlayer {
     protocol: Protocol,
     private readonly family: Family,
     private readonly known: readonly KnownDifference[],
+    private readonly comparesEvents = false,
   ) {
-    this.reference = new Side(reference, protocol);
-    this.target = new Side(target, protocol);
+    this.reference = new Side(reference, protocol, comparesEvents);
+    this.target = new Side(target, protocol, comparesEvents);
   }
 
   /** Applies the family's settings to both servers. */
@@ -212,8 +224,12 @@ export class EpisodePlayer {
       const end = this.batchEnd(units, at);
       const unit = units[at]!;
       this.playedTo = end;
-      if (unit.commands) await this.playBatch(units, at, end, result);
-      else await this.playScript(unit, at, result);
+      if (unit.commands) {
+        // What was told of keys while states were compared is nobody's.
+        await this.takeEvents();
+        await this.playBatch(units, at, end, result);
+        if (!result.difference) await this.compareEvents(end - 1, result);
+      } else await this.playScript(unit, at, result);
       at = end;
       if (result.difference) break;
       if (at >= units.length || result.commandCount - comparedAt >= batchSize) {
@@ -240,6 +256,16 @@ export class EpisodePlayer {
     if (difference) {
       this.note(unit, `state of ${difference.key}`, difference.reference, difference.target, result);
     }
+  }
+
+  private takeEvents(): Promise<[reference: string[], target: string[]]> {
+    return Promise.all([this.reference.takeEvents(), this.target.takeEvents()]);
+  }
+
+  private async compareEvents(unit: number, result: EpisodeResult): Promise<void> {
+    if (!this.comparesEvents) return;
+    const [reference, target] = (await this.takeEvents()).map((events) => events.join('\n'));
+    if (reference !== target) this.note(unit, 'events', reference!, target!, result);
   }
 
   private note(unit: number, what: string, reference: string, target: string, result: EpisodeResult): void {

@@ -115,8 +115,9 @@ export async function runFamily(
   seed: number,
   commandsWanted: number,
   leaveOut: ReadonlySet<string> = new Set(),
+  comparesEvents = false,
 ): Promise<FamilyResult> {
-  const player = new EpisodePlayer(reference, target, protocol, family, loadExceptions());
+  const player = new EpisodePlayer(reference, target, protocol, family, loadExceptions(), comparesEvents);
   const result: FamilyResult = { commandCount: 0, knownCount: 0, found: undefined };
   try {
     await player.prepare();
