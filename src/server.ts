@@ -51,7 +51,6 @@ import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-rec
 import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
 import { ReadKeys } from './tracking/read-keys.js';
-import type { Tracking } from './tracking/tracking.js';
 
 /** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
 const TICK_MS = 100;
@@ -217,11 +216,6 @@ export class Server {
   /** What this node's clients have subscribed to. */
   get subscriptions(): Subscriptions {
     return this.audience.subscriptions;
-  }
-
-  /** What this node's clients are told to cache no longer. */
-  get tracking(): Tracking<Connection> {
-    return this.audience.tracking;
   }
 
   /** The consensus node itself, for whoever looks at or administers the cluster. */
@@ -757,7 +751,7 @@ export class Server {
 
   private afterApply(): void {
     this.reads.applied();
-    this.tracking.applied();
+    this.audience.tracking.applied();
     this.flushOutputs();
     this.freeDiscarded();
   }

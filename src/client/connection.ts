@@ -395,12 +395,12 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   relay(bytes: Buffer, isEnd: boolean): void {
     this.queue.relay(this.replyMode === 'off' || this.replyMode === 'skip' ? NOTHING : bytes, isEnd);
     if (isEnd && this.forwardedReads.length > 0)
-      this.server.tracking.endRead(this, this.forwardedReads.shift(), true);
+      this.server.audience.tracking.endRead(this, this.forwardedReads.shift(), true);
   }
 
   lost(error: ErrorReply): void {
     this.queue.forwardedLost(error);
-    this.server.tracking.endRead(this, this.forwardedReads.shift(), false);
+    this.server.audience.tracking.endRead(this, this.forwardedReads.shift(), false);
   }
 
   /** Requests are forwarded, which get one reply. */
@@ -416,7 +416,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   takeBack(requests: readonly PassedRequest[], leaderId: number): void {
     this.queue.takenBack(requests.length);
     for (let i = 0; i < requests.length && this.forwardedReads.length > 0; i++)
-      this.server.tracking.endRead(this, this.forwardedReads.pop(), false);
+      this.server.audience.tracking.endRead(this, this.forwardedReads.pop(), false);
     if (this.isCutOff) return;
     const { server } = this;
     const nowMs = server.monotonicMs();
@@ -437,7 +437,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
 
   /** CLIENT TRACKING OFF, RESET, or the end. */
   stopTracking(): void {
-    const { tracking } = this.server;
+    const { tracking } = this.server.audience;
     while (this.forwardedReads.length > 0) tracking.endRead(this, this.forwardedReads.shift(), false);
     tracking.disable(this);
   }

@@ -312,7 +312,7 @@ export class Router {
   /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
   private evaluate(row: ReadCommand, request: Request, database: number, remembers = this.remembers): Reply {
     const { server } = this;
-    if (remembers) server.tracking.remember(this.connection, server.readKeys.of(row, request));
+    if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
     try {
       return server.engine.read(row, request, database, server.timeMs);
     } catch (error) {
@@ -450,7 +450,7 @@ export class Router {
       readInTransaction: (row, request) => {
         const { tracking } = connection;
         if (tracking?.remembers(caching || tracking.caching))
-          server.tracking.remember(connection, server.readKeys.of(row, request));
+          server.audience.tracking.remember(connection, server.readKeys.of(row, request));
       },
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
@@ -511,7 +511,7 @@ export class Router {
       else keys.push(...tracking.of(server.readKeys.of(row, this.keysRequest)));
     }
     tracking.caching = caching;
-    return server.tracking.beginRead(connection, keys);
+    return server.audience.tracking.beginRead(connection, keys);
   }
 
   /** A command at its place in EXEC: a read, or one of the program's. */

@@ -72,7 +72,7 @@ export function tracking(request: Request, connection: Connection, server: Serve
   const wanted = parse(request, server);
   if (request.is(2, 'ON')) {
     check(wanted, connection.tracking);
-    server.tracking.enable(connection, wanted, wanted.prefixes);
+    server.audience.tracking.enable(connection, wanted, wanted.prefixes);
   } else if (request.is(2, 'OFF')) {
     connection.stopTracking();
   } else {
