@@ -2,6 +2,8 @@
  * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
  * iteration.
  */
+import type { RuleError } from './acl/user.js';
+import { Users } from './acl/users.js';
 import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
@@ -72,6 +74,8 @@ export class Engine {
   readonly keyspace: Keyspace;
   readonly table = new CommandTable(engineCommands);
   readonly waiters = new Waiters();
+  /** Who may use the cluster. Apply asks nobody's rights: whoever proposes has judged. */
+  readonly users = new Users();
   /** Index of the last entry that was applied. */
   appliedIndex = 0;
 
@@ -202,6 +206,11 @@ export class Engine {
       }
       case ItemKind.deleteUnchanged:
         return this.deleteUnchanged(entry);
+      case ItemKind.setUser:
+      case ItemKind.deleteUsers:
+      case ItemKind.replaceUsers:
+        parseTrusted(entry.buffer, entry.bodyStart, this.request);
+        return this.changeUsers(entry.kind, this.request);
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
@@ -236,6 +245,26 @@ export class Engine {
     const slot = database.find(key);
     if (slot === ABSENT || !valueTypes.isBig(database.encoding(slot))) return 0;
     return database.object(slot).changedAt ?? 0;
+  }
+
+  private changeUsers(kind: ItemKind, request: Request): Reply {
+    const words = Array.from({ length: request.count }, (_, i) => request.latin1(i));
+    if (kind === ItemKind.deleteUsers) return this.users.delete(words);
+    let error: RuleError | undefined;
+    if (kind === ItemKind.setUser) {
+      const [name, allChannels, ...rules] = words;
+      error = this.users.set(name, rules, allChannels === '1');
+    } else {
+      const users: (readonly [string, readonly string[]])[] = [];
+      for (let i = 0; i + 1 < words.length; ) {
+        const rulesAt = i + 2;
+        const count = Number(words[i + 1]);
+        users.push([words[i], words.slice(rulesAt, rulesAt + count)]);
+        i = rulesAt + count;
+      }
+      error = this.users.replace(users);
+    }
+    return error === undefined ? OK : errors.userRule(error.rule, error.reason);
   }
 
   private configure(name: string, text: string): void {

@@ -1,5 +1,10 @@
 /** The engine, for embedding: `import { Engine } from 'redraft/engine'`. */
 
+// Users and their rights.
+export { AclCommands, mayDoEverything, Permissions } from './acl/permissions.js';
+export { anyName } from './acl/selector.js';
+export { RuleError, User } from './acl/user.js';
+export { Users } from './acl/users.js';
 // The command table.
 export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';

@@ -1,14 +1,40 @@
 /** Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has them. */
-import { ErrorReply, quoted } from '../engine/index.js';
+import { ErrorReply, errors, quoted } from '../engine/index.js';
 
 /** The command is the leader's, and this node does not lead: nothing has happened, so that another node may be asked. */
 export class NotLeading extends ErrorReply {}
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
+const deniedSinceReasons = {
+  command: 'no permission to execute the command or subcommand',
+  key: 'no permission to touch the specified keys',
+  channel: 'no permission to access one of the channels used as arguments',
+} as const;
+
 export const replies = {
   noAuth: error('NOAUTH Authentication required.'),
   wrongPass: error('WRONGPASS invalid username-password pair or user is disabled.'),
+  denied: (reason: 'command' | 'key' | 'channel', name: string): ErrorReply =>
+    error(
+      reason === 'command'
+        ? `NOPERM this user has no permissions to run the '${quoted(name)}' command`
+        : `NOPERM this user has no permissions to access one of the ${reason}s used as arguments`,
+    ),
+  /** EXEC's answer for a command that its user was allowed when it was queued. */
+  deniedSince: (reason: 'command' | 'key' | 'channel'): ErrorReply =>
+    error(
+      `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${deniedSinceReasons[reason]}`,
+    ),
+  userRule: errors.userRule,
+  unmatchedParenthesis: (word: string): ErrorReply =>
+    error(`ERR Unmatched parenthesis in acl selector starting at '${quoted(word)}'.`),
+  badUserName: error("ERR Usernames can't contain spaces or null characters"),
+  defaultUserStays: error("ERR The 'default' user cannot be removed"),
+  noSuchUser: (name: string): ErrorReply => error(`ERR User '${quoted(name)}' not found`),
+  noAclFile: error(
+    'ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.',
+  ),
   noPassword: error(
     'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
   ),

@@ -2,12 +2,13 @@
 
 import type { Clock } from '../raft/node/index.js';
 import type { Consistency } from './client/connection.js';
+import type { NodeUsersOptions } from './client/node-users.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { Configuration } from './config/configuration.js';
 import type { FollowerMode } from './discovery/leader-guide.js';
 import type { Log } from './observability/log.js';
 
-export interface ServerOptions {
+export interface ServerOptions extends NodeUsersOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;

@@ -19,16 +19,17 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { RaftNode, Timer } from '../raft/node/index.js';
+import { AccessControl } from './client/access.js';
 import { Admission, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import { Connection, type Consistency } from './client/connection.js';
 import { ClientLimits } from './client/limits.js';
+import { NodeUsers } from './client/node-users.js';
 import { Pauses } from './client/pauses.js';
 import type { Cluster } from './cluster/cluster.js';
 import { Upstream, type UpstreamOwner } from './cluster/upstream.js';
 import { programCommands } from './commands/index.js';
-import { rewriteConfigFile } from './config/config-file.js';
 import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
 import { differences, encodeSettings } from './config/replicated-settings.js';
@@ -78,8 +79,15 @@ export class Server {
   /** Empty when there is none. */
   readonly configFile: string;
   /** The parameters' values before any CONFIG SET. */
-  private readonly configuredAtStart: ReadonlyMap<string, string>;
-  password: string;
+  readonly configuredAtStart: ReadonlyMap<string, string>;
+  readonly users: NodeUsers;
+  readonly access = new AccessControl({
+    engine: () => this.engine,
+    catalog: () => this.catalog,
+    ownPassword: () => this.configuration.text('requirepass'),
+    logLength: () => this.configuration.integer('acllog-max-len'),
+    nowMs: () => this.clock(),
+  });
   consistency: Consistency;
   maxClients: number;
   keysLoaded = 0;
@@ -139,9 +147,9 @@ export class Server {
     this.configuredAtStart = new Map(
       configParameters.map(({ name }) => [name, options.configuration.text(name)]),
     );
+    this.users = new NodeUsers(this, options);
     this.clusterName = options.clusterId;
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
-    this.password = options.configuration.text('requirepass');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
@@ -184,6 +192,7 @@ export class Server {
     this.admission = new Admission(
       standardChecks<Connection>({
         isLoading: () => this.loading !== undefined,
+        deny: (row, connection, request) => this.access.deny(row.name, connection, request),
         isPaused: (row, connection) => this.pauses.holdsUp(row, connection),
         refuseWrite: (needsMemory, bytes) => this.refuseWrite(needsMemory, bytes),
         hasMemory: (connection) => this.hasMemory(connection),
@@ -298,7 +307,7 @@ export class Server {
 
   private admit(socket: Socket): Admitted | ErrorReply {
     this.statistics.connectionsReceived++;
-    if (this.password === '' && this.configuration.flag('protected-mode') && !isLocal(socket))
+    if (this.access.isOpen && this.configuration.flag('protected-mode') && !isLocal(socket))
       return replies.protectedMode;
     if (this.connections.size >= this.maxClients) return replies.tooManyClients;
     const { connection, detach } = this.connect(socket, 0);
@@ -318,7 +327,6 @@ export class Server {
     // The client may have ended its side.
     socket.allowHalfOpen = true;
     const { connection } = this.connect(socket, from);
-    connection.authenticated = true;
     socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.resume();
   }
@@ -348,10 +356,6 @@ export class Server {
       socket.off('close', closed);
     };
     return { connection, detach };
-  }
-
-  get authenticationRequired(): boolean {
-    return this.password !== '';
   }
 
   get maxBulkLength(): number {
@@ -616,7 +620,6 @@ export class Server {
   /** Puts checked changes of the configuration into force on this node. */
   configure(changes: readonly ConfigChange[]): void {
     this.configuration.apply(changes);
-    this.password = this.configuration.text('requirepass');
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
     this.limits.configure(this.configuration);
@@ -650,6 +653,7 @@ export class Server {
     );
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
     this.audience.adopted(previous, this.engine);
+    this.users.adopted();
     this.settingsChanged();
     this.eviction.configure(this.configuration);
   }
@@ -660,19 +664,20 @@ export class Server {
    */
   async settle(): Promise<void> {
     const different = differences(this.configuration, this.engine.keyspace.settings);
-    if (different.length > 0) {
-      const isNew = this.engine.keyspace.position === 0;
-      if (isNew && this.isLeader) {
-        const settings = encodeSettings(different.map(([name, value]) => [name, value]));
-        await this.proposeItem(settings.length, (builder) => builder.configure(this.session, settings));
-      } else if (!isNew) {
-        const list = different
-          .map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`)
-          .join(', ');
-        this.log.notice(`the cluster keeps its own settings: ${list}`);
-      }
+    const isNew = this.engine.keyspace.position === 0;
+    const founds = isNew && this.isLeader;
+    const seeds: Promise<Reply>[] = [];
+    if (different.length > 0 && founds) {
+      const settings = encodeSettings(different.map(([name, value]) => [name, value]));
+      seeds.push(this.proposeItem(settings.length, (builder) => builder.configure(this.session, settings)));
+    } else if (different.length > 0 && !isNew) {
+      const list = different.map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`).join(', ');
+      this.log.notice(`the cluster keeps its own settings: ${list}`);
     }
+    seeds.push(...this.users.settle(founds));
+    for (const reply of await Promise.all(seeds)) if (reply instanceof ErrorReply) throw reply;
     this.settingsChanged();
+    this.users.settled();
   }
 
   /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
@@ -685,6 +690,7 @@ export class Server {
     this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
     this.audience.follow(keyspace);
     keyspace.onConfigured = () => this.settingsChanged();
+    this.engine.users.listener = this.users;
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -696,25 +702,6 @@ export class Server {
   /** RAFTDIGEST: see the state machine. */
   digest(index?: number): Promise<{ readonly index: number; readonly digest: string }> {
     return this.options.digest(index);
-  }
-
-  /** A value as a file has it: a password is bytes, and the file is in UTF-8. */
-  private writtenValue(name: string): string {
-    const value = this.configuration.text(name);
-    return name === 'requirepass' ? Buffer.from(value, 'latin1').toString() : value;
-  }
-
-  /** CONFIG REWRITE. */
-  async rewriteConfiguration(): Promise<void> {
-    if (this.configFile === '') throw new ErrorReply('ERR The server is running without a config file');
-    const changed = configParameters
-      .map(({ name }) => name)
-      .filter((name) => this.configuration.text(name) !== this.configuredAtStart.get(name));
-    try {
-      await rewriteConfigFile(this.configFile, (name) => this.writtenValue(name), changed);
-    } catch (error) {
-      throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
-    }
   }
 
   async takeSnapshot(): Promise<void> {

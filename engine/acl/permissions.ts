@@ -4,11 +4,13 @@
  */
 import type { CommandCatalog, CommandDescription } from '../command/facts.js';
 import { aclCategories, isAclCategory } from '../command/facts.js';
-import { findKeys } from '../command/key-positions.js';
+import { findKeys, type KeySpec } from '../command/key-positions.js';
 import { globMatches } from '../glob.js';
+import { ErrorReply } from '../protocol/error-reply.js';
+import type { Request } from '../protocol/request.js';
 import { type View, viewOf } from '../protocol/view.js';
 import { type CommandNames, type KeyPattern, ruleErrors, type Selector } from './selector.js';
-import type { User } from './user.js';
+import { User } from './user.js';
 
 /** Why a command may not run, and the argument that decided it. */
 export interface Denial {
@@ -84,87 +86,150 @@ interface CompiledSelector {
   readonly channels: readonly { readonly pattern: string; readonly view: View }[];
 }
 
+/** Whether nothing at all is denied: the default user's rights, unless somebody changed them. */
+export function mayDoEverything({ selectors: [own] }: User): boolean {
+  return own.allKeys && own.allChannels && own.commands.length === 1 && own.commands[0] === '+@all';
+}
+
 /** A user's rights, ready to be asked. */
 export class Permissions {
   /** Whether nothing at all is denied: the default user's rights, unless somebody changed them. */
   readonly isUnlimited: boolean;
   private readonly selectors: readonly CompiledSelector[];
 
+  private get commands(): AclCommands {
+    return this.known!;
+  }
+
+  /** Of whoever may do everything: no command need be known for that. */
+  static readonly unlimited = new Permissions(undefined, User.default());
+
+  /** @param known may be left out where {@link mayDoEverything} */
   constructor(
-    private readonly commands: AclCommands,
+    private readonly known: AclCommands | undefined,
     user: User,
   ) {
+    this.isUnlimited = mayDoEverything(user);
+    if (known === undefined || this.isUnlimited) {
+      this.selectors = [];
+      return;
+    }
+    const commands = known;
     this.selectors = user.selectors.map((selector) => ({
       selector,
       commands: new CommandSet(commands, selector.commands),
       keys: selector.keys.map((key) => ({ ...key, view: viewOf(key.pattern) })),
       channels: selector.channels.map((pattern) => ({ pattern, view: viewOf(pattern) })),
     }));
-    const [own] = user.selectors;
-    this.isUnlimited =
-      own.allKeys && own.allChannels && own.commands.length === 1 && own.commands[0] === '+@all';
   }
 
   /**
    * Why a command may not run, or undefined. Of several selectors' reasons the one that came furthest counts, as in Redis.
    *
    * @param name full name in lower case, `config|get`
-   * @param args with the name in front, latin1; their number satisfies the arity
+   * @param request its number of arguments satisfies the arity
    */
-  deny(name: string, args: readonly string[]): Denial | undefined {
+  deny(name: string, request: Request): Denial | undefined {
     if (this.isUnlimited) return undefined;
+    const touched = this.commands.touchedBy(name, request);
     let worst: Denial | undefined;
     for (const selector of this.selectors) {
-      const denial = this.denyBy(selector, name, args);
+      const denial = this.denyBy(selector, name, request, touched);
       if (denial === undefined) return undefined;
       if (worst === undefined || isFurther(denial, worst)) worst = denial;
     }
     return worst;
   }
 
-  /** Whether some selector lets a command read every key: what SORT asks before it follows a pattern. */
-  mayReadAllKeys(name: string, args: readonly string[]): boolean {
-    if (this.isUnlimited) return true;
+  /**
+   * What else a command is refused for: SORT follows patterns to keys that nobody can name beforehand, so that its user must be allowed to
+   * read all keys. The reply is Redis's.
+   */
+  denyPatterns(name: string, request: Request): ErrorReply | undefined {
+    if (this.isUnlimited || (name !== 'sort' && name !== 'sort_ro')) return undefined;
+    for (let i = 2; i < request.count; i++) {
+      const behind = request.count - 1 - i;
+      const word = request.option(i);
+      if (word === 'LIMIT' && behind >= 2) {
+        if (request.int64OrUndefined(++i) === undefined || request.int64OrUndefined(++i) === undefined)
+          return undefined;
+      } else if (word === 'STORE' && behind >= 1 && name === 'sort') i++;
+      else if ((word === 'BY' || word === 'GET') && behind >= 1) {
+        i++;
+        const follows = word === 'GET' || request.latin1(i).includes('*');
+        if (follows && !this.mayReadAllKeys(name, request))
+          return word === 'BY' ? patternDenials.by : patternDenials.get;
+      }
+      // What the command itself refuses comes first.
+      else if (word !== 'ASC' && word !== 'DESC' && word !== 'ALPHA') return undefined;
+    }
+    return undefined;
+  }
+
+  /** Whether some selector lets a command read every key. */
+  private mayReadAllKeys(name: string, request: Request): boolean {
     return this.selectors.some(
       (one) =>
-        this.allowsCommand(one.commands, name, args) &&
+        this.allowsCommand(one.commands, name, request) &&
         (one.selector.allKeys || one.keys.some(({ pattern, reads }) => pattern === '*' && reads)),
     );
   }
 
   /** Whether a channel, or a pattern of channels, may be subscribed to. */
   mayUseChannel(channel: string, isPattern: boolean): boolean {
-    return this.selectors.some((one) => allowsChannel(one, channel, isPattern));
+    return this.isUnlimited || this.selectors.some((one) => allowsChannel(one, viewOf(channel), isPattern));
   }
 
-  private denyBy(one: CompiledSelector, name: string, args: readonly string[]): Denial | undefined {
-    if (!this.allowsCommand(one.commands, name, args)) return { reason: 'command', position: 0 };
-    const description = this.commands.get(name);
-    if (!one.selector.allKeys && description !== undefined) {
-      const specs = description.keySpecs.filter(({ flags }) => !flags.includes('not_key'));
-      for (const { position, flags } of specs.length === 0 ? [] : (findKeys(name, specs, args) ?? [])) {
-        const reads = flags.includes('access');
-        const writes = flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update');
-        if (!allowsKey(one, args[position], reads, writes)) return { reason: 'key', position };
-      }
+  private denyBy(
+    one: CompiledSelector,
+    name: string,
+    request: Request,
+    touched: Touched,
+  ): Denial | undefined {
+    if (!this.allowsCommand(one.commands, name, request)) return { reason: 'command', position: 0 };
+    if (!one.selector.allKeys) {
+      for (const { position, reads, writes } of touched.keys)
+        if (!allowsKey(one, request.view(position), reads, writes)) return { reason: 'key', position };
     }
-    const channels = channelArguments.get(name);
+    const { channels } = touched;
     if (one.selector.allChannels || channels === undefined) return undefined;
-    const last = channels.last < 0 ? args.length - 1 : channels.last;
-    for (let position = 1; position <= last; position++) {
-      if (!allowsChannel(one, args[position], channels.arePatterns)) return { reason: 'channel', position };
-    }
+    const last = channels.last < 0 ? request.count - 1 : channels.last;
+    for (let position = 1; position <= last; position++)
+      if (!allowsChannel(one, request.view(position), channels.arePatterns))
+        return { reason: 'channel', position };
     return undefined;
   }
 
-  private allowsCommand(allowed: CommandSet, name: string, args: readonly string[]): boolean {
+  private allowsCommand(allowed: CommandSet, name: string, request: Request): boolean {
     const index = this.commands.indexOf(name);
-    // What authenticates a connection must be within reach of everybody.
     if (index === undefined) return allowed.includesFuture;
+    // What authenticates a connection must be within reach of everybody.
     if (allowed.bits[index] === 1 || this.commands.all[index].flags.includes('no_auth')) return true;
-    return args.length > 1 && (allowed.firstArguments.get(index)?.includes(args[1].toLowerCase()) ?? false);
+    const words = allowed.firstArguments.get(index);
+    return words !== undefined && request.count > 1 && words.includes(request.latin1(1).toLowerCase());
   }
 }
+
+const patternDenials = {
+  by: new ErrorReply('ERR BY option of SORT denied due to insufficient ACL permissions.'),
+  get: new ErrorReply('ERR GET option of SORT denied due to insufficient ACL permissions.'),
+};
+
+/** What a request asks for that patterns of a user are held against. */
+interface Touched {
+  readonly keys: readonly {
+    readonly position: number;
+    readonly reads: boolean;
+    readonly writes: boolean;
+  }[];
+  readonly channels: { readonly last: number; readonly arePatterns: boolean } | undefined;
+}
+
+/** No word that says where keys are is longer; keys themselves are looked at where they lie. */
+const WORD_BYTES_MAX = 64;
+
+/** Commands that obey the last of several STOREs, while their specification finds the first. */
+const storesByLastWord = new Set(['georadius', 'georadiusbymember']);
 
 const ranks = { command: 1, key: 2, channel: 4 } as const;
 
@@ -172,19 +237,17 @@ function isFurther(a: Denial, b: Denial): boolean {
   return ranks[a.reason] > ranks[b.reason] || (a.reason === b.reason && a.position > b.position);
 }
 
-function allowsKey(one: CompiledSelector, key: string, reads: boolean, writes: boolean): boolean {
-  const view = viewOf(key);
+function allowsKey(one: CompiledSelector, key: View, reads: boolean, writes: boolean): boolean {
   return one.keys.some(
-    (pattern) => (pattern.reads || !reads) && (pattern.writes || !writes) && matches(pattern.view, view),
+    (pattern) => (pattern.reads || !reads) && (pattern.writes || !writes) && matches(pattern.view, key),
   );
 }
 
 /** Whoever subscribes to a pattern must be allowed just this pattern. */
-function allowsChannel(one: CompiledSelector, channel: string, isPattern: boolean): boolean {
+function allowsChannel(one: CompiledSelector, channel: View, isPattern: boolean): boolean {
   if (one.selector.allChannels) return true;
-  const view = viewOf(channel);
   return one.channels.some((allowed) =>
-    isPattern ? allowed.pattern === channel : matches(allowed.view, view),
+    isPattern ? allowed.pattern === channel.latin1() : matches(allowed.view, channel),
   );
 }
 
@@ -193,15 +256,40 @@ const matches = (pattern: View, text: View): boolean => globMatches(pattern, tex
 /** All commands of the program, as rules name them. */
 export class AclCommands implements CommandNames {
   readonly all: readonly CommandDescription[];
+  private readonly keySpecs = new Map<string, readonly KeySpec[]>();
   private readonly indexes: ReadonlyMap<string, number>;
 
   constructor(private readonly catalog: CommandCatalog) {
     this.all = [...catalog.all()];
     this.indexes = new Map(this.all.map(({ name }, index) => [name, index]));
+    for (const { name, keySpecs } of this.all) {
+      const specs = keySpecs.filter(({ flags }) => !flags.includes('not_key'));
+      if (specs.length > 0) this.keySpecs.set(name, specs);
+    }
   }
 
   get(name: string): CommandDescription | undefined {
     return this.catalog.get(name);
+  }
+
+  /** The keys and channels that a request names. */
+  touchedBy(name: string, request: Request): Touched {
+    const channels = channelArguments.get(name);
+    const specs = this.keySpecs.get(name);
+    if (specs === undefined) return { keys: [], channels };
+    const words: string[] = [];
+    for (let i = 0; i < request.count; i++)
+      words.push(request.length(i) > WORD_BYTES_MAX ? '' : request.latin1(i));
+    const keys = (findKeys(name, specs, words) ?? []).map(({ position, flags }) => ({
+      position,
+      reads: flags.includes('access'),
+      writes: flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update'),
+    }));
+    if (storesByLastWord.has(name)) {
+      for (let i = 4; i + 1 < words.length; i++)
+        if (/^store(dist)?$/i.test(words[i])) keys.push({ position: i + 1, reads: false, writes: true });
+    }
+    return { keys, channels };
   }
 
   indexOf(name: string): number | undefined {

@@ -18,6 +18,8 @@ export class Users {
   private readonly byName = new Map<string, User>([['default', User.default()]]);
   /** Counts changes: what was worked out from an older version is void. */
   version = 0;
+  /** Whether anybody has ever changed them: until then a node goes by its own configuration. */
+  haveChanged = false;
   listener: UsersListener | undefined;
 
   get(name: string): User | undefined {
@@ -46,9 +48,14 @@ export class Users {
       if (error !== undefined) return error;
     }
     this.byName.set(name, user);
-    this.version++;
+    this.noteChange();
     this.listener?.changed(name);
     return undefined;
+  }
+
+  private noteChange(): void {
+    this.version++;
+    this.haveChanged = true;
   }
 
   /** Deletes users; the default one stays. Returns how many there were. */
@@ -57,7 +64,7 @@ export class Users {
     for (const name of names) {
       if (name === 'default' || !this.byName.delete(name)) continue;
       deleted++;
-      this.version++;
+      this.noteChange();
       this.listener?.deleted(name);
     }
     return deleted;
@@ -77,7 +84,7 @@ export class Users {
     const gone = [...this.byName.keys()].filter((name) => !made.has(name));
     this.byName.clear();
     for (const [name, user] of made) this.byName.set(name, user);
-    this.version++;
+    this.noteChange();
     for (const name of gone) this.listener?.deleted(name);
     for (const name of made.keys()) this.listener?.changed(name);
     return undefined;

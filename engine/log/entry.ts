@@ -27,6 +27,12 @@ export const ItemKind = {
   evict: 7,
   /** Keys to delete unless they changed since a position: the position, then the keys as a RESP array. */
   deleteUnchanged: 8,
+  /** A user's rules: name, 1 if a new user may use all channels, rules; as a RESP array. */
+  setUser: 9,
+  /** Users to delete: names as a RESP array. */
+  deleteUsers: 10,
+  /** Users in place of all there were, each as name, number of rules, rules; as a RESP array. */
+  replaceUsers: 11,
 } as const;
 export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
 
@@ -115,6 +121,17 @@ export class EntryBuilder {
   /** Settings as alternating names and values in one RESP array. */
   configure(session: Session, request: Buffer): number {
     const ordinal = this.item(ItemKind.configure, session, 0, request.length);
+    this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  /** A change of users, as one RESP array: see {@link ItemKind}. */
+  users(
+    session: Session,
+    kind: typeof ItemKind.setUser | typeof ItemKind.deleteUsers | typeof ItemKind.replaceUsers,
+    request: Buffer,
+  ): number {
+    const ordinal = this.item(kind, session, 0, request.length);
     this.bytes(request, 0, request.length);
     return ordinal;
   }

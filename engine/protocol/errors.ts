@@ -52,6 +52,9 @@ export const errors = {
   nxAndXxGtLt: error('ERR NX and XX, GT or LT options at the same time are not compatible'),
   gtAndLt: error('ERR GT and LT options at the same time are not compatible'),
   outOfMemory: error("OOM command not allowed when used memory > 'maxmemory'."),
+  /** A rule of ACL SETUSER that is refused. */
+  userRule: (rule: string, reason: string): ErrorReply =>
+    error(`ERR Error in ACL SETUSER modifier '${quoted(rule)}': ${reason}`),
   contained: error('ERR internal error: the command failed before it changed anything'),
   execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
   unblocked: error('UNBLOCKED client unblocked via CLIENT UNBLOCK'),

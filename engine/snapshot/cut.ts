@@ -35,6 +35,8 @@ export class Cut {
   private readonly objects: ObjectWalk[] = [];
   private nextObject = 0;
   private readonly waiters: Waiter[];
+  /** Name and rules of each. */
+  private readonly users: (readonly string[])[];
   private readonly marks: Float64Array;
   private nextMark = 0;
   /** The keys or pieces of one owner that will be one record. They are views on the slab: void as soon as the engine goes on. */
@@ -59,6 +61,8 @@ export class Cut {
     const { keyspace } = engine;
     this.index = engine.appliedIndex;
     this.waiters = [...engine.waiters.all()];
+    const { users } = engine;
+    this.users = users.haveChanged ? users.all().map(({ name, rules }) => [name, ...rules]) : [];
     this.marks = keyspace.marks.slice();
     const settings = Object.entries(keyspace.settings).flat();
     const databases: number[] = [];
@@ -151,6 +155,7 @@ export class Cut {
     this.waiters.forEach((waiter, place) => {
       this.writeWaiter(waiter, place);
     });
+    for (const user of this.users) this.writeUser(user);
     return true;
   }
 
@@ -236,6 +241,13 @@ export class Cut {
       request,
       ...keys.map((key) => Buffer.from(key, 'latin1')),
     ]);
+  }
+
+  private writeUser(words: readonly string[]): void {
+    this.fingerprint.begin(RecordKind.user);
+    for (const word of words) this.fingerprint.text(word);
+    this.fingerprint.end();
+    this.record([RecordKind.user, ...words.map((word) => Buffer.from(word, 'latin1'))]);
   }
 
   private batchFor(kind: number, owner: number): unknown[] {

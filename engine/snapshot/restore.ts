@@ -49,6 +49,7 @@ export class Restore {
   private waiterPlace = 0;
   /** Big values of which pieces may still come, by object number. */
   private readonly objects = new Map<number, PendingObject>();
+  private readonly users: (readonly [name: string, rules: readonly string[]])[] = [];
   private readonly key = new View();
   private readonly value = new View();
 
@@ -121,6 +122,7 @@ export class Restore {
     const digest = this.fingerprint.toString();
     if (this.footer.digest !== digest)
       throw new SnapshotError(`digest ${digest}, the footer says ${this.footer.digest}`);
+    this.restoreUsers();
     this.engine.restored();
     return this.engine;
   }
@@ -148,6 +150,9 @@ export class Restore {
         break;
       case RecordKind.waiter:
         this.takeWaiter(items);
+        break;
+      case RecordKind.user:
+        this.takeUser(items);
         break;
       case RecordKind.footer:
         this.footer = { records: this.number(items[1]), digest: String(items[2]) };
@@ -296,6 +301,23 @@ export class Restore {
       request: bytes,
       keys: keys.map((key) => this.bytes(key).latin1Slice()),
     });
+  }
+
+  private takeUser(items: unknown[]): void {
+    const [name, ...rules] = items.slice(1).map((item) => this.bytes(item).latin1Slice());
+    this.check(name !== undefined, 'names no user');
+    this.fingerprint.begin(RecordKind.user).text(name);
+    for (const rule of rules) this.fingerprint.text(rule);
+    this.fingerprint.end();
+    this.users.push([name, rules]);
+  }
+
+  /** A snapshot of a cluster that has never had users of its own holds none. */
+  private restoreUsers(): void {
+    if (this.users.length === 0) return;
+    const error = this.engine.users.replace(this.users);
+    if (error !== undefined)
+      throw new SnapshotError(`rule '${error.rule}' of a user is refused: ${error.reason}`);
   }
 
   private number(item: unknown): number {

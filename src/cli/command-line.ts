@@ -85,6 +85,7 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = {
     ...values,
+    users: file.users,
     parameters: Object.fromEntries(file.parameters),
     withoutMeaning: [...file.withoutMeaning],
   };
@@ -242,6 +243,8 @@ const CUMULATIVE = new Set(['client-output-buffer-limit', 'save']);
 class ConfigFile {
   readonly options = new Map<string, Given>();
   readonly parameters = new Map<string, string>();
+  /** Lines of users, as they stand there. */
+  readonly users: string[] = [];
   /** Names that stand in the file and change nothing. */
   readonly withoutMeaning = new Set<string>();
 
@@ -266,6 +269,8 @@ class ConfigFile {
       if (name === 'include') {
         if (depth === INCLUDES_MAX) throw new UsageError(`${given.place}: files include each other`);
         this.read(given, table, depth + 1);
+      } else if (name === 'user') {
+        this.users.push(line.trim());
       } else {
         this.take(name, given, place, keys);
       }
@@ -275,6 +280,8 @@ class ConfigFile {
   private take(name: string, source: Given, place: string, keys: ReadonlyMap<string, string>): void {
     const key = keys.get(name);
     if (key === 'config') throw new UsageError(`${place}: a config file cannot name another one`);
+    // Redis's own files say so where there is none.
+    if (key === 'aclfile' && source.text === '') return;
     if (key !== undefined) {
       this.options.set(key, key === 'bind' ? oneAddress(source) : source);
       return;

@@ -115,6 +115,15 @@ export const serveTable = {
     example: '--protected-mode no',
     help: 'Without a password, serve clients of this machine only',
   }),
+  aclfile: option({
+    group: 'Network',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--aclfile /etc/redraft/users.acl',
+    help: 'Users of a cluster that this node founds; ACL LOAD and SAVE use it',
+  }),
   enableDebugCommand: option({
     group: 'Network',
     argument: 'no|local|yes',
@@ -356,6 +365,8 @@ export const checkTable = {} satisfies OptionTable;
 export interface ServeOptions extends OptionValues<typeof serveTable> {
   /** Configuration parameters that are no options of their own, from the file: name to canonical value. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Lines of users in the file: `user alice on >secret ~a:* +@all`. */
+  readonly users: readonly string[];
   /** Names of Redis's that stand in the file and change nothing here. */
   readonly withoutMeaning: readonly string[];
 }

@@ -75,8 +75,10 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     password: options.requirepass,
     maxClients: options.maxclients,
     settings,
+    users: options.users,
     configuration: {
       ...options.parameters,
+      aclfile: options.aclfile === undefined ? '' : utf8Bytes(resolve(options.aclfile)),
       bind: options.bind,
       port: `${options.port}`,
       dir: options.backend === 'memory' ? '' : utf8Bytes(resolve(options.dir)),

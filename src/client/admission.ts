@@ -2,7 +2,13 @@
  * Whether a command may run: an ordered list of checks, the same for a command alone, queued by MULTI, and forwarded to the leader. The first
  * check that objects decides. A feature that restricts commands adds its check to the list.
  */
-import { type ErrorReply, errors, type Request, type Runnable } from '../../engine/index.js';
+import {
+  type ErrorReply,
+  errors,
+  type Permissions,
+  type Request,
+  type Runnable,
+} from '../../engine/index.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import { replies } from '../replies.js';
 
@@ -20,6 +26,8 @@ export interface AdmittedClient {
   readonly isSubscriber: boolean;
   readonly isMonitor: boolean;
   readonly protocol: 2 | 3;
+  readonly provedPassword: boolean;
+  readonly permissions: Pick<Permissions, 'isUnlimited' | 'denyPatterns'>;
 }
 
 export interface AdmissionCheck<Client extends AdmittedClient> {
@@ -34,6 +42,8 @@ export interface AdmissionCheck<Client extends AdmittedClient> {
 export interface AdmissionPorts<Client extends AdmittedClient> {
   /** Whether the node still recovers. */
   isLoading(): boolean;
+  /** Why a client's user may not run a command. Asked of limited users only. */
+  deny(row: Runnable, client: Client, request: Request): ErrorReply | undefined;
   /** Whether CLIENT PAUSE holds up a command. */
   isPaused(row: Runnable, client: Client): boolean;
   /** Why no write of so many bytes can be proposed now. */
@@ -67,8 +77,23 @@ export function standardChecks<Client extends AdmittedClient>(
     },
     {
       name: 'loading',
-      concerns: (row) => !row.whileLoading,
-      judge: () => (ports.isLoading() ? replies.loading : undefined),
+      // Nobody administers a node that does not know yet who may.
+      concerns: (row) => !row.whileLoading || (!row.noAuth && row.flags?.includes('admin') === true),
+      judge: (row, client) =>
+        ports.isLoading() && !(row.whileLoading && client.provedPassword) ? replies.loading : undefined,
+    },
+    {
+      name: 'transaction',
+      concerns: (row, destination) =>
+        destination === 'queue' &&
+        (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)),
+      judge: () => replies.notInMulti,
+    },
+    {
+      name: 'rights',
+      concerns: () => true,
+      judge: (row, client, request) =>
+        client.permissions.isUnlimited ? undefined : ports.deny(row, client, request),
     },
     {
       name: 'subscriber mode',
@@ -87,11 +112,11 @@ export function standardChecks<Client extends AdmittedClient>(
       judge: (row, client) => (ports.isPaused(row, client) ? WAIT : undefined),
     },
     {
-      name: 'transaction',
+      // In MULTI they are looked at by EXEC, as in Redis.
+      name: 'patterns that name keys',
       concerns: (row, destination) =>
-        destination === 'queue' &&
-        (row.noMulti || (row.kind === 'other' && (row as ProgramCommand).handler.waits === true)),
-      judge: () => replies.notInMulti,
+        destination !== 'queue' && (row.name === 'sort' || row.name === 'sort_ro'),
+      judge: (row, client, request) => client.permissions.denyPatterns(row.name, request),
     },
     {
       // Queueing takes memory, whatever the command.

@@ -8,6 +8,7 @@ import {
   BLOCKED,
   detach,
   ErrorReply,
+  type Permissions,
   Push,
   parseTrusted,
   type Reply,
@@ -58,7 +59,12 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
 
   // What the client set.
   database = 0;
-  authenticated: boolean;
+  authenticated!: boolean;
+  /** Who the client is; latin1. */
+  userName!: string;
+  permissions!: Permissions;
+  /** It gave a password, or the node that passes its commands on says so. */
+  provedPassword = false;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -119,7 +125,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   ) {
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
     this.watched = new WatchList(server.engine.keyspace.hashSeed);
-    this.authenticated = !server.authenticationRequired;
+    server.access.reset(this);
     this.consistency = server.consistency;
     this.createdMs = this.lastActiveMs = server.clock();
     this.parser = new RequestParser({

@@ -28,11 +28,16 @@ export function typeOf(connection: Connection): ClientType {
   return connection.isSubscriber ? 'pubsub' : 'normal';
 }
 
-/** What the user of the connection is called. */
-export const DEFAULT_USER = 'default';
-
-/** One line without its end. */
-export function describeClient(connection: Connection, nowMs: number): string {
+/**
+ * One line without its end.
+ *
+ * @param command the last one, in full
+ */
+export function describeClient(
+  connection: Connection,
+  nowMs: number,
+  command = connection.lastCommand,
+): string {
   const { socket, writer, executing } = connection;
   const transaction = executing?.transaction ?? connection.transaction;
   const unsent = socket.writableLength;
@@ -65,8 +70,8 @@ export function describeClient(connection: Connection, nowMs: number): string {
     ['omem', unsent],
     ['tot-mem', query + queued + watched + subscriptions + writer.length + unsent],
     ['events', unsent > 0 ? 'rw' : 'r'],
-    ['cmd', connection.lastCommand === '' ? 'NULL' : connection.lastCommand],
-    ['user', DEFAULT_USER],
+    ['cmd', command === '' ? 'NULL' : command],
+    ['user', connection.userName],
     ['redir', connection.tracking?.options.redirect ?? -1],
     ['resp', connection.protocol],
   ];

@@ -24,7 +24,7 @@ import type { Server } from '../server.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
 import { type Destination, WAIT } from './admission.js';
 import type { Connection, Deferred } from './connection.js';
-import type { Transaction } from './transaction.js';
+import { refusedRequest, type Transaction } from './transaction.js';
 
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -236,6 +236,7 @@ export class Router {
   private waitFor(row: Runnable, promise: Promise<Reply | undefined>): void {
     const { connection } = this;
     const slot = connection.queue.addPromised();
+    if ((row as ProgramCommand).handler.holds === true) connection.queue.holdLast();
     const done = (reply: Reply | undefined): void => {
       connection.queue.kept(slot, reply);
       connection.resume();
@@ -430,6 +431,7 @@ export class Router {
     if (transaction.failed) return replies.execAborted;
     // The keys were watched at a leader that this client has lost: they may have changed.
     if (isWatchLost) return NULL_ARRAY;
+    if (!connection.permissions.isUnlimited) transaction.refuseDenied((request) => this.denyQueued(request));
     if (!transaction.writes && watched.length === 0) {
       this.execReads(transaction);
       return undefined;
@@ -458,6 +460,15 @@ export class Router {
     // What follows may run in another database: that is known once the transaction has run.
     connection.queue.addItem(replica.turn, transaction.changesDatabase);
     return undefined;
+  }
+
+  /** Why a queued request may not run any more. */
+  private denyQueued(queued: Buffer): ErrorReply | undefined {
+    const { connection, server } = this;
+    parseTrusted(queued, 0, this.stepRequest);
+    const row = server.table.resolve(this.stepRequest);
+    if (row instanceof ErrorReply) return undefined;
+    return server.access.denyQueued(row.name, connection, this.stepRequest);
   }
 
   /** A transaction that only reads needs no log. */
@@ -517,6 +528,8 @@ export class Router {
   /** A command at its place in EXEC: a read, or one of the program's. */
   runInTransaction(request: Request, database: number): Reply {
     const { connection, server } = this;
+    const denial = refusedRequest(request);
+    if (denial !== undefined) return denial;
     const row = server.table.resolve(request);
     if (row instanceof ErrorReply) return row;
     if (row.kind === 'read') {
@@ -586,7 +599,10 @@ export class Router {
       connection.transaction = undefined;
       connection.answer(NULL_ARRAY);
     } else if (passing === undefined) {
-      const refusal = row.kind === 'write' ? server.refuseWrite(row.denyOutOfMemory, raw.length) : undefined;
+      const refusal =
+        server.access.deny(row.name, connection, request, 'toplevel') ??
+        connection.permissions.denyPatterns(row.name, request) ??
+        (row.kind === 'write' ? server.refuseWrite(row.denyOutOfMemory, raw.length) : undefined);
       if (refusal === undefined) this.run(row, request, raw);
       else this.reject(refusal, row, request);
     } else if (!this.knowsLeader || !server.holds(heldSinceMs)) {

@@ -1,8 +1,17 @@
 /** What MULTI collects on one connection until EXEC. */
 
-import { OK, type Reply, type Request, type WatchedKey } from '../../engine/index.js';
+import { ErrorReply, OK, type Reply, type Request, type WatchedKey } from '../../engine/index.js';
 import type { HashSeed } from '../../engine/storage/dictionary.js';
 import { keyedHash } from '../../engine/storage/hash.js';
+import { encodeRequest } from '../resp/encode-request.js';
+
+/** In place of a queued command's name: no client can queue what is no command. */
+const REFUSED = '\0REFUSED';
+
+/** The error that stands in place of a queued request, or undefined where there is none. */
+export function refusedRequest(request: Request): ErrorReply | undefined {
+  return request.is(0, REFUSED) ? new ErrorReply(request.latin1(1)) : undefined;
+}
 
 /** What a queued request or a watched key takes beside its bytes. */
 const OVERHEAD_BYTES = 128;
@@ -24,6 +33,17 @@ export class Transaction {
   queue(request: Buffer): void {
     this.queuedBytes += request.length + OVERHEAD_BYTES;
     this.requests.push(request);
+  }
+
+  /**
+   * Puts a request that only answers with an error in place of each that `deny` refuses. No command has its name, so that the engine of
+   * the node that proposes asks the router for the reply, and every other one passes over it.
+   */
+  refuseDenied(deny: (request: Buffer) => ErrorReply | undefined): void {
+    this.requests.forEach((request, place) => {
+      const error = deny(request);
+      if (error !== undefined) this.requests[place] = encodeRequest([REFUSED, error.text]);
+    });
   }
 
   /** Notes that the request queued next is a SELECT. */

@@ -17,6 +17,8 @@ export interface ForwardingClient extends UpstreamOwner {
   readonly watched: WatchList;
   /** Requests are forwarded, which get one reply. */
   forwards(requests: readonly Buffer[]): void;
+  readonly userName: string;
+  readonly provedPassword: boolean;
   answer(reply: Reply): void;
 }
 
@@ -81,6 +83,7 @@ export class PassingOn {
       this.upstream = upstream;
     }
     this.hasPassedOn = true;
+    upstream.identify(client.userName, client.provedPassword);
     // With the leader's own state a new leader waits until it knows what was acknowledged before.
     upstream.align(
       client.database,

@@ -83,6 +83,8 @@ export class Upstream {
   private database = 0;
   private protocol: 2 | 3 = 2;
   private consistency = '';
+  private userName = 'default';
+  private provedPassword = false;
   private mustUnwatch = false;
   private isEnding = false;
   private patience: Timer | undefined;
@@ -114,6 +116,14 @@ export class Upstream {
   /** Whether nothing more may be sent for now. Behind what was refused nothing must be carried out. */
   get isFull(): boolean {
     return this.pendingBytes > BYTES_MAX || this.expected.length > REQUESTS_MAX || this.refused.length > 0;
+  }
+
+  /** Says to the leader who the client is, and whether it gave a password: the leader judges its rights again. */
+  identify(userName: string, provedPassword: boolean): void {
+    if (userName === this.userName && provedPassword === this.provedPassword) return;
+    this.silently('AUTH', userName, provedPassword ? 'password' : 'nopass');
+    this.userName = userName;
+    this.provedPassword = provedPassword;
   }
 
   /** Brings the leader's side of the connection in line with what the client has chosen. */

@@ -1,23 +1,28 @@
-/** ACL, as far as client libraries ask: there is one user, who may do everything. */
+/** ACL. Users are state of the cluster; the log of what was denied is this node's. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { containerHelp } from '../../engine/command/catalog-replies.js';
 import { aclCategories, isAclCategory } from '../../engine/command/facts.js';
 import {
   container,
+  Double,
   ErrorReply,
   type Facts,
   MapReply,
+  OK,
+  parseTrusted,
   quoted,
   type Reply,
-  type Request,
+  Request,
   SetReply,
 } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
-import { DEFAULT_USER } from '../client/description.js';
 import { replies } from '../replies.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import type { Server } from '../server.js';
-import { immediate } from './program-command.js';
+import { deleteUsers, replaceUsers, setUser } from './acl-changes.js';
+import { readUsers, UserLineError, writeUsers } from './acl-file.js';
+import { administering, immediate, ordered, type ProgramReply } from './program-command.js';
 
 function cat(request: Request, _connection: Connection, server: Server): Reply {
   if (request.count === 2) return aclCategories;
@@ -31,26 +36,126 @@ function cat(request: Request, _connection: Connection, server: Server): Reply {
   return names;
 }
 
-const whoami = (): Reply => DEFAULT_USER;
-const users = (): Reply => [DEFAULT_USER];
+const whoami = (_request: Request, connection: Connection): Reply => connection.userName;
 
-function passwordHashes(server: Server): string[] {
-  return server.password === '' ? [] : [createHash('sha256').update(server.password, 'latin1').digest('hex')];
-}
+const users = (_request: Request, _connection: Connection, server: Server): Reply =>
+  server.access.all().map(({ name }) => name);
 
-function list(_request: Request, _connection: Connection, server: Server): Reply {
-  const secret = passwordHashes(server).map((hash) => `#${hash}`)[0] ?? 'nopass';
-  return [`user ${DEFAULT_USER} on ${secret} ~* &* +@all`];
-}
+const list = (_request: Request, _connection: Connection, server: Server): Reply =>
+  server.access.all().map((user) => server.access.commands.line(user));
 
 function getuser(request: Request, _connection: Connection, server: Server): Reply {
-  if (request.latin1(2) !== DEFAULT_USER) return null;
-  const passwords = passwordHashes(server);
-  const flags = passwords.length === 0 ? ['on', 'nopass'] : ['on'];
-  return new MapReply([
-    ...['flags', new SetReply(flags), 'passwords', passwords, 'commands', '+@all'],
-    ...['keys', '~*', 'channels', '&*', 'selectors', []],
+  const { access } = server;
+  const user = access.user(request.latin1(2));
+  if (user === undefined) return null;
+  const flags = [user.isOn ? 'on' : 'off'];
+  if (user.hasNoPassword) flags.push('nopass');
+  if (user.sanitizesPayload !== undefined)
+    flags.push(user.sanitizesPayload ? 'sanitize-payload' : 'skip-sanitize-payload');
+  const rights = user.selectors.map((selector): Reply[] => [
+    ...['commands', access.commands.describe(selector)],
+    ...['keys', selector.keyRules.join(' ')],
+    ...['channels', selector.channelRules.join(' ')],
   ]);
+  const [own, ...others] = rights;
+  const selectors = others.map((items) => new MapReply(items));
+  return new MapReply([
+    ...['flags', new SetReply(flags), 'passwords', user.passwords],
+    ...own,
+    ...['selectors', selectors],
+  ]);
+}
+
+function setuser(request: Request, _connection: Connection, server: Server): ProgramReply {
+  return setUser(server, request.latin1(2), words(request, 3));
+}
+
+const deluser = (request: Request, _connection: Connection, server: Server): ProgramReply =>
+  deleteUsers(server, words(request, 2));
+
+/** A request's arguments from one on. */
+function words(request: Request, from: number): string[] {
+  const found: string[] = [];
+  for (let i = from; i < request.count; i++) found.push(request.latin1(i));
+  return found;
+}
+
+function dryrun(request: Request, _connection: Connection, server: Server): Reply {
+  const user = server.access.user(request.latin1(2));
+  if (user === undefined) throw replies.noSuchUser(request.latin1(2));
+  const asked = new Request();
+  parseTrusted(encodeRequest(words(request, 3)), 0, asked);
+  const row = server.table.resolve(asked);
+  if (row instanceof ErrorReply) {
+    const name = request.latin1(3);
+    const isKnown = server.catalog.get(name) !== undefined && !name.includes('|');
+    throw isKnown && /^ERR wrong number/.test(row.text)
+      ? row
+      : new ErrorReply(`ERR Command '${quoted(name)}' not found`);
+  }
+  const denial = server.access.permissions(user.name).deny(row.name, asked);
+  if (denial === undefined) return OK;
+  const what =
+    denial.reason === 'command'
+      ? `run the '${row.name}' command`
+      : `access the '${asked.latin1(denial.position)}' ${denial.reason}`;
+  return `This user has no permissions to ${what}`;
+}
+
+function log(request: Request, _connection: Connection, server: Server): Reply {
+  const { access } = server;
+  if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'ACL');
+  if (request.count === 3 && request.is(2, 'RESET')) {
+    access.log.reset();
+    return OK;
+  }
+  const count = request.count === 3 ? request.integer(2) : 10;
+  const nowMs = server.clock();
+  return access.log
+    .newest(count)
+    .map(
+      (entry) =>
+        new MapReply([
+          ...['count', entry.count, 'reason', entry.reason, 'context', entry.context],
+          ...['object', entry.object, 'username', entry.userName],
+          ...['age-seconds', new Double((nowMs - entry.timeMs) / 1000), 'client-info', entry.clientInfo],
+        ]),
+    );
+}
+
+function aclFile(server: Server): string {
+  const path = server.configuration.text('aclfile');
+  if (path === '') throw replies.noAclFile;
+  return Buffer.from(path, 'latin1').toString();
+}
+
+/** The users of this node's file become those of the cluster. */
+function load(_request: Request, _connection: Connection, server: Server): ProgramReply {
+  const path = aclFile(server);
+  const refusal = server.refuseWrite(false);
+  if (refusal !== undefined) return refusal;
+  try {
+    return replaceUsers(server, readUsers(server.access, path, server.users.channelsByDefault));
+  } catch (error) {
+    if (!(error instanceof UserLineError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    const text = Buffer.from((error as Error).message).toString('latin1');
+    throw new ErrorReply(
+      `ERR ${text} WARNING: ACL errors detected, no change to the previously active ACL rules was performed`,
+    );
+  }
+}
+
+function save(_request: Request, _connection: Connection, server: Server): ProgramReply {
+  const path = aclFile(server);
+  return writeUsers(server.access, path).then(
+    () => OK,
+    (error: Error) => {
+      server.log.warning(`ACL SAVE: ${error.message}`);
+      return new ErrorReply(
+        'ERR There was an error trying to save the ACLs. Please check the server logs for more information',
+      );
+    },
+  );
 }
 
 function genpass(request: Request): Reply {
@@ -102,6 +207,29 @@ export const aclCommands = [
         },
         cat,
       ),
+      administering(
+        {
+          ...admin,
+          name: 'acl|deluser',
+          arity: -3,
+          tips: [],
+          complexity: 'O(N), N users',
+          summary: 'Deletes users, and ends their connections.',
+          syntax: 'username ...',
+        },
+        deluser,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'acl|dryrun',
+          arity: -4,
+          since: '7.0.0',
+          summary: 'Says whether a user may run a command.',
+          syntax: 'username command [arg ...]',
+        },
+        dryrun,
+      ),
       immediate(
         {
           ...facts,
@@ -142,6 +270,49 @@ export const aclCommands = [
           summary: 'Returns the rules of all users.',
         },
         list,
+      ),
+      administering(
+        {
+          ...admin,
+          name: 'acl|load',
+          arity: 2,
+          complexity: 'O(N), N users',
+          summary: 'Takes the users of the ACL file.',
+        },
+        load,
+      ),
+      immediate(
+        {
+          ...admin,
+          name: 'acl|log',
+          arity: -2,
+          complexity: 'O(N), N entries',
+          summary: 'Lists what users were denied on this node.',
+          syntax: '[operation:<count:integer | RESET>]',
+          history: [],
+        },
+        log,
+      ),
+      ordered(
+        {
+          ...admin,
+          name: 'acl|save',
+          arity: 2,
+          complexity: 'O(N), N users',
+          summary: 'Writes the users to the ACL file.',
+        },
+        save,
+      ),
+      administering(
+        {
+          ...admin,
+          name: 'acl|setuser',
+          arity: -3,
+          complexity: 'O(N), N rules',
+          summary: 'Makes a user, or changes what one may do.',
+          syntax: 'username [rule ...]',
+        },
+        setuser,
       ),
       immediate(
         {

@@ -11,7 +11,7 @@ import {
   Verbatim,
 } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
-import { type ClientType, clientType, DEFAULT_USER, describeClient, typeOf } from '../client/description.js';
+import { type ClientType, clientType, describeClient, typeOf } from '../client/description.js';
 import { localAddress } from '../net/socket-addresses.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
@@ -120,10 +120,11 @@ interface KillFilter {
   readonly address?: string;
   readonly localAddress?: string;
   readonly type?: ClientType;
+  readonly userName?: string;
   readonly skipSelf: boolean;
 }
 
-function killFilter(request: Request): KillFilter {
+function killFilter(request: Request, server: Server): KillFilter {
   if (request.count === 3) return { address: request.latin1(2), skipSelf: false };
   const filter: { -readonly [Name in keyof KillFilter]: KillFilter[Name] } = { skipSelf: true };
   for (let i = 2; i < request.count; i += 2) {
@@ -146,8 +147,9 @@ function killFilter(request: Request): KillFilter {
         filter.localAddress = value;
         break;
       case 'USER':
-        // There is one user, who every client is.
-        if (value !== DEFAULT_USER) throw new ErrorReply(`ERR No such user '${quoted(value)}'`);
+        if (server.access.user(value) === undefined)
+          throw new ErrorReply(`ERR No such user '${quoted(value)}'`);
+        filter.userName = value;
         break;
       case 'SKIPME':
         if (request.is(i + 1, 'YES')) filter.skipSelf = true;
@@ -162,13 +164,14 @@ function killFilter(request: Request): KillFilter {
 }
 
 function kill(request: Request, connection: Connection, server: Server): Reply {
-  const filter = killFilter(request);
+  const filter = killFilter(request, server);
   let killed = 0;
   for (const other of server.connections.values()) {
     if (filter.address !== undefined && filter.address !== other.address) continue;
     if (filter.localAddress !== undefined && filter.localAddress !== localAddress(other.socket)) continue;
     if (filter.type !== undefined && filter.type !== typeOf(other)) continue;
     if (filter.id !== undefined && filter.id !== other.id) continue;
+    if (filter.userName !== undefined && filter.userName !== other.userName) continue;
     if (filter.skipSelf && other === connection) continue;
     // Whoever kills itself still gets the reply.
     if (other === connection) connection.closeAfterReplies();

@@ -3,9 +3,12 @@
 import { containerHelp } from '../../engine/command/catalog-replies.js';
 import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
+import { rewriteConfigFile } from '../config/config-file.js';
+import { configParameters } from '../config/parameters.js';
 import { encodeSettings } from '../config/replicated-settings.js';
 import { matchesIgnoringCase } from '../config/text-glob.js';
 import type { Server } from '../server.js';
+import { refusePassword, setPassword } from './acl-changes.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 function get(request: Request, _connection: Connection, server: Server): Reply {
@@ -20,22 +23,34 @@ function set(request: Request, connection: Connection, server: Server): ProgramR
   for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
   const changes = server.configuration.check(pairs);
   if (changes instanceof ErrorReply) return changes;
-  const replicated = changes.filter(({ parameter }) => parameter.effect === 'replicated');
+  const password = changes.find(({ parameter }) => parameter.name === 'requirepass')?.value;
+  const settings = changes.filter(
+    ({ parameter }) => parameter.effect === 'replicated' && parameter.name !== 'requirepass',
+  );
   const own = changes.filter(({ parameter }) => parameter.effect !== 'replicated');
-  if (replicated.length === 0) {
+  if (settings.length === 0 && password === undefined) {
     server.configure(own);
     return OK;
   }
-  const refusal = server.refuseWrite(false);
+  const refusal =
+    server.refuseWrite(false) ?? (password === undefined ? undefined : refusePassword(server, password));
   if (refusal !== undefined) return refusal;
-  const settings = encodeSettings(replicated.map(({ parameter, value }) => [parameter.name, value]));
-  return server
-    .proposeItem(settings.length, (builder) => builder.configure(connection.session, settings))
-    .then((reply) => {
-      // The replicated ones took effect when they were applied, on this node as on all others.
-      if (reply === OK) server.configure(own);
-      return reply;
-    });
+  const proposed: Promise<Reply>[] = [];
+  if (settings.length > 0) {
+    const encoded = encodeSettings(settings.map(({ parameter, value }) => [parameter.name, value]));
+    proposed.push(
+      server.proposeItem(encoded.length, (builder) => builder.configure(connection.session, encoded)),
+    );
+  }
+  if (password !== undefined) proposed.push(setPassword(server, password));
+  return Promise.all(proposed).then((answers) => {
+    const failed = answers.find((reply) => reply !== OK);
+    if (failed !== undefined) return failed;
+    // The replicated ones took effect when they were applied, on this node as on all others.
+    server.configure(own);
+    if (password !== undefined) server.configuration.adopt('requirepass', password);
+    return OK;
+  });
 }
 
 function resetstat(_request: Request, _connection: Connection, server: Server): Reply {
@@ -49,8 +64,23 @@ function resetstat(_request: Request, _connection: Connection, server: Server): 
   return OK;
 }
 
-function rewrite(_request: Request, _connection: Connection, server: Server): ProgramReply {
-  return server.rewriteConfiguration().then(() => OK);
+async function rewrite(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+  const { configFile, configuration, configuredAtStart } = server;
+  if (configFile === '') throw new ErrorReply('ERR The server is running without a config file');
+  const changed = configParameters
+    .map(({ name }) => name)
+    .filter((name) => configuration.text(name) !== configuredAtStart.get(name));
+  // Passwords are bytes, and the file is in UTF-8.
+  const written = (name: string): string =>
+    name === 'requirepass'
+      ? Buffer.from(configuration.text(name), 'latin1').toString()
+      : configuration.text(name);
+  try {
+    await rewriteConfigFile(configFile, written, changed);
+  } catch (error) {
+    throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
+  }
+  return OK;
 }
 
 const help = (_request: Request, _connection: Connection, server: Server): Reply =>

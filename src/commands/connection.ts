@@ -1,5 +1,4 @@
 /** Commands about the connection itself. CLIENT stands in clients.ts. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   ErrorReply,
   errors,
@@ -10,6 +9,7 @@ import {
   Request,
   Status,
 } from '../../engine/index.js';
+import { DEFAULT_USER } from '../client/access.js';
 import type { Connection } from '../client/connection.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
@@ -39,25 +39,41 @@ function select(request: Request, connection: Connection, server: Server): Reply
 
 // ---- who the client is ----
 
-/** Compares in constant time, whatever the lengths. */
-function samePassword(given: string, expected: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text, 'latin1').digest();
-  return timingSafeEqual(digest(given), digest(expected));
-}
-
-/** Throws WRONGPASS unless the user is the default one and the password right. */
-function authenticate(connection: Connection, server: Server, user: string, password: string): void {
-  if (user !== 'default' || (server.password !== '' && !samePassword(password, server.password))) {
+/** Makes the client a user, or throws WRONGPASS. */
+function authenticate(
+  connection: Connection,
+  server: Server,
+  command: string,
+  user: string,
+  password: string,
+): void {
+  const { access } = server;
+  if (!access.accepts(user, password)) {
+    // The user may be one that this node has not recovered yet.
+    if (server.loading !== undefined && access.user(user)?.passwords.length !== 1) throw replies.loading;
     server.authenticationGate.failed(connection.socket.remoteAddress ?? '');
+    access.note('auth', connection.inExec ? 'multi' : 'toplevel', command, user, connection, command);
     throw replies.wrongPass;
   }
-  connection.authenticated = true;
+  access.become(connection, user, true);
+}
+
+/**
+ * A node that has proved the cluster's secret says whose commands it passes on, and whether that client gave a password. A client that gave
+ * none is taken only where none is asked for: that node may not have learnt of it yet.
+ */
+function authenticatePassedOn(connection: Connection, server: Server, name: string, proof: string): Reply {
+  const user = server.access.user(name);
+  connection.authenticated = false;
+  if (user === undefined || (proof !== 'password' && !user.hasNoPassword)) throw replies.wrongPass;
+  server.access.become(connection, name, proof === 'password');
+  return OK;
 }
 
 /** Judges a password when it is the turn of the client's address. */
 function inTurn(run: ProgramHandler): ProgramHandler {
   return (request, connection, server) => {
-    if (server.password === '' || !triesPassword(request)) return run(request, connection, server);
+    if (connection.passedOnBy !== 0 || !triesPassword(request)) return run(request, connection, server);
     const waitMs = server.authenticationGate.waitMs(connection.socket.remoteAddress ?? '');
     if (waitMs === undefined) throw replies.tooManyAuthentications;
     if (waitMs === 0) return run(request, connection, server);
@@ -80,11 +96,13 @@ function triesPassword(request: Request): boolean {
 
 function auth(request: Request, connection: Connection, server: Server): Reply {
   if (request.count > 3) throw errors.syntax;
+  if (connection.passedOnBy !== 0)
+    return authenticatePassedOn(connection, server, request.latin1(1), request.latin1(2));
   if (request.count === 2) {
-    if (server.password === '') throw replies.noPassword;
-    authenticate(connection, server, 'default', request.latin1(1));
+    if (server.access.isOpen) throw replies.noPassword;
+    authenticate(connection, server, 'auth', DEFAULT_USER, request.latin1(1));
   } else {
-    authenticate(connection, server, request.latin1(1), request.latin1(2));
+    authenticate(connection, server, 'auth', request.latin1(1), request.latin1(2));
   }
   return OK;
 }
@@ -101,7 +119,7 @@ function hello(request: Request, connection: Connection, server: Server): Reply 
     const option = request.option(i);
     const more = request.count - 1 - i;
     if (option === 'AUTH' && more >= 2) {
-      authenticate(connection, server, request.latin1(i + 1), request.latin1(i + 2));
+      authenticate(connection, server, 'hello', request.latin1(i + 1), request.latin1(i + 2));
       i += 2;
     } else if (option === 'SETNAME' && more >= 1) {
       const name = request.latin1(++i);
@@ -159,14 +177,15 @@ function reset(_request: Request, connection: Connection, server: Server): Reply
   connection.replyMode = 'on';
   connection.consistency = server.consistency;
   connection.readsReplica = false;
-  connection.authenticated = !server.authenticationRequired;
+  server.access.reset(connection);
   connection.writer.protocol = 2;
   return RESET;
 }
 
 /** Every row of the family. */
 export const connectionCommands = [
-  immediate(
+  // Behind an ACL SETUSER of the same client, whose user it may name.
+  ordered(
     {
       name: 'auth',
       arity: -2,

@@ -13,6 +13,8 @@ export interface ProgramCommandHandler {
   readonly ordered: boolean;
   /** Whether it puts an item into the log: then it waits for the reads before it, which must not see it. */
   readonly writes?: boolean;
+  /** Whether what follows on its connection waits for its reply: it may change what that client may do. */
+  readonly holds?: boolean;
   /** Whether it answers only after asking somebody else, which nothing within EXEC can wait for: MULTI refuses it. */
   readonly waits?: boolean;
 }
@@ -34,3 +36,7 @@ export const proposing = (facts: Facts, run: ProgramHandler): ProgramCommand =>
 /** {@link ordered}, for what waits for somebody else. */
 export const waiting = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: true, waits: true });
+
+/** Changes users, through the log: what the client says next is judged by the new ones. */
+export const administering = (facts: Facts, run: ProgramHandler): ProgramCommand =>
+  other(facts, { run, ordered: true, writes: true, waits: true, holds: true });

@@ -88,12 +88,17 @@ export const configParameters: readonly ConfigParameter[] = [
   replicated('notify-keyspace-events', keyspaceEvents, ''),
   // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
   replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),
+  // As the default user's password, of which the state keeps the hash.
+  replicated('requirepass', text, '', { sensitive: true }),
   replicated('set-max-intset-entries', integer(0, max64), 512),
   replicated('stream-node-max-bytes', memory(0, max64), 4096),
   replicated('stream-node-max-entries', integer(0, max64), 100),
   replicated('zset-max-listpack-entries', integer(0, max64), 128, { aliases: ['zset-max-ziplist-entries'] }),
   replicated('zset-max-listpack-value', memory(0, max64), 64, { aliases: ['zset-max-ziplist-value'] }),
 
+  node('acl-pubsub-default', choice('allchannels', 'resetchannels'), 'resetchannels'),
+  node('acllog-max-len', integer(0, max64), 128),
+  node('aclfile', text, '', immutable),
   node('bind', text, '127.0.0.1', immutable),
   // host:port; empty: where peers reach this node.
   node('client-advertise', text, '', immutable),
@@ -130,7 +135,6 @@ export const configParameters: readonly ConfigParameter[] = [
   ),
   node('maxmemory-samples', integer(1, max32), 5),
   node('port', integer(0, 65535), 7481, immutable),
-  node('requirepass', text, '', { sensitive: true }),
   node('sentinel-name', text, 'mymaster'),
   node('tcp-backlog', integer(0, max32), 511, immutable),
   node('tcp-keepalive', integer(0, max32), 300),

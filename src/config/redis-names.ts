@@ -6,7 +6,7 @@
 /** They change nothing that a client of this program could miss: replication, append-only file, Redis Cluster, the process itself. */
 export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   `
-  acl-pubsub-default acllog-max-len activedefrag aof-disable-auto-gc aof_rewrite_cpulist appenddirname
+  activedefrag aof-disable-auto-gc aof_rewrite_cpulist appenddirname
   bgsave_cpulist bind-source-addr bio_cpulist cluster-allow-pubsubshard-when-down
   cluster-allow-reads-when-down cluster-allow-replica-migration cluster-announce-bus-port
   cluster-announce-tls-port
@@ -36,12 +36,10 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
 
 /** What they ask for, this program does not do: whoever wrote them relies on it. */
 export const redisNamesRefused: ReadonlySet<string> = new Set([
-  'aclfile',
   'loadmodule',
   'rename-command',
   'replicaof',
   'slaveof',
   'tls-port',
   'unixsocket',
-  'user',
 ]);

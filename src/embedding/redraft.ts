@@ -21,7 +21,13 @@ import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
 import { textOf } from '../config/replicated-settings.js';
 import type { FollowerMode } from '../discovery/leader-guide.js';
-import { type PeerDoor, provenSecret, refusesPeer, unsafeStart } from '../net/peer-admission.js';
+import {
+  type PeerDoor,
+  provenSecret,
+  refusesLimits,
+  refusesPeer,
+  unsafeStart,
+} from '../net/peer-admission.js';
 import { Port } from '../net/port.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
@@ -60,6 +66,8 @@ export interface RedraftOptions {
    */
   readonly follower?: FollowerMode;
   readonly password?: string;
+  /** Users of a cluster that this node founds, each a line as in a config file: `user alice on >secret ~a:* +@all`. */
+  readonly users?: readonly string[];
   readonly maxClients?: number;
   readonly settings?: Partial<Settings>;
   /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
@@ -103,6 +111,7 @@ const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   follower: true,
   password: true,
   digestIntervalMs: true,
+  users: true,
   maxClients: true,
   settings: true,
   configuration: true,
@@ -187,10 +196,10 @@ export class Redraft {
       }
     };
     let cluster: Cluster | undefined;
-    let password = (): string => options.password ?? '';
+    let asksClients = (): boolean => (options.password ?? '') !== '';
     const door: PeerDoor = {
       clusterSecret: options.clusterSecret ?? '',
-      asksClients: () => password() !== '',
+      asksClients: () => asksClients(),
     };
     try {
       const joining = joinAddresses.length > 0;
@@ -268,6 +277,8 @@ export class Redraft {
           }),
           clusterId: identity.clusterId,
           configFile: options.configFile,
+          userLines: options.users,
+          refusesLimits: (members) => refusesLimits(door, options.host ?? '127.0.0.1', members),
           reload: () => machine.reload(),
           digest: (index) => machine.digest(index),
           shutdown: () => options.onShutdown?.(),
@@ -283,7 +294,7 @@ export class Redraft {
           early.listen(portInUse);
         },
       );
-      password = () => server.password;
+      asksClients = () => server.access.limitsClients;
       const { replica } = server;
       cluster.holdsData = () => {
         for (const database of machine.engine.keyspace.used()) if (database.size > 0) return true;

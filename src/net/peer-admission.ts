@@ -38,3 +38,19 @@ export function unsafeStart(host: string, clusterSecret: string, password: strin
   if (password === '' || isLoopback(host) || provenSecret(clusterSecret) !== '') return undefined;
   return `a password for clients (requirepass) on ${host} without a secret for peers protects nothing: give all nodes the same --cluster-secret, or listen on 127.0.0.1`;
 }
+
+/**
+ * Why clients of a running cluster must not be limited (by a password, or by rules for the default user): peers would be let in for less,
+ * or not at all. In words for the operator; undefined if they may.
+ *
+ * @param host what this node listens on
+ * @param members how many nodes the cluster has
+ */
+export function refusesLimits(
+  { clusterSecret }: Pick<PeerDoor, 'clusterSecret'>,
+  host: string,
+  members: number,
+): string | undefined {
+  if (provenSecret(clusterSecret) !== '' || (members <= 1 && isLoopback(host))) return undefined;
+  return 'limits for clients protect nothing while nodes need no secret: start all nodes with the same --cluster-secret first';
+}

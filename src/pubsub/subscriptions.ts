@@ -2,7 +2,7 @@
  * Who has subscribed to what on this node (https://redis.io/docs/latest/develop/interact/pubsub/). Other nodes have their own: a
  * message reaches all of them through the log.
  */
-import { globMatches, type View, viewOf } from '../../engine/index.js';
+import { globMatches, type Permissions, type View, viewOf } from '../../engine/index.js';
 import { Message } from './message.js';
 
 /** Gets the messages. */
@@ -51,6 +51,14 @@ export class ClientSubscriptions {
   /** What confirmations of a kind count: shard channels apart from the rest. */
   count(kind: SubscriptionKind): number {
     return kind === 'shard' ? this.shard.size : this.channel.size + this.pattern.size;
+  }
+
+  /** Whether its client may still listen to all of it. */
+  isWithin(permissions: Permissions): boolean {
+    for (const name of this.channel) if (!permissions.mayUseChannel(name, false)) return false;
+    for (const name of this.shard) if (!permissions.mayUseChannel(name, false)) return false;
+    for (const name of this.pattern) if (!permissions.mayUseChannel(name, true)) return false;
+    return true;
   }
 
   get size(): number {

@@ -21,6 +21,8 @@ const client = (changed: Partial<AdmittedClient> = {}): AdmittedClient => ({
   isSubscriber: false,
   isMonitor: false,
   protocol: 2,
+  provedPassword: false,
+  permissions: { isUnlimited: true, denyPatterns: () => undefined },
   ...changed,
 });
 
@@ -32,6 +34,7 @@ const node = { isPaused: false, refusal: undefined as ErrorReply | undefined, ha
 const admission = new Admission(
   standardChecks({
     isLoading: () => false,
+    deny: (row) => new ErrorReply(`NOPERM ${row.name}`),
     isPaused: () => node.isPaused,
     refuseWrite: () => node.refusal,
     hasMemory: () => node.hasMemory,
@@ -102,4 +105,11 @@ test('the first check that objects decides, and none is asked about a command th
   assert.equal(show(own.judge(row('set'), 'run', client(), request, 0)), 'ERR b');
   assert.equal(show(own.judge(row('del'), 'run', client(), request, 0)), 'admitted');
   assert.deepEqual(asked, ['a get', 'c get', 'b set']);
+});
+
+test('who is limited is judged by his rights, wherever a command goes', () => {
+  const limited = client({ permissions: { isUnlimited: false, denyPatterns: () => undefined } });
+  for (const destination of ['run', 'queue', 'forward'] as const)
+    assert.equal(judge('get', destination, limited), 'NOPERM get');
+  assert.equal(judge('get', 'run', client({ ...limited, authenticated: false })).slice(0, 6), 'NOAUTH');
 });

@@ -37,6 +37,7 @@ test('defaults', () => {
   assert.deepEqual(serve([]), {
     port: 7481,
     bind: '127.0.0.1',
+    aclfile: undefined,
     advertise: undefined,
     maxclients: 10000,
     requirepass: undefined,
@@ -60,6 +61,7 @@ test('defaults', () => {
     loglevel: 'notice',
     config: undefined,
     parameters: {},
+    users: [],
     withoutMeaning: [],
   });
 });
@@ -132,9 +134,11 @@ test('a redis.conf: later lines count, parts add up, what has no meaning is name
     'client-output-buffer-limit replica 256mb 64mb 60',
     'client-output-buffer-limit pubsub 16mb 8mb 60',
     'aclfile ""',
+    'user ada on >secret ~a:* +@all',
   );
   const options = serve(['--config', config]);
   assert.deepEqual([options.bind, options.port, options.maxclients], ['127.0.0.1', 3, 5]);
+  assert.deepEqual(options.users, ['user ada on >secret ~a:* +@all']);
   assert.equal(options.parameters.save, '900 1 300 10');
   assert.equal(
     options.parameters['client-output-buffer-limit'],
@@ -146,7 +150,6 @@ test('a redis.conf: later lines count, parts add up, what has no meaning is name
     'appendonly',
     'repl-diskless-sync',
     'proc-title-template',
-    'aclfile',
   ]);
   assert.equal(serve(['--config', configFile('bind * -::*')]).bind, '0.0.0.0');
   assert.equal(serve(['--config', configFile('save 900 1', 'save ""')]).parameters.save, '');

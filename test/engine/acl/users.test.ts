@@ -4,11 +4,13 @@ import { test } from 'node:test';
 import { AclCommands } from '../../../engine/acl/permissions.js';
 import { Users } from '../../../engine/acl/users.js';
 import { CommandCatalog } from '../../../engine/command/facts.js';
-import { engineCommands } from '../../../engine/index.js';
+import { engineCommands, type Request, RequestBuilder } from '../../../engine/index.js';
 import { programCommands } from '../../../src/commands/index.js';
 
 const commands = new AclCommands(new CommandCatalog([...engineCommands, ...programCommands]));
 const hash = '30c952fab122c3f9759f02a6d95c3758b246b4fee239957b2d4fee46e26170c4';
+
+const request = (...args: readonly string[]): Request => new RequestBuilder().command(args, false);
 
 function lineAfter(...rules: readonly string[]): string {
   const users = new Users();
@@ -99,7 +101,7 @@ test('what a user may do', () => {
   const permissions = commands.permissionsOf(users.get('a')!);
   const verdict = (...args: readonly string[]): string => {
     const container = commands.get(args[0])?.facts.kind === 'container';
-    const denial = permissions.deny(container ? `${args[0]}|${args[1]}` : args[0], args);
+    const denial = permissions.deny(container ? `${args[0]}|${args[1]}` : args[0], request(...args));
     return denial === undefined ? 'OK' : `${denial.reason} ${denial.position}`;
   };
   assert.equal(verdict('get', 'x1'), 'OK');
@@ -122,10 +124,10 @@ test('of several selectors one must allow all of a command', () => {
   const users = new Users();
   users.set('a', ['+get', '~a', '(+set ~b)'], false);
   const permissions = commands.permissionsOf(users.get('a')!);
-  assert.equal(permissions.deny('get', ['get', 'a']), undefined);
-  assert.equal(permissions.deny('set', ['set', 'b', 'v']), undefined);
-  assert.deepEqual(permissions.deny('get', ['get', 'b']), { reason: 'key', position: 1 });
-  assert.deepEqual(permissions.deny('del', ['del', 'b']), { reason: 'command', position: 0 });
+  assert.equal(permissions.deny('get', request('get', 'a')), undefined);
+  assert.equal(permissions.deny('set', request('set', 'b', 'v')), undefined);
+  assert.deepEqual(permissions.deny('get', request('get', 'b')), { reason: 'key', position: 1 });
+  assert.deepEqual(permissions.deny('del', request('del', 'b')), { reason: 'command', position: 0 });
 });
 
 test('the default user may do everything and stays; a user made from rules equals its original', () => {

@@ -1,0 +1,130 @@
+/** What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them. */
+import type { UsersListener } from '../../engine/acl/users.js';
+import type { Reply, User } from '../../engine/index.js';
+import { replaceUsers, setPassword } from '../commands/acl-changes.js';
+import { readUsers, usersOf } from '../commands/acl-file.js';
+import type { Server } from '../server.js';
+import { DEFAULT_USER } from './access.js';
+import type { Connection } from './connection.js';
+
+export interface NodeUsersOptions {
+  /** Users that the configuration names, each a line as a config file has it. */
+  readonly userLines?: readonly string[];
+  /** Why clients may not be limited to less than peers can do, in a cluster of so many members; in words for the operator. */
+  readonly refusesLimits?: (members: number) => string | undefined;
+}
+
+export class NodeUsers implements UsersListener {
+  constructor(
+    private readonly server: Server,
+    private readonly options: NodeUsersOptions,
+  ) {}
+
+  /** Whether new users may use all channels. */
+  get channelsByDefault(): boolean {
+    return this.server.configuration.text('acl-pubsub-default') === 'allchannels';
+  }
+
+  /** Why clients may not be limited to less than peers can do, undefined if they may. */
+  refusesLimits(): string | undefined {
+    return this.options.refusesLimits?.(this.server.consensus.members.length);
+  }
+
+  /** Another engine is in use: its users are in force. */
+  adopted(): void {
+    const { access, connections } = this.server;
+    access.forget();
+    this.forgetPassword();
+    for (const connection of connections.values()) this.takeUpRights(connection);
+  }
+
+  changed(name: string): void {
+    const { access, connections } = this.server;
+    access.forget(name);
+    if (name === DEFAULT_USER) this.forgetPassword();
+    for (const connection of connections.values())
+      if (connection.userName === name) this.takeUpRights(connection);
+  }
+
+  deleted(name: string): void {
+    this.changed(name);
+  }
+
+  /** A connection goes on with what its user may do now; it ends with its user, or when it listens to what it may not any more. */
+  private takeUpRights(connection: Connection): void {
+    const { access } = this.server;
+    const { userName, subscriptions } = connection;
+    connection.permissions = access.permissions(userName);
+    if (access.user(userName) !== undefined && subscriptions?.isWithin(connection.permissions) !== false)
+      return;
+    // Whoever changed itself still gets the reply.
+    if (connection.lastCommand.startsWith('acl|') && !connection.isIdle) connection.closeAfterReplies();
+    else connection.cutOff();
+  }
+
+  /** What this node was told as `requirepass` is told no longer once it lets nobody in. */
+  private forgetPassword(): void {
+    const { access, configuration, engine } = this.server;
+    const password = configuration.text('requirepass');
+    if (password === '' || !engine.users.haveChanged) return;
+    if (access.isOpen || !access.hasPassword(DEFAULT_USER, password)) configuration.adopt('requirepass', '');
+  }
+
+  /**
+   * Before anybody is served: a founder's users and password become the cluster's; of any other node's it is said where they differ.
+   *
+   * @returns what was proposed
+   */
+  settle(founds: boolean): Promise<Reply>[] {
+    const { server } = this;
+    const password = server.configuredAtStart.get('requirepass')!;
+    const named = this.configuredUsers();
+    if (!founds) {
+      this.compare(named, password);
+      return [];
+    }
+    const proposed = named.length === 0 ? [] : [replaceUsers(server, named)];
+    // A line about the default user says what its passwords are.
+    if (password !== '' && !named.some(({ name }) => name === DEFAULT_USER))
+      proposed.push(setPassword(server, password));
+    return proposed;
+  }
+
+  /** The state is known now. Who came before goes on only if what it proved counts. */
+  settled(): void {
+    const { access, connections, configuredAtStart } = this.server;
+    access.forget();
+    const holds = access.hasPassword(DEFAULT_USER, configuredAtStart.get('requirepass')!);
+    for (const connection of connections.values())
+      if (!(holds && connection.provedPassword)) access.reset(connection);
+  }
+
+  private configuredUsers(): User[] {
+    const { access, configuration } = this.server;
+    const lines = (this.options.userLines ?? []).map((text) => ({ text, place: 'the configuration' }));
+    const path = Buffer.from(configuration.text('aclfile'), 'latin1').toString();
+    if (path !== '' && lines.length > 0)
+      throw new Error('users come from the ACL file or from the configuration, not from both');
+    if (path !== '') return readUsers(access, path, this.channelsByDefault);
+    return lines.length === 0 ? [] : usersOf(access, lines, this.channelsByDefault);
+  }
+
+  private compare(named: readonly User[], password: string): void {
+    const { access, engine, log } = this.server;
+    if (!engine.users.haveChanged) {
+      if (password !== '' && engine.keyspace.position > 0)
+        log.warning(
+          'the cluster has no password yet: this node alone asks for its own, CONFIG SET requirepass gives it to all',
+        );
+      return;
+    }
+    if (password !== '' && !access.hasPassword(DEFAULT_USER, password))
+      log.notice('the cluster keeps its own password: requirepass of this node is another one');
+    const line = (user: User | undefined): string => (user === undefined ? '' : access.commands.line(user));
+    const differing = named.filter((user) => line(user) !== line(engine.users.get(user.name)));
+    if (differing.length > 0)
+      log.notice(
+        `the cluster keeps its own users: those of this node differ in ${differing.map(({ name }) => name).join(', ')}`,
+      );
+  }
+}
