@@ -287,8 +287,10 @@ export class Machine {
       return Promise.resolve(socket as unknown as Socket);
     };
     return {
-      transport: { dialClient },
+      transport: { dialClient, reachedPeers: () => new Set() },
       journal: { begin() {}, snapshotTaken() {} },
+      // Clients here know where the members are.
+      clientAddresses: { own: () => '', of: () => undefined, isSilent: () => false },
       // Nobody here reads how many can be reached: all say yes.
       reachedVoters: () => ({ reached: 1, voters: 1 }),
     };
