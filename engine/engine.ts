@@ -12,7 +12,7 @@ import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
 import { type JavaScriptReply, toJavaScript } from './protocol/javascript-reply.js';
-import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply } from './protocol/reply.js';
+import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } from './protocol/reply.js';
 import { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
 import { defaultSettings, isSetting, type Settings } from './settings.js';
@@ -26,6 +26,9 @@ import { type Waiter, Waiters } from './waiters.js';
 
 /** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
 export const EXPIRED_PER_ENTRY = 200;
+
+/** What the replies of one transaction may take, beyond which its reads are refused: every node must keep them until EXEC ends. */
+const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
 
 /** Told what an entry brought about. Replies may hold views: encode or copy them before returning. */
 export interface ApplyListener {
@@ -311,6 +314,7 @@ export class Engine {
     const count = readUint32(entry.buffer, at);
     at += 4;
     const replies: Reply[] = [];
+    let replyBytes = 0;
     let database = entry.database;
     this.context.inTransaction = true;
     for (let i = 0; i < count; i++) {
@@ -324,10 +328,15 @@ export class Engine {
       const row = this.table.resolve(this.request);
       if (!(row instanceof ErrorReply) && row.kind === 'read')
         listener.readInTransaction?.(ordinal, row, this.request);
-      const reply =
+      let reply =
         row instanceof ErrorReply
           ? listener.runProgramCommand(ordinal, this.request, database)
           : this.runWrite(row, this.request, this.keyspace.database(database));
+      if (!(row instanceof ErrorReply) && row.kind === 'read') {
+        const bytes = viewBytes(reply);
+        if (replyBytes + bytes > TRANSACTION_REPLY_BYTES_MAX) reply = errors.repliesTooMany;
+        else replyBytes += bytes;
+      }
       replies.push(detach(reply));
     }
     this.context.inTransaction = false;

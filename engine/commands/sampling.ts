@@ -4,8 +4,8 @@ import type { Random } from '../log/random.js';
 import { errors } from '../protocol/errors.js';
 import type { Reply } from '../protocol/reply.js';
 
-/** The most random members that one reply may hold; Redis would go on until its memory is full. */
-const SAMPLE_MAX = 1 << 24;
+/** The most random members that one reply may hold: some 300 MB. Redis would go on until its memory is full. */
+const SAMPLE_MAX = 1 << 20;
 
 /**
  * `count` different integers below `size` (count at most size), in the order in which they were drawn. Robert Floyd's algorithm (Bentley,
@@ -50,7 +50,7 @@ export interface Walk {
  *
  * @param walk opened, before its first element
  * @param emit appends the element at which the walk stands
- * @throws the error of a value out of range past 2^24 draws
+ * @throws the error of too many elements past 2^20 draws
  */
 export function sampleReplies(
   walk: Walk,
@@ -76,7 +76,7 @@ export function sampleReplies(
     }
   } else {
     const draws = -count;
-    if (draws > SAMPLE_MAX) throw errors.outOfRange;
+    if (draws > SAMPLE_MAX) throw errors.repliesTooMany;
     if (walk.isDirect) {
       for (let i = 0; i < draws; i++) {
         walk.seek(random.below(size));

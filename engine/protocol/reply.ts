@@ -119,3 +119,23 @@ export function detach(reply: Reply): Reply {
   if (reply instanceof Attributed) return new Attributed(reply.attributes.map(detach), detach(reply.reply));
   return reply;
 }
+
+/** Bytes that a reply's Views point at, those of nested replies included. */
+export function viewBytes(reply: Reply): number {
+  if (reply instanceof View) return reply.length;
+  if (Array.isArray(reply)) return sumOf(reply);
+  if (reply instanceof Attributed) return sumOf(reply.attributes) + viewBytes(reply.reply);
+  const isAggregate =
+    reply instanceof MapReply ||
+    reply instanceof SetReply ||
+    reply instanceof Pairs ||
+    reply instanceof PairMap ||
+    reply instanceof Push;
+  return isAggregate ? sumOf(reply.items) : 0;
+}
+
+function sumOf(replies: readonly Reply[]): number {
+  let bytes = 0;
+  for (const reply of replies) bytes += viewBytes(reply);
+  return bytes;
+}

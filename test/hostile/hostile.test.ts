@@ -1,6 +1,7 @@
 /** A short run of the fuzz: no process ends, no term is lost, no byte is wrong. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fuzzCommands } from './commands.js';
 import { fuzz } from './fuzz.js';
 
 const cases = [
@@ -17,3 +18,16 @@ for (const { attackers, secret, attacks } of cases) {
     assert.ok(report.honestWrites > 0);
   });
 }
+
+test('no command near its limits does anything but answer', async () => {
+  const { faults, commands, commandsInTable } = await fuzzCommands({
+    seed: 1,
+    seconds: 5,
+    giantBytes: 300e6,
+    callMsMax: 60_000,
+    residentBytesMax: 5e9,
+  });
+  assert.deepEqual(faults, []);
+  assert.ok(commandsInTable > 150);
+  assert.equal(commands, commandsInTable, 'each command was called');
+});
