@@ -304,6 +304,12 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
     return this.server.internalError(row.name, this, error);
   }
 
+  /** What is owed to this client cannot be said any more: it is cut off, and nobody else notices. */
+  fault(what: string, error: unknown): void {
+    this.server.internalError(what, this, error);
+    this.cutOff();
+  }
+
   /** Writes a reply whose turn it is. */
   encode(reply: Reply): void {
     if (this.isCutOff) return;
@@ -321,8 +327,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
       this.output.write(reply);
     } catch (error) {
       // Half a reply may have been written: nothing can be said behind it.
-      this.server.internalError('a reply', this, error);
-      this.cutOff();
+      this.fault('a reply', error);
       return;
     }
     if (!this.receiving) this.flushSoon();
@@ -372,9 +377,14 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent = false): void {
     const { guide } = this.server;
-    if (!isApplied && reply instanceof NotLeading && this.passedOnBy === 0 && guide.holds(undefined))
-      guide.refuseLater(() => this.queue.itemDone(isSilent ? undefined : guide.refusal(), false));
-    else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
+    try {
+      if (!isApplied && reply instanceof NotLeading && this.passedOnBy === 0 && guide.holds(undefined))
+        guide.refuseLater(() => this.queue.itemDone(isSilent ? undefined : guide.refusal(), false));
+      else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
+    } catch (error) {
+      // This runs in apply: the state is sound, only this client cannot be told.
+      this.fault('a reply', error);
+    }
   }
 
   fateUnknown(error: ErrorReply): void {

@@ -104,7 +104,7 @@ export class Router {
       if (passing === undefined) this.run(row, request, raw);
       else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
       else {
-        passing.pass(row, raw ?? connection.copyRaw(), undefined);
+        this.pass(passing, row, raw ?? connection.copyRaw(), undefined);
         if (server.audience.monitors.size > 0) this.show(row, request);
       }
     }
@@ -608,7 +608,16 @@ export class Router {
     } else if (!this.knowsLeader || !server.holds(heldSinceMs)) {
       this.reject(server.heldInVain(), row, request);
     } else {
+      this.pass(passing, row, raw, heldSinceMs);
+    }
+  }
+
+  /** Passes a request on. Should that fail, nobody knows what has gone out: the client is cut off. */
+  private pass(passing: PassingOn, row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
+    try {
       passing.pass(row, raw, heldSinceMs);
+    } catch (error) {
+      this.connection.fault(row.name, error);
     }
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
+import { RespClient } from '../../src/resp/client.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import { ReplyScanner } from '../../src/resp/reply-scanner.js';
 import { plain, TestCluster, type TestNode, until } from './nodes.js';
@@ -315,4 +316,18 @@ test('where replies end, whatever pieces they come in', () => {
       replies.map((_, i) => replies.slice(0, i + 1).join('').length),
     );
   }
+});
+
+test('a request that fails while it is passed on costs its client the connection, and nobody else anything', async (t) => {
+  const { follower } = await forwarding(t);
+  const client = await RespClient.connect({ host: '127.0.0.1', port: follower.port });
+  t.after(() => client.close());
+  const id = Number(await client.call('CLIENT', 'ID'));
+  const connection = follower.redraft.server.connections.get(id)!;
+  connection.queue.addForwarded = () => {
+    throw new RangeError('Invalid string length');
+  };
+  await assert.rejects(client.call('SET', 'a', '1'));
+  assert.equal(await follower.ask('SET', 'a', '2'), 'OK');
+  assert.equal(follower.failure, undefined);
 });

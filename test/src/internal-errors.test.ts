@@ -44,3 +44,27 @@ test('the client gets an error with an id that the log has, is closed, and all o
     { log },
   );
 });
+
+test('a reply that cannot be taken in apply costs its client the connection, not the node', async () => {
+  let text = '';
+  const log = createLog('warning', (line) => {
+    text += line;
+  });
+  await withNode(
+    async (t) => {
+      const { server } = t.redraft;
+      const bystander = await t.connect();
+      await bystander.call('PING');
+      const client = await t.connect();
+      const id = Number(await client.call('CLIENT', 'ID'));
+      server.connections.get(id)!.queue.itemDone = () => {
+        throw new RangeError('Array buffer allocation failed');
+      };
+      await assert.rejects(client.call('SET', 'k', 'v'));
+      assert.match(text, /internal error [0-9a-f]{8}: 'a reply'.*Array buffer allocation failed/);
+      assert.equal(String(await bystander.call('GET', 'k')), 'v');
+      assert.ok(t.redraft.node.isRunning);
+    },
+    { log },
+  );
+});
