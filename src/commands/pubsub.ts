@@ -139,6 +139,8 @@ export const pubsubCommands = [
       immediate(
         {
           name: 'pubsub|help',
+          // None: not even that of its group.
+          categories: [],
           arity: 2,
           flags: ['loading', 'stale'],
           group: 'pubsub',

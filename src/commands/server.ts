@@ -182,6 +182,7 @@ export const serverCommands = [
   immediate(
     {
       name: 'lolwut',
+      categories: ['read'],
       arity: -1,
       flags: ['fast'],
       group: 'server',
