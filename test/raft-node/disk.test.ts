@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type DiskFile, nodeDisk } from '../../raft/node/directory/disk.js';
+import { type DiskFile, nodeDisk, replaceFile } from '../../raft/node/directory/disk.js';
 
 /** Whether the callback came before `sync` returned. */
 function syncsInline(file: DiskFile): Promise<boolean> {
@@ -37,4 +37,22 @@ test('a sync that fails says so by the callback', async (t) => {
   const file = await nodeDisk.open(join(directory, 'file'), 'create');
   await file.close();
   await assert.rejects(syncsInline(file), { code: 'EBADF' });
+});
+
+test('a temporary file is not written through a link that somebody put in its place', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'redraft-disk-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const victim = join(directory, 'victim');
+  writeFileSync(victim, 'untouched');
+  symlinkSync(victim, join(directory, 'identity.json.tmp'));
+  await replaceFile(nodeDisk, directory, 'identity.json', Buffer.from('new'));
+  assert.equal(readFileSync(victim, 'utf8'), 'untouched');
+  assert.equal(readFileSync(join(directory, 'identity.json'), 'utf8'), 'new');
+  assert.ok(lstatSync(join(directory, 'identity.json')).isFile());
+  // Nor is a file in the node's own folders.
+  symlinkSync(victim, join(directory, 'segment'));
+  const file = await nodeDisk.open(join(directory, 'segment'), 'create');
+  file.writeSync([Buffer.from('log')], 0);
+  await file.close();
+  assert.equal(readFileSync(victim, 'utf8'), 'untouched');
 });

@@ -392,3 +392,40 @@ test('no run of messages breaks an invariant of the core, nor what is committed'
     { numRuns: 3000 },
   );
 });
+
+test('a learner that is silent, or claims what the log does not hold, gets no vote and blocks nothing', () => {
+  const one = leader();
+  const { raft } = one;
+  const answerOf = (from: number, index: number): Message => ({ ...accepted, term: 4, from, index });
+  const commits = (): void => {
+    const proposed = raft.propose(Buffer.from('x'))!;
+    one.drain();
+    assert.equal(tell(one, answerOf(2, proposed.index)), undefined);
+    assert.equal(raft.status().commit, proposed.index);
+  };
+  commits();
+  const added = raft.proposeMembership({ kind: 'add-learner', id: 4, address: 'node4' });
+  assert.ok('index' in added);
+  one.drain();
+  assert.equal(tell(one, answerOf(2, added.index)), undefined);
+  const promote = (): unknown => raft.proposeMembership({ kind: 'promote', id: 4 });
+  // It has said nothing yet.
+  assert.deepEqual(promote(), { refused: 'not-caught-up' });
+  commits();
+  // What it claims to hold is beyond the log.
+  for (const index of [raft.status().lastIndex + 1, huge])
+    assert.notEqual(tell(one, answerOf(4, index)), undefined);
+  assert.deepEqual(promote(), { refused: 'not-caught-up' });
+  commits();
+  // It seemed to keep up, and then goes silent for an election timeout.
+  tell(one, answerOf(4, raft.status().lastIndex));
+  for (let i = 0; i < 3 * electionTicks; i++) {
+    raft.tick();
+    one.drain();
+    for (const from of [2, 3])
+      tell(one, { type: 'heartbeatResponse', from, to: 1, term: 4, round: 0, sentTick: 0 });
+  }
+  assert.equal(raft.status().role, 'leader');
+  assert.deepEqual(promote(), { refused: 'not-caught-up' });
+  commits();
+});
