@@ -145,6 +145,8 @@ export function applyFault(world: World, fault: Fault): void {
       break;
     }
     case 'campaign':
+      // A campaign ahead of its time forgets a leader to whom the node has promised its vote.
+      world.campaignedAtMs = world.loop.nowMs;
       machine.node?.campaign();
       break;
     case 'add':

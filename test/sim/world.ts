@@ -57,6 +57,9 @@ export class World {
   private readonly traces = new Map<string, string[]>();
   private fingerprint = 0;
 
+  /** When a fault last made a node campaign ahead of its time: it forgets the leader to whom it has promised its vote. */
+  campaignedAtMs = Number.NEGATIVE_INFINITY;
+
   constructor(readonly plan: Plan) {
     this.random = new Random(plan.seed ^ 0x5eed);
     this.network = new Network(this.loop, this.random.fork('network'));
@@ -95,10 +98,11 @@ export class World {
 
   /**
    * A node has become leader. Nobody else may count on a lease now: it would answer reads on its own while this one takes writes. Clocks
-   * that do not run alike void all leases.
+   * that do not run alike void all leases, and so does a campaign that no timeout has begun.
    */
   checkLeases(elected: Machine): void {
     const settledMs = this.loop.nowMs - 2000;
+    if (this.campaignedAtMs > settledMs) return;
     if (this.machines.some((machine) => machine.clock.oddUntilMs > settledMs)) return;
     const { term } = elected.running!.node?.status() ?? { term: 0 };
     for (const machine of this.machines) {
