@@ -39,7 +39,7 @@ function role(_request: Request, _connection: Connection, server: Server): Reply
   const { host, port } = topology.addressOf(consensus.leaderId);
   const state = !consensus.hasLeader
     ? 'connect'
-    : topology.reached().has(consensus.leaderId)
+    : topology.isConnected(consensus.leaderId)
       ? 'connected'
       : 'connecting';
   return ['slave', host, port, state, consensus.isBound ? server.node.applied : 0];

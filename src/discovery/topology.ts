@@ -54,9 +54,9 @@ export class Topology {
     return this.cluster?.clientAddresses.isSilent(id) === true;
   }
 
-  /** Peers whose connections stand. */
-  reached(): ReadonlySet<NodeId> {
-    return this.cluster?.transport.reachedPeers() ?? new Set();
+  /** Whether a connection with a peer stands: that of a process that has ended does not. */
+  isConnected(id: NodeId): boolean {
+    return this.cluster?.transport.isConnected(id) === true;
   }
 
   /** All members, this node among them, in the order of their ids. */
@@ -65,7 +65,6 @@ export class Topology {
     const { consensus, node } = server;
     const { peers, commit } = node.status();
     const leaderId = this.leaderId ?? 0;
-    const reached = this.reached();
     const nodes = consensus.members.map(({ id, learner }): SeenNode => {
       const isSelf = id === node.id;
       const peer = consensus.isLeader ? peers.find((one) => one.id === id) : undefined;
@@ -77,7 +76,7 @@ export class Topology {
         isMaster: id === leaderId,
         isAlive:
           isSelf ||
-          (peer?.recentActive ?? (id === consensus.leaderId ? reached.has(id) : !this.isSilent(id))),
+          (peer?.recentActive ?? (id === consensus.leaderId ? this.isConnected(id) : !this.isSilent(id))),
         isVoter: !learner,
         offset: isSelf ? (consensus.isLeader ? commit : node.applied) : (peer?.match ?? 0),
       };
@@ -146,7 +145,7 @@ export class Topology {
     if (leaderId === 0) return undefined;
     const stands = consensus.isLeader
       ? !consensus.isTransferring
-      : this.reached().has(leaderId) && consensus.leaderAddress !== undefined;
+      : this.isConnected(leaderId) && consensus.leaderAddress !== undefined;
     if (stands) this.lastLeaderId = leaderId;
     return stands ? leaderId : undefined;
   }

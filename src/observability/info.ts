@@ -191,7 +191,7 @@ function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
   return {
     leader: {
       ...server.topology.addressOf(leaderId),
-      isReached: server.topology.reached().has(leaderId),
+      isReached: server.topology.isConnected(leaderId),
       secondsSinceContact: 0,
     },
   };

@@ -258,6 +258,11 @@ export class PeerTransport implements Transport {
     return reached;
   }
 
+  /** Whether any connection with a peer stands, be it silent: those of a process that has ended do not. */
+  isConnected(id: NodeId): boolean {
+    return this.links.get(id)?.peer !== undefined || this.incoming.has(id);
+  }
+
   /**
    * A member answers at another address than the one that is known: it is dialed there until the membership says more. So members find
    * each other again that have all moved at once.
