@@ -287,7 +287,8 @@ export class Machine {
       return Promise.resolve(socket as unknown as Socket);
     };
     return {
-      transport: { dialClient, reachedPeers: () => new Set() },
+      // The simulated network has no connections that break: who leads is what Raft says.
+      transport: { dialClient, isConnected: () => true },
       journal: { begin() {}, snapshotTaken() {} },
       // Clients here know where the members are.
       clientAddresses: { own: () => '', of: () => undefined, isSilent: () => false },
