@@ -292,7 +292,8 @@ export class Engine {
   /** A read at its place among the entry's writes. One that finds nothing may wait. */
   private readInEntry(row: ReadCommand, request: Request, database: Database): Reply {
     if (this.context.readyKey !== undefined) return row.wait!.run(request, database, this.context);
-    const reply = this.read(row, request, database.id, this.keyspace.now);
+    // One that waits was looked up where it came.
+    const reply = this.read(row, request, database.id, this.keyspace.now, this.context.inTransaction);
     if (reply !== BLOCKED) return reply;
     return this.context.inTransaction ? NULL_ARRAY : row.wait!.run(request, database, this.context);
   }
@@ -572,12 +573,12 @@ export class Engine {
    * Runs a read on the state as it is. `timeMs` is this node's clock, by which time-to-live replies are reckoned; whether a key has
    * expired is decided by logged time alone.
    */
-  read(row: Runnable, request: Request, databaseId: number, timeMs: number): Reply {
+  read(row: Runnable, request: Request, databaseId: number, timeMs: number, looksToRead = true): Reply {
     if (row.kind !== 'read') throw new Error(`'${row.name}' is no read`);
     const keyspace = this.keyspace;
     const writing = keyspace.writing;
     keyspace.writing = false;
-    keyspace.looksToRead = true;
+    keyspace.looksToRead = looksToRead;
     this.readContext.timeMs = Math.max(timeMs, keyspace.now);
     try {
       return row.handler(request, keyspace.database(databaseId), this.readContext);

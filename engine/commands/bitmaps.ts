@@ -260,7 +260,8 @@ function bitfield(request: Request, database: Database, context: WriteContext): 
   const from = Math.floor(operations.writtenFrom / 8);
   const to = Math.ceil(operations.writtenTo / 8);
   const { buffer, start, length } = database.editString(slot, to, from, to, value);
-  let changed = isNew || to > oldLength;
+  const hasGrown = isNew || to > oldLength;
+  let isSet = false;
   const replies: Reply[] = [];
   for (const { kind, type, offset, operand, overflow } of operations.list) {
     const before = readBitfield(buffer, start, length, offset, type);
@@ -277,10 +278,11 @@ function bitfield(request: Request, database: Database, context: WriteContext): 
       continue;
     }
     writeBitfield(buffer, start, offset, type.width, after);
-    if (after !== before) changed = true;
+    if (hasGrown || after !== before) isSet = true;
     replies.push(kind === 'SET' ? before : after);
   }
-  if (changed) database.changed(key, keyEvents.setbit);
+  // What overflows sets nothing, though the key has grown by then.
+  if (hasGrown || isSet) database.changed(key, isSet ? keyEvents.setbit : undefined);
   return replies;
 }
 

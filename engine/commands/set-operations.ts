@@ -25,13 +25,12 @@ const reader = new SetReader();
 /** The slots of the sets at keys `first` .. `last - 1`, ABSENT for those that are not there. Throws WRONGTYPE. */
 function findSets(request: Request, first: number, last: number, database: ReadableDatabase): Slot[] {
   // A write that meets a key whose time has come removes it, which moves slots: so all are met before any slot is kept.
-  for (let i = first; i < last; i++) database.lookup(request.view(i));
-  const slots: Slot[] = [];
   for (let i = first; i < last; i++) {
-    const slot = database.find(request.view(i));
+    const slot = database.lookup(request.view(i));
     if (slot !== ABSENT) checkSet(database, slot);
-    slots.push(slot);
   }
+  const slots: Slot[] = [];
+  for (let i = first; i < last; i++) slots.push(database.find(request.view(i)));
   return slots;
 }
 

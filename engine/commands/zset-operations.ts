@@ -102,13 +102,12 @@ function parseInputs(
   const first = countAt + 1;
   const end = first + Number(keyCount);
   // A write that meets a key whose time has come removes it, which moves slots: so all are met before any slot is kept.
-  for (let i = first; i < end; i++) database.lookup(request.view(i));
-  const inputs: Input[] = [];
   for (let i = first; i < end; i++) {
-    const slot = database.find(request.view(i));
+    const slot = database.lookup(request.view(i));
     if (slot !== ABSENT) checkType(database, slot);
-    inputs.push(new Input(database, slot));
   }
+  const inputs: Input[] = [];
+  for (let i = first; i < end; i++) inputs.push(new Input(database, database.find(request.view(i))));
   options = new Options();
   for (let i = end; i < request.count; ) {
     const left = request.count - i;
