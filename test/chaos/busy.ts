@@ -70,7 +70,7 @@ export class BusyCluster {
   async spawn(i: number): Promise<void> {
     const outer = (j: number): number => this.proxies[j]?.port ?? this.ports[j]!;
     const own = ['--port', `${this.ports[i]}`, '--dir', join(this.root, `${i}`)];
-    own.push('--advertise', `127.0.0.1:${outer(i)}`);
+    own.push('--enable-debug-command', 'local', '--advertise', `127.0.0.1:${outer(i)}`);
     if (i > 0) own.push('--join', `${outer(0)}`);
     const child = spawn(process.execPath, [programPath, ...own, ...this.flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
