@@ -106,6 +106,8 @@ export class PassingOn {
     const hadWatch = this.watchedOn !== undefined;
     client.transaction = undefined;
     client.watched.clear();
+    // Where the EXEC does not go, keys may be watched still: they must not abort the next one.
+    if (isWatchLost) this.watchedOn?.unwatch();
     this.watchedOn = undefined;
     if (isWatchLost) {
       client.answer(NULL_ARRAY);

@@ -174,7 +174,10 @@ test('HRANDFIELD counts as Redis does, in both forms', () => {
   ]);
   const engine = new Engine();
   engine.call('HSET', 'h', 'a', 1);
-  assert.equal(answer(engine, ['HRANDFIELD', 'h', '-20000000']), '!ERR value is out of range');
+  assert.equal(
+    answer(engine, ['HRANDFIELD', 'h', '-20000000']),
+    '!ERR value is out of range, the reply would have too many elements',
+  );
 });
 
 test('memory comes back when a big hash goes', () => {

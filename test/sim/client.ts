@@ -173,6 +173,8 @@ export class Client {
     const isKnown = answer !== undefined && !(answer instanceof Error);
     if (isLook) {
       if (isKnown) {
+        // A false abort is allowed: it says nothing of the key.
+        if (answer === null) return true;
         const [value, ttlMs] = answer as [string | null, number];
         this.ttl.reads.push({
           key: commands[0]![1]!,
