@@ -158,7 +158,7 @@ export class Server {
         isSharded
           ? this.subscriptions.publishSharded(channel, message)
           : this.subscriptions.publish(channel, message),
-      refusal: () => this.notLeading(),
+      refusal: () => this.guide.refusal(),
       failed: (index, error) => this.fail(unappliable(index), error),
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
@@ -185,7 +185,7 @@ export class Server {
     this.reads = new ReadQueue(
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
-      () => this.notLeading(),
+      () => this.guide.refusal(),
       () => this.flushOutputs(),
       options.clock,
     );
