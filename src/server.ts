@@ -19,6 +19,7 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { RaftNode, Timer } from '../raft/node/index.js';
+import { clearTimeout, monotonicNow, setImmediate, setTimeout } from '../raft/node/timers.js';
 import { AccessControl } from './client/access.js';
 import { Admission, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
@@ -288,8 +289,8 @@ export class Server {
   }
 
   private async drained(): Promise<void> {
-    const deadline = Date.now() + 5000;
-    while ((this.replica.pendingEntries > 0 || this.reads.waiting > 0) && Date.now() < deadline) {
+    const deadline = monotonicNow() + 5000;
+    while ((this.replica.pendingEntries > 0 || this.reads.waiting > 0) && monotonicNow() < deadline) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -612,7 +613,8 @@ export class Server {
   }
 
   clockUs(): number {
-    return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+    const { clock } = this.options;
+    return clock.wallUs?.() ?? clock.wallMs() * 1000;
   }
 
   // ---- administration ----

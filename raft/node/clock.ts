@@ -1,4 +1,5 @@
 /** Time as the body of the consensus core sees it; a simulator supplies its own. */
+import { clearTimeout, monotonicNow, setImmediate, setTimeout, wallNow, wallNowUs } from './timers.js';
 
 export interface Timer {
   cancel(): void;
@@ -9,6 +10,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since 1970, as the machine believes. */
   wallMs(): number;
+  /** The same in microseconds. Default: what {@link wallMs} says. */
+  wallUs?(): number;
   /** Calls back once, after `delayMs` at the earliest. */
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls back after input that has already arrived was handled, so that silence is not judged before it was listened to. */
@@ -17,8 +20,9 @@ export interface Clock {
 
 /** The machine's own clock. Its timers keep the process alive until they fire or are cancelled. */
 export const nodeClock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
+  monotonicMs: monotonicNow,
+  wallMs: wallNow,
+  wallUs: wallNowUs,
   setTimer(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };

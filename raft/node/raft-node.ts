@@ -28,6 +28,7 @@ import { type Outstanding, OutstandingWrites } from './outstanding.js';
 import { Snapshotter } from './snapshot/snapshotter.js';
 import type { SnapshotReader, SnapshotStore } from './snapshot/store.js';
 import { SnapshotTransfers } from './snapshot/transfers.js';
+import { queueMicrotask } from './timers.js';
 import { defaultElectionTimeoutMs } from './timing.js';
 import type { NodeLog } from './wal/node-log.js';
 import { type Durability, Wal } from './wal/wal.js';

@@ -1,5 +1,6 @@
 /** CLIENT PAUSE: whose commands wait, and until when. */
 import type { Runnable } from '../../engine/index.js';
+import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import type { Connection } from './connection.js';
 
 /** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */

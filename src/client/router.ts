@@ -15,6 +15,7 @@ import {
   type Runnable,
   type WriteCommand,
 } from '../../engine/index.js';
+import { monotonicNow } from '../../raft/node/timers.js';
 import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { PassedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
@@ -323,13 +324,13 @@ export class Router {
 
   /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
   private readTimed(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
-    const beganMs = performance.now();
+    const beganMs = monotonicNow();
     const { connection, server } = this;
     const { keyspace } = server.engine;
     keyspace.untouched = connection.noTouch && row.name !== 'touch';
     connection.encode(this.evaluate(row, request, database, remembers));
     keyspace.untouched = false;
-    const durationUs = Math.round((performance.now() - beganMs) * 1000);
+    const durationUs = Math.round((monotonicNow() - beganMs) * 1000);
     server.statistics.countDuration(row, durationUs);
     server.noteSlow(request, connection, durationUs);
   }

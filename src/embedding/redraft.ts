@@ -15,6 +15,7 @@ import {
   type RecoveryProgress,
   StorageError,
 } from '../../raft/node/index.js';
+import { monotonicNow } from '../../raft/node/timers.js';
 import type { Consistency } from '../client/connection.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
@@ -157,7 +158,7 @@ export class Redraft {
    * @example const redraft = await Redraft.start(); const client = new Redis(redraft.url); ... await redraft.stop();
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
-    const began = performance.now();
+    const began = monotonicNow();
     for (const name of Object.keys(options)) {
       if (!Object.hasOwn(optionNames, name)) throw new TypeError(`Redraft.start() has no option '${name}'`);
     }
@@ -328,7 +329,7 @@ export class Redraft {
         entries: node.recovered.entries,
         snapshotIndex: node.recovered.snapshotIndex,
         keys,
-        milliseconds: Math.round(performance.now() - began),
+        milliseconds: Math.round(monotonicNow() - began),
       };
       const started = new Redraft(server, node, cluster, directory, options, recovery, port);
       redraft = started;

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { ErrorReply } from '../../engine/index.js';
+import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { type PeerGreeting, readPeerGreeting } from './peer-greeting.js';
 import type { Port } from './port.js';

@@ -10,6 +10,7 @@ import { totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
 import { getHeapStatistics } from 'node:v8';
 import { type Engine, View } from '../../engine/index.js';
+import { setImmediate } from '../../raft/node/timers.js';
 import type { Configuration } from '../config/configuration.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Replica } from './replica.js';

@@ -1,5 +1,6 @@
 /** WAIT: how many followers have what was committed when it was asked. */
 import type { RaftNode } from '../../raft/node/index.js';
+import { setTimeout } from '../../raft/node/timers.js';
 import type { Server } from '../server.js';
 
 const POLL_MS = 10;

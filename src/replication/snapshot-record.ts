@@ -1,7 +1,9 @@
 /** What INFO, LASTSAVE and BGSAVE say of this node's snapshots. */
+import { wallNow } from '../../raft/node/timers.js';
+
 export class SnapshotRecord {
   /** When the last one was done, or the node started. */
-  lastSeconds = Math.floor(Date.now() / 1000);
+  lastSeconds = Math.floor(wallNow() / 1000);
   lastSucceeded = true;
   /** -1 while there was none. */
   lastDurationSeconds = -1;

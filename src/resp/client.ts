@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import RedisParser from 'redis-parser';
 import { int64FromBigInt } from '../../engine/numbers/int64.js';
 import { ErrorReply, type Reply } from '../../engine/protocol/reply.js';
+import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { encodeRequest } from './encode-request.js';
 
 /** The connection failed, was closed, or no reply came in time. Of a command that was sent, nobody knows whether it took effect. */

@@ -189,3 +189,24 @@ test('nothing is skipped or left open', () => {
     assert.doesNotMatch(code(path), /\b(it|test|describe)\.(skip|only|todo)\b|\bTODO\b|\bFIXME\b/, path);
   }
 });
+
+test('nodes keep their own time: timers and clocks come from raft/node/timers.ts', () => {
+  const ofTheHost =
+    /(?<![.\w])(Date\.now|performance\.|process\.nextTick|(setTimeout|setInterval|setImmediate|queueMicrotask)\()/;
+  const itself = join('raft', 'node', 'timers.ts');
+  const found: string[] = [];
+  for (const path of [...filesBelow('src'), ...filesBelow(join('raft', 'node'))]) {
+    // The command line has its process to itself.
+    if (path === itself || path.startsWith(join('src', 'cli', ''))) continue;
+    const source = code(path);
+    const imports =
+      source.match(/import \{[^}]*\} from '(?:\.\.?\/)+(?:raft\/node\/)?timers\.js'/)?.[0] ?? '';
+    source.split('\n').forEach((line, at) => {
+      const [, use, called] = ofTheHost.exec(line) ?? [];
+      if (use !== undefined && (called === undefined || !imports.includes(called)))
+        found.push(`${path}:${at + 1}: ${line.trim()}`);
+    });
+  }
+  assert.deepEqual(found, []);
+  assert.match('const t = setTimeout(f, 1);', ofTheHost);
+});

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
+import { monotonicNow } from '../timers.js';
 
 export type OpenMode = 'read' | 'update' | 'create';
 
@@ -107,7 +108,7 @@ const inlineSyncs = {
 
   pay(unsyncedBytes: number): boolean {
     if (unsyncedBytes > inlineSyncMaxBytes || this.inPool > 0) return false;
-    return this.averageMs <= inlineSyncMaxMs || performance.now() >= this.retryAtMs;
+    return this.averageMs <= inlineSyncMaxMs || monotonicNow() >= this.retryAtMs;
   },
 
   took(durationMs: number, endedAtMs: number): void {
@@ -182,14 +183,14 @@ class NodeFile implements DiskFile {
       });
       return;
     }
-    const beganMs = performance.now();
+    const beganMs = monotonicNow();
     try {
       waiting(() => fs.fdatasyncSync(this.descriptor));
     } catch (error) {
       callback(error as Error);
       return;
     }
-    const endedMs = performance.now();
+    const endedMs = monotonicNow();
     inlineSyncs.took(endedMs - beganMs, endedMs);
     callback(null);
   }

@@ -15,6 +15,7 @@ import net from 'node:net';
 import os from 'node:os';
 import { join, relative } from 'node:path';
 import { StorageError } from '../errors.js';
+import { setTimeout } from '../timers.js';
 
 const namePattern = /^lock\.[0-9a-f]{6}$/;
 /** What a Unix socket's address can hold on every system that has them, less the longest name of ours. */

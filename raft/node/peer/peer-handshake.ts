@@ -13,6 +13,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import net from 'node:net';
 import type { NodeId } from '../../types.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import { PeerSocket } from './peer-socket.js';
 
 export const peerCommand = 'RAFTPEER';

@@ -4,6 +4,7 @@
  *   u32 length of the body (little endian), u8 kind, body
  */
 import type net from 'node:net';
+import { queueMicrotask } from '../timers.js';
 import { BulkQueue, IncomingBulk, pieceBytes } from './bulk.js';
 
 export const frameKind = {

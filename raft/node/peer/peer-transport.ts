@@ -8,6 +8,7 @@ import type { Message, SnapshotMessage } from '../../messages.js';
 import type { Membership, NodeId } from '../../types.js';
 import { type Clock, nodeClock, type Timer } from '../clock.js';
 import type { SnapshotReader } from '../snapshot/store.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
 import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';

@@ -1,6 +1,7 @@
 /** The thread that sends the pulse: see pulse.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { NodeId } from '../../types.js';
+import { monotonicNow, setInterval } from '../timers.js';
 import { dialPeer } from './peer-handshake.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
 import { encodePulse, PulseCell, type PulseOrder, type PulseThreadData, pulseIntervalMs } from './pulse.js';
@@ -52,12 +53,12 @@ function redial(id: NodeId): void {
 }
 
 function dial(id: NodeId, link: PulseLink): void {
-  if (link.isDialing || link.peer !== undefined || performance.now() < link.redialAtMs) return;
+  if (link.isDialing || link.peer !== undefined || monotonicNow() < link.redialAtMs) return;
   const { clusterId, nodeId: from, secret } = data;
   link.isDialing = true;
   const lost = (): void => {
     link.peer = undefined;
-    link.redialAtMs = performance.now() + link.redialDelayMs;
+    link.redialAtMs = monotonicNow() + link.redialDelayMs;
     link.redialDelayMs = Math.min(redialMaxMs, 2 * link.redialDelayMs);
   };
   dialPeer({

@@ -11,6 +11,7 @@ import type { Entry, HardState, LogStorage, SnapshotMetadata } from '../../types
 import type { Clock, Timer } from '../clock.js';
 import { type Disk, syncFile, writeFile } from '../directory/disk.js';
 import { damageError, ioError, logDamageAdvice, lostBehindSnapshot, StorageError } from '../errors.js';
+import { queueMicrotask } from '../timers.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';
 import {
   encodePrelude,
