@@ -1,25 +1,9 @@
 /** What the compiler cannot see: which words may not stand where, and how large a file may grow. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
-
-const root = join(import.meta.dirname, '../../..');
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path);
-    return entry.name.endsWith('.ts') ? [path] : [];
-  });
-}
-
-/** Source without its comments: prose may name what code may not use. */
-function code(path: string): string {
-  return readFileSync(join(root, path), 'utf8')
-    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
-    .replace(/(^|[^:'"`\\])\/\/.*$/gm, '$1');
-}
+import { code, filesBelow, root } from './sources.js';
 
 const pure = [
   ...filesBelow('engine'),
