@@ -111,3 +111,8 @@ export type Statement =
   | { kind: 'genericFor'; variables: Variable[]; values: Expression[]; block: Block; line: number }
   | { kind: 'return'; values: Expression[]; line: number }
   | { kind: 'break'; line: number };
+
+/** Whether an expression may give any number of values. */
+export function isMultiple(expression: Expression): boolean {
+  return expression.kind === 'call' || expression.kind === 'vararg';
+}

@@ -34,7 +34,7 @@ export function ceilLog2(n: number): number {
 /** Number of array elements at each scale: scales[i] of (2^(i-1), 2^i]. */
 const scales = new Int32Array(28);
 
-export class LuaTable {
+export class LuaTable implements LuaObject {
   /** t[1] to t[array.length]; its length is the array part's size. */
   array: LuaValue[] = [];
   nodes: LuaValue[] = emptyNodes;
@@ -45,7 +45,6 @@ export class LuaTable {
   metatable: LuaTable | undefined = undefined;
   /** Whether scripts may not change it. */
   readonly = false;
-  /** Address that tostring shows and hashing uses; 0 until it is asked for. */
   id = 0;
 
   constructor(arraySize = 0, nodeCount = 0) {
@@ -53,6 +52,10 @@ export class LuaTable {
     if (arraySize > 0) this.resizeArray(arraySize);
     else if (counters.b < 0) chargeBytes(0);
     if (nodeCount > 0) this.makeNodes(nodeCount);
+  }
+
+  get typeName(): 'table' {
+    return 'table';
   }
 
   /** t[key], without metamethods. */
@@ -363,7 +366,7 @@ function countIndex(key: LuaValue): number {
 }
 
 /** The address of an object: given out in the order in which they are asked for, so that it is the same on every node. */
-export function addressOf(object: LuaTable | LuaFunction | LuaObject): number {
+export function addressOf(object: LuaFunction | LuaObject): number {
   if (!object.id) object.id = counters.nextId++;
   return object.id * 32;
 }

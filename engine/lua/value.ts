@@ -1,11 +1,10 @@
 /** How Lua's values are represented in JavaScript, and what is said of their types. */
-import type { LuaTable } from './table.js';
 
 /**
- * A Lua value. nil is undefined; a string is a JavaScript string of char codes 0 to 255, one a byte; a table is a
- * {@link LuaTable}; a thread and a light userdata are objects of {@link LuaObject}.
+ * A Lua value. nil is undefined; a string is a JavaScript string of char codes 0 to 255, one a byte; a table, a
+ * thread and a light userdata are classes that implement {@link LuaObject}.
  */
-export type LuaValue = undefined | boolean | number | string | LuaTable | LuaFunction | LuaObject;
+export type LuaValue = undefined | boolean | number | string | LuaFunction | LuaObject;
 
 /**
  * What a function returns: one value as it is; none, or more than one, as an array. A value itself is never an array. An
@@ -28,16 +27,17 @@ export interface LuaFunction {
 export type LuaGenerator = Generator<LuaValue[], LuaResult, LuaValue[]>;
 export type LuaGeneratorFunction = (...values: LuaValue[]) => LuaGenerator;
 
-/** A value that scripts only hand around: a coroutine, or a light userdata such as cjson.null. */
-export abstract class LuaObject {
-  abstract readonly typeName: 'thread' | 'userdata';
+/** A value that is equal to itself alone: a table (see table.ts), a coroutine, or a light userdata such as cjson.null. */
+export interface LuaObject {
+  readonly typeName: 'table' | 'thread' | 'userdata';
   /** Address that tostring shows and hashing uses; 0 until it is asked for. */
-  id = 0;
+  id: number;
 }
 
-/** A light userdata: an opaque value, equal to itself alone. */
-export class LightUserdata extends LuaObject {
+/** A light userdata: an opaque value. */
+export class LightUserdata implements LuaObject {
   readonly typeName = 'userdata';
+  id = 0;
 }
 
 /** The result of a function that returns no value. */

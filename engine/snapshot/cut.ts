@@ -5,13 +5,14 @@
  * is written once, as it was at the cut: in turn, or just before it changes.
  */
 
-import type { Engine } from '../engine.js';
+import type { Users } from '../acl/users.js';
 import { View } from '../protocol/view.js';
 import type { Database } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
+import type { Keyspace } from '../storage/keyspace.js';
 import { valueTypes } from '../types/index.js';
 import type { ValueWalk } from '../values/big-value.js';
-import type { Waiter } from '../waiters.js';
+import type { Waiter, Waiters } from '../waiters.js';
 import { DictionaryWalk } from './dictionary-walk.js';
 import { Fingerprint } from './fingerprint.js';
 import { cbor, FORMAT, RecordKind } from './format.js';
@@ -24,6 +25,14 @@ const MARKS_PER_RECORD = 1024;
 interface ObjectWalk {
   readonly id: number;
   readonly walk: ValueWalk;
+}
+
+/** What is written: the parts of an engine that are state. */
+export interface CutSource {
+  readonly appliedIndex: number;
+  readonly keyspace: Keyspace;
+  readonly waiters: Pick<Waiters, 'all'>;
+  readonly users: Pick<Users, 'haveChanged' | 'all'>;
 }
 
 export class Cut {
@@ -55,13 +64,13 @@ export class Cut {
 
   /** With `write` false only the digest is made. */
   constructor(
-    engine: Engine,
+    source: CutSource,
     private readonly write = true,
   ) {
-    const { keyspace } = engine;
-    this.index = engine.appliedIndex;
-    this.waiters = [...engine.waiters.all()];
-    const { users } = engine;
+    const { keyspace } = source;
+    this.index = source.appliedIndex;
+    this.waiters = [...source.waiters.all()];
+    const { users } = source;
     this.users = users.haveChanged ? users.all().map(({ name, rules }) => [name, ...rules]) : [];
     this.marks = keyspace.marks.slice();
     const settings = Object.entries(keyspace.settings).flat();

@@ -8,13 +8,16 @@
 import { int64TextLengthMax, parseInt64Bytes } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
 import { copyBytes, View } from '../protocol/view.js';
+import type { Settings } from '../settings.js';
 import type { BigValue } from '../values/big-value.js';
 import { LargeString } from '../values/large-string.js';
 import { Deadlines } from './deadlines.js';
-import { ABSENT, Dictionary, type Slot } from './dictionary.js';
-import { Encoding } from './encoding.js';
+import { ABSENT, Dictionary, type HashSeed, type Slot } from './dictionary.js';
+import { Encoding, type TypeTable } from './encoding.js';
+import type { Frequency } from './frequency.js';
 import { type KeyEvent, keyEvents } from './key-events.js';
-import type { Keyspace } from './keyspace.js';
+import type { Slab } from './slab.js';
+import type { Statistics } from './statistics.js';
 
 /** From this many bytes on a string is a {@link LargeString}. */
 export const LARGE_STRING_BYTES = 8192;
@@ -60,6 +63,48 @@ export type ReadableDatabase = Pick<
   | 'expiringCount'
 >;
 
+/** What no key holds any more, and is freed piecemeal. */
+export type Discarded = Pick<BigValue, 'isWalked' | 'dispose'>;
+
+/** The keyspace, as far as its databases, their values and the handlers that work on them need it. */
+export interface DatabaseOwner {
+  readonly slab: Slab;
+  readonly hashSeed: HashSeed;
+  readonly settings: Settings;
+  readonly types: TypeTable;
+  /** Logged time: milliseconds since the epoch. */
+  readonly now: number;
+  /** Whether an entry is being applied: a key that is due goes then, and is only hidden otherwise. */
+  readonly writing: boolean;
+  /** The position that WATCH compares. */
+  readonly position: number;
+  /** Grows with everything that a command does to the state. */
+  mutations: number;
+  readonly statistics: Statistics;
+  readonly looksToRead: boolean;
+  readonly isHeard: boolean;
+  /** Reads leave access times alone. */
+  readonly untouched: boolean;
+  readonly clockSeconds: number;
+  readonly countsFrequency: boolean;
+  readonly frequency: Frequency;
+  /** Set while clients wait for keys. */
+  readonly creationListener: object | undefined;
+  /** The access word that a touched key gets, and that of a new one. */
+  accessClock(previous: number): number;
+  freshAccessClock(): number;
+  frequencyOf(accessWord: number): number;
+  /** See {@link Database.changed} and {@link Database.happened}. */
+  changed(database: Database, key: View, event: KeyEvent | undefined): void;
+  happened(database: Database, key: View, event: KeyEvent): void;
+  /** A value that clients may wait for came into being at `key`, or has more for those who share it. */
+  created(database: Database, key: View, encoding: Encoding): void;
+  /** The value at `key` goes: those who share it may have to be told. */
+  ended(database: Database, key: View, encoding: Encoding): void;
+  /** Takes over a value that no key holds any more. */
+  discard(value: Discarded): void;
+}
+
 export class Database extends Dictionary {
   /** Big values by slot; a page without any has none. */
   private readonly objects: (BigValue | undefined)[][] = [];
@@ -68,7 +113,7 @@ export class Database extends Dictionary {
   flushedAt = 0;
 
   constructor(
-    readonly keyspace: Keyspace,
+    readonly keyspace: DatabaseOwner,
     public id: number,
   ) {
     super(keyspace.slab, keyspace.hashSeed, SLOT_SHIFT);

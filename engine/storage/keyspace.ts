@@ -4,27 +4,17 @@
 
 import type { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
-import type { BigValue } from '../values/big-value.js';
-import { Database } from './database.js';
+import { Database, type DatabaseOwner, type Discarded } from './database.js';
 import type { HashSeed } from './dictionary.js';
 import type { Encoding, TypeTable } from './encoding.js';
 import { Frequency } from './frequency.js';
 import { stableHash } from './hash.js';
 import type { KeyEvent, KeyspaceListener } from './key-events.js';
 import { Slab } from './slab.js';
+import type { Statistics } from './statistics.js';
 
 /** Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC, never a missed change. */
 const MARK_BUCKETS = 1 << 16;
-
-/** Counters of this node, outside the state. */
-export interface Statistics {
-  keyspaceHits: number;
-  keyspaceMisses: number;
-  expiredKeys: number;
-  evictedKeys: number;
-  /** Changes since the last snapshot. */
-  changesSinceSnapshot: number;
-}
 
 /** Told, while clients wait, where that which they wait for may have come into being. */
 export interface CreationListener {
@@ -34,10 +24,7 @@ export interface CreationListener {
   replaced(database: Database): void;
 }
 
-/** What no key holds any more, and is freed piecemeal. */
-type Discarded = Pick<BigValue, 'isWalked' | 'dispose'> | Database;
-
-export class Keyspace {
+export class Keyspace implements DatabaseOwner {
   readonly slab = new Slab();
   /** By number; made when first used. */
   readonly databases: (Database | undefined)[] = [];
@@ -77,7 +64,7 @@ export class Keyspace {
   /** Whether anybody listens to what happens to keys. */
   isHeard = false;
   private listeners: readonly KeyspaceListener[] = [];
-  private readonly graveyard: Discarded[] = [];
+  private readonly graveyard: (Discarded | Database)[] = [];
 
   constructor(
     readonly settings: Settings,
@@ -95,7 +82,6 @@ export class Keyspace {
     for (const database of this.databases) if (database !== undefined) yield database;
   }
 
-  /** See {@link Database.changed}. */
   changed(database: Database, key: View, event: KeyEvent | undefined): void {
     this.mutations++;
     this.marks[this.bucket(database.id, key)] = this.position;
@@ -105,7 +91,6 @@ export class Keyspace {
     if (event !== undefined) this.happened(database, key, event);
   }
 
-  /** See {@link Database.happened}. */
   happened(database: Database, key: View, event: KeyEvent): void {
     for (const listener of this.listeners) listener.happened?.(database.id, key, event);
   }
@@ -130,14 +115,12 @@ export class Keyspace {
     return this.marks[this.bucket(databaseId, key)];
   }
 
-  /** A value that clients may wait for came into being at `key`, or has more for those who share it. */
   created(database: Database, key: View, encoding: Encoding): void {
     if (this.creationListener === undefined) return;
     const type = this.types.of(encoding);
     if (type.awaited !== undefined) this.creationListener.created(database, key, type.name);
   }
 
-  /** The value at `key` goes: those who share it may have to be told. */
   ended(database: Database, key: View, encoding: Encoding): void {
     const type = this.types.of(encoding);
     if (type.awaited === 'shared') this.creationListener?.created(database, key, type.name);
@@ -171,7 +154,7 @@ export class Keyspace {
   }
 
   /** Takes over something that no key holds any more, to be freed by {@link freeDiscarded}. */
-  discard(value: Discarded): void {
+  discard(value: Discarded | Database): void {
     this.graveyard.push(value);
   }
 
@@ -216,12 +199,10 @@ export class Keyspace {
     return expired;
   }
 
-  /** The access word that a touched key gets. */
   accessClock(previous: number): number {
     return this.countsFrequency ? this.frequency.touched(previous, this.clockSeconds) : this.clockSeconds;
   }
 
-  /** The access word of a new key. */
   freshAccessClock(): number {
     return this.countsFrequency ? this.frequency.fresh(this.clockSeconds) : this.clockSeconds;
   }

@@ -9,14 +9,20 @@ import {
   listpackText,
   listpackTextLength,
 } from './listpack.js';
-import type { Quicklist } from './quicklist.js';
 
 /** From here on elements are handed out as bytes, not as strings. */
 const LONG_ELEMENT_BYTES = 8192;
 
+/** A big list: listpacks in chunks, which a cursor is pointed at one by one. */
+interface ChunkedList {
+  readonly chunkCount: number;
+  point(cursor: ListCursor, chunkIndex: number, element: number): void;
+  pointLast(cursor: ListCursor, chunkIndex: number): void;
+}
+
 export class ListCursor {
   /** The big list, undefined for a packed one. */
-  list: Quicklist | undefined;
+  list: ChunkedList | undefined;
   chunkIndex = 0;
   /** The element's number within its chunk. */
   element = 0;

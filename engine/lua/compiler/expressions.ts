@@ -4,7 +4,13 @@
  * Evaluation order is 5.1's: an operand that is a local variable of the function itself is read when the operator runs, after the
  * other operand; all others are read from left to right.
  */
-import type { BinaryExpression, CallExpression, Expression, FunctionBody } from '../ast.js';
+import {
+  type BinaryExpression,
+  type CallExpression,
+  type Expression,
+  type FunctionBody,
+  isMultiple,
+} from '../ast.js';
 import { hashString } from '../string-hash.js';
 import type { FunctionWriter } from './function-writer.js';
 import { stringLiteral } from './literals.js';
@@ -461,11 +467,6 @@ export class ExpressionCompiler {
     }
     return `(${callee}=${code},tail(${callee},${list},${writer.depth},K,${site}))`;
   }
-}
-
-/** Whether an expression may give any number of values. */
-export function isMultiple(expression: Expression): boolean {
-  return expression.kind === 'call' || expression.kind === 'vararg';
 }
 
 export function isComparison({ operator }: BinaryExpression): boolean {

@@ -1,7 +1,14 @@
 /** JavaScript source of statements and functions. */
-import type { Block, Expression, FunctionBody, Statement, Variable } from '../ast.js';
+import {
+  type Block,
+  type Expression,
+  type FunctionBody,
+  isMultiple,
+  type Statement,
+  type Variable,
+} from '../ast.js';
 import { hashString } from '../string-hash.js';
-import { ExpressionCompiler, isMultiple } from './expressions.js';
+import { ExpressionCompiler } from './expressions.js';
 import { FunctionWriter, narrowFrame } from './function-writer.js';
 import { stringLiteral } from './literals.js';
 import type { SiteList } from './site-list.js';

@@ -1,7 +1,7 @@
 /** Table constructors, filled in 5.1's order: keys at once, elements of the list fifty at a time. */
-import type { Expression } from '../ast.js';
+import { type Expression, isMultiple } from '../ast.js';
 import { hashString } from '../string-hash.js';
-import { type ExpressionCompiler, isMultiple } from './expressions.js';
+import type { FunctionWriter } from './function-writer.js';
 import { stringLiteral } from './literals.js';
 
 const itemsPerFlush = 50;
@@ -16,8 +16,17 @@ function roundSize(size: number): number {
   return size * 2 ** exponent;
 }
 
+/** The compiler of expressions, as far as the elements of a table need it. */
+interface ElementCompiler {
+  readonly writer: FunctionWriter;
+  value(expression: Expression): string;
+  values(expression: Expression): string;
+  list(expressions: readonly Expression[]): string;
+  operands(list: readonly Expression[]): { before: string; codes: string[]; release: () => void };
+}
+
 export function tableConstructor(
-  compiler: ExpressionCompiler,
+  compiler: ElementCompiler,
   { items, line }: Extract<Expression, { kind: 'table' }>,
 ): string {
   if (items.length === 0) return 'new T()';

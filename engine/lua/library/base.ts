@@ -10,7 +10,14 @@ import { nextKey, steps } from '../runtime/iteration.js';
 import { metamethod, metatableOf } from '../runtime/metatables.js';
 import { chargeString, toNumber } from '../runtime/operators.js';
 import { addressOf, LuaTable } from '../table.js';
-import { isTruthy, type LuaFunction, type LuaResult, type LuaValue, noValues } from '../value.js';
+import {
+  isTruthy,
+  type LuaFunction,
+  type LuaObject,
+  type LuaResult,
+  type LuaValue,
+  noValues,
+} from '../value.js';
 import {
   argumentError,
   checkAny,
@@ -47,9 +54,9 @@ export function toText(value: LuaValue): LuaValue {
   }
 }
 
-function address(value: LuaTable | LuaFunction | { id: number; typeName: string }): string {
-  if ('typeName' in value && value.typeName === 'userdata') return '(nil)';
-  return `0x${(0x7f0000000000 + addressOf(value as LuaTable)).toString(16)}`;
+function address(value: LuaFunction | LuaObject): string {
+  if (typeof value !== 'function' && value.typeName === 'userdata') return '(nil)';
+  return `0x${(0x7f0000000000 + addressOf(value)).toString(16)}`;
 }
 
 const nextFunction: LuaFunction = (...args) => {

@@ -2,13 +2,13 @@
 import { coroutineFrame } from '../chunk.js';
 import { LuaError } from '../errors.js';
 import { chargeBytes, chargeSteps, counters, sites } from '../limits.js';
-import {
-  type LuaFunction,
-  type LuaGenerator,
-  type LuaGeneratorFunction,
+import type {
+  LuaFunction,
+  LuaGenerator,
+  LuaGeneratorFunction,
   LuaObject,
-  type LuaResult,
-  type LuaValue,
+  LuaResult,
+  LuaValue,
 } from '../value.js';
 import { asFatal, callWith, nesting, PendingCall, unwindTo, values } from './calls.js';
 import { frames } from './frames.js';
@@ -24,8 +24,9 @@ export type CoroutineStatus = 'running' | 'suspended' | 'normal' | 'dead';
 /** The coroutine that runs, of the one script that does. */
 export const current: { coroutine: Coroutine | undefined } = { coroutine: undefined };
 
-export class Coroutine extends LuaObject {
+export class Coroutine implements LuaObject {
   readonly typeName = 'thread';
+  id = 0;
   status: CoroutineStatus = 'suspended';
   private generator: LuaGenerator | undefined;
   private resumer: Coroutine | undefined;
@@ -36,7 +37,6 @@ export class Coroutine extends LuaObject {
   private savedWide = 0;
 
   constructor(private readonly body: LuaFunction) {
-    super();
     chargeBytes(coroutineBytes);
   }
 

@@ -77,6 +77,6 @@ export function typeName(value: LuaValue): string {
     case 'function':
       return typeof value;
     default:
-      return 'typeName' in value ? value.typeName : 'table';
+      return value.typeName;
   }
 }
