@@ -5,21 +5,8 @@
  */
 import type { Message } from './messages.js';
 import { contradictsCommitted } from './plausibility.js';
+import type { Parting } from './ready.js';
 import type { RaftState } from './state.js';
-import type { NodeId } from './types.js';
-
-export interface Parting {
-  /** The leader that has other entries, and its term. */
-  readonly leader: NodeId;
-  readonly term: number;
-  /** The first committed entry here that it has with another term. */
-  readonly index: number;
-  readonly ownTerm: number;
-  readonly leaderTerm: number;
-  /** Ticks of the first and the latest message that said so. */
-  readonly sinceTick: number;
-  lastTick: number;
-}
 
 /** Notes a message that was refused, if that was because it has another entry in the place of a committed one. */
 export function noteContradiction(state: RaftState, message: Message): void {

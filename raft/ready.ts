@@ -1,6 +1,5 @@
 /** What the core hands to its body, and what it tells about itself. */
 import type { Message } from './messages.js';
-import type { Parting } from './parting.js';
 import type { ProgressState } from './progress.js';
 import type { Entry, HardState, Membership, NodeId, SnapshotMetadata } from './types.js';
 
@@ -17,6 +16,20 @@ export interface SoftState {
 export interface ReadState {
   readonly context: number;
   readonly index: number;
+}
+
+/** Word of a leader whose entries are not those that are committed here (see parting.ts). */
+export interface Parting {
+  /** The leader that has other entries, and its term. */
+  readonly leader: NodeId;
+  readonly term: number;
+  /** The first committed entry here that it has with another term. */
+  readonly index: number;
+  readonly ownTerm: number;
+  readonly leaderTerm: number;
+  /** Ticks of the first and the latest message that said so. */
+  readonly sinceTick: number;
+  lastTick: number;
 }
 
 /**

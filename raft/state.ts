@@ -3,9 +3,8 @@ import { invariant } from './invariant.js';
 import { Log } from './log.js';
 import { MembershipHistory } from './membership.js';
 import type { Message } from './messages.js';
-import type { Parting } from './parting.js';
 import type { Progress } from './progress.js';
-import type { ReadState, Role } from './ready.js';
+import type { Parting, ReadState, Role } from './ready.js';
 import type { HardState, LogStorage, NodeId } from './types.js';
 import { EntryKind } from './types.js';
 

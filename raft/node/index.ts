@@ -40,5 +40,5 @@ export { noTransport, type Transport, type TransportHandler } from './peer/trans
 export { RaftNode } from './raft-node.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';
 export { defaultElectionTimeoutMs } from './timing.js';
+export type { Durability } from './wal/options.js';
 export { payloadBytesMax } from './wal/record.js';
-export type { Durability } from './wal/wal.js';

@@ -5,7 +5,7 @@ import type { DataDirectory } from './directory/data-directory.js';
 import type { Identity } from './directory/identity.js';
 import type { Transport } from './peer/transport.js';
 import type { SnapshotReader } from './snapshot/store.js';
-import type { Durability } from './wal/wal.js';
+import type { Durability } from './wal/options.js';
 
 /** What the log drives. */
 export interface StateMachine {

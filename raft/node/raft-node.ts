@@ -31,7 +31,8 @@ import { SnapshotTransfers } from './snapshot/transfers.js';
 import { queueMicrotask } from './timers.js';
 import { defaultElectionTimeoutMs } from './timing.js';
 import type { NodeLog } from './wal/node-log.js';
-import { type Durability, Wal } from './wal/wal.js';
+import type { Durability } from './wal/options.js';
+import { Wal } from './wal/wal.js';
 
 /** How long one round of work may keep the event loop before it lets input and timers in. */
 const sliceMs = 10;

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Durability } from '../../raft/node/wal/wal.js';
+import type { Durability } from '../../raft/node/wal/options.js';
 import { Cluster } from './cluster-harness.js';
 
 interface Course {

@@ -1,7 +1,8 @@
 /** What the tests of the write-ahead log share: a log on a simulated disk, entries, and a clock that stands still. */
 import type { Clock } from '../../raft/node/clock.js';
 import type { StorageError } from '../../raft/node/errors.js';
-import { Wal, type WalOptions } from '../../raft/node/wal/wal.js';
+import type { WalOptions } from '../../raft/node/wal/options.js';
+import { Wal } from '../../raft/node/wal/wal.js';
 import type { Entry, SnapshotMetadata } from '../../raft/types.js';
 import type { SimulatedDisk } from '../sim/disk.js';
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Durability, Wal } from '../../raft/node/wal/wal.js';
+import type { Durability } from '../../raft/node/wal/options.js';
+import type { Wal } from '../../raft/node/wal/wal.js';
 import type { Entry, HardState, SnapshotMetadata } from '../../raft/types.js';
 import { SimulatedDisk } from '../sim/disk.js';
 import { append, emptySnapshot, entry, listing, openWal, run, seeded } from './wal-harness.js';

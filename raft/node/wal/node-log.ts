@@ -1,7 +1,7 @@
 /** What the driver of a node asks of a log, whether that lies in files or in memory. */
 import type { Entry, HardState, LogStorage, SnapshotMetadata } from '../../types.js';
 import type { StorageError } from '../errors.js';
-import type { Durability } from './wal.js';
+import type { Durability } from './options.js';
 
 export interface NodeLog extends LogStorage {
   readonly hardState: HardState;

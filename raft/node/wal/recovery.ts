@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { HardState } from '../../types.js';
 import { syncFile, writeFile } from '../directory/disk.js';
 import { damageError, ioError, logDamageAdvice, lostEnd, StorageError } from '../errors.js';
+import type { WalOptions } from './options.js';
 import { type RecordReader, recordKind, type SegmentHeader } from './record.js';
 import { type LogScan, type SegmentScan, scanLog, segmentFile } from './scan.js';
 import type { WalSegments } from './segments.js';
 import type { TermRuns } from './term-runs.js';
-import type { WalOptions } from './wal.js';
 
 export interface RecoveredLog {
   readonly hardState: HardState;
