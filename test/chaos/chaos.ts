@@ -4,13 +4,13 @@ import { Random } from '../sim/random.js';
 import { commitName } from '../sim/report.js';
 import type { Cleanup } from './cleanup.js';
 import { Cluster, type Profile } from './cluster.js';
-import { SmallDisks } from './disk-faults.js';
 import { type FaultKind, faultWeights } from './faults.js';
 import type { Journal } from './journal.js';
 import type { LedgerClient } from './ledger.js';
 import { NamespaceNetwork } from './namespaces.js';
 import { Ports, ProxyNetwork } from './network.js';
 import { checkDirectories, runRound } from './rounds.js';
+import { SmallDisks } from './small-disks.js';
 
 export interface ChaosOptions {
   readonly seed: number;

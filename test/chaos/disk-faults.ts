@@ -1,86 +1,18 @@
 /** Disks that fill up, files that may not grow, and logs whose tail was torn when the process died. */
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statfsSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeDisk } from '../../raft/node/directory/disk.js';
 import { logDirectory } from '../../raft/node/directory/layout.js';
 import { type LogScan, scanLog } from '../../raft/node/wal/scan.js';
 import type { Random } from '../sim/random.js';
-import type { Cleanup } from './cleanup.js';
 import { sleep } from './clients.js';
-import { on, type Storm, someFollower } from './faults.js';
 import type { ChaosNode } from './nodes.js';
+import { on, type Storm, someFollower } from './storm.js';
 
 /** What a node says, and ends with, when its disk has no room. */
 const noRoom =
   /no space left|are left on the disk|snapshot failed|EFBIG|file too large|the end was not clean|took no bytes/;
-const diskBytes = 1024 * 1024 * 1024;
-
-/** File systems in memory, as small as need be. Only root may mount them. */
-export class SmallDisks {
-  private readonly mounted = new Set<string>();
-
-  constructor(private readonly cleanup: Cleanup) {}
-
-  /** Gives a directory a disk of its own. @returns whether that could be done */
-  mount(directory: string): boolean {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-    mkdirSync(directory, { recursive: true });
-    const { status } = spawnSync('mount', [
-      '-t',
-      'tmpfs',
-      '-o',
-      `size=${diskBytes}`,
-      'redraft-chaos',
-      directory,
-    ]);
-    if (status !== 0) return false;
-    this.mounted.add(directory);
-    this.cleanup.add(() => this.unmount(directory));
-    return true;
-  }
-
-  has(directory: string): boolean {
-    return this.mounted.has(directory);
-  }
-
-  /** Leaves `freeBytes` on it. */
-  shrink(directory: string, freeBytes: number): void {
-    // What is written meanwhile may leave less room than there is: then the system refuses, and it is tried again.
-    for (let attempt = 0; attempt < 20; attempt++) {
-      const { blocks, bfree, bsize } = statfsSync(directory);
-      if (this.resize(directory, (blocks - bfree) * bsize + freeBytes + attempt * 65_536)) return;
-    }
-    throw new Error(`cannot shrink the disk at ${directory}`);
-  }
-
-  restore(directory: string): void {
-    if (!this.resize(directory, diskBytes)) throw new Error(`cannot resize the disk at ${directory}`);
-  }
-
-  private resize(directory: string, bytes: number): boolean {
-    return spawnSync('mount', ['-o', `remount,size=${bytes}`, directory]).status === 0;
-  }
-
-  unmountAll(): void {
-    for (const directory of [...this.mounted]) this.unmount(directory);
-  }
-
-  unmount(directory: string): void {
-    if (!this.mounted.delete(directory)) return;
-    // Lazily: a process that is only just dead may still hold a file.
-    if (spawnSync('umount', ['-l', directory]).status !== 0) throw new Error(`cannot unmount ${directory}`);
-  }
-}
 
 /** A disk that fills up; the node stops, and comes back when there is room. Sometimes it is started too early. */
 export async function fillDisk(storm: Storm): Promise<boolean> {

@@ -1,11 +1,11 @@
 /** What goes wrong: drawn from the seed, carried out on real processes. A fault that makes no sense when its time comes does nothing. */
 import type { Random } from '../sim/random.js';
 import { sleep } from './clients.js';
-import type { Cluster } from './cluster.js';
-import { fillDisk, limitFiles, type SmallDisks, tearTail } from './disk-faults.js';
+import { fillDisk, limitFiles, tearTail } from './disk-faults.js';
 import { addInvited, moveNode, removeAndReturn, replaceNode, transfer } from './member-faults.js';
 import type { ChaosNode } from './nodes.js';
 import type { BlockMode } from './proxy.js';
+import { freeLeader, on, type Storm, someFollower } from './storm.js';
 
 /** How likely each kind is. */
 export const faultWeights = {
@@ -76,44 +76,6 @@ export function drawFaults(random: Random, stormMs: number, only: readonly Fault
     });
   }
   return faults;
-}
-
-/** What a fault is carried out with. */
-export interface Storm {
-  readonly cluster: Cluster;
-  readonly random: Random;
-  readonly forMs: number;
-  /** Waits, or until the storm is over. */
-  readonly wait: (ms: number) => Promise<void>;
-  readonly isOver: () => boolean;
-  readonly clients: readonly string[];
-  readonly disks: SmallDisks;
-}
-
-/** Takes a node for one fault, so that no other strikes it meanwhile, and gives it back whatever happens. */
-export async function on(
-  node: ChaosNode | undefined,
-  fault: string,
-  work: (node: ChaosNode) => Promise<void>,
-): Promise<boolean> {
-  if (node === undefined || node.fault !== undefined) return false;
-  node.fault = fault;
-  try {
-    await work(node);
-  } finally {
-    node.fault = undefined;
-  }
-  return true;
-}
-
-/** A follower that runs and to which nothing is done. */
-export function someFollower({ cluster, random }: Storm): ChaosNode | undefined {
-  const candidates = cluster.free.filter((node) => node !== cluster.leader);
-  return candidates.length === 0 ? undefined : random.pick(candidates);
-}
-
-function freeLeader({ cluster }: Storm): ChaosNode | undefined {
-  return cluster.free.find((node) => node === cluster.leader);
 }
 
 async function killAndRestart(storm: Storm, nodes: readonly (ChaosNode | undefined)[]): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** Members that come and go while everything else goes wrong. Who is wiped is a new node; only one at a time is. */
-import { on, type Storm, someFollower } from './faults.js';
+
 import type { ChaosNode } from './nodes.js';
+import { on, type Storm, someFollower } from './storm.js';
 
 /** What the product may say to an operator whose change cannot be made now. */
 const refused = /^-(ERR|TRY|CLUSTERDOWN|UNKNOWN|LOADING)/;

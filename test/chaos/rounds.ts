@@ -5,10 +5,10 @@ import type { TtlHistory } from '../sim/ttl.js';
 import { Client, drawGeneration, FaithfulClient, type Generation, readsOf, sleep } from './clients.js';
 import type { Cluster } from './cluster.js';
 import { settleTimeoutMs } from './cluster.js';
-import type { SmallDisks } from './disk-faults.js';
 import { carryOut, drawFaults, type FaultKind } from './faults.js';
 import { judgeInThread } from './judge.js';
 import { checkLedger, LargeClient, LedgerClient } from './ledger.js';
+import type { SmallDisks } from './small-disks.js';
 
 export interface RoundOptions {
   readonly cluster: Cluster;
