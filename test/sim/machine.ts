@@ -27,19 +27,13 @@ import { EngineStateMachine } from '../../src/replication/state-machine.js';
 import type { Server } from '../../src/server.js';
 import { type DiskOperation, SimulatedDisk } from './disk.js';
 import { ClientLink, copyMessage, DialledSocket } from './network.js';
+import type { NodeSizes } from './plan.js';
 import { MachineClock, Process } from './process.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
 
 const clusterId = '00112233445566778899aabbccddeeff';
 const directoryPath = '/data';
-
-/** Small, so that runs of a few seconds roll segments, take snapshots and send them. */
-export interface NodeSizes {
-  readonly segmentBytes: number;
-  readonly snapshotLogBytes: number;
-  readonly logTailBytes: number;
-}
 
 export type MachineState =
   | 'off'

@@ -1,8 +1,14 @@
 /** What a seed stands for: the cluster, what its clients will do, and what will go wrong. A plan can be cut down and run again. */
-import type { NodeSizes } from './machine.js';
 import type { Weather } from './network.js';
 import { Random } from './random.js';
 import { type ClientOperation, drawOperations } from './workload.js';
+
+/** Small, so that runs of a few seconds roll segments, take snapshots and send them. */
+export interface NodeSizes {
+  readonly segmentBytes: number;
+  readonly snapshotLogBytes: number;
+  readonly logTailBytes: number;
+}
 
 /** A machine by number; 0 stands for the one that leads when the time has come. */
 export type Target = number;
