@@ -7,12 +7,42 @@ import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.
 const PIECE_BYTES = 64 * 1024;
 /** The value's own object, its buffer's, and what V8 keeps beside a buffer's bytes. */
 const OBJECT_BYTES = 256;
+/** Spare room that growth takes at most, as Redis's does; from a string of this length on, the buffer grows in place. */
+const SPARE_BYTES = 1 << 20;
+/** Addresses (not memory) set aside for a buffer that grows in place: so many times its length, and at least so many bytes. */
+const RESERVED_TIMES = 4;
+const RESERVED_BYTES_MIN = 64 << 20;
 const noBytes = Buffer.alloc(0);
+
+/** ECMAScript 2024 of what this file uses; every runtime that we support has it. */
+interface ResizableArrayBuffer extends ArrayBuffer {
+  readonly maxByteLength: number;
+  resize(byteLength: number): void;
+}
+
+type ResizableArrayBufferConstructor = new (
+  byteLength: number,
+  options: { maxByteLength: number },
+) => ResizableArrayBuffer;
+
+/** Zero bytes that can grow in place, or undefined where the process has no addresses left for that. */
+function reserve(length: number): ResizableArrayBuffer | undefined {
+  const maxByteLength = Math.max(RESERVED_BYTES_MIN, length * RESERVED_TIMES);
+  try {
+    return new (ArrayBuffer as unknown as ResizableArrayBufferConstructor)(length, { maxByteLength });
+  } catch {
+    return undefined;
+  }
+}
 
 export class LargeString implements BigValue, Lender {
   private current: LargeStringWalk | undefined;
   /** Somebody keeps {@link buffer} as it is, a reply on its way out: whoever changes the value changes a copy. */
   private isLent = false;
+  /** How many bytes of the buffer are lent, while {@link isLent}. */
+  private lentLength = 0;
+  /** What {@link buffer} lies in, once it grows in place. */
+  private growing: ResizableArrayBuffer | undefined;
 
   private constructor(
     private buffer: Buffer,
@@ -65,13 +95,14 @@ export class LargeString implements BigValue, Lender {
   /** The bytes, of which those from `from` up to `to` are about to be changed in place. */
   viewForWrite(into: View, from: number, to: number): View {
     this.current?.beforeChange(from, to);
-    if (this.isLent) this.takeBack(to - from < this.length);
+    if (this.isLent && from < this.lentLength) this.takeBack(to - from < this.length);
     return into.on(this.buffer, 0, this.length);
   }
 
   lend(buffer: Buffer): boolean {
     if (buffer !== this.buffer) return false;
     this.isLent = true;
+    this.lentLength = this.length;
     return true;
   }
 
@@ -81,21 +112,34 @@ export class LargeString implements BigValue, Lender {
     if (keepsBytes) this.buffer.copy(own, 0, 0, this.length);
     this.buffer = own;
     this.isLent = false;
+    this.growing = undefined;
   }
 
-  /**
-   * Grows to `length` with zero bytes; capacity doubles up to 1 MiB at a time, as Redis's does. The spare room is zero from the start, and
-   * lengths never shrink.
-   */
+  /** Grows to `length` with zero bytes. The spare room is zero from the start, and lengths never shrink. */
   grow(length: number): void {
     if (length > this.buffer.length) {
-      const grown = Buffer.alloc(length + Math.min(length, 1 << 20));
-      this.buffer.copy(grown, 0, 0, this.length);
-      this.slab.track(grown.length - this.buffer.length);
-      this.buffer = grown;
-      this.isLent = false;
+      const before = this.buffer.length;
+      this.enlarge(length + Math.min(length, SPARE_BYTES));
+      this.slab.track(this.buffer.length - before);
     }
     this.length = length;
+  }
+
+  /** A long string grows in place: copies of it, waiting to be collected, would take several times its own memory. */
+  private enlarge(capacity: number): void {
+    if (this.growing !== undefined && capacity <= this.growing.maxByteLength) {
+      this.growing.resize(capacity);
+      this.buffer = Buffer.from(this.growing, 0, capacity);
+      return;
+    }
+    const outgrown = this.growing;
+    this.growing = capacity > SPARE_BYTES ? reserve(capacity) : undefined;
+    const grown =
+      this.growing === undefined ? Buffer.alloc(capacity) : Buffer.from(this.growing, 0, capacity);
+    this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+    if (!this.isLent) outgrown?.resize(0);
+    this.isLent = false;
   }
 
   dispose(): boolean {

@@ -28,6 +28,7 @@ const shapes: Record<string, (i: number) => string[]> = {
   'sorted sets of 200 members': (i) => ['ZADD', `k${i}`, ...many(200, (n) => [`${n / 8}`, `${i}:${n}`])],
   'lists of one 100 B item': (i) => ['RPUSH', `k${i}`, long(i, 100)],
   'one list of 10 kB items': (i) => ['RPUSH', 'l', long(i, 10_000)],
+  'one string that 10 kB are appended to': (i) => ['APPEND', 's', long(i, 10_000)],
 };
 
 /** The most that was ever resident. */
@@ -36,7 +37,7 @@ function peakBytes(pid: number): number {
 }
 
 test(
-  'eleven shapes of data end in refusals, within the memory that was promised',
+  'twelve shapes of data end in refusals, within the memory that was promised',
   { skip: process.platform !== 'linux' && 'reads /proc' },
   async () => {
     const program = start(['--backend', 'memory', '--port', '0', '--maxmemory', `${LIMIT_BYTES}`]);
