@@ -204,6 +204,7 @@ export class Router {
     if (request.is(0, 'EXEC')) {
       connection.transaction = undefined;
       connection.watched.clear();
+      this.passing?.forgetWatched();
       error = replies.execAbortedBecause(error);
     }
     if (connection.transaction !== undefined) connection.transaction.failed = true;

@@ -32,8 +32,10 @@ export interface LeaderRoute {
 export class PassingOn {
   /** The way to the leader. */
   private upstream: Upstream | undefined;
-  /** Where keys are watched for this client, if that is not here. */
+  /** Where keys are watched for this client, if that is not here: the newest connection on which WATCH went out. */
   private watchedOn: Upstream | undefined;
+  /** Keys may be watched on an earlier connection, too, which is gone: they may have changed. */
+  private lostWatched = false;
   /** Once a command was passed on, reads never come from an older state than the leader's. */
   private hasPassedOn = false;
 
@@ -94,7 +96,10 @@ export class PassingOn {
       this.passTransaction(upstream, raw, heldSinceMs);
       return;
     }
-    if (row.name === 'watch') this.watchedOn ??= upstream;
+    if (row.name === 'watch') {
+      this.lostWatched ||= this.watchedOn !== undefined && this.watchedOn !== upstream;
+      this.watchedOn = upstream;
+    }
     client.forwards([raw]);
     upstream.request({ raw, writes: row.kind !== 'read', heldSinceMs });
   }
@@ -106,13 +111,13 @@ export class PassingOn {
     const hadWatch = this.watchedOn !== undefined;
     client.transaction = undefined;
     client.watched.clear();
-    // Where the EXEC does not go, keys may be watched still: they must not abort the next one.
-    if (isWatchLost) this.watchedOn?.unwatch();
-    this.watchedOn = undefined;
     if (isWatchLost) {
+      // Where the EXEC does not go, keys may be watched still: they must not abort the next one.
+      this.forgetWatched();
       client.answer(NULL_ARRAY);
       return;
     }
+    this.watchedOn = undefined;
     upstream.silently('MULTI');
     for (const request of transaction.requests) upstream.silentRequest(request);
     const select = transaction.lastSelected;
@@ -127,7 +132,8 @@ export class PassingOn {
   /** Keys that were watched here, or at another leader, may have changed. */
   private isWatchLost(upstream: Upstream): boolean {
     const { watchedOn, client } = this;
-    return client.watched.length > 0 || (watchedOn !== undefined && watchedOn !== upstream);
+    if (client.watched.length > 0 || this.lostWatched) return true;
+    return watchedOn !== undefined && watchedOn !== upstream;
   }
 
   /** Bytes of requests that wait for the leader's replies. */
@@ -144,6 +150,7 @@ export class PassingOn {
   forgetWatched(): void {
     this.watchedOn?.unwatch();
     this.watchedOn = undefined;
+    this.lostWatched = false;
   }
 
   pause(): void {

@@ -173,8 +173,13 @@ export class Client {
     const isKnown = answer !== undefined && !(answer instanceof Error);
     if (isLook) {
       if (isKnown) {
-        // A false abort is allowed: it says nothing of the key.
-        if (answer === null) return true;
+        if (answer === null) {
+          this.world.invariants.violate(
+            'replies',
+            `${this.name}: EXEC without WATCH aborted at ${this.linked?.name}`,
+          );
+          return true;
+        }
         const [value, ttlMs] = answer as [string | null, number];
         this.ttl.reads.push({
           key: commands[0]![1]!,
