@@ -1,11 +1,12 @@
 /** `npm run conformance [-- FAMILY…] [--target redraft|redis|HOST:PORT]`: replays the transcripts; needs no redis-server. */
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { ReplyClient } from './client.js';
 import { loadExceptions } from './exceptions.js';
 import { printFailure, runTranscript } from './run-transcript.js';
 import { openTarget } from './servers.js';
 import type { Protocol } from './transcript.js';
-import { transcriptFiles } from './transcript-files.js';
+import { speaksToCluster, transcriptFiles } from './transcript-files.js';
 
 const usage =
   'usage: npm run conformance -- [FAMILY…] [--target redraft|redis|HOST:PORT] [--section TEXT] [--resp 2|3] [--failures N] [--reload]\n' +
@@ -27,9 +28,10 @@ async function main(): Promise<number> {
   if (!/^\d+$/.test(values.failures)) throw new Error(`--failures ${values.failures}: expected a number`);
   const files = transcriptFiles(positionals);
   const target = await openTarget(values.target);
-  const reloader = values.reload ? await target.connect() : undefined;
-  const reload = async (): Promise<void> => {
-    const reply = await reloader!.call(['DEBUG', 'RELOAD', 'NOSAVE']);
+  const clusterFile = files.find(speaksToCluster);
+  const cluster = clusterFile === undefined ? undefined : await openTarget(values.target, true);
+  const reload = async (reloader: ReplyClient): Promise<void> => {
+    const reply = await reloader.call(['DEBUG', 'RELOAD', 'NOSAVE']);
     if (reply.type !== 'simple') throw new Error(`DEBUG RELOAD: ${JSON.stringify(reply)}`);
   };
   let passed = 0;
@@ -38,12 +40,15 @@ async function main(): Promise<number> {
   const exceptions = loadExceptions();
   try {
     for (const file of files) {
-      const result = await runTranscript(file, target.connect, {
+      const { connect } = file === clusterFile ? cluster! : target;
+      const reloader = values.reload ? await connect() : undefined;
+      const result = await runTranscript(file, connect, {
         known: exceptions,
-        ...(values.reload ? { betweenSteps: reload } : {}),
+        ...(reloader === undefined ? {} : { betweenSteps: () => reload(reloader) }),
         ...(values.section === undefined ? {} : { section: values.section }),
         ...(values.resp === undefined ? {} : { protocol: Number(values.resp) as Protocol }),
       });
+      reloader?.close();
       passed += result.passed;
       failed += result.failed;
       known += result.known;
@@ -54,8 +59,8 @@ async function main(): Promise<number> {
       console.log(`${basename(file, '.txt')}: ${result.passed} passed, ${result.failed} failed`);
     }
   } finally {
-    reloader?.close();
     await target.stop();
+    await cluster?.stop();
   }
   if (known > 0) console.log(`${known} known differences, explained in conformance/exceptions.txt`);
   console.log(`${passed} passed, ${failed} failed`);

@@ -103,12 +103,12 @@ export function installedRedisVersion(): string | undefined {
   return result.status === 0 ? /v=(\S+)/.exec(result.stdout)?.[1] : undefined;
 }
 
-/** Starts a real redis-server without persistence, with its DEBUG command enabled. */
-export function startRedis(): Promise<RunningServer> {
+/** Starts a real redis-server without persistence, with its DEBUG command enabled; as a cluster of one that owns all slots, if told so. */
+export async function startRedis(isCluster = false): Promise<RunningServer> {
   if (installedRedisVersion() === undefined) {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
   }
-  return startProcess('redis-server', 'redis-server', (port, dir) => [
+  const server = await startProcess('redis-server', 'redis-server', (port, dir) => [
     ...[
       '--port',
       String(port),
@@ -122,22 +122,43 @@ export function startRedis(): Promise<RunningServer> {
       'no',
     ],
     ...['--dir', dir, '--enable-debug-command', 'yes', '--loglevel', 'warning'],
+    ...['--cluster-enabled', isCluster ? 'yes' : 'no'],
   ]);
+  if (isCluster) await ownAllSlots(server);
+  return server;
 }
 
-/** Starts a Redraft in a process of its own, in memory. */
-export function startRedraft(): Promise<RunningServer> {
+/** Until all slots have an owner, the cluster answers -CLUSTERDOWN. */
+async function ownAllSlots(server: RunningServer): Promise<void> {
+  const client = await server.connect();
+  await client.call(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383'], 2_000);
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    const reply = await client.call(['CLUSTER', 'INFO'], 2_000);
+    if (JSON.stringify(reply).includes('cluster_state:ok')) break;
+    if (performance.now() > deadline) throw new Error('redis-server: the cluster is not ok after 15 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  client.close();
+}
+
+/** Starts a Redraft in a process of its own, in memory; as a node of a Redis Cluster, if told so. */
+export function startRedraft(isCluster = false): Promise<RunningServer> {
   const program = fileURLToPath(new URL('./redraft-process.js', import.meta.url));
-  return startProcess('redraft', process.execPath, (port) => [program, String(port)]);
+  return startProcess('redraft', process.execPath, (port) => [
+    program,
+    String(port),
+    ...(isCluster ? ['cluster'] : []),
+  ]);
 }
 
 /**
  * The server that `--target` names: `redraft` (started here), `redis` (a redis-server started here) or `host:port`.
  * @throws Error for anything else
  */
-export async function openTarget(target: string): Promise<RunningServer> {
-  if (target === 'redraft') return startRedraft();
-  if (target === 'redis') return startRedis();
+export async function openTarget(target: string, isCluster = false): Promise<RunningServer> {
+  if (target === 'redraft') return startRedraft(isCluster);
+  if (target === 'redis') return startRedis(isCluster);
   const match = /^(.+):(\d+)$/.exec(target);
   if (!match || Number(match[2]) > 65535) {
     throw new Error(`--target ${target}: expected redraft, redis or host:port`);

@@ -1,6 +1,6 @@
 /** Where the transcripts lie. They are text in the source tree, next to the compiled code's source. */
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 function findDirectory(): string {
@@ -32,4 +32,9 @@ export function transcriptFiles(families: readonly string[] = []): string[] {
   return (families.length > 0 ? [...families] : names).map((name) =>
     join(transcriptDirectory, `${name}.txt`),
   );
+}
+
+/** Whether a transcript speaks to a node of a Redis Cluster. */
+export function speaksToCluster(file: string): boolean {
+  return basename(file) === 'cluster.txt';
 }
