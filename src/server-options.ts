@@ -1,7 +1,7 @@
 /** What a server is put together with. */
 
 import type { Clock } from '../raft/node/index.js';
-import type { Consistency } from './client/connection.js';
+import type { Consistency } from './client/consistency.js';
 import type { NodeUsersOptions } from './client/node-users.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { Configuration } from './config/configuration.js';

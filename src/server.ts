@@ -24,7 +24,10 @@ import { AccessControl } from './client/access.js';
 import { Admission, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
-import { Connection, type Consistency } from './client/connection.js';
+import type { Client } from './client/client.js';
+import type { AccountedClient, ClientHost, ScheduledClient } from './client/client-host.js';
+import { Connection } from './client/connection.js';
+import type { Consistency } from './client/consistency.js';
 import { ClientLimits } from './client/limits.js';
 import { NodeUsers } from './client/node-users.js';
 import { Pauses } from './client/pauses.js';
@@ -61,7 +64,7 @@ const FREED_PER_TURN = 2000;
 /** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
 const LEADERLESS_MAX_MS = 5000;
 
-export class Server {
+export class Server implements ClientHost {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);
   readonly connections = new Map<number, Connection>();
   readonly statistics = new Statistics();
@@ -103,7 +106,7 @@ export class Server {
   readonly topology: Topology;
   readonly guide: LeaderGuide;
   /** What may run. */
-  readonly admission: Admission<Connection>;
+  readonly admission: Admission<AccountedClient>;
   readonly pauses = new Pauses(
     () => this.clock(),
     () => this.resumeAll(),
@@ -116,10 +119,10 @@ export class Server {
 
   private readonly listener: Listener;
   private nextConnectionId = 1;
-  private readonly dirty: Connection[] = [];
-  private readonly resuming: Connection[] = [];
+  private readonly dirty: ScheduledClient[] = [];
+  private readonly resuming: ScheduledClient[] = [];
   /** Stalled until there is a leader to pass their requests on to. */
-  readonly awaitingLeader = new Set<Connection>();
+  readonly awaitingLeader = new Set<ScheduledClient>();
   private resumeScheduled = false;
   private freeing = false;
   private turnMs = 0;
@@ -191,7 +194,7 @@ export class Server {
       options.clock,
     );
     this.admission = new Admission(
-      standardChecks<Connection>({
+      standardChecks<AccountedClient>({
         isLoading: () => this.loading !== undefined,
         deny: (row, connection, request) => this.access.deny(row.name, connection, request),
         isPaused: (row, connection) => this.pauses.holdsUp(row, connection),
@@ -374,13 +377,13 @@ export class Server {
   }
 
   /** Ends a connection that takes more than it may. */
-  closeClient(connection: Connection, why: string): void {
+  closeClient(connection: Pick<Client, 'address' | 'cutOff'>, why: string): void {
     this.log.warning(`client ${connection.address} closed: ${why}`);
     connection.cutOff();
   }
 
   /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
-  internalError(what: string, connection: Connection, error: unknown): ErrorReply {
+  internalError(what: string, connection: Pick<Client, 'address'>, error: unknown): ErrorReply {
     const id = randomBytes(4).toString('hex');
     const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.log.warning(`internal error ${id}: '${what}' of client ${connection.address} failed: ${cause}`);
@@ -435,7 +438,7 @@ export class Server {
   }
 
   /** Lets a stalled connection go on when another node leads, or in a moment. */
-  awaitLeader(connection: Connection): void {
+  awaitLeader(connection: ScheduledClient): void {
     this.awaitingLeader.add(connection);
   }
 
@@ -491,7 +494,7 @@ export class Server {
   }
 
   /** Whether there is memory for what a client has this node keep; makes room first where the policy allows. */
-  private hasMemory(connection: Connection): boolean {
+  private hasMemory(connection: AccountedClient): boolean {
     connection.account();
     return this.isLeader ? this.eviction.admits() : this.eviction.hasRoom;
   }
@@ -593,7 +596,7 @@ export class Server {
   }
 
   /** A command took long enough for the slow log. */
-  noteSlow(request: Request, connection: Connection, durationUs: number): void {
+  noteSlow(request: Request, connection: Pick<Client, 'address' | 'name'>, durationUs: number): void {
     const { configuration } = this;
     const thresholdUs = configuration.integer('slowlog-log-slower-than');
     if (thresholdUs < 0 || durationUs < thresholdUs) return;
@@ -729,7 +732,7 @@ export class Server {
   // ---- output ----
 
   /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
-  hasOutput(connection: Connection): void {
+  hasOutput(connection: ScheduledClient): void {
     if (this.dirty.push(connection) === 1) this.options.clock.afterInput(() => this.flushOutputs());
   }
 
@@ -746,7 +749,7 @@ export class Server {
   }
 
   /** Lets a stalled connection go on, outside of apply. */
-  resumeSoon(connection: Connection): void {
+  resumeSoon(connection: ScheduledClient): void {
     this.resuming.push(connection);
     if (this.resumeScheduled) return;
     this.resumeScheduled = true;

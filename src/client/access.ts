@@ -16,7 +16,7 @@ import {
 } from '../../engine/index.js';
 import { AclLog, type DenialContext } from '../observability/acl-log.js';
 import { replies } from '../replies.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 import { describeClient } from './description.js';
 
 export const DEFAULT_USER = 'default';
@@ -135,7 +135,7 @@ export class AccessControl {
   }
 
   /** Makes a connection one of a user. */
-  become(connection: Connection, name: string, provedPassword: boolean): void {
+  become(connection: Client, name: string, provedPassword: boolean): void {
     connection.userName = name;
     connection.permissions = this.permissions(name);
     connection.authenticated = true;
@@ -143,7 +143,7 @@ export class AccessControl {
   }
 
   /** What a connection is before it authenticates. */
-  reset(connection: Connection): void {
+  reset(connection: Client): void {
     this.become(connection, DEFAULT_USER, false);
     connection.authenticated = !this.isRequired;
   }
@@ -155,7 +155,7 @@ export class AccessControl {
    */
   deny(
     name: string,
-    connection: Connection,
+    connection: Client,
     request: Request,
     context: DenialContext = connection.transaction === undefined ? 'toplevel' : 'multi',
   ): ErrorReply | undefined {
@@ -170,7 +170,7 @@ export class AccessControl {
   }
 
   /** Why a command that was queued when it was allowed is not to run now. */
-  denyQueued(name: string, connection: Connection, request: Request): ErrorReply | undefined {
+  denyQueued(name: string, connection: Client, request: Request): ErrorReply | undefined {
     const { permissions } = connection;
     if (this.deny(name, connection, request, 'multi') === undefined)
       return permissions.denyPatterns(name, request);
@@ -181,7 +181,7 @@ export class AccessControl {
    * Why a script may not call a command, for the user that called the script; undefined if it may. Whoever runs scripts asks before each
    * command, on the node where the client is, in the words that the script is to see.
    */
-  denyScripted(name: string, connection: Connection, request: Request): ErrorReply | undefined {
+  denyScripted(name: string, connection: Client, request: Request): ErrorReply | undefined {
     if (connection.permissions.isUnlimited) return undefined;
     const { permissions } = connection;
     return this.deny(name, connection, request, 'lua') ?? permissions.denyPatterns(name, request);
@@ -193,7 +193,7 @@ export class AccessControl {
     context: DenialContext,
     object: string,
     userName: string,
-    connection: Connection,
+    connection: Client,
     command: string,
   ): void {
     const timeMs = this.ports.nowMs();

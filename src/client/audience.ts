@@ -4,12 +4,12 @@ import type { Log } from '../observability/log.js';
 import { KeyspaceNotifications } from '../pubsub/keyspace-notifications.js';
 import { Subscriptions } from '../pubsub/subscriptions.js';
 import { Tracking } from '../tracking/tracking.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 import { Monitors } from './monitors.js';
 
 /** What it needs of the node. */
 export interface AudiencePorts {
-  readonly connections: ReadonlyMap<number, Connection>;
+  readonly connections: ReadonlyMap<number, Client>;
   readonly log: Log;
   /** This node's start. */
   readonly session: Session;
@@ -25,7 +25,7 @@ export interface AudiencePorts {
 
 export class Audience {
   readonly subscriptions = new Subscriptions();
-  readonly tracking: Tracking<Connection>;
+  readonly tracking: Tracking<Client>;
   readonly monitors: Monitors;
   private readonly notifications = new KeyspaceNotifications((channel, message) =>
     this.subscriptions.publish(channel, message),
@@ -65,7 +65,7 @@ export class Audience {
   }
 
   /** A client is gone. */
-  forget(connection: Connection): void {
+  forget(connection: Client): void {
     this.monitors.delete(connection);
     if (connection.subscriptions !== undefined)
       this.subscriptions.forget(connection, connection.subscriptions);

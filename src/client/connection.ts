@@ -16,25 +16,21 @@ import {
   type Runnable,
   type Session,
 } from '../../engine/index.js';
-import type { ForwardingClient } from '../cluster/forwarder.js';
 import type { PassedRequest } from '../cluster/upstream.js';
 import { remoteAddress } from '../net/socket-addresses.js';
 import type { OutOfBand } from '../pubsub/message.js';
-import { ClientSubscriptions, type Subscriber } from '../pubsub/subscriptions.js';
-import type { ReplyTarget } from '../replication/replica.js';
+import { ClientSubscriptions } from '../pubsub/subscriptions.js';
 import { NotLeading } from '../replies.js';
 import type { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
-import type { Server } from '../server.js';
 import type { ClientTracking } from '../tracking/client-tracking.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
-import type { TrackedClient } from '../tracking/tracking.js';
+import type { ClientHost, ScheduledClient } from './client-host.js';
+import type { Consistency } from './consistency.js';
 import { ClientOutput } from './output.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
-import { Router } from './router.js';
+import { type Deferred, type RoutedClient, Router } from './router.js';
 import { type Transaction, WatchList } from './transaction.js';
-
-export type Consistency = 'low' | 'medium' | 'high';
 
 /** So many bytes of replies are written at once before the next read waits until they are sent. */
 const READ_PAUSE_BYTES = 1024 * 1024;
@@ -43,16 +39,7 @@ const READ_MAX_BYTES = 256 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** A request that was put aside. */
-export interface Deferred {
-  readonly raw: Buffer;
-  /** Since when it waits for a leader, by the monotonic clock. */
-  heldSinceMs?: number;
-  /** What came back from a leader that did not take it. */
-  readonly returned?: PassedRequest;
-}
-
-export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClient, Subscriber, TrackedClient {
+export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwner {
   readonly session: Session;
   readonly parser: RequestParser;
   private readonly output: ClientOutput;
@@ -119,7 +106,7 @@ export class Connection implements ReplyTarget, ReplyQueueOwner, ForwardingClien
   constructor(
     readonly id: number,
     readonly socket: Socket,
-    private readonly server: Server,
+    private readonly server: ClientHost,
     /** The node that passes this client's commands on; 0 for a client of this node's own. */
     readonly passedOnBy = 0,
   ) {

@@ -1,7 +1,7 @@
 /** A client as CLIENT LIST and CLIENT INFO describe it: Redis 7.0's fields in its order (https://redis.io/docs/latest/commands/client-list/). */
 
 import { fileDescriptor, localAddress } from '../net/socket-addresses.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 
 /** The kinds of client that CLIENT LIST and CLIENT KILL tell apart. */
 export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub';
@@ -24,7 +24,7 @@ export function clientType(word: string): ClientType | undefined {
 }
 
 /** Peers speak a protocol of their own and are no clients: there is no master and no replica among these. */
-export function typeOf(connection: Connection): ClientType {
+export function typeOf(connection: Client): ClientType {
   return connection.isSubscriber ? 'pubsub' : 'normal';
 }
 
@@ -33,11 +33,7 @@ export function typeOf(connection: Connection): ClientType {
  *
  * @param command the last one, in full
  */
-export function describeClient(
-  connection: Connection,
-  nowMs: number,
-  command = connection.lastCommand,
-): string {
+export function describeClient(connection: Client, nowMs: number, command = connection.lastCommand): string {
   const { socket, writer, executing } = connection;
   const transaction = executing?.transaction ?? connection.transaction;
   const unsent = socket.writableLength;
@@ -81,7 +77,7 @@ export function describeClient(
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-function flags(connection: Connection): string {
+function flags(connection: Client): string {
   let letters = connection.isMonitor ? 'O' : '';
   if (connection.isSubscriber) letters += 'P';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';

@@ -1,7 +1,7 @@
 /** What one client may take: unread replies, unparsed requests, idleness. Past it the connection is closed, with a line in the log. */
 import type { Configuration } from '../config/configuration.js';
 import { type BufferLimit, type ClientClass, readBufferLimits } from '../config/parameter-types.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 
 /** How often soft limits and idleness are looked at. */
 const CHECK_EVERY_MS = 1000;
@@ -19,7 +19,7 @@ export class ClientLimits {
   private timeoutSeconds = 0;
   private checkedAtMs = 0;
   /** Since when clients have been beyond the soft limit. */
-  private readonly beyondSinceMs = new Map<Connection, number>();
+  private readonly beyondSinceMs = new Map<Client, number>();
 
   configure(configuration: Configuration): void {
     const limits: Record<ClientClass, BufferLimit> = readBufferLimits(
@@ -33,15 +33,15 @@ export class ClientLimits {
   }
 
   /** What may wait unread for a client: of its class, which changes with what it subscribes to. */
-  outputOf(client: Pick<Connection, 'isSubscriber' | 'isMonitor'>): BufferLimit {
+  outputOf(client: Pick<Client, 'isSubscriber' | 'isMonitor'>): BufferLimit {
     return client.isSubscriber || client.isMonitor ? this.pubsub : this.normal;
   }
 
   /** Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second. */
   check(
-    connections: Iterable<Connection>,
+    connections: Iterable<Client>,
     nowMs: number,
-    close: (connection: Connection, why: string) => void,
+    close: (connection: Client, why: string) => void,
   ): void {
     if (nowMs - this.checkedAtMs < CHECK_EVERY_MS) return;
     this.checkedAtMs = nowMs;
@@ -58,11 +58,11 @@ export class ClientLimits {
   }
 
   /** The client is gone. */
-  forget(connection: Connection): void {
+  forget(connection: Client): void {
     this.beyondSinceMs.delete(connection);
   }
 
-  private isIdle(connection: Connection, nowMs: number): boolean {
+  private isIdle(connection: Client, nowMs: number): boolean {
     // Who listens has nothing to say.
     if (this.timeoutSeconds === 0 || connection.blocked || connection.isSubscriber || connection.isMonitor)
       return false;
@@ -70,7 +70,7 @@ export class ClientLimits {
   }
 
   private isBeyondSoftLimit(
-    connection: Connection,
+    connection: Client,
     unsentBytes: number,
     softBytes: number,
     softSeconds: number,

@@ -1,11 +1,12 @@
 /** What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them. */
 import type { UsersListener } from '../../engine/acl/users.js';
 import type { Reply, User } from '../../engine/index.js';
-import { replaceUsers, setPassword } from '../commands/acl-changes.js';
+import { replaceUsers, setPassword, type UserAdministration } from '../commands/acl-changes.js';
 import { readUsers, usersOf } from '../commands/acl-file.js';
-import type { Server } from '../server.js';
+import type { Log } from '../observability/log.js';
+import type { ConsensusNode } from '../replication/consensus.js';
 import { DEFAULT_USER } from './access.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 
 export interface NodeUsersOptions {
   /** Users that the configuration names, each a line as a config file has it. */
@@ -14,9 +15,18 @@ export interface NodeUsersOptions {
   readonly refusesLimits?: (members: number) => string | undefined;
 }
 
+/** What it needs of the node. */
+export interface UsersHost extends UserAdministration {
+  readonly connections: ReadonlyMap<number, Client>;
+  readonly consensus: ConsensusNode;
+  readonly log: Log;
+  /** The parameters' values before any CONFIG SET. */
+  readonly configuredAtStart: ReadonlyMap<string, string>;
+}
+
 export class NodeUsers implements UsersListener {
   constructor(
-    private readonly server: Server,
+    private readonly server: UsersHost,
     private readonly options: NodeUsersOptions,
   ) {}
 
@@ -51,7 +61,7 @@ export class NodeUsers implements UsersListener {
   }
 
   /** A connection goes on with what its user may do now; it ends with its user, or when it listens to what it may not any more. */
-  private takeUpRights(connection: Connection): void {
+  private takeUpRights(connection: Client): void {
     const { access } = this.server;
     const { userName, subscriptions } = connection;
     connection.permissions = access.permissions(userName);

@@ -1,7 +1,7 @@
 /** CLIENT PAUSE: whose commands wait, and until when. */
 import type { Runnable } from '../../engine/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
-import type { Connection } from './connection.js';
+import type { Client } from './client.js';
 
 /** Commands that are no writes and yet reach other clients: CLIENT PAUSE WRITE holds them up, too. */
 const MAY_REPLICATE = new Set(['publish', 'spublish', 'pfcount']);
@@ -28,7 +28,7 @@ export class Pauses {
   ) {}
 
   /** Whether a command of this connection must wait. */
-  holdsUp(row: Runnable, connection: Connection): boolean {
+  holdsUp(row: Runnable, connection: Client): boolean {
     const pause = this.current;
     if (pause === undefined) return false;
     if (pause.what === 'all' || row.kind === 'write') return true;

@@ -16,16 +16,17 @@ import {
   type WriteCommand,
 } from '../../engine/index.js';
 import { monotonicNow } from '../../raft/node/timers.js';
-import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
+import { type ForwardingClient, type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { PassedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading, replies } from '../replies.js';
-import type { Server } from '../server.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
 import { type Destination, WAIT } from './admission.js';
-import type { Connection, Deferred } from './connection.js';
-import { refusedRequest, type Transaction } from './transaction.js';
+import type { AccountedClient, ClientHost, ScheduledClient } from './client-host.js';
+import type { Consistency } from './consistency.js';
+import type { ReplyQueue } from './reply-queue.js';
+import { refusedRequest, type Transaction, type WatchList } from './transaction.js';
 
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -35,6 +36,42 @@ const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 
+/** A request that was put aside. */
+export interface Deferred {
+  readonly raw: Buffer;
+  /** Since when it waits for a leader, by the monotonic clock. */
+  heldSinceMs?: number;
+  /** What came back from a leader that did not take it. */
+  readonly returned?: PassedRequest;
+}
+
+/** The connection whose requests come here. */
+export interface RoutedClient extends AccountedClient, ScheduledClient, ForwardingClient, ReplyTarget {
+  readonly userName: string;
+  readonly provedPassword: boolean;
+  readonly consistency: Consistency;
+  readonly watched: WatchList;
+  executing: AccountedClient['executing'];
+  /** The replies that are still owed. */
+  readonly queue: ReplyQueue;
+  /** Where the request at hand lies. */
+  readonly parser: { readonly requestStart: number; readonly requestEnd: number };
+  /** How long the request at hand is. */
+  readonly requestBytes: number;
+  /** The bytes of the request at hand, as RESP. */
+  copyRaw(): Buffer;
+  /** Puts a request aside until everything before it is answered. */
+  defer(deferred: Deferred | undefined): void;
+  /** A command is admitted, or refused: it counts, and the mode of its reply is settled. */
+  beginCommand(name: string): void;
+  /** An item has its outcome. @param isSilent no reply is owed for it */
+  itemDone(reply: Reply, isApplied: boolean, isSilent?: boolean): void;
+  /** A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody else notices. */
+  internalError(row: Runnable, error: unknown): ErrorReply;
+  /** What is owed to this client cannot be said any more: it is cut off, and nobody else notices. */
+  fault(what: string, error: unknown): void;
+}
+
 export class Router {
   /** What becomes of its commands on a follower that passes them on; undefined while none was. */
   private passing: PassingOn | undefined;
@@ -42,8 +79,8 @@ export class Router {
   private readonly keysRequest = new Request();
 
   constructor(
-    private readonly connection: Connection,
-    private readonly server: Server,
+    private readonly connection: RoutedClient,
+    private readonly server: ClientHost,
   ) {}
 
   // ---- which way ----

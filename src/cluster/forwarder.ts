@@ -1,6 +1,6 @@
 /** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
-import type { Consistency } from '../client/connection.js';
+import type { Consistency } from '../client/consistency.js';
 import type { Transaction, WatchList } from '../client/transaction.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { Upstream, UpstreamOwner } from './upstream.js';

@@ -1,9 +1,19 @@
 /** What changes users: ACL SETUSER, DELUSER, LOAD, and `requirepass`. All go through the log, with passwords as hashes. */
-import { ErrorReply, ItemKind, mayDoEverything, type Reply, RuleError, User } from '../../engine/index.js';
+import {
+  type Engine,
+  type EntryBuilder,
+  ErrorReply,
+  ItemKind,
+  mayDoEverything,
+  type Reply,
+  RuleError,
+  type Session,
+  User,
+} from '../../engine/index.js';
 import { type AccessControl, DEFAULT_USER, passwordHash, requirepassRules } from '../client/access.js';
+import type { Configuration } from '../config/configuration.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import type { Server } from '../server.js';
 
 /** White space, as C's isspace has it, and NUL. */
 const hasSpaces = (text: string): boolean => /[ \t-\r\0]/.test(text);
@@ -55,8 +65,24 @@ export function checkUserName(name: string): ErrorReply | undefined {
   return hasSpaces(name) ? replies.badUserName : undefined;
 }
 
+/** What changes of users ask of the node. */
+export interface UserAdministration {
+  readonly access: AccessControl;
+  readonly configuration: Configuration;
+  readonly engine: Engine;
+  readonly session: Session;
+  readonly users: {
+    /** Whether new users may use all channels. */
+    readonly channelsByDefault: boolean;
+    /** Why clients may not be limited to less than peers can do, undefined if they may. */
+    refusesLimits(): string | undefined;
+  };
+  refuseWrite(needsMemory: boolean): ErrorReply | undefined;
+  proposeItem(bytes: number, add: (builder: EntryBuilder) => number): Promise<Reply>;
+}
+
 /** Why the default user may not become one that asks clients for anything: peers would be let in for less. */
-function refuseLimits(server: Server, name: string, user: User): ErrorReply | undefined {
+function refuseLimits(server: UserAdministration, name: string, user: User): ErrorReply | undefined {
   if (name !== DEFAULT_USER) return undefined;
   const limits = !user.isOn || !user.hasNoPassword || !mayDoEverything(user);
   const reason = limits && !server.access.limitsClients ? server.users.refusesLimits() : undefined;
@@ -64,7 +90,11 @@ function refuseLimits(server: Server, name: string, user: User): ErrorReply | un
 }
 
 /** ACL SETUSER: `words` as the client gave them. */
-export function setUser(server: Server, name: string, words: readonly string[]): Promise<Reply> | ErrorReply {
+export function setUser(
+  server: UserAdministration,
+  name: string,
+  words: readonly string[],
+): Promise<Reply> | ErrorReply {
   const { access } = server;
   const refusal = server.refuseWrite(false) ?? checkUserName(name);
   if (refusal !== undefined) return refusal;
@@ -81,14 +111,14 @@ export function setUser(server: Server, name: string, words: readonly string[]):
 }
 
 /** While the node's own password stands for the default user's, a change of that user takes it along. */
-function unseededRules(server: Server, name: string): readonly string[] {
+function unseededRules(server: UserAdministration, name: string): readonly string[] {
   const password = server.configuration.text('requirepass');
   if (name !== DEFAULT_USER || server.engine.users.haveChanged || password === '') return [];
   return requirepassRules(password);
 }
 
 function proposeUser(
-  server: Server,
+  server: UserAdministration,
   name: string,
   rules: readonly string[],
   allChannels: boolean,
@@ -100,7 +130,10 @@ function proposeUser(
 }
 
 /** ACL DELUSER. Resolves with how many there were. */
-export function deleteUsers(server: Server, names: readonly string[]): Promise<Reply> | ErrorReply {
+export function deleteUsers(
+  server: UserAdministration,
+  names: readonly string[],
+): Promise<Reply> | ErrorReply {
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) return refusal;
   if (names.includes(DEFAULT_USER)) return replies.defaultUserStays;
@@ -111,19 +144,19 @@ export function deleteUsers(server: Server, names: readonly string[]): Promise<R
 }
 
 /** Why `requirepass` may not be this, or undefined. */
-export function refusePassword(server: Server, password: string): ErrorReply | undefined {
+export function refusePassword(server: UserAdministration, password: string): ErrorReply | undefined {
   const user = server.access.user(DEFAULT_USER)!.copy();
   for (const rule of requirepassRules(password)) user.apply(rule, server.access.commands, false);
   return refuseLimits(server, DEFAULT_USER, user);
 }
 
 /** CONFIG SET requirepass, and what a founder's configuration says. */
-export function setPassword(server: Server, password: string): Promise<Reply> {
+export function setPassword(server: UserAdministration, password: string): Promise<Reply> {
   return proposeUser(server, DEFAULT_USER, requirepassRules(password), false);
 }
 
 /** Users in place of all there are. */
-export function replaceUsers(server: Server, users: readonly User[]): Promise<Reply> {
+export function replaceUsers(server: UserAdministration, users: readonly User[]): Promise<Reply> {
   const words = encodeRequest(users.flatMap(({ name, rules }) => [name, `${rules.length}`, ...rules]));
   return server.proposeItem(words.length, (builder) =>
     builder.users(server.session, ItemKind.replaceUsers, words),

@@ -16,15 +16,15 @@ import {
   Request,
   SetReply,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import type { Server } from '../server.js';
 import { deleteUsers, replaceUsers, setUser } from './acl-changes.js';
 import { readUsers, UserLineError, writeUsers } from './acl-file.js';
+import type { NodeContext } from './node-context.js';
 import { administering, immediate, ordered, type ProgramReply } from './program-command.js';
 
-function cat(request: Request, _connection: Connection, server: Server): Reply {
+function cat(request: Request, _connection: Client, server: NodeContext): Reply {
   if (request.count === 2) return aclCategories;
   if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'ACL');
   const category = request.latin1(2).toLowerCase();
@@ -36,15 +36,15 @@ function cat(request: Request, _connection: Connection, server: Server): Reply {
   return names;
 }
 
-const whoami = (_request: Request, connection: Connection): Reply => connection.userName;
+const whoami = (_request: Request, connection: Client): Reply => connection.userName;
 
-const users = (_request: Request, _connection: Connection, server: Server): Reply =>
+const users = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.access.all().map(({ name }) => name);
 
-const list = (_request: Request, _connection: Connection, server: Server): Reply =>
+const list = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.access.all().map((user) => server.access.commands.line(user));
 
-function getuser(request: Request, _connection: Connection, server: Server): Reply {
+function getuser(request: Request, _connection: Client, server: NodeContext): Reply {
   const { access } = server;
   const user = access.user(request.latin1(2));
   if (user === undefined) return null;
@@ -66,11 +66,11 @@ function getuser(request: Request, _connection: Connection, server: Server): Rep
   ]);
 }
 
-function setuser(request: Request, _connection: Connection, server: Server): ProgramReply {
+function setuser(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   return setUser(server, request.latin1(2), words(request, 3));
 }
 
-const deluser = (request: Request, _connection: Connection, server: Server): ProgramReply =>
+const deluser = (request: Request, _connection: Client, server: NodeContext): ProgramReply =>
   deleteUsers(server, words(request, 2));
 
 /** A request's arguments from one on. */
@@ -80,7 +80,7 @@ function words(request: Request, from: number): string[] {
   return found;
 }
 
-function dryrun(request: Request, _connection: Connection, server: Server): Reply {
+function dryrun(request: Request, _connection: Client, server: NodeContext): Reply {
   const user = server.access.user(request.latin1(2));
   if (user === undefined) throw replies.noSuchUser(request.latin1(2));
   const asked = new Request();
@@ -102,7 +102,7 @@ function dryrun(request: Request, _connection: Connection, server: Server): Repl
   return `This user has no permissions to ${what}`;
 }
 
-function log(request: Request, _connection: Connection, server: Server): Reply {
+function log(request: Request, _connection: Client, server: NodeContext): Reply {
   const { access } = server;
   if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'ACL');
   if (request.count === 3 && request.is(2, 'RESET')) {
@@ -123,14 +123,14 @@ function log(request: Request, _connection: Connection, server: Server): Reply {
     );
 }
 
-function aclFile(server: Server): string {
+function aclFile(server: NodeContext): string {
   const path = server.configuration.text('aclfile');
   if (path === '') throw replies.noAclFile;
   return Buffer.from(path, 'latin1').toString();
 }
 
 /** The users of this node's file become those of the cluster. */
-function load(_request: Request, _connection: Connection, server: Server): ProgramReply {
+function load(_request: Request, _connection: Client, server: NodeContext): ProgramReply {
   const path = aclFile(server);
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) return refusal;
@@ -145,7 +145,7 @@ function load(_request: Request, _connection: Connection, server: Server): Progr
   }
 }
 
-function save(_request: Request, _connection: Connection, server: Server): ProgramReply {
+function save(_request: Request, _connection: Client, server: NodeContext): ProgramReply {
   const path = aclFile(server);
   return writeUsers(server.access, path).then(
     () => OK,
@@ -172,7 +172,7 @@ function genpass(request: Request): Reply {
     .slice(0, digits);
 }
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('acl')!);
 
 const facts: Pick<Facts, 'flags' | 'group' | 'since'> = {

@@ -10,30 +10,30 @@ import {
   type Request,
   Verbatim,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { type ClientType, clientType, describeClient, typeOf } from '../client/description.js';
 import { localAddress } from '../net/socket-addresses.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
 import { checkClientName } from './connection.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 import { caching, getredir, tracking, trackinginfo } from './tracking.js';
 
 // ---- oneself ----
 
-const id = (_request: Request, connection: Connection): Reply => connection.id;
+const id = (_request: Request, connection: Client): Reply => connection.id;
 
-const getname = (_request: Request, connection: Connection): Reply =>
+const getname = (_request: Request, connection: Client): Reply =>
   connection.name === '' ? null : connection.name;
 
-function setname(request: Request, connection: Connection): Reply {
+function setname(request: Request, connection: Client): Reply {
   const name = request.latin1(2);
   checkClientName(name);
   connection.name = name;
   return OK;
 }
 
-function setinfo(request: Request, connection: Connection): Reply {
+function setinfo(request: Request, connection: Client): Reply {
   const attribute = request.latin1(2);
   const value = request.latin1(3);
   const isName = attribute.toLowerCase() === 'lib-name';
@@ -47,10 +47,10 @@ function setinfo(request: Request, connection: Connection): Reply {
   return OK;
 }
 
-const info = (_request: Request, connection: Connection, server: Server): Reply =>
+const info = (_request: Request, connection: Client, server: NodeContext): Reply =>
   new Verbatim('txt', `${describeClient(connection, server.clock())}\n`);
 
-function reply(request: Request, connection: Connection): Reply | undefined {
+function reply(request: Request, connection: Client): Reply | undefined {
   switch (request.option(2)) {
     case 'ON':
       connection.replyMode = 'on';
@@ -72,12 +72,12 @@ function onOrOff(request: Request, index: number): boolean {
   throw errors.syntax;
 }
 
-function noEvict(request: Request, connection: Connection): Reply {
+function noEvict(request: Request, connection: Client): Reply {
   connection.noEvict = onOrOff(request, 2);
   return OK;
 }
 
-function noTouch(request: Request, connection: Connection): Reply {
+function noTouch(request: Request, connection: Client): Reply {
   connection.noTouch = onOrOff(request, 2);
   return OK;
 }
@@ -91,13 +91,13 @@ function requireType(word: string): ClientType {
   return type;
 }
 
-function list(request: Request, _connection: Connection, server: Server): Reply {
-  let chosen: Iterable<Connection> = server.connections.values();
+function list(request: Request, _connection: Client, server: NodeContext): Reply {
+  let chosen: Iterable<Client> = server.connections.values();
   if (request.count === 4 && request.is(2, 'TYPE')) {
     const type = requireType(request.latin1(3));
     chosen = [...chosen].filter((connection) => typeOf(connection) === type);
   } else if (request.count > 3 && request.is(2, 'ID')) {
-    const named: Connection[] = [];
+    const named: Client[] = [];
     for (let i = 3; i < request.count; i++) {
       const number = request.int64OrUndefined(i);
       if (number === undefined) throw new ErrorReply('ERR Invalid client ID');
@@ -124,7 +124,7 @@ interface KillFilter {
   readonly skipSelf: boolean;
 }
 
-function killFilter(request: Request, server: Server): KillFilter {
+function killFilter(request: Request, server: NodeContext): KillFilter {
   if (request.count === 3) return { address: request.latin1(2), skipSelf: false };
   const filter: { -readonly [Name in keyof KillFilter]: KillFilter[Name] } = { skipSelf: true };
   for (let i = 2; i < request.count; i += 2) {
@@ -163,7 +163,7 @@ function killFilter(request: Request, server: Server): KillFilter {
   return filter;
 }
 
-function kill(request: Request, connection: Connection, server: Server): Reply {
+function kill(request: Request, connection: Client, server: NodeContext): Reply {
   const filter = killFilter(request, server);
   let killed = 0;
   for (const other of server.connections.values()) {
@@ -182,7 +182,7 @@ function kill(request: Request, connection: Connection, server: Server): Reply {
   return killed === 0 ? replies.noSuchClient : OK;
 }
 
-function pause(request: Request, _connection: Connection, server: Server): Reply {
+function pause(request: Request, _connection: Client, server: NodeContext): Reply {
   let what: 'all' | 'write' = 'all';
   if (request.count > 4) throw replies.unknownArguments(request.latin1(1), 'CLIENT');
   if (request.count === 4) {
@@ -196,13 +196,13 @@ function pause(request: Request, _connection: Connection, server: Server): Reply
   return OK;
 }
 
-function unpause(_request: Request, _connection: Connection, server: Server): Reply {
+function unpause(_request: Request, _connection: Client, server: NodeContext): Reply {
   server.pauses.end();
   return OK;
 }
 
 /** Who waits is state of all nodes: the log says that it waits no more, and in which order with the pushes around it. */
-function unblock(request: Request, _connection: Connection, server: Server): ProgramReply {
+function unblock(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   let withError = false;
   if (request.count > 4) throw replies.unknownArguments(request.latin1(1), 'CLIENT');
   if (request.count === 4) {
@@ -216,7 +216,7 @@ function unblock(request: Request, _connection: Connection, server: Server): Pro
   return server.proposeItem(1, (builder) => builder.unblock(target.session, withError));
 }
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('client')!);
 
 /** Every row of the family. */

@@ -12,12 +12,12 @@ import {
   type Request,
   View,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { AdministrationError } from '../cluster/administration.js';
 import { SLOT_COUNT, slotOf } from '../discovery/slots.js';
 import type { SeenNode } from '../discovery/topology.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler, type ProgramReply } from './program-command.js';
 
 const LAST_SLOT = SLOT_COUNT - 1;
@@ -32,7 +32,7 @@ const enabled =
 
 /** Answers once this node is sure who leads; -CLUSTERDOWN when it is not in time. */
 const sure =
-  (answer: (nodes: readonly SeenNode[], server: Server) => Reply): ProgramHandler =>
+  (answer: (nodes: readonly SeenNode[], server: NodeContext) => Reply): ProgramHandler =>
   (_request, _connection, server) =>
     server.topology.whenSure((isSure) =>
       isSure ? answer(server.topology.nodes(), server) : replies.notLeader(),
@@ -95,19 +95,19 @@ function nodeLine(node: SeenNode, master: SeenNode, term: number): string {
   ].join(' ');
 }
 
-function nodeLines(nodes: readonly SeenNode[], server: Server): string[] {
+function nodeLines(nodes: readonly SeenNode[], server: NodeContext): string[] {
   const { term } = server.node.status();
   const { master } = known(nodes);
   return nodes.map((node) => nodeLine(node, master, term));
 }
 
-const nodeTable = (nodes: readonly SeenNode[], server: Server): Reply =>
+const nodeTable = (nodes: readonly SeenNode[], server: NodeContext): Reply =>
   nodeLines(nodes, server)
     .map((line) => `${line}\n`)
     .join('');
 
 /** CLUSTER INFO answers at once: it is how clients ask whether the cluster works. */
-function info(_request: Request, _connection: Connection, server: Server): Reply {
+function info(_request: Request, _connection: Client, server: NodeContext): Reply {
   const { topology } = server;
   const { isSure } = topology;
   const owned = isSure ? SLOT_COUNT : 0;
@@ -129,7 +129,7 @@ function info(_request: Request, _connection: Connection, server: Server): Reply
   return fields.map(([name, value]) => `${name}:${value}\r\n`).join('');
 }
 
-function links(_request: Request, _connection: Connection, server: Server): Reply {
+function links(_request: Request, _connection: Client, server: NodeContext): Reply {
   const others = server.topology.nodes().filter(({ isSelf, isAlive }) => !isSelf && isAlive);
   return others.map(
     ({ hexId }) =>
@@ -150,19 +150,19 @@ function links(_request: Request, _connection: Connection, server: Server): Repl
   );
 }
 
-const myId = (_request: Request, _connection: Connection, server: Server): Reply =>
+const myId = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.topology.hexIdOf(server.node.id);
 
 /** There is one shard: the cluster's own id names it. */
-const myShardId = (_request: Request, _connection: Connection, server: Server): Reply => server.clusterId;
+const myShardId = (_request: Request, _connection: Client, server: NodeContext): Reply => server.clusterId;
 
-function nodeOf(server: Server, text: string): SeenNode {
+function nodeOf(server: NodeContext, text: string): SeenNode {
   const found = server.topology.nodes().find(({ hexId }) => hexId === text);
   if (found === undefined) throw new ErrorReply(`ERR Unknown node ${text}`);
   return found;
 }
 
-function replicas(request: Request, _connection: Connection, server: Server): ProgramReply {
+function replicas(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   const id = request.latin1(2);
   return server.topology.whenSure((isSure) => {
     if (!isSure) return replies.notLeader();
@@ -175,7 +175,7 @@ function replicas(request: Request, _connection: Connection, server: Server): Pr
 }
 
 /** Nodes do not report failures to each other: they vote. */
-function failureReports(request: Request, _connection: Connection, server: Server): Reply {
+function failureReports(request: Request, _connection: Client, server: NodeContext): Reply {
   nodeOf(server, request.latin1(2));
   return 0;
 }
@@ -192,8 +192,8 @@ const key = new View(Buffer.alloc(0), 0, 0);
 /** Calls `found` with each key of the connection's database that lies in a slot, until it says no. */
 function forKeysIn(
   slot: number,
-  { database }: Connection,
-  server: Server,
+  { database }: Client,
+  server: NodeContext,
   found: (key: View) => boolean,
 ): void {
   const keys = server.engine.keyspace.database(database);
@@ -204,7 +204,7 @@ function forKeysIn(
   }
 }
 
-function countKeys(request: Request, connection: Connection, server: Server): Reply {
+function countKeys(request: Request, connection: Client, server: NodeContext): Reply {
   const slot = integerAt(request, 2);
   if (slot < 0 || slot > LAST_SLOT) throw new ErrorReply('ERR Invalid slot');
   let count = 0;
@@ -215,7 +215,7 @@ function countKeys(request: Request, connection: Connection, server: Server): Re
   return count;
 }
 
-function getKeys(request: Request, connection: Connection, server: Server): Reply {
+function getKeys(request: Request, connection: Client, server: NodeContext): Reply {
   const slot = integerAt(request, 2);
   const most = integerAt(request, 3);
   if (slot < 0 || slot > LAST_SLOT || most < 0) throw new ErrorReply('ERR Invalid slot or number of keys');
@@ -237,7 +237,7 @@ function integerAt(request: Request, index: number): number {
 // ---- what changes something ----
 
 /** Makes this node the leader: there is no vote to be skipped, so FORCE and TAKEOVER do the same. */
-async function failover(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function failover(request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   if (request.count > 3 || (request.count === 3 && !request.is(2, 'FORCE') && !request.is(2, 'TAKEOVER')))
     throw errors.syntax;
   if (server.isLeader) throw new ErrorReply('ERR You should send CLUSTER FAILOVER to a replica');
@@ -265,15 +265,15 @@ const noEpochs = refuses('epochs are terms of Raft, which only elections change'
 /** The configuration is on disk before it holds. */
 const saveConfig = (): Reply => OK;
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('cluster')!);
 
-const readOnly = (_request: Request, connection: Connection): Reply => {
+const readOnly = (_request: Request, connection: Client): Reply => {
   connection.readsReplica = true;
   return OK;
 };
 
-const readWrite = (_request: Request, connection: Connection): Reply => {
+const readWrite = (_request: Request, connection: Client): Reply => {
   connection.readsReplica = false;
   return OK;
 };

@@ -2,23 +2,23 @@
 
 import { containerHelp } from '../../engine/command/catalog-replies.js';
 import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { rewriteConfigFile } from '../config/config-file.js';
 import { configParameters } from '../config/parameters.js';
 import { encodeSettings } from '../config/replicated-settings.js';
 import { matchesIgnoringCase } from '../config/text-glob.js';
-import type { Server } from '../server.js';
 import { refusePassword, setPassword } from './acl-changes.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 
-function get(request: Request, _connection: Connection, server: Server): Reply {
+function get(request: Request, _connection: Client, server: NodeContext): Reply {
   const patterns: string[] = [];
   for (let i = 2; i < request.count; i++) patterns.push(request.latin1(i));
   return server.configuration.get(patterns, matchesIgnoringCase);
 }
 
 /** What only this node does takes effect at once; what the state depends on is proposed, and answered once it is applied. */
-function set(request: Request, connection: Connection, server: Server): ProgramReply {
+function set(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const pairs: string[] = [];
   for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
   const changes = server.configuration.check(pairs);
@@ -53,7 +53,7 @@ function set(request: Request, connection: Connection, server: Server): ProgramR
   });
 }
 
-function resetstat(_request: Request, _connection: Connection, server: Server): Reply {
+function resetstat(_request: Request, _connection: Client, server: NodeContext): Reply {
   server.statistics.reset();
   Object.assign(server.engine.keyspace.statistics, {
     keyspaceHits: 0,
@@ -64,7 +64,7 @@ function resetstat(_request: Request, _connection: Connection, server: Server): 
   return OK;
 }
 
-async function rewrite(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function rewrite(_request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   const { configFile, configuration, configuredAtStart } = server;
   if (configFile === '') throw new ErrorReply('ERR The server is running without a config file');
   const changed = configParameters
@@ -83,7 +83,7 @@ async function rewrite(_request: Request, _connection: Connection, server: Serve
   return OK;
 }
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('config')!);
 
 /** Every row of the family. */

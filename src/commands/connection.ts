@@ -10,17 +10,17 @@ import {
   Status,
 } from '../../engine/index.js';
 import { DEFAULT_USER } from '../client/access.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import type { Server } from '../server.js';
 import { serverVersion } from '../version.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler } from './program-command.js';
 
 const PONG = new Status('PONG');
 const RESET = new Status('RESET');
 
-function ping(request: Request, connection: Connection): Reply {
+function ping(request: Request, connection: Client): Reply {
   if (request.count > 2) throw errors.wrongArity('ping');
   // A subscriber in RESP2 tells replies by their first element.
   if (connection.isSubscriber && connection.protocol === 2)
@@ -30,7 +30,7 @@ function ping(request: Request, connection: Connection): Reply {
 
 const echo = (request: Request): Reply => request.latin1(1);
 
-function select(request: Request, connection: Connection, server: Server): Reply {
+function select(request: Request, connection: Client, server: NodeContext): Reply {
   const id = server.engine.select(request);
   if (id instanceof ErrorReply) return id;
   connection.database = id;
@@ -41,8 +41,8 @@ function select(request: Request, connection: Connection, server: Server): Reply
 
 /** Makes the client a user, or throws WRONGPASS. */
 function authenticate(
-  connection: Connection,
-  server: Server,
+  connection: Client,
+  server: NodeContext,
   command: string,
   user: string,
   password: string,
@@ -62,7 +62,7 @@ function authenticate(
  * A node that has proved the cluster's secret says whose commands it passes on, and whether that client gave a password. A client that gave
  * none is taken only where none is asked for: that node may not have learnt of it yet.
  */
-function authenticatePassedOn(connection: Connection, server: Server, name: string, proof: string): Reply {
+function authenticatePassedOn(connection: Client, server: NodeContext, name: string, proof: string): Reply {
   const user = server.access.user(name);
   connection.authenticated = false;
   if (user === undefined || (proof !== 'password' && !user.hasNoPassword)) throw replies.wrongPass;
@@ -94,7 +94,7 @@ function triesPassword(request: Request): boolean {
   return false;
 }
 
-function auth(request: Request, connection: Connection, server: Server): Reply {
+function auth(request: Request, connection: Client, server: NodeContext): Reply {
   if (request.count > 3) throw errors.syntax;
   if (connection.passedOnBy !== 0)
     return authenticatePassedOn(connection, server, request.latin1(1), request.latin1(2));
@@ -107,7 +107,7 @@ function auth(request: Request, connection: Connection, server: Server): Reply {
   return OK;
 }
 
-function hello(request: Request, connection: Connection, server: Server): Reply {
+function hello(request: Request, connection: Client, server: NodeContext): Reply {
   let protocol: 2 | 3 = connection.protocol;
   if (request.count > 1) {
     const version = request.int64OrUndefined(1);
@@ -158,12 +158,12 @@ export function checkClientName(name: string): void {
   }
 }
 
-function quit(_request: Request, connection: Connection): undefined {
+function quit(_request: Request, connection: Client): undefined {
   connection.answer(OK);
   connection.closeAfterReplies();
 }
 
-function reset(_request: Request, connection: Connection, server: Server): Reply {
+function reset(_request: Request, connection: Client, server: NodeContext): Reply {
   if (connection.subscriptions !== undefined)
     server.subscriptions.forget(connection, connection.subscriptions);
   connection.stopTracking();

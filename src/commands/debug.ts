@@ -22,13 +22,13 @@ import {
 import { valueTypes } from '../../engine/types/index.js';
 import { listLength } from '../../engine/values/list.js';
 import type { Quicklist } from '../../engine/values/quicklist.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { parseMemory } from '../config/parameter-types.js';
 import { isLocal } from '../net/socket-addresses.js';
 import { DatasetDigest } from '../observability/dataset-digest.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { ordered, type ProgramReply } from './program-command.js';
 
 interface Subcommand {
@@ -36,13 +36,13 @@ interface Subcommand {
   readonly arity: readonly [minimum: number, maximum: number];
   readonly syntax: string;
   readonly summary: string;
-  readonly run: (request: Request, connection: Connection, server: Server) => ProgramReply;
+  readonly run: (request: Request, connection: Client, server: NodeContext) => ProgramReply;
 }
 
 // ---- keys ----
 
 /** Slot and database of the key at argument 2. Throws when there is none. */
-function findKey(request: Request, connection: Connection, server: Server) {
+function findKey(request: Request, connection: Client, server: NodeContext) {
   const database = server.engine.keyspace.database(connection.database);
   const slot = database.find(request.view(2));
   if (slot < 0) throw errors.noSuchKey;
@@ -58,7 +58,7 @@ function serializedLength(engine: Engine, database: number, key: View, slot: num
   return (payload as Buffer | View).length - 11;
 }
 
-function object(request: Request, connection: Connection, server: Server): Reply {
+function object(request: Request, connection: Client, server: NodeContext): Reply {
   const { engine } = server;
   const { database, slot } = findKey(request, connection, server);
   const idleSeconds = database.idleSeconds(slot);
@@ -90,7 +90,7 @@ function describeList(
   } ql_compressed:0 ql_uncompressed_size:${bytes}`;
 }
 
-function digestValues(request: Request, connection: Connection, server: Server): Reply {
+function digestValues(request: Request, connection: Client, server: NodeContext): Reply {
   const digest = new DatasetDigest(server.engine);
   const values: Reply[] = [];
   for (let i = 2; i < request.count; i++) {
@@ -100,20 +100,20 @@ function digestValues(request: Request, connection: Connection, server: Server):
 }
 
 /** Whether the value of a key is kept in one packed form, as a question with the answer in words. */
-function listpack(request: Request, connection: Connection, server: Server): Reply {
+function listpack(request: Request, connection: Client, server: NodeContext): Reply {
   const { database, slot } = findKey(request, connection, server);
   if (valueTypes.encodingName(database.encoding(slot)) !== 'listpack')
     throw new ErrorReply('ERR Not a listpack encoded object.');
   return new Status(`Listpack of ${database.valueLength(slot)} bytes`);
 }
 
-function quicklist(request: Request, connection: Connection, server: Server): Reply {
+function quicklist(request: Request, connection: Client, server: NodeContext): Reply {
   const { database, slot } = findKey(request, connection, server);
   if (database.type(slot) !== 'list') throw new ErrorReply('ERR Not a quicklist encoded object.');
   return new Status(describeList(database, slot, server.engine).trim());
 }
 
-function stringLengths(request: Request, connection: Connection, server: Server): Reply {
+function stringLengths(request: Request, connection: Client, server: NodeContext): Reply {
   const { database, slot } = findKey(request, connection, server);
   if (database.type(slot) !== 'string') throw new ErrorReply('ERR Not an sds encoded string.');
   const value = database.stringAt(slot, new View()).length;
@@ -127,7 +127,7 @@ function stringLengths(request: Request, connection: Connection, server: Server)
 const POPULATED_PER_ENTRY = 5000;
 
 /** Strings `key:0`, `key:1`, ...; those that exist stay as they are. They go through the log, as all writes do. */
-async function populate(request: Request, connection: Connection, server: Server): Promise<Reply> {
+async function populate(request: Request, connection: Client, server: NodeContext): Promise<Reply> {
   const count = request.int64OrUndefined(2);
   if (count === undefined || count < 0) throw errors.mustBePositive;
   const prefix = request.count > 3 ? request.latin1(3) : 'key';
@@ -162,14 +162,14 @@ function sleep(request: Request): Reply {
 }
 
 /** Whether due keys are deleted before a command meets them is state: it decides what commands see. */
-function setActiveExpire(request: Request, connection: Connection, server: Server): ProgramReply {
+function setActiveExpire(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) throw refusal;
   const setting = encodeRequest(['active-expire', Number.parseInt(request.latin1(2), 10) ? '1' : '0']);
   return server.proposeItem(setting.length, (builder) => builder.configure(connection.session, setting));
 }
 
-async function reload(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function reload(request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   let save = true;
   for (let i = 2; i < request.count; i++) {
     if (request.is(i, 'NOSAVE')) save = false;
@@ -182,7 +182,7 @@ async function reload(request: Request, _connection: Connection, server: Server)
   return OK;
 }
 
-function protocol(request: Request, connection: Connection): Reply {
+function protocol(request: Request, connection: Client): Reply {
   switch (request.option(2)) {
     case 'STRING':
       return 'Hello World';
@@ -229,12 +229,12 @@ function packedThreshold(request: Request): Reply {
   return OK;
 }
 
-function log(request: Request, _connection: Connection, server: Server): Reply {
+function log(request: Request, _connection: Client, server: NodeContext): Reply {
   server.log.warning(`DEBUG LOG: ${request.latin1(2)}`);
   return OK;
 }
 
-function tableStatistics(request: Request, _connection: Connection, server: Server): Reply {
+function tableStatistics(request: Request, _connection: Client, server: NodeContext): Reply {
   const id = request.int64OrUndefined(2);
   const { keyspace } = server.engine;
   if (id === undefined) throw errors.notInteger;
@@ -255,7 +255,7 @@ function heapMap(): Reply {
 }
 
 /** Digest of the whole state with its order and settings, and the index that it belongs to: equal on all members at an equal index. */
-const stateDigest = (_request: Request, _connection: Connection, { engine }: Server): Reply => [
+const stateDigest = (_request: Request, _connection: Client, { engine }: NodeContext): Reply => [
   engine.appliedIndex,
   engine.digest(),
 ];
@@ -366,7 +366,7 @@ function help(): Reply {
   return lines.map((line) => new Status(line));
 }
 
-function debug(request: Request, connection: Connection, server: Server): ProgramReply {
+function debug(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const allowed = server.configuration.text('enable-debug-command');
   if (allowed === 'no' || (allowed === 'local' && !isLocal(connection.socket))) throw replies.debugNotAllowed;
   const name = request.option(1);

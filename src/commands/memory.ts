@@ -14,9 +14,9 @@ import {
   read,
   Verbatim,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { clientBytes, gatherInformation } from '../observability/info.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate } from './program-command.js';
 
 /** Sizes are kept, not sampled: SAMPLES is checked and changes nothing. */
@@ -29,7 +29,7 @@ const usage: ReadHandler = (request, database, _context: ReadContext): Reply => 
   return slot < 0 ? null : database.slotBytes(slot);
 };
 
-function stats(_request: Request, _connection: Connection, server: Server): Reply {
+function stats(_request: Request, _connection: Client, server: NodeContext): Reply {
   const { memory } = gatherInformation(server);
   const { keyspace } = server.engine;
   let keys = 0;
@@ -77,7 +77,7 @@ function stats(_request: Request, _connection: Connection, server: Server): Repl
   ]);
 }
 
-function doctor(_request: Request, _connection: Connection, server: Server): Reply {
+function doctor(_request: Request, _connection: Client, server: NodeContext): Reply {
   const { memory } = gatherInformation(server);
   const findings: string[] = [];
   if (memory.used > memory.maximum * 0.9)
@@ -92,7 +92,7 @@ function doctor(_request: Request, _connection: Connection, server: Server): Rep
   );
 }
 
-function mallocStats(_request: Request, _connection: Connection, server: Server): Reply {
+function mallocStats(_request: Request, _connection: Client, server: NodeContext): Reply {
   const { slab } = server.engine.keyspace;
   const lines = getHeapSpaceStatistics().map(
     ({ space_name, space_used_size, space_size }) =>
@@ -105,7 +105,7 @@ function mallocStats(_request: Request, _connection: Connection, server: Server)
 /** Pages without a block in use go back to the pool by themselves. */
 const purge = (): Reply => OK;
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('memory')!);
 
 /** Every row of the family. */

@@ -6,12 +6,12 @@
  */
 import { dumpValue } from '../../engine/dump/payload.js';
 import { ErrorReply, errors, OK, type Reply, type Request, Status, viewOf } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import type { KeyWatch } from '../replication/key-changes.js';
 import { replies } from '../replies.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { waiting } from './program-command.js';
 
 const NO_KEY = new Status('NOKEY');
@@ -76,7 +76,7 @@ interface Parcel {
 }
 
 /** Those of the keys that are there, with their values as they are now. */
-function pack(keys: readonly string[], databaseId: number, server: Server): Parcel[] {
+function pack(keys: readonly string[], databaseId: number, server: NodeContext): Parcel[] {
   const database = server.engine.keyspace.database(databaseId);
   const parcels: Parcel[] = [];
   for (const key of keys) {
@@ -93,7 +93,7 @@ function pack(keys: readonly string[], databaseId: number, server: Server): Parc
 }
 
 /** Runs `step` on a state as fresh as the connection's reads demand. Rejects with an error reply. */
-function onFreshState<Result>(connection: Connection, server: Server, step: () => Result): Promise<Result> {
+function onFreshState<Result>(connection: Client, server: NodeContext, step: () => Result): Promise<Result> {
   return new Promise((resolve, reject) => {
     const run = (): void => {
       try {
@@ -159,8 +159,8 @@ async function transfer(order: Order, parcels: readonly Parcel[]): Promise<Trans
 
 /** Proposes a deletion; resolves with what the item answered: for each key 1 when it is gone, else 0. */
 function proposeDeletion(
-  connection: Connection,
-  server: Server,
+  connection: Client,
+  server: NodeContext,
   database: number,
   keys: string[],
 ): Promise<Reply> {
@@ -186,8 +186,8 @@ function proposeDeletion(
  * @returns how many keys stay because they changed
  */
 async function deleteTransferred(
-  connection: Connection,
-  server: Server,
+  connection: Client,
+  server: NodeContext,
   watch: KeyWatch,
   keys: ReadonlySet<string>,
 ): Promise<number> {
@@ -206,7 +206,7 @@ async function deleteTransferred(
   return changed + left.length;
 }
 
-async function migrate(order: Order, connection: Connection, server: Server): Promise<Reply> {
+async function migrate(order: Order, connection: Client, server: NodeContext): Promise<Reply> {
   const { database } = connection;
   let watch: KeyWatch | undefined;
   try {
@@ -226,7 +226,7 @@ async function migrate(order: Order, connection: Connection, server: Server): Pr
   }
 }
 
-function startMigrate(request: Request, connection: Connection, server: Server): Promise<Reply> | Reply {
+function startMigrate(request: Request, connection: Client, server: NodeContext): Promise<Reply> | Reply {
   const refusal = server.refuseWrite(false);
   if (refusal !== undefined) return refusal;
   return migrate(parse(request), connection, server);

@@ -11,9 +11,9 @@ import {
   type Request,
   Verbatim,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler } from './program-command.js';
 
 const help =
@@ -21,7 +21,7 @@ const help =
   (_request, _connection, server) =>
     containerHelp(server.catalog.get(name)!);
 
-function monitor(_request: Request, connection: Connection, server: Server): Reply | undefined {
+function monitor(_request: Request, connection: Client, server: NodeContext): Reply | undefined {
   if (connection.inExec) throw new ErrorReply("ERR MONITOR isn't allowed for DENY BLOCKING client");
   // As in Redis, a second one is not even answered.
   if (connection.isMonitor) return undefined;
@@ -32,7 +32,7 @@ function monitor(_request: Request, connection: Connection, server: Server): Rep
 
 // ---- SLOWLOG ----
 
-function slowlogGet(request: Request, _connection: Connection, server: Server): Reply {
+function slowlogGet(request: Request, _connection: Client, server: NodeContext): Reply {
   if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'SLOWLOG');
   const count = request.count === 3 ? request.int64OrUndefined(2) : 10;
   if (count === undefined || count < -1) {
@@ -51,17 +51,17 @@ function slowlogGet(request: Request, _connection: Connection, server: Server): 
     ]);
 }
 
-const slowlogLength = (_request: Request, _connection: Connection, server: Server): Reply =>
+const slowlogLength = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.slowLog.entries.length;
 
-function slowlogReset(_request: Request, _connection: Connection, server: Server): Reply {
+function slowlogReset(_request: Request, _connection: Client, server: NodeContext): Reply {
   server.slowLog.entries = [];
   return OK;
 }
 
 // ---- LATENCY ----
 
-const latest = (_request: Request, _connection: Connection, server: Server): Reply =>
+const latest = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   [...server.latency.latest()].map(([event, last, worstMs]) => [
     event,
     last.timeSeconds,
@@ -69,19 +69,19 @@ const latest = (_request: Request, _connection: Connection, server: Server): Rep
     worstMs,
   ]);
 
-const history = (request: Request, _connection: Connection, server: Server): Reply =>
+const history = (request: Request, _connection: Client, server: NodeContext): Reply =>
   server.latency
     .history(request.latin1(2))
     .map(({ timeSeconds, milliseconds }) => [timeSeconds, milliseconds]);
 
-function reset(request: Request, _connection: Connection, server: Server): Reply {
+function reset(request: Request, _connection: Client, server: NodeContext): Reply {
   const events: string[] = [];
   for (let i = 2; i < request.count; i++) events.push(request.latin1(i));
   return server.latency.reset(events);
 }
 
 /** A bar for each sample, from the oldest to the newest. */
-function graph(request: Request, _connection: Connection, server: Server): Reply {
+function graph(request: Request, _connection: Client, server: NodeContext): Reply {
   const event = request.latin1(2);
   const samples = server.latency.history(event);
   if (samples.length === 0) throw new ErrorReply(`ERR No samples available for event '${quoted(event)}'`);
@@ -93,7 +93,7 @@ function graph(request: Request, _connection: Connection, server: Server): Reply
   return `${event} - high ${highest} ms\n${lines.join('\n')}\n`;
 }
 
-function doctor(_request: Request, _connection: Connection, server: Server): Reply {
+function doctor(_request: Request, _connection: Client, server: NodeContext): Reply {
   if (server.configuration.integer('latency-monitor-threshold') === 0) {
     return new Verbatim(
       'txt',

@@ -1,11 +1,11 @@
 /** Rows of the program's own commands: connection, transaction, server, cluster. */
 import { type Facts, type OtherCommand, other, type Reply, type Request } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
-import type { Server } from '../server.js';
+import type { Client } from '../client/client.js';
+import type { NodeContext } from './node-context.js';
 
 /** Undefined: no reply at all (CLIENT REPLY). A promise holds up its own connection only. */
 export type ProgramReply = Reply | undefined | Promise<Reply | undefined>;
-export type ProgramHandler = (request: Request, connection: Connection, server: Server) => ProgramReply;
+export type ProgramHandler = (request: Request, connection: Client, server: NodeContext) => ProgramReply;
 
 export interface ProgramCommandHandler {
   readonly run: ProgramHandler;

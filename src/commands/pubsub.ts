@@ -10,21 +10,21 @@ import {
   View,
   viewOf,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import type { SubscriptionKind } from '../pubsub/subscriptions.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 /** Every name gets a confirmation of its own. The last is the reply; those before it are given here. */
-function confirm(connection: Connection, confirmations: readonly Push[]): Reply {
+function confirm(connection: Client, confirmations: readonly Push[]): Reply {
   for (const confirmation of confirmations.slice(0, -1)) connection.answer(confirmation);
   return confirmations[confirmations.length - 1];
 }
 
 const subscribes =
   (kind: SubscriptionKind, word: string) =>
-  (request: Request, connection: Connection, server: Server): ProgramReply => {
+  (request: Request, connection: Client, server: NodeContext): ProgramReply => {
     const own = connection.ownSubscriptions();
     const confirmations: Push[] = [];
     for (let i = 1; i < request.count; i++) {
@@ -37,7 +37,7 @@ const subscribes =
 
 const unsubscribes =
   (kind: SubscriptionKind, word: string) =>
-  (request: Request, connection: Connection, server: Server): ProgramReply => {
+  (request: Request, connection: Client, server: NodeContext): ProgramReply => {
     const own = connection.ownSubscriptions();
     const names: string[] = [];
     for (let i = 1; i < request.count; i++) names.push(request.latin1(i));
@@ -54,7 +54,7 @@ const unsubscribes =
 
 const lists =
   (kind: SubscriptionKind) =>
-  (request: Request, _connection: Connection, server: Server): Reply => {
+  (request: Request, _connection: Client, server: NodeContext): Reply => {
     if (request.count > 3) throw replies.unknownArguments(request.latin1(1), 'PUBSUB');
     const names = [...server.subscriptions.names(kind)];
     if (request.count === 2) return names;
@@ -65,7 +65,7 @@ const lists =
 
 const counts =
   (kind: SubscriptionKind) =>
-  (request: Request, _connection: Connection, server: Server): Reply => {
+  (request: Request, _connection: Client, server: NodeContext): Reply => {
     const found: Reply[] = [];
     for (let i = 2; i < request.count; i++) {
       const name = request.latin1(i);
@@ -74,13 +74,13 @@ const counts =
     return found;
   };
 
-const patternCount = (_request: Request, _connection: Connection, server: Server): Reply =>
+const patternCount = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.subscriptions.size('pattern');
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('pubsub')!);
 
-type Handler = (request: Request, connection: Connection, server: Server) => ProgramReply;
+type Handler = (request: Request, connection: Client, server: NodeContext) => ProgramReply;
 
 /** Subscribing takes effect, and is confirmed, behind the replies of what came before it. */
 const subscriber = (

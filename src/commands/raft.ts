@@ -1,10 +1,11 @@
 /** Commands about the cluster: who is in it, who leads it, how it stands. They have no counterpart in Redis. */
 import { ErrorReply, errors, MapReply, OK, type Reply, type Request } from '../../engine/index.js';
 import { hostAndPort } from '../cli/option-types.js';
-import type { Connection, Consistency } from '../client/connection.js';
+import type { Client } from '../client/client.js';
+import type { Consistency } from '../client/consistency.js';
 import { AdministrationError } from '../cluster/administration.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 
 type FieldValue = readonly [field: string, value: string | number];
@@ -27,33 +28,33 @@ function addressOf(request: Request, index: number): string {
   return address;
 }
 
-const addPeer = (request: Request, _connection: Connection, server: Server): ProgramReply =>
+const addPeer = (request: Request, _connection: Client, server: NodeContext): ProgramReply =>
   administer(server.cluster.administration.addPeer(addressOf(request, 1)));
 
-const removePeer = (request: Request, _connection: Connection, server: Server): ProgramReply =>
+const removePeer = (request: Request, _connection: Client, server: NodeContext): ProgramReply =>
   administer(server.cluster.administration.removePeer(addressOf(request, 1)));
 
-function transfer(request: Request, _connection: Connection, server: Server): ProgramReply {
+function transfer(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   if (request.count > 2) throw errors.wrongArity('rafttransfer');
   return administer(server.cluster.administration.transfer(request.count === 2 ? addressOf(request, 1) : ''));
 }
 
-const peers = (_request: Request, _connection: Connection, server: Server): Reply =>
+const peers = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.consensus.members.map(({ address }) => address);
 
-const leader = (_request: Request, _connection: Connection, server: Server): Reply =>
+const leader = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.consensus.leaderAddress ?? null;
 
 /** The state in one word. */
-export function stateName(server: Server): 'Leader' | 'Follower' | 'Candidate' {
+export function stateName(server: NodeContext): 'Leader' | 'Follower' | 'Candidate' {
   const { role } = server.node.status();
   if (role === 'leader') return 'Leader';
   return role === 'follower' ? 'Follower' : 'Candidate';
 }
 
-const state = (_request: Request, _connection: Connection, server: Server): Reply => stateName(server);
+const state = (_request: Request, _connection: Client, server: NodeContext): Reply => stateName(server);
 
-async function snapshot(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function snapshot(_request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   const elsewhere = server.cluster.administration.snapshotElsewhere();
   await server.takeSnapshot();
   for (const reason of await elsewhere) server.log.warning(`no snapshot there: ${reason}`);
@@ -61,7 +62,7 @@ async function snapshot(_request: Request, _connection: Connection, server: Serv
 }
 
 /** What RAFTSTATS and INFO tell: the node, then the members as this node sees them. */
-export function raftFields(server: Server): FieldValue[] {
+export function raftFields(server: NodeContext): FieldValue[] {
   const { node, consensus, replica } = server;
   const status = node.status();
   const storage = node.storageStatus();
@@ -122,10 +123,10 @@ export function raftFields(server: Server): FieldValue[] {
   return fields;
 }
 
-const stats = (_request: Request, _connection: Connection, server: Server): Reply =>
+const stats = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   new MapReply(raftFields(server).flatMap(([field, value]) => [field, `${value}`]));
 
-async function digest(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function digest(request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   if (request.count > 2) throw errors.wrongArity('raftdigest');
   const wanted = request.count === 2 ? request.int64(1) : undefined;
   if (wanted !== undefined && (typeof wanted !== 'number' || wanted < 1)) throw errors.notInteger;
@@ -136,7 +137,7 @@ async function digest(request: Request, _connection: Connection, server: Server)
 const levels: readonly Consistency[] = ['low', 'medium', 'high'];
 
 /** A connection may ask for more than its node gives, and take that back; never for less. */
-function consistency(request: Request, connection: Connection, server: Server): Reply {
+function consistency(request: Request, connection: Client, server: NodeContext): Reply {
   if (request.count > 2) throw errors.wrongArity('raftconsistency');
   if (request.count === 1) return connection.consistency;
   const level = levels.find((one) => request.is(1, one.toUpperCase()));

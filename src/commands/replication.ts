@@ -1,16 +1,16 @@
 /** What Redis replicates by, where Raft does: each says what to do instead. */
 import { ErrorReply, type Request } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
-import type { Server } from '../server.js';
+import type { Client } from '../client/client.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, type ProgramReply } from './program-command.js';
 
-function replicaOf(_request: Request, _connection: Connection, _server: Server): ProgramReply {
+function replicaOf(_request: Request, _connection: Client, _server: NodeContext): ProgramReply {
   throw new ErrorReply(
     'ERR REPLICAOF has no use here: nodes join with --join, leave by RAFTREMOVEPEER, and elect their leader',
   );
 }
 
-function failover(_request: Request, _connection: Connection, _server: Server): ProgramReply {
+function failover(_request: Request, _connection: Client, _server: NodeContext): ProgramReply {
   throw new ErrorReply(
     'ERR FAILOVER has no use here: RAFTTRANSFER hands leadership over without losing a write',
   );

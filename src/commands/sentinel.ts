@@ -12,22 +12,22 @@ import {
   type Request,
   Status,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { AdministrationError } from '../cluster/administration.js';
 import type { SeenNode } from '../discovery/topology.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler, type ProgramReply } from './program-command.js';
 
 const noSuchMaster = new ErrorReply('ERR No such master with that name');
 
 /** Throws unless a name is the cluster's. */
-function checkName(request: Request, server: Server): void {
+function checkName(request: Request, server: NodeContext): void {
   if (request.latin1(2) !== server.configuration.text('sentinel-name')) throw noSuchMaster;
 }
 
-type Answer = (server: Server, isSure: boolean) => Reply;
+type Answer = (server: NodeContext, isSure: boolean) => Reply;
 
 /** Answers about the cluster of a name once this node is sure who leads, or cannot be in time. */
 const about =
@@ -40,7 +40,7 @@ const about =
 // ---- entries ----
 
 /** What entries of every kind begin with. */
-function instance(name: string, node: SeenNode, flags: readonly string[], server: Server): Reply[] {
+function instance(name: string, node: SeenNode, flags: readonly string[], server: NodeContext): Reply[] {
   return [
     'name',
     name,
@@ -76,7 +76,7 @@ const reported = (role: string): Reply[] => [
   '0',
 ];
 
-function masterEntry(server: Server, isSure: boolean): Reply {
+function masterEntry(server: NodeContext, isSure: boolean): Reply {
   const { topology } = server;
   const nodes = topology.nodes();
   // Without a leader the last one is shown as down: a client must not take it for the master.
@@ -101,7 +101,7 @@ function masterEntry(server: Server, isSure: boolean): Reply {
   ]);
 }
 
-function replicaEntries(server: Server): Reply {
+function replicaEntries(server: NodeContext): Reply {
   const { topology } = server;
   const master = topology.lastMaster();
   if (master === undefined) return noSuchMaster;
@@ -131,7 +131,7 @@ function replicaEntries(server: Server): Reply {
 }
 
 /** The other nodes: each is a Sentinel, too. */
-function sentinelEntries(server: Server): Reply {
+function sentinelEntries(server: NodeContext): Reply {
   const others = server.topology.nodes().filter(({ isSelf }) => !isSelf);
   return others.map((node) => {
     const flags = node.isAlive ? ['sentinel'] : ['sentinel', 's_down', 'disconnected'];
@@ -150,7 +150,7 @@ function sentinelEntries(server: Server): Reply {
 const masters: ProgramHandler = (_request, _connection, server) =>
   server.topology.whenSure((isSure) => [masterEntry(server, isSure)]);
 
-function masterAddress(request: Request, _connection: Connection, server: Server): ProgramReply {
+function masterAddress(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   if (request.latin1(2) !== server.configuration.text('sentinel-name')) return NULL_ARRAY;
   return server.topology.whenSure((isSure) => {
     const master = isSure ? server.topology.master() : undefined;
@@ -158,7 +158,7 @@ function masterAddress(request: Request, _connection: Connection, server: Server
   });
 }
 
-function isMasterDown(request: Request, _connection: Connection, server: Server): Reply {
+function isMasterDown(request: Request, _connection: Client, server: NodeContext): Reply {
   const { topology } = server;
   const port = request.int64OrUndefined(3);
   if (port === undefined) throw new ErrorReply('ERR value is not an integer or out of range');
@@ -170,7 +170,7 @@ function isMasterDown(request: Request, _connection: Connection, server: Server)
   return [isDown ? 1 : 0, '*', 0];
 }
 
-function checkQuorum({ topology }: Server): Reply {
+function checkQuorum({ topology }: NodeContext): Reply {
   const voters = topology.nodes().filter(({ isVoter }) => isVoter);
   const usable = voters.filter(({ isAlive }) => isAlive).length;
   if (usable >= topology.quorum)
@@ -180,11 +180,11 @@ function checkQuorum({ topology }: Server): Reply {
   );
 }
 
-const myId = (_request: Request, _connection: Connection, server: Server): Reply =>
+const myId = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.topology.hexIdOf(server.node.id);
 
 /** A node has nobody's INFO but its own. */
-function infoCache(request: Request, _connection: Connection, server: Server): Reply {
+function infoCache(request: Request, _connection: Client, server: NodeContext): Reply {
   const name = server.configuration.text('sentinel-name');
   for (let i = 2; i < request.count; i++) {
     if (request.latin1(i) !== name) continue;
@@ -195,7 +195,7 @@ function infoCache(request: Request, _connection: Connection, server: Server): R
   return [];
 }
 
-async function failover(request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function failover(request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   checkName(request, server);
   const candidates = server.topology
     .nodes()
@@ -223,7 +223,7 @@ const nothingToTest = refuses('no failure can be simulated: end or stop a node i
 const flushConfig = (): Reply => OK;
 const pendingScripts = (): Reply => [];
 
-const help = (_request: Request, _connection: Connection, server: Server): Reply =>
+const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   containerHelp(server.catalog.get('sentinel')!);
 
 // ---- rows ----

@@ -9,27 +9,27 @@ import {
   utf8Bytes,
   Verbatim,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
 import { followersCaughtUp, waitForFollowers } from '../replication/follower-wait.js';
-import type { Server } from '../server.js';
 import { redraftVersion, serverVersion } from '../version.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
 
-function info(request: Request, _connection: Connection, server: Server): Reply {
+function info(request: Request, _connection: Client, server: NodeContext): Reply {
   const sections: string[] = [];
   for (let i = 1; i < request.count; i++) sections.push(request.latin1(i));
   return new Verbatim('txt', formatInfo(sections, gatherInformation(server)));
 }
 
-function time(_request: Request, _connection: Connection, server: Server): Reply {
+function time(_request: Request, _connection: Client, server: NodeContext): Reply {
   const nowUs = server.clockUs();
   return [`${Math.floor(nowUs / 1e6)}`, `${nowUs % 1e6}`];
 }
 
 /** As replication would be described: offsets are indexes of the log. */
-function role(_request: Request, _connection: Connection, server: Server): Reply {
+function role(_request: Request, _connection: Client, server: NodeContext): Reply {
   const { topology, consensus } = server;
   if (server.isLeader) {
     const { commit } = server.node.status();
@@ -47,10 +47,10 @@ function role(_request: Request, _connection: Connection, server: Server): Reply
 
 // ---- snapshots ----
 
-const lastsave = (_request: Request, _connection: Connection, server: Server): Reply =>
+const lastsave = (_request: Request, _connection: Client, server: NodeContext): Reply =>
   server.snapshots.lastSeconds;
 
-async function save(_request: Request, _connection: Connection, server: Server): Promise<Reply> {
+async function save(_request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   await server.takeSnapshot();
   return OK;
 }
@@ -58,7 +58,7 @@ async function save(_request: Request, _connection: Connection, server: Server):
 const BACKGROUND_SAVING = new Status('Background saving started');
 const APPENDING = new Status('Background append only file rewriting started');
 
-function bgsave(request: Request, _connection: Connection, server: Server): Reply {
+function bgsave(request: Request, _connection: Client, server: NodeContext): Reply {
   if (request.count > 2 || (request.count === 2 && !request.is(1, 'SCHEDULE'))) throw errors.syntax;
   if (server.node.storageStatus().isSnapshotting && request.count === 1) {
     throw new ErrorReply('ERR Background save already in progress');
@@ -68,14 +68,14 @@ function bgsave(request: Request, _connection: Connection, server: Server): Repl
 }
 
 /** The log is rewritten by a snapshot: there is no other append-only file. */
-function bgrewriteaof(_request: Request, _connection: Connection, server: Server): Reply {
+function bgrewriteaof(_request: Request, _connection: Client, server: NodeContext): Reply {
   void server.takeSnapshot().catch((error: Error) => server.log.warning(`snapshot failed: ${error.message}`));
   return APPENDING;
 }
 
 // ---- the end ----
 
-function shutdown(request: Request, _connection: Connection, server: Server): ProgramReply {
+function shutdown(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   let snapshot = false;
   let noSnapshot = false;
   let abort = false;
@@ -111,7 +111,7 @@ function art(): string {
 }
 
 /** How many followers have what this connection wrote: every acknowledged write is on a majority already. */
-function wait(request: Request, connection: Connection, server: Server): ProgramReply {
+function wait(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const replicas = request.int64(1);
   const timeoutMs = request.int64OrUndefined(2);
   if (timeoutMs === undefined) throw new ErrorReply('ERR timeout is not an integer or out of range');

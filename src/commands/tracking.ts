@@ -9,10 +9,10 @@ import {
   type Request,
   SetReply,
 } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
-import type { Server } from '../server.js';
+import type { Client } from '../client/client.js';
 import { findOverlap } from '../tracking/broadcast.js';
 import type { ClientTracking, TrackingOptions } from '../tracking/client-tracking.js';
+import type { NodeContext } from './node-context.js';
 
 const cannotSwitch = (what: string): ErrorReply =>
   new ErrorReply(
@@ -23,7 +23,7 @@ interface Wanted extends TrackingOptions {
   readonly prefixes: readonly string[];
 }
 
-function parse(request: Request, server: Server): Wanted {
+function parse(request: Request, server: NodeContext): Wanted {
   const prefixes: string[] = [];
   let redirect = 0;
   let broadcast = false;
@@ -68,7 +68,7 @@ function check(wanted: Wanted, present: ClientTracking | undefined): void {
   );
 }
 
-export function tracking(request: Request, connection: Connection, server: Server): Reply {
+export function tracking(request: Request, connection: Client, server: NodeContext): Reply {
   const wanted = parse(request, server);
   if (request.is(2, 'ON')) {
     check(wanted, connection.tracking);
@@ -81,7 +81,7 @@ export function tracking(request: Request, connection: Connection, server: Serve
   return OK;
 }
 
-export function caching(request: Request, { tracking }: Connection): Reply {
+export function caching(request: Request, { tracking }: Client): Reply {
   const options = tracking?.options;
   if (tracking === undefined || options === undefined || (!options.optIn && !options.optOut))
     throw new ErrorReply(
@@ -98,10 +98,9 @@ export function caching(request: Request, { tracking }: Connection): Reply {
   return OK;
 }
 
-export const getredir = (_request: Request, { tracking }: Connection): Reply =>
-  tracking?.options.redirect ?? -1;
+export const getredir = (_request: Request, { tracking }: Client): Reply => tracking?.options.redirect ?? -1;
 
-export function trackinginfo(_request: Request, { tracking }: Connection): Reply {
+export function trackinginfo(_request: Request, { tracking }: Client): Reply {
   const flags = tracking === undefined ? ['off'] : ['on', ...modes(tracking)];
   const redirect = tracking?.options.redirect ?? -1;
   const prefixes = [...(tracking?.prefixes ?? [])];

@@ -1,26 +1,26 @@
 /** MULTI and what belongs to it. The queue itself stands in transaction.ts. */
 import { errors, OK, type Reply, type Request, View } from '../../engine/index.js';
-import type { Connection } from '../client/connection.js';
+import type { Client } from '../client/client.js';
 import { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
+import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply, proposing } from './program-command.js';
 
 /** What a client may watch however little memory there is: watching is a step of freeing some. */
 const WATCHED_FREELY_BYTES = 64 * 1024;
 
-function multi(_request: Request, connection: Connection): Reply {
+function multi(_request: Request, connection: Client): Reply {
   if (connection.transaction !== undefined) throw replies.nestedMulti;
   connection.transaction = new Transaction();
   return OK;
 }
 
-function exec(_request: Request, connection: Connection): ProgramReply {
+function exec(_request: Request, connection: Client): ProgramReply {
   if (connection.transaction === undefined) throw replies.execWithoutMulti;
   return connection.exec();
 }
 
-function discard(_request: Request, connection: Connection): Reply {
+function discard(_request: Request, connection: Client): Reply {
   if (connection.transaction === undefined) throw replies.discardWithoutMulti;
   connection.transaction = undefined;
   connection.watched.clear();
@@ -28,7 +28,7 @@ function discard(_request: Request, connection: Connection): Reply {
 }
 
 /** Remembers where the log stood when the keys were last seen: a read at the consistency of a leader. */
-function watch(request: Request, connection: Connection, server: Server): ProgramReply {
+function watch(request: Request, connection: Client, server: NodeContext): ProgramReply {
   if (connection.transaction !== undefined) throw replies.watchInsideMulti;
   const refusal = server.refuseRead('high');
   if (refusal !== undefined) throw refusal;
@@ -52,7 +52,7 @@ function watch(request: Request, connection: Connection, server: Server): Progra
   return undefined;
 }
 
-function unwatch(_request: Request, connection: Connection): Reply {
+function unwatch(_request: Request, connection: Client): Reply {
   connection.watched.clear();
   return OK;
 }

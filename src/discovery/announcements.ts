@@ -3,11 +3,21 @@
  * tells its own what it sees itself.
  */
 import { viewOf } from '../../engine/index.js';
-import type { Server } from '../server.js';
-import type { SeenNode } from './topology.js';
+import type { Configuration } from '../config/configuration.js';
+import type { Subscriptions } from '../pubsub/subscriptions.js';
+import type { SeenNode, Topology } from './topology.js';
 
 /** How often peers are looked at, at most. */
 const LOOK_EVERY_MS = 100;
+
+/** What they need of the node. */
+export interface AnnouncementsHost {
+  readonly topology: Topology;
+  readonly configuration: Configuration;
+  /** What this node's clients have subscribed to. */
+  readonly subscriptions: Subscriptions;
+  monotonicMs(): number;
+}
 
 export class Announcements {
   private master: SeenNode | undefined;
@@ -16,7 +26,7 @@ export class Announcements {
   private readonly alive = new Map<number, boolean>();
   private lookedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly server: Server) {}
+  constructor(private readonly server: AnnouncementsHost) {}
 
   /** Tells what has changed since the last look. */
   look(): void {

@@ -1,9 +1,11 @@
 /** How clients find the leader: their commands wait while none is known, then they are told where it is; a leader that was replaced sends them away. */
+import type { CommandCatalog } from '../../engine/command/facts.js';
 import { findKeys } from '../../engine/command/key-positions.js';
 import type { ErrorReply, Request, Runnable } from '../../engine/index.js';
+import type { Client } from '../client/client.js';
+import type { ConsensusNode } from '../replication/consensus.js';
 import { replies } from '../replies.js';
-import type { Server } from '../server.js';
-import { Announcements } from './announcements.js';
+import { Announcements, type AnnouncementsHost } from './announcements.js';
 import { slotOf } from './slots.js';
 
 /** What a follower does with what is the leader's: -TRY, -MOVED as in Redis Cluster, -READONLY as a replica, or pass it on. */
@@ -18,6 +20,19 @@ const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How long after it was replaced a leader closes its clients: they have what they were owed by then. */
 const FAREWELL_MS = 200;
 
+/** What it needs of the node. */
+export interface LeaderGuideHost extends AnnouncementsHost {
+  readonly consensus: ConsensusNode;
+  readonly catalog: CommandCatalog;
+  readonly isLeader: boolean;
+  readonly isStopping: boolean;
+  /** What clients' requests, transactions and replies take. */
+  readonly clientMemory: { readonly bytes: number };
+  readonly connections: ReadonlyMap<number, Client>;
+  /** Where a client should go, or why there is nowhere to go. */
+  notLeading(): ErrorReply;
+}
+
 export class LeaderGuide {
   private readonly announcements: Announcements;
   private readonly refusals: (() => void)[] = [];
@@ -28,7 +43,7 @@ export class LeaderGuide {
   private leaderKnownMs: number;
 
   constructor(
-    private readonly server: Server,
+    private readonly server: LeaderGuideHost,
     private readonly mode: FollowerMode,
   ) {
     this.announcements = new Announcements(server);

@@ -3,10 +3,12 @@
  * replicas are the followers. Clients hold on to what they hear, so a node that is not sure answers late rather than wrong.
  */
 import { createHash } from 'node:crypto';
+import type { Engine } from '../../engine/index.js';
 import { majority, type NodeId } from '../../raft/index.js';
-import { splitAddress } from '../../raft/node/index.js';
+import { type RaftNode, splitAddress } from '../../raft/node/index.js';
 import type { Cluster } from '../cluster/cluster.js';
-import type { Server } from '../server.js';
+import type { Configuration } from '../config/configuration.js';
+import type { ConsensusNode } from '../replication/consensus.js';
 
 const POLL_MS = 10;
 
@@ -30,12 +32,30 @@ export interface SeenNode {
   readonly offset: number;
 }
 
+/** What it needs of the node. */
+export interface TopologyHost {
+  readonly engine: Engine;
+  readonly consensus: ConsensusNode;
+  readonly node: RaftNode;
+  readonly configuration: Configuration;
+  /** The cluster's id as logs and data directories have it. */
+  readonly clusterName: string;
+  readonly port: number;
+  readonly isLeader: boolean;
+  readonly isStopping: boolean;
+  /** How long a client's command waits for a leader. */
+  readonly guide: { readonly holdMs: number };
+  monotonicMs(): number;
+  /** Resolves after a while. */
+  after(delayMs: number): Promise<void>;
+}
+
 export class Topology {
   /** The last leader that was known, for who must name one while there is none. */
   private lastLeaderId: NodeId = 0;
 
   constructor(
-    private readonly server: Server,
+    private readonly server: TopologyHost,
     private readonly cluster: Cluster | undefined,
   ) {
     if (cluster !== undefined) cluster.clientAddresses.own = () => this.ownClientAddress();

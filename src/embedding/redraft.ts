@@ -16,7 +16,7 @@ import {
   StorageError,
 } from '../../raft/node/index.js';
 import { monotonicNow } from '../../raft/node/timers.js';
-import type { Consistency } from '../client/connection.js';
+import type { Consistency } from '../client/consistency.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';

@@ -1,13 +1,58 @@
 /** Gathers what INFO tells. */
 import { platform, release, totalmem } from 'node:os';
 import { memoryUsage, resourceUsage } from 'node:process';
+import type { CommandTable, Engine, Session } from '../../engine/index.js';
 import type { Status } from '../../raft/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
-import type { Server } from '../server.js';
+import type { Audience } from '../client/audience.js';
+import type { Client } from '../client/client.js';
+import type { Cluster } from '../cluster/cluster.js';
+import type { Configuration } from '../config/configuration.js';
+import type { Topology } from '../discovery/topology.js';
+import type { Subscriptions } from '../pubsub/subscriptions.js';
+import type { ConsensusNode } from '../replication/consensus.js';
+import type { Eviction } from '../replication/eviction.js';
+import type { LoadingProgress, SnapshotRecord } from '../replication/snapshot-record.js';
 import { redraftVersion } from '../version.js';
 import type { InfoSource } from './info-text.js';
+import type { Statistics } from './statistics.js';
 
-export function gatherInformation(server: Server): InfoSource {
+/** What INFO asks of the node. */
+export interface InfoHost {
+  readonly engine: Engine;
+  readonly consensus: ConsensusNode;
+  readonly cluster: Cluster;
+  readonly topology: Topology;
+  readonly configuration: Configuration;
+  readonly statistics: Statistics;
+  readonly snapshots: SnapshotRecord;
+  readonly eviction: Eviction;
+  readonly audience: Audience;
+  readonly subscriptions: Subscriptions;
+  readonly connections: ReadonlyMap<number, Client>;
+  readonly table: CommandTable;
+  readonly session: Session;
+  readonly isLeader: boolean;
+  /** How far the recovery is; undefined once everything may be served. */
+  readonly loading: LoadingProgress | undefined;
+  /** 40 hexadecimal digits that name the cluster. */
+  readonly clusterId: string;
+  /** New at each start, as Redis's run id. */
+  readonly runId: string;
+  /** Empty when there is none. */
+  readonly configFile: string;
+  readonly port: number;
+  readonly maxClients: number;
+  readonly keysLoaded: number;
+  readonly peakMemory: number;
+  readonly startedMs: number;
+  /** Milliseconds since the epoch, as the next entry would be stamped. */
+  clock(): number;
+  /** Bytes that keys and values take, what they are kept in, and what clients take. */
+  usedMemory(): number;
+}
+
+export function gatherInformation(server: InfoHost): InfoSource {
   const { engine, statistics, configuration } = server;
   const { keyspace } = engine;
   const memory = memoryUsage();
@@ -132,7 +177,7 @@ export function gatherInformation(server: Server): InfoSource {
 }
 
 /** Where the node stands; nowhere yet while it recovers. */
-function standing({ consensus }: Server): {
+function standing({ consensus }: InfoHost): {
   readonly status: Pick<Status, 'role' | 'term' | 'leader' | 'commit' | 'peers' | 'membership'>;
   readonly storage: ReturnType<RaftNode['storageStatus']>;
   readonly applied: number;
@@ -157,7 +202,7 @@ function standing({ consensus }: Server): {
 /** Keys that are looked at for the average time to live. */
 const SAMPLED_KEYS = 200;
 
-type Database = ReturnType<Server['engine']['keyspace']['database']>;
+type Database = ReturnType<Engine['keyspace']['database']>;
 
 /** Of a sample of the keys that expire. */
 function averageTtlMs(database: Database, nowMs: number): number {
@@ -185,7 +230,7 @@ function unsentBytes({ connections }: Connections): number {
   return bytes;
 }
 
-function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
+function leaderOf(server: InfoHost): Pick<InfoSource['replication'], 'leader'> {
   const { leaderAddress, leaderId, isLeader } = server.consensus;
   if (isLeader || leaderAddress === undefined) return {};
   return {
@@ -198,7 +243,7 @@ function leaderOf(server: Server): Pick<InfoSource['replication'], 'leader'> {
 }
 
 function followersOf(
-  { topology }: Server,
+  { topology }: InfoHost,
   { peers }: Pick<Status, 'peers'>,
 ): InfoSource['replication']['followers'] {
   return peers
@@ -229,16 +274,15 @@ function raftMembers({
   return lines;
 }
 
-type Connections = Pick<Server, 'connections'>;
-type Connected = Server['connections'] extends Map<number, infer Item> ? Item : never;
+type Connections = Pick<InfoHost, 'connections'>;
 
-function largest({ connections }: Connections, size: (connection: Connected) => number): number {
+function largest({ connections }: Connections, size: (connection: Client) => number): number {
   let most = 0;
   for (const connection of connections.values()) most = Math.max(most, size(connection));
   return most;
 }
 
-function count({ connections }: Connections, counts: (connection: Connected) => boolean): number {
+function count({ connections }: Connections, counts: (connection: Client) => boolean): number {
   let total = 0;
   for (const connection of connections.values()) if (counts(connection)) total++;
   return total;

@@ -1,7 +1,14 @@
 /** WAIT: how many followers have what was committed when it was asked. */
 import type { RaftNode } from '../../raft/node/index.js';
 import { setTimeout } from '../../raft/node/timers.js';
-import type { Server } from '../server.js';
+
+/** What waiting needs of the node. */
+export interface FollowerWaitHost {
+  readonly node: RaftNode;
+  readonly isStopping: boolean;
+  /** Milliseconds since the epoch, as the next entry would be stamped. */
+  clock(): number;
+}
 
 const POLL_MS = 10;
 
@@ -11,7 +18,11 @@ function caughtUp(node: RaftNode, commit: number): number {
 }
 
 /** Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever). @returns how many have it */
-export async function waitForFollowers(server: Server, wanted: number, timeoutMs: number): Promise<number> {
+export async function waitForFollowers(
+  server: FollowerWaitHost,
+  wanted: number,
+  timeoutMs: number,
+): Promise<number> {
   const { node } = server;
   const { commit } = node.status();
   const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock() + timeoutMs;
@@ -23,6 +34,6 @@ export async function waitForFollowers(server: Server, wanted: number, timeoutMs
 }
 
 /** How many followers have all that is committed now. */
-export function followersCaughtUp({ node }: Server): number {
+export function followersCaughtUp({ node }: Pick<FollowerWaitHost, 'node'>): number {
   return caughtUp(node, node.status().commit);
 }

@@ -1,4 +1,8 @@
-/** No file imports itself, however long the way round. Types count: whoever reads a file has to know what it imports. */
+/**
+ * No file imports itself, however long the way round. Types count: whoever reads a file has to know what it imports. A file that needs
+ * something of one above it declares what, and is given it: commands import `client/client.ts` and `commands/node-context.ts`, not the
+ * connection and the server that implement them.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { circles, importGraph, relativeImports } from './import-graph.js';
@@ -6,7 +10,7 @@ import { circles, importGraph, relativeImports } from './import-graph.js';
 const graph = importGraph(['engine', 'raft', 'src', 'packaging', 'conformance', 'test', 'bench']);
 
 /** One file of each circle that is still to be broken. Nothing joins this list. */
-const known = ['src/server.ts', 'test/sim/world.ts'];
+const known = ['test/sim/world.ts'];
 
 test('no imports go in a circle', () => {
   const found = circles(graph);

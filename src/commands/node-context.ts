@@ -1,0 +1,47 @@
+/** The node as its commands see it: the ports that handlers may use. What puts a node together implements it (`server.ts`). */
+import type { CommandCatalog } from '../../engine/command/facts.js';
+import type { ErrorReply } from '../../engine/index.js';
+import type { AuthenticationGate } from '../client/authentication-gate.js';
+import type { Consistency } from '../client/consistency.js';
+import type { UsersHost } from '../client/node-users.js';
+import type { Pauses } from '../client/pauses.js';
+import type { ConfigChange } from '../config/configuration.js';
+import type { TopologyHost } from '../discovery/topology.js';
+import type { InfoHost } from '../observability/info.js';
+import type { LatencyMonitor, SlowLog } from '../observability/slow-log.js';
+import type { FollowerWaitHost } from '../replication/follower-wait.js';
+import type { KeyChanges } from '../replication/key-changes.js';
+import type { ReadQueue } from '../replication/read-queue.js';
+import type { Replica } from '../replication/replica.js';
+
+export interface NodeContext extends InfoHost, TopologyHost, UsersHost, FollowerWaitHost {
+  /** Facts about every command. */
+  readonly catalog: CommandCatalog;
+  readonly replica: Replica;
+  readonly reads: ReadQueue;
+  readonly keyChanges: KeyChanges;
+  readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
+  readonly pauses: Pauses;
+  readonly authenticationGate: AuthenticationGate;
+  /** What no client may lower. */
+  readonly consistency: Consistency;
+  /** By which time-to-live replies are reckoned. */
+  readonly timeMs: number;
+
+  /** Whether a read may run on the state as it stands. */
+  mayReadNow(consistency: Consistency): boolean;
+  /** Why this node cannot serve a read at all, or undefined. */
+  refuseRead(consistency: Consistency): ErrorReply | undefined;
+  /** Microseconds since the epoch, by this node's clock. */
+  clockUs(): number;
+  /** Puts checked changes of the configuration into force on this node. */
+  configure(changes: readonly ConfigChange[]): void;
+  /** @throws ErrorReply if none was taken */
+  takeSnapshot(): Promise<void>;
+  /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
+  reload(): void;
+  /** The digest of the state at an index to come, or now. */
+  digest(index?: number): Promise<{ readonly index: number; readonly digest: string }>;
+  shutdown(): void;
+}
