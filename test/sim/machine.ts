@@ -1,48 +1,29 @@
 /** One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls and starts on it. */
 import type { Socket } from 'node:net';
-import type { HashSeed } from '../../engine/storage/dictionary.js';
-import type {
-  Entry,
-  Membership,
-  Message,
-  NodeId,
-  SnapshotMessage,
-  SnapshotMetadata,
-  SoftState,
-} from '../../raft/index.js';
+import type { Membership, NodeId, SoftState } from '../../raft/index.js';
 import {
   DataDirectory,
   drawIdentity,
   type RaftNode,
   StorageError,
-  type Transport,
   type TransportHandler,
 } from '../../raft/node/index.js';
-import { busyMaxMs, pulseIntervalMs } from '../../raft/node/peer/pulse.js';
 import type { Cluster } from '../../src/cluster/cluster.js';
 import { Configuration } from '../../src/config/configuration.js';
 import { startServing } from '../../src/node.js';
 import { createLog } from '../../src/observability/log.js';
-import { EngineStateMachine } from '../../src/replication/state-machine.js';
 import type { Server } from '../../src/server.js';
+import { CheckedStateMachine } from './checked-state-machine.js';
 import { type DiskOperation, SimulatedDisk } from './disk.js';
-import { ClientLink, copyMessage, DialledSocket } from './network.js';
-import type { NodeSizes } from './plan.js';
+import type { MachineWorld } from './machine-world.js';
+import { ClientLink, DialledSocket } from './network.js';
+import type { MachineState, NodeSizes } from './plan.js';
 import { MachineClock, Process } from './process.js';
 import type { Random } from './random.js';
-import type { World } from './world.js';
+import { type Channel, SimulatedTransport } from './transport.js';
 
 const clusterId = '00112233445566778899aabbccddeeff';
 const directoryPath = '/data';
-
-export type MachineState =
-  | 'off'
-  | 'starting'
-  | 'up'
-  /** It refuses to start: what it stored was damaged. */
-  | 'refused'
-  /** Its node was removed from the cluster, or never belonged to it. */
-  | 'retired';
 
 /** A running process with all that belongs to it. */
 interface Running {
@@ -90,7 +71,7 @@ export class Machine {
 
   constructor(
     readonly number: number,
-    readonly world: World,
+    readonly world: MachineWorld,
     private readonly sizes: NodeSizes,
     private readonly founders: Membership,
   ) {
@@ -164,7 +145,7 @@ export class Machine {
     };
     this.running = running;
     this.log(`starts as node ${this.nodeId}`);
-    this.world.happened('start', this);
+    this.world.happened('start', this.number);
     this.launch(running).then(
       () => {
         if (this.running !== running) return;
@@ -294,8 +275,8 @@ export class Machine {
   private softState(state: SoftState): void {
     this.log(`${state.role} of term ${state.term}, leader ${state.leader}`);
     this.world.invariants.softState(this.nodeId, state);
-    if (state.role === 'leader') this.world.checkLeases(this);
-    if (state.role !== 'follower') this.world.happened(state.role, this);
+    if (state.role === 'leader') this.world.checkLeases(this.number);
+    if (state.role !== 'follower') this.world.happened(state.role, this.number);
   }
 
   /** The node says that it must stop. That is right after a fault of the disk, and wrong at all other times. */
@@ -427,247 +408,5 @@ export class Machine {
 
   nextPort(): number {
     return ++this.port;
-  }
-}
-
-/** The engine under observation: every entry is checked before it is applied, and the state at some indices. */
-export class CheckedStateMachine extends EngineStateMachine {
-  private last = 0;
-  private cuts = 0;
-
-  constructor(
-    private readonly owner: Machine,
-    private readonly process: Process,
-    hashSeed: HashSeed,
-  ) {
-    // Slices end after a few steps, so that entries are applied between them.
-    super({ hashSeed }, slicingClock(process));
-  }
-
-  override apply(entries: readonly Entry[]): void {
-    const { world, nodeId } = this.owner;
-    let from = 0;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      world.invariants.follows(nodeId, this.last, entry);
-      world.invariants.applied(nodeId, entry);
-      this.last = entry.index;
-      if (entry.index % world.digestEvery !== 0) continue;
-      super.apply(entries.slice(from, i + 1));
-      from = i + 1;
-      this.checkDigest();
-    }
-    if (from < entries.length) super.apply(from === 0 ? entries : entries.slice(from));
-    this.owner.takeTime(this.process);
-  }
-
-  /** Compares the state with that of the others at this index. A state that is being written is left alone. */
-  checkDigest(): void {
-    if (this.cuts > 0) return;
-    const { appliedIndex } = this.engine;
-    if (appliedIndex > 0)
-      this.owner.world.invariants.digest(this.owner.nodeId, appliedIndex, this.engine.digest());
-  }
-
-  override async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
-    this.cuts++;
-    this.owner.log(`cuts a snapshot at ${metadata.index}`);
-    this.owner.world.counts.snapshots++;
-    this.owner.world.happened('cut', this.owner);
-    try {
-      yield* super.cut(metadata);
-    } finally {
-      this.cuts--;
-    }
-  }
-
-  protected override installed({ index }: SnapshotMetadata): void {
-    this.owner.log(`installed a snapshot at ${index}`);
-    this.owner.world.counts.installs++;
-    this.owner.world.happened('install', this.owner);
-    this.last = index;
-    this.checkDigest();
-  }
-}
-
-function slicingClock(process: Process): Process {
-  let steps = 0;
-  return Object.create(process, {
-    monotonicMs: { value: () => process.monotonicMs() + steps++ },
-  }) as Process;
-}
-
-/** Bytes that keep a thin link busy. */
-function appendBytes(message: Message): number {
-  if (message.type !== 'append') return 0;
-  return message.entries.reduce((sum, { payload }) => sum + payload.length, 0);
-}
-
-/** Carries a node's messages through the simulated network. */
-class SimulatedTransport implements Transport {
-  constructor(
-    private readonly machine: Machine,
-    private readonly running: Running,
-  ) {}
-
-  start(handler: TransportHandler): void {
-    this.running.handler = handler;
-    this.beat();
-  }
-
-  private standing: { readonly term: number; readonly leads: boolean } | undefined;
-  private turnedAtMs = 0;
-
-  readonly pulse = {
-    turned: (): void => {
-      this.turnedAtMs = this.machine.world.loop.nowMs;
-    },
-    stands: (term: number, leads: boolean): void => {
-      this.standing = { term, leads };
-      this.pulse.turned();
-    },
-    stop: (): void => {
-      this.standing = undefined;
-    },
-  };
-
-  /** The pulse thread: it goes on while the process is busy, and stands still and dies with it. */
-  private beat(): void {
-    const { machine, running } = this;
-    const { world, name, nodeId: from } = machine;
-    if (running.process.isDead) return;
-    world.loop.after(pulseIntervalMs, () => this.beat());
-    const isStuck = world.loop.nowMs - this.turnedAtMs > busyMaxMs;
-    if (this.standing === undefined || running.process.isPaused || isStuck) return;
-    const pulse = { from, ...this.standing };
-    for (const target of world.machines) {
-      if (target === machine) continue;
-      world.network.send(name, target.name, () => {
-        const there = target.running;
-        there?.process.run(() => there.handler?.onPulse(pulse));
-      });
-    }
-  }
-
-  setMembership(): void {}
-
-  send(to: NodeId, messages: readonly Message[]): void {
-    const { world } = this.machine;
-    for (const message of messages) {
-      world.invariants.sent(message);
-      const target = world.machineOf(to);
-      if (target === undefined) continue;
-      const copy = copyMessage(message);
-      const arrive = (): void => {
-        const { running } = target;
-        if (running === undefined || target.nodeId !== to) return;
-        running.process.run(() => {
-          const refused = running.handler?.onMessages([copy]);
-          if (refused !== undefined)
-            world.invariants.violate('honest messages are believed', `${target.name}: ${refused}`);
-        });
-      };
-      const isSent = world.network.send(this.machine.name, target.name, arrive, appendBytes(message));
-      if (!isSent && this.machine.world.random.chance(0.2)) {
-        world.loop.after(1, () => this.running.process.run(() => this.running.handler?.onUnreachable(to)));
-      }
-    }
-  }
-
-  /** In chunks over a connection of its own; it breaks where the network is cut, and when either end dies. */
-  async sendSnapshot(
-    ...[message, reader, onProgress]: Parameters<Transport['sendSnapshot']>
-  ): Promise<boolean> {
-    const { world, name } = this.machine;
-    const target = world.machineOf(message.to);
-    const receiver = target?.running;
-    const channel = new Channel();
-    this.running.channels.add(channel);
-    const copy = copyMessage(message) as SnapshotMessage;
-    let taken: boolean | undefined;
-    let bytes = 0;
-    try {
-      for (;;) {
-        const chunk = await reader.next();
-        if (chunk !== undefined) bytes += chunk.length;
-        const isSound = await this.pass(name, target);
-        if (!isSound || receiver === undefined || target?.running !== receiver) {
-          channel.fail(new Error('the connection broke'));
-          return false;
-        }
-        if (receiver.handler !== undefined && taken === undefined) {
-          taken = false;
-          receiver.process.run(() => {
-            void receiver.handler!.onSnapshot(copy, channel, reader.dataBytes).then((isTaken) => {
-              taken = isTaken;
-              channel.done();
-            });
-          });
-        }
-        if (chunk === undefined) break;
-        channel.push(Buffer.from(chunk));
-        onProgress(bytes, reader.dataBytes);
-      }
-      channel.end();
-      await Promise.race([channel.whenDone, new Promise<void>((resolve) => world.loop.after(2000, resolve))]);
-      return taken === true && (await this.pass(target!.name, this.machine));
-    } finally {
-      this.running.channels.delete(channel);
-      // Whoever still reads sees the connection end.
-      channel.fail(new Error('the connection broke'));
-      await reader.close();
-    }
-  }
-
-  private pass(from: string, to: Machine | undefined): Promise<boolean> {
-    const { world } = this.machine;
-    if (to === undefined || world.network.isCut(from, to.name)) {
-      return new Promise((resolve) => world.loop.after(50, () => resolve(false)));
-    }
-    return new Promise((resolve) => world.loop.after(world.network.delay(), () => resolve(true)));
-  }
-
-  async close(): Promise<void> {
-    this.running.handler = undefined;
-  }
-}
-
-/** Chunks on their way from one process to another. */
-class Channel implements AsyncIterable<Uint8Array> {
-  private readonly chunks: Uint8Array[] = [];
-  private isEnded = false;
-  private error: Error | undefined;
-  private wake: () => void = () => {};
-  done!: () => void;
-  readonly whenDone = new Promise<void>((resolve) => {
-    this.done = resolve;
-  });
-
-  push(chunk: Uint8Array): void {
-    this.chunks.push(chunk);
-    this.wake();
-  }
-
-  end(): void {
-    this.isEnded = true;
-    this.wake();
-  }
-
-  fail(error: Error): void {
-    this.error ??= error;
-    this.wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = this.chunks.shift();
-      if (chunk !== undefined) yield chunk;
-      else if (this.isEnded) return;
-      else if (this.error !== undefined) throw this.error;
-      else
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-    }
   }
 }

@@ -10,6 +10,16 @@ export interface NodeSizes {
   readonly logTailBytes: number;
 }
 
+/** What becomes of a machine. */
+export type MachineState =
+  | 'off'
+  | 'starting'
+  | 'up'
+  /** It refuses to start: what it stored was damaged. */
+  | 'refused'
+  /** Its node was removed from the cluster, or never belonged to it. */
+  | 'retired';
+
 /** A machine by number; 0 stands for the one that leads when the time has come. */
 export type Target = number;
 

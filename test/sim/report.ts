@@ -1,7 +1,7 @@
 /** A failed run in words: what was broken, the schedule that breaks it, and what each node did last. */
 import { spawnSync } from 'node:child_process';
 import type { Plan } from './plan.js';
-import type { RunResult } from './world.js';
+import type { RunResult } from './run.js';
 
 const lastEvents = 25;
 

@@ -1,9 +1,9 @@
 /** Runs one seed to its end. */
 import { drawPlan, type Plan } from './plan.js';
-import { type RunResult, World } from './world.js';
+import { Run, type RunResult } from './run.js';
 
 export function runPlan(plan: Plan): Promise<RunResult> {
-  return new World(plan).run();
+  return new Run(plan).toEnd();
 }
 
 export function runSeed(seed: number): Promise<RunResult> {

@@ -5,10 +5,11 @@ import { type Entry, EntryKind, encodeMembership, type Message } from '../../raf
 import type { Operation, Reply } from '../linearizability/history.js';
 import { Invariants, Violation } from './invariants.js';
 import { drawPlan, type Fault, type Plan } from './plan.js';
+import { checkAcknowledged, Run, type RunResult } from './run.js';
 import { runPlan, runSeed } from './run-seed.js';
 import { shrink } from './shrink.js';
 import { checkTtl, type ExpiringRead, type ExpiringWrite } from './ttl.js';
-import { checkAcknowledged, type RunResult, World } from './world.js';
+import type { World } from './world.js';
 
 test('seeds are clean, those among them that once failed', async () => {
   const counts: Record<string, number> = {};
@@ -53,9 +54,9 @@ async function meddled(
   meddle: (world: World) => void,
   plan: Plan = { ...quiet, operations: quiet.operations.filter((_, i) => i % 20 === 0) },
 ): Promise<string | undefined> {
-  const world = new World(plan);
-  world.loop.after(1200, () => meddle(world));
-  return (await world.run()).violation?.check;
+  const run = new Run(plan);
+  run.world.loop.after(1200, () => meddle(run.world));
+  return (await run.toEnd()).violation?.check;
 }
 
 test('left alone, it is clean', async () => {

@@ -1,37 +1,16 @@
-/** One run: the cluster that a plan describes, in virtual time, with everything that is to go wrong, and all checkers watching. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+/** The cluster that a plan describes, in virtual time: machines, network, and what clients and faults ask of them. */
 import { type Membership, type MembershipChange, majority, type NodeId } from '../../raft/index.js';
-import { checkHistory } from '../linearizability/checker.js';
-import type { Operation } from '../linearizability/history.js';
-import { Client } from './client.js';
 import { EventLoop } from './event-loop.js';
-import { applyFault, react } from './faults.js';
-import { Invariants, Violation } from './invariants.js';
+import { Invariants } from './invariants.js';
 import { Machine } from './machine.js';
+import type { MachineWorld } from './machine-world.js';
 import { Network } from './network.js';
 import type { Plan, Reflex } from './plan.js';
 import { Random } from './random.js';
-import { checkTtl, type TtlHistory } from './ttl.js';
-import type { ClientOperation } from './workload.js';
 
-/** Virtual time within which a healed cluster must have a leader and even members. */
-const recoveryMs = 15_000;
-/** ... and clients must have got through what they had left. */
-const clientsMs = 60_000;
 const traceLines = 60;
 
-export interface RunResult {
-  readonly seed: number;
-  readonly violation: Violation | undefined;
-  /** What each machine did last. */
-  readonly traces: ReadonlyMap<string, readonly string[]>;
-  readonly counts: Readonly<Record<string, number>>;
-  /** Equal for equal runs. */
-  readonly fingerprint: number;
-  readonly virtualMs: number;
-}
-
-export class World {
+export class World implements MachineWorld {
   readonly loop = new EventLoop();
   readonly random: Random;
   readonly network: Network;
@@ -52,15 +31,19 @@ export class World {
 
   readonly reflexes: { readonly reflex: Reflex; left: number }[] = [];
 
-  private readonly history: Operation[] = [];
-  private readonly ttl: TtlHistory = { writes: [], reads: [] };
-  private readonly traces = new Map<string, string[]>();
-  private fingerprint = 0;
+  /** What each machine did last. */
+  readonly traces = new Map<string, string[]>();
+  /** Equal for equal runs. */
+  fingerprint = 0;
 
   /** When a fault last made a node campaign ahead of its time: it forgets the leader to whom it has promised its vote. */
   campaignedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(readonly plan: Plan) {
+  /** @param onEvent told of what faults may have been waiting for */
+  constructor(
+    readonly plan: Plan,
+    private readonly onEvent: (when: Reflex['when'], machine: Machine) => void,
+  ) {
     this.random = new Random(plan.seed ^ 0x5eed);
     this.network = new Network(this.loop, this.random.fork('network'));
     this.lies = this.random.fork('lies');
@@ -92,15 +75,16 @@ export class World {
   }
 
   /** Something happened that a fault may have been waiting for. */
-  happened(when: Reflex['when'], machine: Machine): void {
-    if (this.reflexes.length > 0) react(this, when, machine);
+  happened(when: Reflex['when'], machineNumber: number): void {
+    if (this.reflexes.length > 0) this.onEvent(when, this.machines[machineNumber - 1]!);
   }
 
   /**
    * A node has become leader. Nobody else may count on a lease now: it would answer reads on its own while this one takes writes. Clocks
    * that do not run alike void all leases, and so does a campaign that no timeout has begun.
    */
-  checkLeases(elected: Machine): void {
+  checkLeases(machineNumber: number): void {
+    const elected = this.machines[machineNumber - 1]!;
     const settledMs = this.loop.nowMs - 2000;
     if (this.campaignedAtMs > settledMs) return;
     if (this.machines.some((machine) => machine.clock.oddUntilMs > settledMs)) return;
@@ -189,245 +173,4 @@ export class World {
       ].includes(refused);
     if (!isFutile) this.loop.after(70, () => this.administer(change, then, attempts - 1, isSensible));
   }
-
-  // ---- the run ----
-
-  async run(): Promise<RunResult> {
-    const { plan } = this;
-    for (const machine of this.machines.slice(0, plan.founders)) machine.start();
-    for (const fault of plan.faults)
-      this.loop.after(fault.atMs, () => this.isCalm || applyFault(this, fault));
-    const clients = Array.from({ length: plan.clients }, (_, client) =>
-      this.client(`c${client + 1}`, client),
-    );
-    let failure: unknown;
-    try {
-      await this.advance(() => false, plan.stormMs);
-      this.calmDown();
-      await this.expect(
-        'liveness',
-        () => this.isEven(),
-        recoveryMs,
-        () => this.describeCluster(),
-      );
-      await this.expect(
-        'liveness',
-        () => clients.every((one) => one.isDone),
-        clientsMs,
-        () => clients.map((one) => one.describe()).join('; '),
-      );
-      await this.readAll();
-      await this.compareStates();
-      if (plan.lastRestart !== 'none') await this.restartAll();
-      this.checkHistories();
-    } catch (error) {
-      failure = error;
-    }
-    this.isOver = true;
-    this.counts.operations = this.history.length;
-    this.counts.unknown = this.history.filter((operation) => operation.output === undefined).length;
-    const violation =
-      this.invariants.violation ??
-      (failure === undefined || failure instanceof Violation
-        ? failure
-        : new Violation('no crash', failure instanceof Error ? failure.stack! : String(failure)));
-    await this.close();
-    return {
-      seed: plan.seed,
-      violation,
-      traces: this.traces,
-      counts: {
-        ...this.counts,
-        ...this.invariants.counts,
-        messages: this.network.sent,
-        lost: this.network.lost,
-      },
-      fingerprint: this.fingerprint,
-      virtualMs: this.loop.nowMs,
-    };
-  }
-
-  private client(name: string, number: number, operations?: readonly ClientOperation[]): Client {
-    const own = operations ?? this.plan.operations.filter((operation) => operation.client === number);
-    const client = new Client(this, name, own, this.history, this.ttl);
-    client.run().catch((error: Error) => this.invariants.violate('no crash', error.stack!));
-    return client;
-  }
-
-  /** Lets time pass until `isDone`, at most for `limitMs`; ends at the first violation. */
-  private async advance(isDone: () => boolean, limitMs: number): Promise<boolean> {
-    const reached = await this.loop.until(() => this.invariants.violation !== undefined || isDone(), limitMs);
-    if (this.invariants.violation !== undefined) throw this.invariants.violation;
-    return reached;
-  }
-
-  private async expect(
-    check: string,
-    isDone: () => boolean,
-    limitMs: number,
-    describe: () => string,
-  ): Promise<void> {
-    if (await this.advance(isDone, limitMs)) return;
-    throw new Violation(check, `not within ${limitMs} ms: ${describe()}`);
-  }
-
-  /** The last fault heals. */
-  private calmDown(): void {
-    this.isCalm = true;
-    this.trace('operator', 'all faults end');
-    this.network.heal();
-    for (const machine of this.machines) {
-      machine.heal();
-      if (machine.state === 'off' && machine.wasStarted) machine.start();
-    }
-  }
-
-  /** The members that can be up: all but those whose disks were damaged. */
-  private get members(): Machine[] {
-    const found = this.membership.members.map((member) => this.machineOf(member.id));
-    return found.filter((machine) => machine !== undefined && machine.state !== 'refused') as Machine[];
-  }
-
-  /** Whether a leader leads and all sound members have applied what it has committed. */
-  private isEven(): boolean {
-    const node = this.leader?.node;
-    if (node === undefined) return false;
-    const { ownTermCommitted, commit, lastIndex } = node.status();
-    if (!ownTermCommitted || commit !== lastIndex) return false;
-    return this.members.every((machine) => machine.node !== undefined && machine.node.applied === commit);
-  }
-
-  private describeCluster(): string {
-    return this.machines
-      .map((machine) => {
-        const status = machine.node?.status();
-        const facts =
-          status === undefined
-            ? ''
-            : ` ${status.role} term ${status.term} leader ${status.leader} commit ${status.commit} last ${status.lastIndex} applied ${status.applied}`;
-        return `${machine.name} (node ${machine.nodeId}) ${machine.state}${facts}`;
-      })
-      .concat(
-        `members ${this.membership.members.map((member) => `${member.id}${member.learner ? ' (learner)' : ''}`).join(', ')}`,
-      )
-      .join('; ');
-  }
-
-  /** A last look at every key: what was acknowledged must be there. */
-  private async readAll(): Promise<void> {
-    const looks: ClientOperation[] = [];
-    const look = (...commands: string[][]): void => {
-      looks.push({ client: 0, thinkMs: 0, kind: commands.length > 1 ? 'look' : 'command', commands });
-    };
-    for (let i = 0; i < 3; i++) {
-      look(['GET', `r${i}`]);
-      look(['GET', `c${i}`]);
-      look(['GET', `t${i}`]);
-      look(['LRANGE', `l${i}`, '0', '-1']);
-      look(['SMEMBERS', `s${i}`]);
-      look(['LRANGE', `q${i}`, '0', '-1']);
-    }
-    for (const { key } of this.ttl.writes) look(['GET', key], ['PTTL', key]);
-    const reader = this.client('last reader', 0, looks);
-    await this.expect(
-      'liveness',
-      () => reader.isDone,
-      clientsMs,
-      () => reader.describe(),
-    );
-  }
-
-  /** All members stand at one index, in one state. */
-  private async compareStates(): Promise<void> {
-    await this.expect(
-      'liveness',
-      () => this.isEven(),
-      recoveryMs,
-      () => this.describeCluster(),
-    );
-    for (const machine of this.members) machine.running!.machine.checkDigest();
-    if (this.invariants.violation !== undefined) throw this.invariants.violation;
-  }
-
-  private async restartAll(): Promise<void> {
-    const { lastRestart } = this.plan;
-    const members = this.members;
-    for (const machine of members) {
-      if (lastRestart === 'stop') await this.settle(machine.stop());
-      else if (lastRestart === 'kill') machine.kill();
-      else machine.cutPower();
-    }
-    for (const machine of members) machine.start();
-    await this.compareStates();
-    await this.readAll();
-  }
-
-  private async settle(promise: Promise<void>): Promise<void> {
-    let isSettled = false;
-    const settled = promise.finally(() => {
-      isSettled = true;
-    });
-    await this.expect(
-      'liveness',
-      () => isSettled,
-      recoveryMs,
-      () => 'a node does not stop',
-    );
-    await settled;
-  }
-
-  private checkHistories(): void {
-    const judgement = checkHistory(this.history, { stepsMax: 300_000 });
-    if (judgement.verdict === 'not linearizable') throw new Violation('linearizability', judgement.report!);
-    if (judgement.verdict === 'undecided') this.counts.undecided++;
-    const lost = checkAcknowledged(this.history);
-    if (lost !== undefined) throw new Violation('no acknowledged write lost or doubled', lost);
-    const wrong = checkTtl(this.ttl, this.skewMs);
-    if (wrong !== undefined) throw new Violation('time to live', wrong);
-  }
-
-  /** Ends all processes; what they still had on hand must not disturb the next run. */
-  private async close(): Promise<void> {
-    for (const machine of this.machines) if (machine.running !== undefined) machine.kill();
-    await nextTurn();
-  }
-}
-
-/** What needs no search: every acknowledged element of a list is there once in the last look, the others once at most; counters likewise. */
-export function checkAcknowledged(history: readonly Operation[]): string | undefined {
-  for (const key of ['l0', 'l1', 'l2']) {
-    const last = history.findLast(
-      ({ commands, output }) =>
-        commands[0]![0] === 'LRANGE' && commands[0]![1] === key && output !== undefined,
-    );
-    if (last === undefined) continue;
-    const found = new Map<string, number>();
-    for (const value of last.output as string[]) found.set(value, (found.get(value) ?? 0) + 1);
-    for (const { commands, output, returnedAt } of history) {
-      const [name, on, value] = commands[0]!;
-      if (name !== 'RPUSH' || on !== key) continue;
-      const times = found.get(value!) ?? 0;
-      if (times > 1) return `${value} stands ${times} times in ${key}`;
-      if (times === 0 && output !== undefined && returnedAt < last.invokedAt)
-        return `${value} was acknowledged and is not in ${key}`;
-    }
-  }
-  for (const key of ['c0', 'c1', 'c2']) {
-    const last = history.findLast(
-      ({ commands, output }) => commands[0]![0] === 'GET' && commands[0]![1] === key && output !== undefined,
-    );
-    if (last === undefined) continue;
-    let least = 0;
-    let most = 0;
-    for (const { commands, output, returnedAt } of history) {
-      const [name, on, by] = commands[0]!;
-      if (!name!.startsWith('INCR') || on !== key) continue;
-      most += Number(by ?? 1);
-      if (output !== undefined && returnedAt < last.invokedAt) least += Number(by ?? 1);
-    }
-    const value = Number(last.output ?? 0);
-    if (value < least || value > most)
-      return `${key} is ${value}; ${least} were acknowledged, ${most} asked for`;
-  }
-  return undefined;
 }

@@ -1,0 +1,282 @@
+/** One run of the simulator: a world in which a plan's clients work and its faults strike, and all checkers watching. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { checkHistory } from '../linearizability/checker.js';
+import type { Operation } from '../linearizability/history.js';
+import { Client } from './client.js';
+import { applyFault, react } from './faults.js';
+import { Violation } from './invariants.js';
+import type { Machine } from './machine.js';
+import type { Plan } from './plan.js';
+import { checkTtl, type TtlHistory } from './ttl.js';
+import type { ClientOperation } from './workload.js';
+import { World } from './world.js';
+
+/** Virtual time within which a healed cluster must have a leader and even members. */
+const recoveryMs = 15_000;
+/** ... and clients must have got through what they had left. */
+const clientsMs = 60_000;
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  /** What each machine did last. */
+  readonly traces: ReadonlyMap<string, readonly string[]>;
+  readonly counts: Readonly<Record<string, number>>;
+  /** Equal for equal runs. */
+  readonly fingerprint: number;
+  readonly virtualMs: number;
+}
+
+export class Run {
+  readonly world: World;
+  private readonly history: Operation[] = [];
+  private readonly ttl: TtlHistory = { writes: [], reads: [] };
+
+  constructor(plan: Plan) {
+    const world = new World(plan, (when, machine) => react(world, when, machine));
+    this.world = world;
+  }
+
+  /** Runs the plan to its end. */
+  async toEnd(): Promise<RunResult> {
+    const { plan } = this.world;
+    for (const machine of this.world.machines.slice(0, plan.founders)) machine.start();
+    for (const fault of plan.faults)
+      this.world.loop.after(fault.atMs, () => this.world.isCalm || applyFault(this.world, fault));
+    const clients = Array.from({ length: plan.clients }, (_, client) =>
+      this.client(`c${client + 1}`, client),
+    );
+    let failure: unknown;
+    try {
+      await this.advance(() => false, plan.stormMs);
+      this.calmDown();
+      await this.expect(
+        'liveness',
+        () => this.isEven(),
+        recoveryMs,
+        () => this.describeCluster(),
+      );
+      await this.expect(
+        'liveness',
+        () => clients.every((one) => one.isDone),
+        clientsMs,
+        () => clients.map((one) => one.describe()).join('; '),
+      );
+      await this.readAll();
+      await this.compareStates();
+      if (plan.lastRestart !== 'none') await this.restartAll();
+      this.checkHistories();
+    } catch (error) {
+      failure = error;
+    }
+    this.world.isOver = true;
+    this.world.counts.operations = this.history.length;
+    this.world.counts.unknown = this.history.filter((operation) => operation.output === undefined).length;
+    const violation =
+      this.world.invariants.violation ??
+      (failure === undefined || failure instanceof Violation
+        ? failure
+        : new Violation('no crash', failure instanceof Error ? failure.stack! : String(failure)));
+    await this.close();
+    return {
+      seed: plan.seed,
+      violation,
+      traces: this.world.traces,
+      counts: {
+        ...this.world.counts,
+        ...this.world.invariants.counts,
+        messages: this.world.network.sent,
+        lost: this.world.network.lost,
+      },
+      fingerprint: this.world.fingerprint,
+      virtualMs: this.world.loop.nowMs,
+    };
+  }
+
+  private client(name: string, number: number, operations?: readonly ClientOperation[]): Client {
+    const own = operations ?? this.world.plan.operations.filter((operation) => operation.client === number);
+    const client = new Client(this.world, name, own, this.history, this.ttl);
+    client.run().catch((error: Error) => this.world.invariants.violate('no crash', error.stack!));
+    return client;
+  }
+
+  /** Lets time pass until `isDone`, at most for `limitMs`; ends at the first violation. */
+  private async advance(isDone: () => boolean, limitMs: number): Promise<boolean> {
+    const reached = await this.world.loop.until(
+      () => this.world.invariants.violation !== undefined || isDone(),
+      limitMs,
+    );
+    if (this.world.invariants.violation !== undefined) throw this.world.invariants.violation;
+    return reached;
+  }
+
+  private async expect(
+    check: string,
+    isDone: () => boolean,
+    limitMs: number,
+    describe: () => string,
+  ): Promise<void> {
+    if (await this.advance(isDone, limitMs)) return;
+    throw new Violation(check, `not within ${limitMs} ms: ${describe()}`);
+  }
+
+  /** The last fault heals. */
+  private calmDown(): void {
+    this.world.isCalm = true;
+    this.world.trace('operator', 'all faults end');
+    this.world.network.heal();
+    for (const machine of this.world.machines) {
+      machine.heal();
+      if (machine.state === 'off' && machine.wasStarted) machine.start();
+    }
+  }
+
+  /** The members that can be up: all but those whose disks were damaged. */
+  private get members(): Machine[] {
+    const found = this.world.membership.members.map((member) => this.world.machineOf(member.id));
+    return found.filter((machine) => machine !== undefined && machine.state !== 'refused') as Machine[];
+  }
+
+  /** Whether a leader leads and all sound members have applied what it has committed. */
+  private isEven(): boolean {
+    const node = this.world.leader?.node;
+    if (node === undefined) return false;
+    const { ownTermCommitted, commit, lastIndex } = node.status();
+    if (!ownTermCommitted || commit !== lastIndex) return false;
+    return this.members.every((machine) => machine.node !== undefined && machine.node.applied === commit);
+  }
+
+  private describeCluster(): string {
+    return this.world.machines
+      .map((machine) => {
+        const status = machine.node?.status();
+        const facts =
+          status === undefined
+            ? ''
+            : ` ${status.role} term ${status.term} leader ${status.leader} commit ${status.commit} last ${status.lastIndex} applied ${status.applied}`;
+        return `${machine.name} (node ${machine.nodeId}) ${machine.state}${facts}`;
+      })
+      .concat(
+        `members ${this.world.membership.members.map((member) => `${member.id}${member.learner ? ' (learner)' : ''}`).join(', ')}`,
+      )
+      .join('; ');
+  }
+
+  /** A last look at every key: what was acknowledged must be there. */
+  private async readAll(): Promise<void> {
+    const looks: ClientOperation[] = [];
+    const look = (...commands: string[][]): void => {
+      looks.push({ client: 0, thinkMs: 0, kind: commands.length > 1 ? 'look' : 'command', commands });
+    };
+    for (let i = 0; i < 3; i++) {
+      look(['GET', `r${i}`]);
+      look(['GET', `c${i}`]);
+      look(['GET', `t${i}`]);
+      look(['LRANGE', `l${i}`, '0', '-1']);
+      look(['SMEMBERS', `s${i}`]);
+      look(['LRANGE', `q${i}`, '0', '-1']);
+    }
+    for (const { key } of this.ttl.writes) look(['GET', key], ['PTTL', key]);
+    const reader = this.client('last reader', 0, looks);
+    await this.expect(
+      'liveness',
+      () => reader.isDone,
+      clientsMs,
+      () => reader.describe(),
+    );
+  }
+
+  /** All members stand at one index, in one state. */
+  private async compareStates(): Promise<void> {
+    await this.expect(
+      'liveness',
+      () => this.isEven(),
+      recoveryMs,
+      () => this.describeCluster(),
+    );
+    for (const machine of this.members) machine.running!.machine.checkDigest();
+    if (this.world.invariants.violation !== undefined) throw this.world.invariants.violation;
+  }
+
+  private async restartAll(): Promise<void> {
+    const { lastRestart } = this.world.plan;
+    const members = this.members;
+    for (const machine of members) {
+      if (lastRestart === 'stop') await this.settle(machine.stop());
+      else if (lastRestart === 'kill') machine.kill();
+      else machine.cutPower();
+    }
+    for (const machine of members) machine.start();
+    await this.compareStates();
+    await this.readAll();
+  }
+
+  private async settle(promise: Promise<void>): Promise<void> {
+    let isSettled = false;
+    const settled = promise.finally(() => {
+      isSettled = true;
+    });
+    await this.expect(
+      'liveness',
+      () => isSettled,
+      recoveryMs,
+      () => 'a node does not stop',
+    );
+    await settled;
+  }
+
+  private checkHistories(): void {
+    const judgement = checkHistory(this.history, { stepsMax: 300_000 });
+    if (judgement.verdict === 'not linearizable') throw new Violation('linearizability', judgement.report!);
+    if (judgement.verdict === 'undecided') this.world.counts.undecided++;
+    const lost = checkAcknowledged(this.history);
+    if (lost !== undefined) throw new Violation('no acknowledged write lost or doubled', lost);
+    const wrong = checkTtl(this.ttl, this.world.skewMs);
+    if (wrong !== undefined) throw new Violation('time to live', wrong);
+  }
+
+  /** Ends all processes; what they still had on hand must not disturb the next run. */
+  private async close(): Promise<void> {
+    for (const machine of this.world.machines) if (machine.running !== undefined) machine.kill();
+    await nextTurn();
+  }
+}
+
+/** What needs no search: every acknowledged element of a list is there once in the last look, the others once at most; counters likewise. */
+export function checkAcknowledged(history: readonly Operation[]): string | undefined {
+  for (const key of ['l0', 'l1', 'l2']) {
+    const last = history.findLast(
+      ({ commands, output }) =>
+        commands[0]![0] === 'LRANGE' && commands[0]![1] === key && output !== undefined,
+    );
+    if (last === undefined) continue;
+    const found = new Map<string, number>();
+    for (const value of last.output as string[]) found.set(value, (found.get(value) ?? 0) + 1);
+    for (const { commands, output, returnedAt } of history) {
+      const [name, on, value] = commands[0]!;
+      if (name !== 'RPUSH' || on !== key) continue;
+      const times = found.get(value!) ?? 0;
+      if (times > 1) return `${value} stands ${times} times in ${key}`;
+      if (times === 0 && output !== undefined && returnedAt < last.invokedAt)
+        return `${value} was acknowledged and is not in ${key}`;
+    }
+  }
+  for (const key of ['c0', 'c1', 'c2']) {
+    const last = history.findLast(
+      ({ commands, output }) => commands[0]![0] === 'GET' && commands[0]![1] === key && output !== undefined,
+    );
+    if (last === undefined) continue;
+    let least = 0;
+    let most = 0;
+    for (const { commands, output, returnedAt } of history) {
+      const [name, on, by] = commands[0]!;
+      if (!name!.startsWith('INCR') || on !== key) continue;
+      most += Number(by ?? 1);
+      if (output !== undefined && returnedAt < last.invokedAt) least += Number(by ?? 1);
+    }
+    const value = Number(last.output ?? 0);
+    if (value < least || value > most)
+      return `${key} is ${value}; ${least} were acknowledged, ${most} asked for`;
+  }
+  return undefined;
+}
