@@ -15,7 +15,13 @@ export { globMatches } from './glob.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
 export { errors, quoted } from './protocol/errors.js';
-export { type JavaScriptReply, ReplyError, toJavaScript } from './protocol/javascript-reply.js';
+export {
+  type BufferReply,
+  type JavaScriptReply,
+  ReplyError,
+  toBuffers,
+  toJavaScript,
+} from './protocol/javascript-reply.js';
 export * from './protocol/reply.js';
 // Requests and replies.
 export { parseTrusted, Request, RequestBuilder } from './protocol/request.js';

@@ -2,5 +2,13 @@
 
 export type { Consistency } from './client/consistency.js';
 // A node in this process.
-export { type RecoverySummary, Redraft, type RedraftOptions } from './embedding/redraft.js';
+export type { ClientLibrary, ClientOptions } from './embedding/client-options.js';
+export type { CommandCall, CommandFilter, CommandPattern } from './embedding/command-call.js';
+export type { CommandLog } from './embedding/command-log.js';
+export type { DataSnapshot } from './embedding/contents.js';
+export type { Fault, FaultCount, Faults, RedisFault } from './embedding/faults.js';
+export type { RedraftOptions, Role } from './embedding/options.js';
+export type { LoadableValue, PlainStreamEntry, PlainText, PlainValue } from './embedding/plain-values.js';
+export { type RecoverySummary, Redraft } from './embedding/redraft.js';
+export { TestClock } from './embedding/test-clock.js';
 export { createLog, type Log, type LogLevel, logLevels } from './observability/log.js';

@@ -18,7 +18,7 @@ import {
   type Runnable,
   type Session,
 } from '../engine/index.js';
-import type { RaftNode, Timer } from '../raft/node/index.js';
+import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { clearTimeout, monotonicNow, setImmediate, setTimeout } from '../raft/node/timers.js';
 import { AccessControl } from './client/access.js';
 import { Admission, standardChecks } from './client/admission.js';
@@ -117,6 +117,7 @@ export class Server implements ClientHost {
   readonly clusterName: string;
   readonly startedMs: number;
 
+  private readonly time: Clock;
   private readonly listener: Listener;
   private nextConnectionId = 1;
   private readonly dirty: ScheduledClient[] = [];
@@ -146,6 +147,7 @@ export class Server implements ClientHost {
     private readonly failed: (what: string, error: unknown) => void,
   ) {
     this.log = options.log;
+    this.time = options.time ?? options.clock;
     this.configuration = options.configuration;
     this.configFile = options.configFile ?? '';
     this.configuredAtStart = new Map(
@@ -156,7 +158,7 @@ export class Server implements ClientHost {
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
-    this.replica = new Replica(engine, consensus, session, options.clock, options.randomSeed, {
+    this.replica = new Replica(engine, consensus, session, this.time, options.randomSeed, {
       wake: (waiting, reply) => this.wake(waiting, reply),
       publish: (channel, message, isSharded) =>
         isSharded
@@ -517,6 +519,10 @@ export class Server implements ClientHost {
 
   // ---- time ----
 
+  setTimer(delayMs: number, callback: () => void): Timer {
+    return this.options.clock.setTimer(delayMs, callback);
+  }
+
   /** Resolves after a while. */
   after(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -616,8 +622,13 @@ export class Server implements ClientHost {
   }
 
   clockUs(): number {
-    const { clock } = this.options;
-    return clock.wallUs?.() ?? clock.wallMs() * 1000;
+    return this.time.wallUs?.() ?? this.time.wallMs() * 1000;
+  }
+
+  /** Time was moved: what is due by it comes with the next entry, and who is paused may go on. */
+  timeMoved(): void {
+    this.turnMs = 0;
+    this.pauses.look();
   }
 
   // ---- administration ----

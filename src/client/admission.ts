@@ -36,6 +36,8 @@ export interface AdmissionCheck<Client extends AdmittedClient> {
   concerns(row: Runnable, destination: Destination): boolean;
   /** @param bytes of the request */
   judge(row: Runnable, client: Client, request: Request, bytes: number): Verdict;
+  /** Told of a request that names no command. */
+  unknown?(client: Client, request: Request): void;
 }
 
 /** What the checks ask of the node. */
@@ -140,7 +142,23 @@ export class Admission<Client extends AdmittedClient> {
     forward: [],
   };
 
-  constructor(private readonly checks: readonly AdmissionCheck<Client>[]) {}
+  constructor(private checks: readonly AdmissionCheck<Client>[]) {}
+
+  /** Has a check judge before all others. Returns what takes it away. */
+  addFirst(check: AdmissionCheck<Client>): () => void {
+    this.setChecks([check, ...this.checks]);
+    return () => this.setChecks(this.checks.filter((other) => other !== check));
+  }
+
+  private setChecks(checks: readonly AdmissionCheck<Client>[]): void {
+    this.checks = checks;
+    for (const destination of ['run', 'queue', 'forward'] as const) this.concerned[destination] = [];
+  }
+
+  /** A request that names no command is about to be refused. */
+  unknown(client: Client, request: Request): void {
+    for (const check of this.checks) check.unknown?.(client, request);
+  }
 
   judge(row: Runnable, destination: Destination, client: Client, request: Request, bytes: number): Verdict {
     const checks = this.concerned[destination][row.id] ?? this.select(row, destination);

@@ -57,6 +57,11 @@ export class Pauses {
     this.timer.unref();
   }
 
+  /** Time was moved. */
+  look(): void {
+    if (this.current !== undefined && this.current.untilMs <= this.clock()) this.end();
+  }
+
   /** Whoever was held up goes on. */
   end(): void {
     clearTimeout(this.timer);

@@ -109,6 +109,7 @@ export class Router {
     const raw = deferred?.raw;
     if (row instanceof ErrorReply) {
       connection.beginCommand('');
+      server.admission.unknown(connection, request);
       // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
       if (request.is(0, 'POST') || request.is(0, 'HOST:'))
         server.closeClient(connection, `it speaks HTTP ('${request.latin1(0)}')`);

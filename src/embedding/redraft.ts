@@ -1,6 +1,6 @@
 /** One node in this process: data directory, log, engine and server brought together. */
-import { randomBytes, randomInt } from 'node:crypto';
-import { durabilityLevels, type Settings } from '../../engine/index.js';
+import { randomInt } from 'node:crypto';
+import { durabilityLevels, OK, type Settings } from '../../engine/index.js';
 import {
   type Clock,
   DataDirectory,
@@ -12,16 +12,13 @@ import {
   type Identity,
   nodeClock,
   type RaftNode,
-  type RecoveryProgress,
   StorageError,
 } from '../../raft/node/index.js';
-import { monotonicNow } from '../../raft/node/timers.js';
-import type { Consistency } from '../client/consistency.js';
+import { monotonicNow, setTimeout } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
 import { textOf } from '../config/replicated-settings.js';
-import type { FollowerMode } from '../discovery/leader-guide.js';
 import {
   type PeerDoor,
   provenSecret,
@@ -37,97 +34,14 @@ import type { LoadingProgress } from '../replication/snapshot-record.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
-
-export interface RedraftOptions {
-  /** Address to listen on. Default 127.0.0.1. */
-  readonly host?: string;
-  /** Port to listen on; 0, the default, takes any that is free. */
-  readonly port?: number;
-  /** host:port under which clients and peers reach this node. Default: what it listens on. */
-  readonly advertise?: string;
-  /**
-   * host:port of nodes of the cluster to join, any of them. The start then resolves once this node votes. Right on every later start,
-   * too; without it a new node founds a cluster of its own.
-   */
-  readonly join?: string | readonly string[];
-  /**
-   * Nodes prove to each other that they know it. Without one, peers come from this machine only, and none where clients are asked for a
-   * password; `none` lets in any peer.
-   */
-  readonly clusterSecret?: string;
-  /** Directory for log and snapshots. Without one everything stays in memory. */
-  readonly dir?: string;
-  /** When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or left to the system. */
-  readonly durability?: Durability;
-  /** How fresh reads are: linearizable (high, the default), the leader's own state, or any node's. */
-  readonly consistency?: Consistency;
-  /**
-   * What a follower does with a command that is the leader's: answer -TRY with its address (the default), -MOVED as a node of Redis Cluster,
-   * -READONLY as a replica, or pass it on.
-   */
-  readonly follower?: FollowerMode;
-  readonly password?: string;
-  /** Users of a cluster that this node founds, each a line as in a config file: `user alice on >secret ~a:* +@all`. */
-  readonly users?: readonly string[];
-  readonly maxClients?: number;
-  readonly settings?: Partial<Settings>;
-  /** Further configuration parameters by Redis's names, as CONFIG SET takes them. */
-  readonly configuration?: Readonly<Record<string, string>>;
-  /** The file that CONFIG REWRITE brings up to date. */
-  readonly configFile?: string;
-  /** A snapshot is taken when this many bytes of log have been applied since the last one. */
-  readonly snapshotLogBytes?: number;
-  readonly snapshotIntervalMs?: number;
-  /** Without a leader for longer than this, and at most twice this, a follower stands for election. Default 500. */
-  readonly electionTimeoutMs?: number;
-  /** Default 100, or less where the election timeout is short. */
-  readonly heartbeatMs?: number;
-  /** How often at most the leader compares its state with its followers'. Default 60000. */
-  readonly digestIntervalMs?: number;
-  /** The time; for tests. */
-  readonly clock?: Clock;
-  readonly log?: Log;
-  /** Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped answering by then. */
-  readonly onFailure?: (error: Error) => void;
-  /** Called when a client asks for SHUTDOWN. */
-  readonly onShutdown?: () => void;
-  readonly onRecovery?: (progress: RecoveryProgress) => void;
-  /** Called when the node leads, follows or waits for a vote from now on. */
-  readonly onRole?: (role: Role) => void;
-}
-
-/** What a node is in its cluster at a time. A candidate knows no leader. */
-export type Role = 'leader' | 'follower' | 'candidate' | 'learner';
-
-/** Complete by its type. */
-const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
-  host: true,
-  port: true,
-  advertise: true,
-  join: true,
-  clusterSecret: true,
-  dir: true,
-  durability: true,
-  consistency: true,
-  follower: true,
-  password: true,
-  digestIntervalMs: true,
-  users: true,
-  maxClients: true,
-  settings: true,
-  configuration: true,
-  configFile: true,
-  snapshotLogBytes: true,
-  snapshotIntervalMs: true,
-  electionTimeoutMs: true,
-  heartbeatMs: true,
-  clock: true,
-  log: true,
-  onFailure: true,
-  onShutdown: true,
-  onRecovery: true,
-  onRole: true,
-};
+import { type ClientLibrary, type ClientOptions, clientOptions } from './client-options.js';
+import { CommandLog } from './command-log.js';
+import { Contents, type DataSnapshot } from './contents.js';
+import { Faults } from './faults.js';
+import { checkOptions, type RedraftOptions, type Role } from './options.js';
+import type { PlainValue } from './plain-values.js';
+import { beginning, SeedSequence } from './seed-sequence.js';
+import { TestClock } from './test-clock.js';
 
 /** What a start found in the data directory. */
 export interface RecoverySummary {
@@ -137,19 +51,58 @@ export interface RecoverySummary {
   readonly milliseconds: number;
 }
 
+/** What a start puts together, and a restart puts in its place. */
+interface Running {
+  readonly server: Server;
+  readonly node: RaftNode;
+  readonly cluster: Cluster;
+  readonly directory: DataDirectory | undefined;
+  readonly port: Port;
+  readonly recovery: RecoverySummary;
+  /** Takes it off the clock. */
+  readonly unfollow: () => void;
+  stopped?: Promise<void>;
+}
+
 export class Redraft {
-  private stopped: Promise<void> | undefined;
+  /** Time as clients see it. */
+  readonly clock: TestClock;
+  /** What clients have sent, once it records. */
+  readonly commands: CommandLog = new CommandLog(() => this.faults.update());
+  /** Faults that clients meet. */
+  readonly faults: Faults = new Faults(this.commands);
+  private readonly contents = new Contents(() => this.running.server);
   private toldRole: Role | undefined;
+  /** The number in use, whether it listens or not. */
+  readonly port: number;
 
   private constructor(
-    readonly server: Server,
-    readonly node: RaftNode,
-    readonly cluster: Cluster,
-    private readonly directory: DataDirectory | undefined,
-    private readonly options: RedraftOptions,
-    readonly recovery: RecoverySummary,
-    readonly port: number,
-  ) {}
+    private running: Running,
+    private readonly given: RedraftOptions,
+    clock: TestClock,
+  ) {
+    this.clock = clock;
+    this.port = running.port.number!;
+    this.faults.attach(running);
+    if (given.recordCommands === true) this.commands.record();
+  }
+
+  get server(): Server {
+    return this.running.server;
+  }
+
+  get node(): RaftNode {
+    return this.running.node;
+  }
+
+  get cluster(): Cluster {
+    return this.running.cluster;
+  }
+
+  /** What the last start found. */
+  get recovery(): RecoverySummary {
+    return this.running.recovery;
+  }
 
   /**
    * Starts a node of its own in this process and listens.
@@ -159,9 +112,7 @@ export class Redraft {
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
     const began = monotonicNow();
-    for (const name of Object.keys(options)) {
-      if (!Object.hasOwn(optionNames, name)) throw new TypeError(`Redraft.start() has no option '${name}'`);
-    }
+    checkOptions(options);
     const unsafe = unsafeStart(
       options.host ?? '127.0.0.1',
       options.clusterSecret ?? '',
@@ -169,7 +120,11 @@ export class Redraft {
     );
     if (unsafe !== undefined) throw new Error(unsafe);
     const log = options.log ?? createLog('quiet', () => {});
-    const clock = options.clock ?? nodeClock;
+    const time =
+      options.clock instanceof TestClock ? options.clock : new TestClock(options.clock ?? nodeClock);
+    const clock = time.base;
+    if (options.now !== undefined) time.begin(beginning(options.now));
+    const seeds = new SeedSequence(options.seed);
     const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
     let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
@@ -225,9 +180,8 @@ export class Redraft {
         electionTimeoutMs,
         onExpelled: fail,
       });
-      const seed = randomBytes(8);
       const machine = new EngineStateMachine({
-        hashSeed: { low: seed.readInt32LE(0), high: seed.readInt32LE(4) },
+        hashSeed: seeds.hashSeed(),
         onContained: (command, error) =>
           log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`),
       });
@@ -287,7 +241,8 @@ export class Redraft {
           follower: options.follower ?? 'try',
           log,
           clock,
-          randomSeed: () => randomInt(0x1_0000_0000),
+          time,
+          randomSeed: () => seeds.next(machine.engine.keyspace.position),
           cluster,
         },
         (early) => {
@@ -331,7 +286,12 @@ export class Redraft {
         keys,
         milliseconds: Math.round(monotonicNow() - began),
       };
-      const started = new Redraft(server, node, cluster, directory, options, recovery, port);
+      const unfollow = time.follow({
+        nextWake: () => (server.isLeader ? server.engine.waiters.nextDeadline : undefined),
+        settle: () => settleTime(server),
+      });
+      const running = { server, node, cluster, directory, port: portInUse, recovery, unfollow };
+      const started = new Redraft(running, options, time);
       redraft = started;
       cluster.start(consensus, advertisedAddress(options, port), {
         digest: (index) => machine.digest(index),
@@ -356,15 +316,21 @@ export class Redraft {
     }
   }
 
+  /** The address that it was told to listen on. */
+  get host(): string {
+    return this.given.host ?? '127.0.0.1';
+  }
+
   /** host:port on which it listens. */
   get address(): string {
-    const host = this.options.host ?? '127.0.0.1';
+    const { host } = this;
     return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
-  /** For clients that take a URL: `redis://127.0.0.1:7481`. */
+  /** For clients that take a URL: `redis://127.0.0.1:7481`, with the password where there is one. */
   get url(): string {
-    return `redis://${this.address}`;
+    const { password = '' } = this.given;
+    return `redis://${password === '' ? '' : `:${encodeURIComponent(password)}@`}${this.address}`;
   }
 
   /** What the node is at the moment; `learner`, too, for one that is not let in yet. */
@@ -380,7 +346,7 @@ export class Redraft {
     const { role } = this;
     if (role === this.toldRole) return;
     this.toldRole = role;
-    this.options.onRole?.(role);
+    this.given.onRole?.(role);
   }
 
   /** The cluster's, which may be another than this node was started with. */
@@ -388,23 +354,151 @@ export class Redraft {
     return durabilityLevels[this.server.engine.keyspace.settings.durability];
   }
 
+  // ---- for tests ----
+
+  /**
+   * What a client library's constructor takes to connect to this node.
+   *
+   * @param library `ioredis`, or `redis` for node-redis
+   * @throws TypeError for another library
+   * @example new Redis(redraft.options('ioredis')); createClient(redraft.options('redis'))
+   */
+  options<Library extends ClientLibrary>(library: Library): ClientOptions[Library] {
+    return clientOptions(library, this.host, this.port, this.given.password);
+  }
+
+  /** Removes all keys of all databases. */
+  flush(): Promise<void> {
+    return this.contents.flush();
+  }
+
+  /** Sets keys: see {@link Contents.load}. */
+  load(...args: Parameters<Contents['load']>): Promise<void> {
+    return this.contents.load(...args);
+  }
+
+  /** What a key holds, as a plain value; undefined if there is none. @see PlainValue */
+  async get(...args: Parameters<Contents['get']>): Promise<PlainValue | undefined> {
+    await this.settleDue();
+    return this.contents.get(...args);
+  }
+
+  /** Milliseconds that a key has left to live: Infinity if it never expires, undefined if there is none. */
+  async ttl(...args: Parameters<Contents['ttl']>): Promise<number | undefined> {
+    await this.settleDue();
+    return this.contents.ttl(...args);
+  }
+
+  /** Names of all keys of a database, sorted. */
+  async keys(...args: Parameters<Contents['keys']>): Promise<string[]> {
+    await this.settleDue();
+    return this.contents.keys(...args);
+  }
+
+  /** All keys of a database with what they hold, as plain values. */
+  async dump(...args: Parameters<Contents['dump']>): Promise<ReturnType<Contents['dump']>> {
+    await this.settleDue();
+    return this.contents.dump(...args);
+  }
+
+  /** All keys of all databases, for {@link restore}; as they are now, and not what is in flight. */
+  snapshot(): DataSnapshot {
+    return this.contents.snapshot();
+  }
+
+  /**
+   * Brings all databases back to what a snapshot holds, each key with the time to live that it had then: between tests. Clients stay
+   * connected, and those that block go on waiting. Users, settings and the clock stay as they are.
+   */
+  restore(snapshot: DataSnapshot): Promise<void> {
+    return this.contents.restore(snapshot);
+  }
+
+  /**
+   * Ends and starts again as after a crash, on the same port: all connections break, nobody listens for a while, blocked clients and
+   * subscriptions are gone. What was acknowledged is there: a node with `dir` reads it back from its log, one in memory keeps it.
+   *
+   * @param downMs how long nobody listens, at least. Default 0
+   */
+  async restart({ downMs = 0 }: { readonly downMs?: number } = {}): Promise<void> {
+    const { running } = this;
+    if (running.stopped !== undefined) throw new Error('a node that was stopped does not start again');
+    running.port.refuse();
+    this.faults.disconnect();
+    if (running.directory === undefined) {
+      while (running.server.connections.size > 0) await pass(1);
+      await pass(downMs);
+      await running.port.accept();
+      return;
+    }
+    this.faults.attach(undefined);
+    running.stopped = end(running);
+    await running.stopped;
+    await pass(downMs);
+    const { port, clock } = this;
+    const again = { ...this.given, port, clock, now: undefined, recordCommands: false };
+    const { running: next, faults } = await Redraft.start(again);
+    faults.attach(undefined);
+    this.running = next;
+    this.faults.attach(next);
+  }
+
+  /** A key that is due by the clock goes before anybody looks. */
+  private async settleDue(): Promise<void> {
+    const { server } = this.running;
+    if (server.meetsDueKey()) await settleTime(server);
+  }
+
   /**
    * Stops: hands leadership over (unless told not to, or nobody can take over), answers what is in flight, syncs, closes. Nothing of it
    * keeps the process alive afterwards.
    */
   stop({ handOver = true }: { readonly handOver?: boolean } = {}): Promise<void> {
-    this.stopped ??= (async () => {
-      if (handOver) await this.cluster.handOver();
-      this.cluster.stop();
-      this.server.diskSpace?.stop();
-      await this.server.close();
-      await this.node.stop();
-      await this.server.ended;
-      await this.directory?.close();
+    const { running } = this;
+    running.stopped ??= (async () => {
+      this.faults.attach(undefined);
+      if (handOver) await running.cluster.handOver();
+      await end(running);
     })();
-    return this.stopped;
+    return running.stopped;
+  }
+
+  /** {@link stop}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }
+
+/** Ends what runs, without handing over. */
+async function end({ server, node, cluster, directory, unfollow }: Running): Promise<void> {
+  unfollow();
+  cluster.stop();
+  server.diskSpace?.stop();
+  await server.close();
+  await node.stop();
+  await server.ended;
+  await directory?.close();
+}
+
+/** Brings logged time up to the clock, and everything that is due with it. Of several nodes the leader does. */
+async function settleTime(server: Server): Promise<void> {
+  server.timeMoved();
+  const { statistics } = server.engine.keyspace;
+  for (let before = ''; server.isLeader && !server.isStopping; ) {
+    const reply = await server.proposeItem(0, (builder) => builder.forget(server.session)).catch(() => null);
+    const deadline = server.engine.nextDeadline();
+    if (reply !== OK || deadline === undefined || deadline > server.clock()) return;
+    // An entry takes a bounded number of keys: as long as any go, there may be more.
+    const now = `${deadline} ${statistics.expiredKeys}`;
+    if (now === before) return;
+    before = now;
+  }
+}
+
+const pass = (delayMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+  });
 
 /** Settings as the configuration takes them. */
 function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {

@@ -10,7 +10,10 @@ export class Port {
   /** Accepted while nobody takes connections. */
   private waiting: Socket[] = [];
 
-  private constructor() {
+  /** Its number, while it does not listen. */
+  private refusing: number | undefined;
+
+  private constructor(private readonly host: string) {
     this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
       if (this.take !== undefined) {
         this.take(socket);
@@ -23,15 +26,20 @@ export class Port {
 
   /** Rejects as `net.Server` does when the address cannot be had. */
   static async open(host: string, port: number): Promise<Port> {
-    const opened = new Port();
-    await new Promise<void>((resolve, reject) => {
-      opened.net.once('error', reject);
-      opened.net.listen(port, host, () => {
-        opened.net.off('error', reject);
+    const opened = new Port(host);
+    await opened.listen(port, host);
+    return opened;
+  }
+
+  private listen(port: number, host: string): Promise<void> {
+    const { net } = this;
+    return new Promise<void>((resolve, reject) => {
+      net.once('error', reject);
+      net.listen(port, host, () => {
+        net.off('error', reject);
         resolve();
       });
     });
-    return opened;
   }
 
   /** The number in use; undefined once it is closed. */
@@ -51,6 +59,22 @@ export class Port {
   /** From now on connections wait. */
   hold(): void {
     this.take = undefined;
+  }
+
+  /** Stops listening, as a process does that has ended: who connects is refused. What is connected stays so. */
+  refuse(): void {
+    const { number } = this;
+    if (number === undefined) return;
+    this.refusing = number;
+    this.net.close();
+  }
+
+  /** Listens again on the same number. Rejects as {@link open} does. */
+  async accept(): Promise<void> {
+    const number = this.refusing;
+    if (number === undefined) return;
+    this.refusing = undefined;
+    await this.listen(number, this.host);
   }
 
   /** Accepts no more. Resolves when the port is given up and every socket is gone. */

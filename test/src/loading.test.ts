@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Clock, nodeClock } from '../../raft/node/index.js';
-import { Redraft, type RedraftOptions } from '../../src/embedding/redraft.js';
+import { Redraft, type RedraftOptions } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
 
 function newDirectory(t: TestContext): string {

@@ -69,6 +69,7 @@ const ownNames: readonly (readonly [path: string, reason: string])[] = [
   ['src/cli/command-line.ts', 'keys of the option table; names of the environment'],
   ['src/cli/options.ts', 'the option table'],
   ['src/config/configuration.ts', 'walked by Object.entries'],
+  ['src/embedding/options.ts', 'walked by Object.entries'],
   ['src/embedding/redraft.ts', 'walked by Object.entries'],
   ['src/cluster/peer-requests.ts', 'fields read by their names'],
   ['raft/node/peer/peer-codec.ts', 'fields read by the names of the layout'],

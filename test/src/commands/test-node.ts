@@ -1,6 +1,6 @@
 /** A node in memory and clients that talk to it, for tests of the program's commands. */
 import { ErrorReply, type Reply } from '../../../engine/index.js';
-import { Redraft, type RedraftOptions } from '../../../src/embedding/redraft.js';
+import { Redraft, type RedraftOptions } from '../../../src/index.js';
 import { RespClient } from '../../../src/resp/client.js';
 
 export interface TestNode {

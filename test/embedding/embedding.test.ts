@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Redraft } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
-import { newDirectory } from './program-runner.js';
+import { newDirectory } from '../src/program-runner.js';
 
 const connect = ({ port }: Redraft): Promise<RespClient> => RespClient.connect({ host: '127.0.0.1', port });
 
