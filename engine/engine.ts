@@ -4,16 +4,24 @@
  */
 import type { RuleError } from './acl/user.js';
 import { Users } from './acl/users.js';
+import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
+import { LocalClient, type MessageCallback } from './local-client.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
-import { type JavaScriptReply, toJavaScript } from './protocol/javascript-reply.js';
+import {
+  type BufferReply,
+  type JavaScriptReply,
+  ReplyError,
+  toBuffers,
+  toJavaScript,
+} from './protocol/javascript-reply.js';
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } from './protocol/reply.js';
-import { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
+import { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
 import { defaultSettings, isSetting, type Settings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
@@ -98,6 +106,12 @@ export class Engine {
   private readyKeys = new Map<string, ReadyKey>();
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
+  /** Whose the calls are, once they need one. */
+  private local: LocalClient | undefined;
+  private readonly callListener: ApplyListener = {
+    ...silentListener,
+    publish: (channel, message) => this.local?.publish(channel, message) ?? 0,
+  };
   private readonly clock: (() => number) | undefined;
   private readonly onContained: EngineOptions['onContained'];
 
@@ -176,7 +190,7 @@ export class Engine {
         return this.runWrite(row as WriteCommand, this.request, this.keyspace.database(entry.database));
       }
       case ItemKind.exec:
-        return this.exec(entry, ordinal, listener);
+        return this.applyExec(entry, ordinal, listener);
       case ItemKind.forget: {
         const waiter = this.waiters.ofSession(entry.session);
         if (waiter !== undefined) this.waiters.remove(waiter);
@@ -306,7 +320,7 @@ export class Engine {
 
   // ---- transactions ----
 
-  private exec(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
+  private applyExec(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
     let changed = false;
     let at = entry.watchedKeys(this.keyView, (id, key, position, existed) => {
       changed ||= this.changedSince(id, key, position, existed);
@@ -396,20 +410,80 @@ export class Engine {
   // ---- calling in process ----
 
   /**
-   * Runs one command in this process, as an entry of its own: no log, no network. Strings are taken as UTF-8, Buffers as bytes.
+   * Runs one command in this process, as an entry of its own: no log, no network. Strings are taken as UTF-8, Buffers as bytes. All calls are
+   * one client's: SELECT, MULTI, WATCH and the like hold for those that follow.
    *
    * @returns what the command answers: strings (UTF-8), numbers, bigints past 2^53, null, arrays; maps as flat arrays, doubles as numbers.
-   * A command that would block answers as it does within a transaction.
+   * A command that would block answers as it does within a transaction. The types of {@link CallReplies} hold outside of MULTI.
    * @throws ReplyError for an error reply, its message being Redis's text
    * @throws TypeError for a call without a command, or with an argument of another type
    * @example engine.call('SET', 'k', 'v', 'EX', 10)
    */
-  call(...args: readonly (string | number | bigint | Uint8Array)[]): JavaScriptReply {
-    return toJavaScript(this.callRaw(0, args));
+  call<Name extends keyof CallReplies>(name: Name, ...args: readonly Argument[]): CallReplies[Name];
+  call(...args: readonly Argument[]): JavaScriptReply;
+  call(...args: readonly Argument[]): JavaScriptReply {
+    return toJavaScript(this.answer(args));
+  }
+
+  /** {@link call} with strings answered as Buffers: for values that are no text. */
+  callBuffer(...args: readonly Argument[]): BufferReply {
+    return toBuffers(this.answer(args));
+  }
+
+  /**
+   * Runs several commands, one behind the other, with nothing between them.
+   *
+   * @returns what each answers; a ReplyError in the place of one that fails, after which the rest runs all the same
+   * @throws TypeError for what is no command, before any has run
+   */
+  exec(commands: readonly (readonly Argument[])[]): (JavaScriptReply | ReplyError)[] {
+    commands.forEach((args, place) => {
+      try {
+        this.builder.command(args, false);
+      } catch (error) {
+        throw new TypeError(`command ${place}: ${(error as Error).message}`);
+      }
+    });
+    return commands.map((args) => {
+      const reply = this.answer(args);
+      return reply instanceof ErrorReply ? new ReplyError(reply) : toJavaScript(reply);
+    });
+  }
+
+  /**
+   * Has each message of a channel told that {@link call} publishes, when the command that did so is done.
+   *
+   * @returns what ends that
+   */
+  subscribe(channel: string | Uint8Array, callback: MessageCallback): () => void {
+    return this.localClient().subscribe(channel, false, callback);
+  }
+
+  /** {@link subscribe} to all channels whose names match a pattern of Redis's. */
+  psubscribe(pattern: string | Uint8Array, callback: MessageCallback): () => void {
+    return this.localClient().subscribe(pattern, true, callback);
+  }
+
+  private answer(args: readonly Argument[]): Reply {
+    if (this.local !== undefined) return this.local.call(args);
+    const reply = this.callRaw(0, args);
+    return reply instanceof ErrorReply && LocalClient.knows(args[0]) ? this.localClient().call(args) : reply;
+  }
+
+  /** Made when first needed: most engines are called for what their table has. */
+  private localClient(): LocalClient {
+    this.local ??= new LocalClient({
+      keyspace: this.keyspace,
+      table: this.table,
+      run: (database, args) => this.callRaw(database, args),
+      select: (request) => this.select(request),
+      changedSince: (...watched) => this.changedSince(...watched),
+    });
+    return this.local;
   }
 
   /** {@link call} in a given database, answering the engine's own reply: views in it are valid until the next call. */
-  callRaw(databaseId: number, args: readonly (string | number | bigint | Uint8Array)[]): Reply {
+  callRaw(databaseId: number, args: readonly Argument[]): Reply {
     const name = args[0];
     const known = typeof name === 'string' ? this.table.byText.get(name) : undefined;
     const request = this.builder.command(args, known !== undefined);
@@ -420,7 +494,7 @@ export class Engine {
       const reply = this.read(row, request, databaseId, this.keyspace.now);
       return reply === BLOCKED ? NULL_ARRAY : reply;
     }
-    this.listener = silentListener;
+    this.listener = this.callListener;
     this.begin(this.keyspace.now, silentListener);
     this.keyspace.position++;
     this.context.inTransaction = true;

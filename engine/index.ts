@@ -5,6 +5,7 @@ export { AclCommands, mayDoEverything, Permissions } from './acl/permissions.js'
 export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users } from './acl/users.js';
+export type { CallReplies } from './call-replies.js';
 // The command table.
 export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';
@@ -12,6 +13,7 @@ export { engineCommands } from './commands/index.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, Engine, type EngineOptions, silentListener } from './engine.js';
 export { globMatches } from './glob.js';
+export type { MessageCallback } from './local-client.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
 export { errors, quoted } from './protocol/errors.js';
@@ -24,7 +26,7 @@ export {
 } from './protocol/javascript-reply.js';
 export * from './protocol/reply.js';
 // Requests and replies.
-export { parseTrusted, Request, RequestBuilder } from './protocol/request.js';
+export { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 export { utf8Bytes, View, viewOf } from './protocol/view.js';
 export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.

@@ -44,12 +44,12 @@ export const replies = {
     error(
       `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
     ),
-  nestedMulti: error('ERR MULTI calls can not be nested'),
-  execWithoutMulti: error('ERR EXEC without MULTI'),
-  discardWithoutMulti: error('ERR DISCARD without MULTI'),
-  watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
+  nestedMulti: errors.nestedMulti,
+  execWithoutMulti: errors.execWithoutMulti,
+  discardWithoutMulti: errors.discardWithoutMulti,
+  watchInsideMulti: errors.watchInsideMulti,
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
-  execAborted: error('EXECABORT Transaction discarded because of previous errors.'),
+  execAborted: errors.execAborted,
   execAbortedBecause: (cause: ErrorReply): ErrorReply => {
     const text = `EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`;
     return cause instanceof NotLeading ? new NotLeading(text) : error(text);

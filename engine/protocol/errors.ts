@@ -189,6 +189,12 @@ export const errors = {
   unknownPfdebug: (subcommand: string): ErrorReply =>
     error(`ERR Unknown PFDEBUG subcommand '${quoted(subcommand)}'`),
   invalidExpire: (command: string): ErrorReply => error(`ERR invalid expire time in '${command}' command`),
+  nestedMulti: error('ERR MULTI calls can not be nested'),
+  execWithoutMulti: error('ERR EXEC without MULTI'),
+  discardWithoutMulti: error('ERR DISCARD without MULTI'),
+  watchInsideMulti: error('ERR WATCH inside MULTI is not allowed'),
+  needsCallback: (command: string): ErrorReply =>
+    error(`ERR ${command} has no connection to push to: engine.subscribe() and psubscribe() take a callback`),
   wrongArity: (command: string): ErrorReply =>
     error(`ERR wrong number of arguments for '${command}' command`),
   unsupportedOption: (option: string): ErrorReply => error(`ERR Unsupported option ${quoted(option)}`),

@@ -136,6 +136,9 @@ export class Request {
   }
 }
 
+/** What callers inside the process give for an argument. */
+export type Argument = string | number | bigint | Uint8Array;
+
 const argumentTypes = 'an argument is a string, a number, a bigint or a Uint8Array';
 
 function nameOfType(value: unknown): string {
@@ -169,7 +172,7 @@ export class RequestBuilder {
    * @param isNamed the first argument is a text that found the command: its bytes are left out
    * @throws TypeError when there is no command, or an argument is of another type
    */
-  command(args: readonly (string | number | bigint | Uint8Array)[], isNamed: boolean): Request {
+  command(args: readonly Argument[], isNamed: boolean): Request {
     if (args.length === 0) throw new TypeError('a command is needed: its name, then its arguments');
     this.start();
     if (isNamed) {
