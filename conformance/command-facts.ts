@@ -49,7 +49,7 @@ export interface CommandFactsRecord {
 }
 
 /** Parts of Redis that Redraft does not have: their commands are not recorded. */
-const absentGroups: ReadonlySet<string> = new Set(['scripting']);
+const isAbsent = (name: string): boolean => /^(function|fcall)/.test(name);
 
 /** The folder of package.json. */
 export function projectDirectory(): string {
@@ -87,7 +87,7 @@ export function commandFactsOf(
   const records: [string, CommandFactsRecord][] = [];
   const add = (info: Info, doc: Docs): void => {
     const [name, arity, flags, first, last, step, categories, tips, keySpecs, subcommands] = info;
-    if (absentGroups.has(doc.group)) return;
+    if (isAbsent(name)) return;
     const record: CommandFactsRecord = {
       arity,
       flags,

@@ -5,11 +5,13 @@
 import type { RuleError } from './acl/user.js';
 import { Users } from './acl/users.js';
 import type { CallReplies } from './call-replies.js';
+import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
 import { LocalClient, type MessageCallback } from './local-client.js';
+import type { EngineOptions } from './engine-options.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
@@ -23,10 +25,12 @@ import {
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } from './protocol/reply.js';
 import { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
-import { defaultSettings, isSetting, type Settings } from './settings.js';
+import { Scripts } from './scripting/scripts.js';
+import { defaultSettings, isSetting } from './settings.js';
 import { Cut } from './snapshot/cut.js';
+import { changedWithin } from './storage/changed-within.js';
 import type { Database } from './storage/database.js';
-import { ABSENT, type HashSeed } from './storage/dictionary.js';
+import { ABSENT } from './storage/dictionary.js';
 import { keyEvents } from './storage/key-events.js';
 import { type CreationListener, Keyspace } from './storage/keyspace.js';
 import { valueTypes } from './types/index.js';
@@ -37,42 +41,6 @@ export const EXPIRED_PER_ENTRY = 200;
 
 /** What the replies of one transaction may take, beyond which its reads are refused: every node must keep them until EXEC ends. */
 const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
-
-/** Told what an entry brought about. Replies may hold views: encode or copy them before returning. */
-export interface ApplyListener {
-  /** The reply to the entry's item number `ordinal`; not called for one that blocks. */
-  reply(ordinal: number, reply: Reply): void;
-  /** The entry's item number `ordinal` waits: its reply comes by {@link wake}. */
-  blocked?(ordinal: number): void;
-  /** A waiting session got its reply, by a push, a timeout or a drop. */
-  wake(session: Session, reply: Reply): void;
-  /** A message for this node's subscribers; the views are valid during the call. Returns how many got it. */
-  publish(channel: View, message: View, isSharded: boolean): number;
-  /** A read inside EXEC is about to run. */
-  readInTransaction?(ordinal: number, row: ReadCommand, request: Request): void;
-  /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
-  runProgramCommand(ordinal: number, request: Request, database: number): Reply;
-}
-
-/** A listener for whoever only wants the state. */
-export const silentListener: ApplyListener = {
-  reply() {},
-  wake() {},
-  publish: () => 0,
-  runProgramCommand: () => null,
-};
-
-export interface EngineOptions {
-  /** Keys the hash tables; random per process where strangers choose keys. No part of the state. */
-  readonly hashSeed?: HashSeed;
-  readonly settings?: Partial<Settings>;
-  /** Milliseconds since the epoch, for {@link Engine.call}. Without it time stands still but for setTime and fastForward. */
-  readonly clock?: () => number;
-  /** Seeds what {@link Engine.call} draws at random; 0 if not given. */
-  readonly seed?: number;
-  /** Told of a command that failed by a fault of the engine, and was answered with an error since nothing had changed. */
-  readonly onContained?: (command: string, error: unknown) => void;
-}
 
 type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
 
@@ -87,6 +55,7 @@ export class Engine {
   readonly waiters = new Waiters();
   /** Who may use the cluster. Apply asks nobody's rights: whoever proposes has judged. */
   readonly users = new Users();
+  readonly scripts: Scripts;
   /** Index of the last entry that was applied. */
   appliedIndex = 0;
 
@@ -95,7 +64,9 @@ export class Engine {
   private readonly random = new Random();
   private readonly readRandom = new Random();
   private readonly context: MutableWriteContext;
-  private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random };
+  /** Whether a script of an entry runs a command. */
+  private inScript = false;
+  private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random; scripts: Scripts };
   /** The entry whose item is at hand: where a request that blocks has its bytes. */
   private item!: EntryReader;
   /** Whether an item is at hand: before the first, time moves on. */
@@ -118,20 +89,31 @@ export class Engine {
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
     this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
+    this.scripts = new Scripts(this);
     this.context = {
       keyspace: this.keyspace,
       timeMs: 0,
       random: this.random,
+      scripts: this.scripts,
       inTransaction: false,
       readyKey: undefined,
-      publish: (channel, message, isSharded) => this.listener.publish(channel, message, isSharded),
+      publish: (channel, message, isSharded) => {
+        const receivers = this.listener.publish(channel, message, isSharded);
+        // Nodes have different subscribers, and a script may write what it is told.
+        return this.inScript ? 0 : receivers;
+      },
       block: (request, type, keys, deadlineMs, rewritten) =>
         this.block(request, type, keys, deadlineMs, rewritten),
     };
     this.clock = options.clock;
     this.onContained = options.onContained;
     this.random.seed(options.seed ?? 0, 0);
-    this.readContext = { keyspace: this.keyspace, timeMs: 0, random: this.readRandom };
+    this.readContext = {
+      keyspace: this.keyspace,
+      timeMs: 0,
+      random: this.readRandom,
+      scripts: this.scripts,
+    };
     this.readRandom.seed(options.hashSeed?.low ?? 0, options.hashSeed?.high ?? 0);
   }
 
@@ -248,7 +230,7 @@ export class Engine {
     for (let i = 0; i < this.request.count; i++) {
       const key = this.request.view(i);
       const changed = database.flushedAt > position || this.keyspace.lastWrite(database.id, key) > position;
-      outcomes.push(changed || this.changedWithin(database, key) > position ? 0 : 1);
+      outcomes.push(changed || changedWithin(database, key) > position ? 0 : 1);
     }
     for (let i = 0; i < outcomes.length; i++) {
       const key = this.request.view(i);
@@ -257,12 +239,6 @@ export class Engine {
     return outcomes;
   }
 
-  /** Position of the last change of the key's value that WATCH does not see; 0 when there was none. */
-  private changedWithin(database: Database, key: View): number {
-    const slot = database.find(key);
-    if (slot === ABSENT || !valueTypes.isBig(database.encoding(slot))) return 0;
-    return database.object(slot).changedAt ?? 0;
-  }
 
   private changeUsers(kind: ItemKind, request: Request): Reply {
     const words = Array.from({ length: request.count }, (_, i) => request.latin1(i));
@@ -300,6 +276,30 @@ export class Engine {
       if (error instanceof ErrorReply) return error;
       if (this.keyspace.mutations !== mutations || isOfThisMachine(error)) throw error;
       return this.contain(row, error);
+    }
+  }
+
+  // ---- scripts ----
+
+  /** Runs a command that a script calls. On the read path it runs at the script's own time. */
+  runForScript(row: Runnable, request: Request, databaseId: number, isRead: boolean): Reply {
+    if (isRead) {
+      const reply = this.read(row, request, databaseId, this.readContext.timeMs);
+      return reply === BLOCKED ? NULL_ARRAY : reply;
+    }
+    const { inTransaction, readyKey } = this.context;
+    this.context.inTransaction = true;
+    this.context.readyKey = undefined;
+    // What a read answers may be written: it draws as writes do, the same on every node.
+    this.readContext.random = this.random;
+    this.inScript = true;
+    try {
+      return this.runWrite(row, request, this.keyspace.database(databaseId));
+    } finally {
+      this.context.inTransaction = inTransaction;
+      this.context.readyKey = readyKey;
+      this.readContext.random = this.readRandom;
+      this.inScript = false;
     }
   }
 

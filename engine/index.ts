@@ -6,12 +6,14 @@ export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users } from './acl/users.js';
 export type { CallReplies } from './call-replies.js';
+// The state machine and how to call it in process.
+export { type ApplyListener, silentListener } from './apply-listener.js';
 // The command table.
 export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';
 export { engineCommands } from './commands/index.js';
-// The state machine and how to call it in process.
-export { type ApplyListener, Engine, type EngineOptions, silentListener } from './engine.js';
+export { Engine } from './engine.js';
+export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';
 export type { MessageCallback } from './local-client.js';
 // Entries: what the log carries.

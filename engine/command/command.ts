@@ -7,6 +7,7 @@ import type { Random } from '../log/random.js';
 import type { Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
+import type { Scripts } from '../scripting/scripts.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import type { Keyspace } from '../storage/keyspace.js';
 import type { Facts } from './facts.js';
@@ -25,6 +26,7 @@ export interface ReadContext {
   readonly timeMs: number;
   /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
   readonly random: Random;
+  readonly scripts: Scripts;
 }
 
 /** Who asked: names a client across the cluster. */
@@ -41,6 +43,7 @@ export interface WriteContext {
   readonly timeMs: number;
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
+  readonly scripts: Scripts;
   /**
    * Delivers a message to this node's subscribers of a channel. Nothing of it is state.
    *
@@ -195,6 +198,7 @@ const runnable = <Kind extends string, Handler>(
     readRow,
     flags: facts.flags,
     loggedOnly: facts.loggedOnly,
+    besideKeys: facts.besideKeys,
     keys: facts.keys,
     categories: facts.categories,
     group: facts.group,

@@ -86,6 +86,8 @@ export interface Facts {
   readonly flags?: readonly CommandFlag[];
   /** Of a row of kind `write`: it takes its place in the log, though it is no write to Redis (PUBLISH). */
   readonly loggedOnly?: boolean;
+  /** Of a row of kind `read`: what it reads is no key, so that it is no read to Redis (SCRIPT EXISTS). */
+  readonly besideKeys?: boolean;
   /** Key specifications in the notation of key-positions.ts. */
   readonly keys?: string | readonly string[];
   /** The ACL categories that do not follow from flags, where they are not just that of the group. */
@@ -176,7 +178,7 @@ function describe(facts: CatalogRow): CommandDescription {
   const keyRange = legacyKeyRange(keySpecs);
   const stated = new Set<CommandFlag>(facts.flags);
   if (facts.kind === 'write' && !facts.loggedOnly) stated.add('write');
-  if (facts.kind === 'read') stated.add('readonly');
+  if (facts.kind === 'read' && !facts.besideKeys) stated.add('readonly');
   if (keyRange.movable) stated.add('movablekeys');
   const flags = flagOrder.filter((flag) => stated.has(flag));
   const ofGroup = facts.kind === 'container' ? undefined : categoryOfGroup[facts.group];
@@ -198,7 +200,7 @@ function deriveCategories(
 ): readonly AclCategory[] {
   const categories = new Set<AclCategory>(stated);
   if (flags.includes('write')) categories.add('write');
-  if (flags.includes('readonly')) categories.add('read');
+  if (flags.includes('readonly') && !categories.has('scripting')) categories.add('read');
   if (flags.includes('admin')) categories.add('admin').add('dangerous');
   if (flags.includes('pubsub')) categories.add('pubsub');
   if (flags.includes('blocking')) categories.add('blocking');

@@ -12,6 +12,7 @@ import { keyCommands } from './keys.js';
 import { longestCommonSubsequences } from './lcs.js';
 import { lists } from './lists.js';
 import { publishing } from './publishing.js';
+import { scripting } from './scripting.js';
 import { setOperations } from './set-operations.js';
 import { sets } from './sets.js';
 import { sortCommands } from './sort.js';
@@ -47,6 +48,7 @@ export const engineCommands: readonly Command[] = [
   ...zsetPops,
   ...blockingZsets,
   ...publishing,
+  ...scripting,
   ...streams,
   ...streamReads,
   ...streamGroups,

@@ -18,6 +18,6 @@ export { chargeBytes, chargeSteps, defaultLimits, type LuaLimits } from './limit
 export { formatNumber, parseNumeral } from './numbers.js';
 export { call } from './runtime/calls.js';
 export { fail, position, typeName } from './runtime/frames.js';
-export { LuaState, type LuaUsage } from './state.js';
+export { LuaState, type LuaUsage, unlimited } from './state.js';
 export { LuaTable } from './table.js';
 export { LightUserdata, type LuaFunction, type LuaResult, type LuaValue, noValues } from './value.js';

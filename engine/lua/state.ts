@@ -25,7 +25,7 @@ import {
 } from './limits.js';
 import { asFatal, callWith, nesting, unwindTo, values } from './runtime/calls.js';
 import { current } from './runtime/coroutines.js';
-import { fail, frames } from './runtime/frames.js';
+import { fail, frames, innermostPlace } from './runtime/frames.js';
 import { shared } from './runtime/metatables.js';
 import { addressOf, LuaTable } from './table.js';
 import type { LuaFunction, LuaValue } from './value.js';
@@ -73,6 +73,8 @@ export class LuaState {
   private running: CompiledScript | undefined;
   private bytesAtStart = 0;
   private used: LuaUsage = { steps: 0, bytes: 0 };
+  /** Where the error that ended the last run came from; undefined where that is no place in Lua. */
+  errorPlace: { chunkName: string; line: number } | undefined;
 
   constructor() {
     counters.nextId = 1;
@@ -219,6 +221,7 @@ export class LuaState {
     try {
       return values(callWith(callee, args));
     } catch (error) {
+      this.errorPlace = innermostPlace();
       throw asFatal(error);
     } finally {
       this.used = { steps: limits.steps - counters.s, bytes: limits.bytes - counters.b };

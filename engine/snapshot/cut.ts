@@ -46,6 +46,7 @@ export class Cut {
   private readonly waiters: Waiter[];
   /** Name and rules of each. */
   private readonly users: (readonly string[])[];
+  private readonly scripts: readonly string[];
   private readonly marks: Float64Array;
   private nextMark = 0;
   /** The keys or pieces of one owner that will be one record. They are views on the slab: void as soon as the engine goes on. */
@@ -72,6 +73,7 @@ export class Cut {
     this.waiters = [...source.waiters.all()];
     const { users } = source;
     this.users = users.haveChanged ? users.all().map(({ name, rules }) => [name, ...rules]) : [];
+    this.scripts = engine.scripts.store.all();
     this.marks = keyspace.marks.slice();
     const settings = Object.entries(keyspace.settings).flat();
     const databases: number[] = [];
@@ -165,6 +167,9 @@ export class Cut {
       this.writeWaiter(waiter, place);
     });
     for (const user of this.users) this.writeUser(user);
+    this.scripts.forEach((source, place) => {
+      this.writeScript(source, place);
+    });
     return true;
   }
 
@@ -257,6 +262,12 @@ export class Cut {
     for (const word of words) this.fingerprint.text(word);
     this.fingerprint.end();
     this.record([RecordKind.user, ...words.map((word) => Buffer.from(word, 'latin1'))]);
+  }
+
+  private writeScript(source: string, place: number): void {
+    const bytes = Buffer.from(source, 'latin1');
+    this.fingerprint.begin(RecordKind.script).number(place).bytes(bytes, 0, bytes.length).end();
+    this.record([RecordKind.script, bytes]);
   }
 
   private batchFor(kind: number, owner: number): unknown[] {

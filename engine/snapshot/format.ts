@@ -8,6 +8,7 @@
  *     [marks, (bucket, position) ...]                    last writes, for WATCH
  *     [waiter, node id, start id, counter, database, deadline, type, request, key ...]      in order of arrival
  *     [user, name, rule ...]                             in the order of their names; none while nobody has changed them
+ *     [script, source]                                  the cache, the script that has not run for longest first
  *     [footer, records before it, digest]
  *
  * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their
@@ -18,7 +19,16 @@ import { Encoder } from 'cbor-x/encode';
 
 export const FORMAT = 1;
 
-export const RecordKind = { header: 0, keys: 1, pieces: 2, marks: 3, waiter: 4, footer: 5, user: 6 } as const;
+export const RecordKind = {
+  header: 0,
+  keys: 1,
+  pieces: 2,
+  marks: 3,
+  waiter: 4,
+  footer: 5,
+  user: 6,
+  script: 7,
+} as const;
 
 /** Arrays only, byte strings untagged. */
 export const cbor = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });

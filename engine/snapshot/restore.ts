@@ -3,8 +3,10 @@
  * feeds them decides how long one slice of the work is.
  */
 
-import { Engine, type EngineOptions } from '../engine.js';
+import { Engine } from '../engine.js';
+import type { EngineOptions } from '../engine-options.js';
 import { View } from '../protocol/view.js';
+import { SOURCE_BYTES_MAX } from '../scripting/script-store.js';
 import { isSetting } from '../settings.js';
 import type { Database } from '../storage/database.js';
 import type { Encoding } from '../storage/encoding.js';
@@ -47,6 +49,7 @@ export class Restore {
   private readonly sizes = new Map<Database, number>();
   private keysLeft = 0;
   private waiterPlace = 0;
+  private scriptPlace = 0;
   /** Big values of which pieces may still come, by object number. */
   private readonly objects = new Map<number, PendingObject>();
   private readonly users: (readonly [name: string, rules: readonly string[]])[] = [];
@@ -153,6 +156,9 @@ export class Restore {
         break;
       case RecordKind.user:
         this.takeUser(items);
+        break;
+      case RecordKind.script:
+        this.takeScript(items);
         break;
       case RecordKind.footer:
         this.footer = { records: this.number(items[1]), digest: String(items[2]) };
@@ -318,6 +324,17 @@ export class Restore {
     const error = this.engine.users.replace(this.users);
     if (error !== undefined)
       throw new SnapshotError(`rule '${error.rule}' of a user is refused: ${error.reason}`);
+  }
+
+  private takeScript(items: unknown[]): void {
+    const bytes = this.bytes(items[1]);
+    this.check(bytes.length <= SOURCE_BYTES_MAX, 'has a script that is too long');
+    this.fingerprint
+      .begin(RecordKind.script)
+      .number(this.scriptPlace++)
+      .bytes(bytes, 0, bytes.length)
+      .end();
+    this.engine.scripts.store.restore(bytes.latin1Slice());
   }
 
   private number(item: unknown): number {

@@ -23,6 +23,14 @@ export function position(level: number): string {
   return depth > 0 ? positionAt(frames[depth]!, sites[depth]!) : '';
 }
 
+/** Where the innermost function of Lua is, once an error has left it: nothing unwinds before the error is caught. */
+export function innermostPlace(): { chunkName: string; line: number } | undefined {
+  let depth = counters.d;
+  if (depth > 0 && frames[depth] === nativeFrame) depth--;
+  if (depth <= 0 || frames[depth]!.name === '') return undefined;
+  return { chunkName: frames[depth]!.name, line: frames[depth]!.site(sites[depth]!).line };
+}
+
 /** Depths whose function was called in the place of another's result, and how many it replaced. Cleared by who sets it. */
 export const tailCalls = new Map<number, number>();
 
@@ -37,6 +45,8 @@ export function fail(message: string): never {
 
 /** An error in Lua code. */
 export function failAt(chunk: Chunk, site: number, message: string): never {
+  frames[counters.d] = chunk;
+  sites[counters.d] = site;
   throw new LuaError(positionAt(chunk, site) + message);
 }
 

@@ -1,0 +1,180 @@
+/** Replies as Lua values and Lua values as replies, by the rules of Redis's scripting manual. */
+import { LuaTable, type LuaValue } from '../lua/index.js';
+import { formatDouble } from '../numbers/double.js';
+import {
+  Attributed,
+  BigNumber,
+  Bool,
+  Double,
+  ErrorReply,
+  MapReply,
+  NullArray,
+  PairMap,
+  Pairs,
+  type Push,
+  type Reply,
+  SetReply,
+  Status,
+  Verbatim,
+} from '../protocol/reply.js';
+import { View } from '../protocol/view.js';
+
+/** What scripts see of replies: redis.setresp. */
+export type ScriptProtocol = 2 | 3;
+
+/** Arrays in arrays of a script's result, at most. */
+const NESTING_MAX = 1000;
+
+const tooDeep = new ErrorReply('ERR reached lua stack limit');
+
+function record(name: string, value: LuaValue): LuaTable {
+  const table = new LuaTable(0, 1);
+  table.set(name, value);
+  return table;
+}
+
+/** The error table that scripts get for an error reply. */
+export function errorTable(text: string): LuaTable {
+  const table = new LuaTable(0, 2);
+  table.set('err', text);
+  table.set('ignore_error_stats_update', true);
+  return table;
+}
+
+/** The table that redis.error_reply and redis.status_reply give. */
+export const fieldTable = record;
+
+export function toLua(reply: Reply, protocol: ScriptProtocol): LuaValue {
+  if (typeof reply === 'number' || typeof reply === 'string') return reply;
+  if (reply instanceof View) return reply.latin1();
+  if (reply === null || reply instanceof NullArray) return protocol === 2 ? false : undefined;
+  if (typeof reply === 'bigint') return Number(reply);
+  if (Array.isArray(reply)) return list(reply, protocol);
+  if (Buffer.isBuffer(reply)) return new View(reply, 0, reply.length).latin1();
+  if (reply instanceof Status) return record('ok', reply.text);
+  if (reply instanceof ErrorReply) return errorTable(reply.text);
+  if (reply instanceof Attributed) return toLua(reply.reply, protocol);
+  return protocol === 2 ? toLua2(reply) : toLua3(reply);
+}
+
+type Typed = Double | Bool | BigNumber | Verbatim | MapReply | SetReply | Pairs | PairMap | Push;
+
+function toLua2(reply: Reply): LuaValue {
+  const typed = reply as Typed;
+  if (typed instanceof Double) return typed.text ?? formatDouble(typed.value);
+  if (typed instanceof Bool) return typed.value ? 1 : 0;
+  if (typed instanceof BigNumber || typed instanceof Verbatim) return typed.text;
+  return list(typed instanceof PairMap ? inTwos(typed.items) : typed.items, 2);
+}
+
+function toLua3(reply: Reply): LuaValue {
+  const typed = reply as Typed;
+  if (typed instanceof Double) return record('double', typed.value);
+  if (typed instanceof Bool) return typed.value;
+  if (typed instanceof BigNumber) return record('big_number', typed.text);
+  if (typed instanceof Verbatim) {
+    const table = new LuaTable(0, 2);
+    table.set('format', typed.format);
+    table.set('string', typed.text);
+    return record('verbatim_string', table);
+  }
+  if (typed instanceof MapReply || typed instanceof PairMap) {
+    const map = new LuaTable();
+    for (let i = 0; i + 1 < typed.items.length; i += 2)
+      setField(map, toLua(typed.items[i], 3), toLua(typed.items[i + 1], 3));
+    return record('map', map);
+  }
+  if (typed instanceof SetReply) {
+    const set = new LuaTable();
+    for (const item of typed.items) setField(set, toLua(item, 3), true);
+    return record('set', set);
+  }
+  return list(typed instanceof Pairs ? inTwos(typed.items) : typed.items, 3);
+}
+
+function setField(table: LuaTable, key: LuaValue, value: LuaValue): void {
+  if (key !== undefined && !Number.isNaN(key)) table.set(key, value);
+}
+
+function inTwos(items: readonly Reply[]): Reply[] {
+  const pairs: Reply[] = [];
+  for (let i = 0; i + 1 < items.length; i += 2) pairs.push([items[i], items[i + 1]]);
+  return pairs;
+}
+
+function list(items: readonly Reply[], protocol: ScriptProtocol): LuaTable {
+  const table = new LuaTable();
+  for (let i = 0; i < items.length; i++) table.setNumber(i + 1, toLua(items[i], protocol));
+  return table;
+}
+
+/**
+ * What a script returns as the client's reply.
+ *
+ * @throws ErrorReply for arrays that nest too deep
+ */
+export function fromLua(value: LuaValue, protocol: ScriptProtocol, depth = 0): Reply {
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'number':
+      return integer(value);
+    case 'boolean':
+      if (protocol === 3) return new Bool(value);
+      return value ? 1 : null;
+    default:
+      if (!(value instanceof LuaTable)) return null;
+      if (depth > NESTING_MAX) throw tooDeep;
+      return tableReply(value, protocol, depth);
+  }
+}
+
+/** As C casts it on x86: what does not fit becomes the least. */
+function integer(value: number): Reply {
+  if (Number.isSafeInteger(value)) return value + 0;
+  if (value >= -(2 ** 63) && value < 2 ** 63) {
+    const whole = Math.trunc(value) + 0;
+    return Number.isSafeInteger(whole) ? whole : BigInt(whole);
+  }
+  return -(2n ** 63n);
+}
+
+const oneLine = (text: string): string => text.replace(/[\r\n]/g, ' ');
+
+/** Fields are read without metamethods, as Redis does. */
+function tableReply(table: LuaTable, protocol: ScriptProtocol, depth: number): Reply {
+  const error = table.get('err');
+  if (typeof error === 'string') return new ErrorReply(oneLine(error));
+  const status = table.get('ok');
+  if (typeof status === 'string') return new Status(oneLine(status));
+  const double = table.get('double');
+  if (typeof double === 'number') return new Double(double);
+  const map = table.get('map');
+  if (map instanceof LuaTable) return new MapReply(entries(map, protocol, depth, true));
+  const set = table.get('set');
+  if (set instanceof LuaTable) return new SetReply(entries(set, protocol, depth, false));
+  const bigNumber = table.get('big_number');
+  if (typeof bigNumber === 'string') return new BigNumber(oneLine(bigNumber));
+  const verbatim = table.get('verbatim_string');
+  if (verbatim instanceof LuaTable) {
+    const text = verbatim.get('string');
+    const format = verbatim.get('format');
+    if (typeof text === 'string' && typeof format === 'string')
+      return new Verbatim(format.slice(0, 3) as 'txt', text);
+  }
+  const items: Reply[] = [];
+  for (let i = 1; ; i++) {
+    const item = table.get(i);
+    if (item === undefined) return items;
+    items.push(fromLua(item, protocol, depth + 1));
+  }
+}
+
+function entries(table: LuaTable, protocol: ScriptProtocol, depth: number, withValues: boolean): Reply[] {
+  const items: Reply[] = [];
+  for (let at = table.skipEmpty(0); at >= 0; at = table.skipEmpty(at + 1)) {
+    items.push(fromLua(table.keyAt(at), protocol, depth + 1));
+    if (withValues) items.push(fromLua(table.valueAt(at), protocol, depth + 1));
+  }
+  return items;
+}
