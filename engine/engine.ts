@@ -4,14 +4,14 @@
  */
 import type { RuleError } from './acl/user.js';
 import { Users } from './acl/users.js';
-import type { CallReplies } from './call-replies.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
+import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
-import { LocalClient, type MessageCallback } from './local-client.js';
 import type { EngineOptions } from './engine-options.js';
+import { LocalClient, type MessageCallback } from './local-client.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
@@ -238,7 +238,6 @@ export class Engine {
     }
     return outcomes;
   }
-
 
   private changeUsers(kind: ItemKind, request: Request): Reply {
     const words = Array.from({ length: request.count }, (_, i) => request.latin1(i));

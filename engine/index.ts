@@ -5,9 +5,9 @@ export { AclCommands, mayDoEverything, Permissions } from './acl/permissions.js'
 export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users } from './acl/users.js';
-export type { CallReplies } from './call-replies.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, silentListener } from './apply-listener.js';
+export type { CallReplies } from './call-replies.js';
 // The command table.
 export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';

@@ -15,6 +15,8 @@ export interface Settings {
   'stream-node-max-entries': number;
   'hll-sparse-max-bytes': number;
   'proto-max-bulk-len': number;
+  /** Steps that a script may take: see `engine/scripting/`. */
+  'lua-step-limit': number;
   /** The classes of keyspace notifications, a bit for each letter of {@link keyEventLetters}. The engine only keeps it for the cluster. */
   'notify-keyspace-events': number;
   /** Whether entries delete keys whose deadline has passed before a command meets them (DEBUG SET-ACTIVE-EXPIRE). */
@@ -45,6 +47,7 @@ export const defaultSettings: Readonly<Settings> = {
   'hll-sparse-max-bytes': 3000,
   // V8's longest string is 24 bytes short of Redis's 512 MB; one limit for all nodes.
   'proto-max-bulk-len': 512 * 1024 * 1024 - 24,
+  'lua-step-limit': 20_000_000,
   'notify-keyspace-events': 0,
   'active-expire': 1,
   durability: 2,

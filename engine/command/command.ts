@@ -7,10 +7,10 @@ import type { Random } from '../log/random.js';
 import type { Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
-import type { Scripts } from '../scripting/scripts.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import type { Keyspace } from '../storage/keyspace.js';
 import type { Facts } from './facts.js';
+import type { ScriptRunner } from './script-runner.js';
 
 export type { Facts } from './facts.js';
 
@@ -26,7 +26,7 @@ export interface ReadContext {
   readonly timeMs: number;
   /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
   readonly random: Random;
-  readonly scripts: Scripts;
+  readonly scripts: ScriptRunner;
 }
 
 /** Who asked: names a client across the cluster. */
@@ -43,7 +43,7 @@ export interface WriteContext {
   readonly timeMs: number;
   /** Seeded by the entry: every node draws the same. */
   readonly random: Random;
-  readonly scripts: Scripts;
+  readonly scripts: ScriptRunner;
   /**
    * Delivers a message to this node's subscribers of a channel. Nothing of it is state.
    *

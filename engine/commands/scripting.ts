@@ -13,9 +13,9 @@ import {
   write,
 } from '../command/command.js';
 import { CommandCatalog, type Facts } from '../command/facts.js';
+import type { ScriptRun } from '../command/script-runner.js';
 import { ErrorReply, OK, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
-import type { ScriptRun } from '../scripting/scripts.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 
 const flushSyntax = new ErrorReply('ERR SCRIPT FLUSH only support SYNC|ASYNC option');
@@ -50,7 +50,7 @@ function scriptFlush(request: Request, _database: Database, context: WriteContex
 function scriptExists(request: Request, _database: ReadableDatabase, context: ReadContext): Reply {
   const found: number[] = [];
   for (let i = 2; i < request.count; i++)
-    found.push(context.scripts.store.has(request.option(i).toLowerCase()) ? 1 : 0);
+    found.push(context.scripts.has(request.option(i).toLowerCase()) ? 1 : 0);
   return found;
 }
 

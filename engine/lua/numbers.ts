@@ -1,6 +1,7 @@
 /** Numbers as Lua reads and prints them. */
 import { parseLeadingDouble } from '../numbers/double.js';
 import { isSpaceCode, scanFloat } from '../numbers/float-syntax.js';
+import { counters } from './limits.js';
 
 const doubles = new Float64Array(1);
 const halves = new Uint32Array(doubles.buffer);
@@ -46,6 +47,13 @@ export function formatNonFinite(value: number): string {
   return value > 0 ? 'inf' : value < 0 ? '-inf' : '-nan';
 }
 
+/**
+ * Steps of finding digits. They are not looked at here: hosts print numbers too, outside of any run; a script's next step tells that none
+ * are left.
+ */
+const digitSteps = 6;
+const exactSteps = 20;
+
 /** Decimal digits of a number: d1 d2 d3... times 10^(exponent), the point behind d1. */
 interface Decimal {
   digits: string;
@@ -59,6 +67,7 @@ function exactDecimal(magnitude: number): Decimal {
   const high = halves[1]! & 0xfffff;
   const mantissa = BigInt(biased === 0 ? high : high + 0x100000) * 4294967296n + BigInt(halves[0]!);
   const power = Math.max(biased, 1) - 1075;
+  counters.s -= exactSteps + (Math.abs(power) >> 3);
   if (power >= 0) {
     const digits = (mantissa << BigInt(power)).toString();
     return { digits, exponent: digits.length - 1 };
@@ -83,6 +92,7 @@ function roundDecimal({ digits, exponent }: Decimal, count: number): Decimal {
 
 /** The `count` digits nearest to a positive finite number, ties to even; count at least 1. */
 function significantDigits(magnitude: number, count: number): Decimal {
+  counters.s -= digitSteps;
   if (count <= 17) {
     const text = magnitude.toExponential(count - 1);
     const mark = text.indexOf('e');

@@ -225,7 +225,7 @@ export class LuaTable implements LuaObject {
     const oldNodes = this.nodes;
     const oldMask = this.mask;
     const oldArray = this.array;
-    chargeSteps((oldMask >> 3) + (arraySize >> 4));
+    chargeSteps(oldMask + (arraySize >> 2));
     if (arraySize > oldArray.length) this.resizeArray(arraySize);
     this.makeNodes(nodeCount);
     if (arraySize < oldArray.length) {

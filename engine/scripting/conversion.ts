@@ -1,5 +1,5 @@
 /** Replies as Lua values and Lua values as replies, by the rules of Redis's scripting manual. */
-import { LuaTable, type LuaValue } from '../lua/index.js';
+import { chargeBytes, chargeSteps, LuaTable, type LuaValue } from '../lua/index.js';
 import { formatDouble } from '../numbers/double.js';
 import {
   Attributed,
@@ -18,6 +18,7 @@ import {
   Verbatim,
 } from '../protocol/reply.js';
 import { View } from '../protocol/view.js';
+import { stepsOfBytes } from './steps.js';
 
 /** What scripts see of replies: redis.setresp. */
 export type ScriptProtocol = 2 | 3;
@@ -44,13 +45,29 @@ export function errorTable(text: string): LuaTable {
 /** The table that redis.error_reply and redis.status_reply give. */
 export const fieldTable = record;
 
+/** Strings of replies are the script's to pay for, before they are made. */
+function textOf(view: View): string {
+  charged(view.length, '');
+  return view.latin1();
+}
+
+function charged(bytes: number, text: string): string {
+  chargeBytes(bytes);
+  chargeSteps(stepsOfBytes(bytes));
+  return text;
+}
+
+/** What an element of a reply takes. */
+const STEPS_PER_ELEMENT = 8;
+
 export function toLua(reply: Reply, protocol: ScriptProtocol): LuaValue {
-  if (typeof reply === 'number' || typeof reply === 'string') return reply;
-  if (reply instanceof View) return reply.latin1();
+  if (typeof reply === 'number') return reply;
+  if (typeof reply === 'string') return charged(reply.length, reply);
+  if (reply instanceof View) return textOf(reply);
   if (reply === null || reply instanceof NullArray) return protocol === 2 ? false : undefined;
   if (typeof reply === 'bigint') return Number(reply);
   if (Array.isArray(reply)) return list(reply, protocol);
-  if (Buffer.isBuffer(reply)) return new View(reply, 0, reply.length).latin1();
+  if (Buffer.isBuffer(reply)) return textOf(new View(reply, 0, reply.length));
   if (reply instanceof Status) return record('ok', reply.text);
   if (reply instanceof ErrorReply) return errorTable(reply.text);
   if (reply instanceof Attributed) return toLua(reply.reply, protocol);
@@ -80,12 +97,14 @@ function toLua3(reply: Reply): LuaValue {
   }
   if (typed instanceof MapReply || typed instanceof PairMap) {
     const map = new LuaTable();
+    chargeSteps(STEPS_PER_ELEMENT * typed.items.length);
     for (let i = 0; i + 1 < typed.items.length; i += 2)
       setField(map, toLua(typed.items[i], 3), toLua(typed.items[i + 1], 3));
     return record('map', map);
   }
   if (typed instanceof SetReply) {
     const set = new LuaTable();
+    chargeSteps(STEPS_PER_ELEMENT * typed.items.length);
     for (const item of typed.items) setField(set, toLua(item, 3), true);
     return record('set', set);
   }
@@ -103,6 +122,7 @@ function inTwos(items: readonly Reply[]): Reply[] {
 }
 
 function list(items: readonly Reply[], protocol: ScriptProtocol): LuaTable {
+  chargeSteps(STEPS_PER_ELEMENT * items.length);
   const table = new LuaTable();
   for (let i = 0; i < items.length; i++) table.setNumber(i + 1, toLua(items[i], protocol));
   return table;

@@ -4,6 +4,7 @@
  */
 import type { Command } from '../command/command.js';
 import type { CommandTable, Runnable } from '../command/command-table.js';
+import type { ScriptRun, ScriptRunner } from '../command/script-runner.js';
 import type { Arguments } from '../lua/index.js';
 import {
   type CompiledScript,
@@ -13,12 +14,15 @@ import {
   LuaFatal,
   type LuaState,
   LuaTable,
+  type LuaUsage,
   type LuaValue,
   unlimited,
 } from '../lua/index.js';
 import { ErrorReply, OK, type Reply } from '../protocol/reply.js';
 import { type Request, RequestBuilder } from '../protocol/request.js';
+import type { Keyspace } from '../storage/keyspace.js';
 import { formatArgument } from './arguments.js';
+import { CommandWork } from './command-work.js';
 import { errorTable, fromLua, type ScriptProtocol, toLua } from './conversion.js';
 import { answerProgramCommand, hasRightArity, isForbidden } from './program-commands.js';
 import { openState, type ScriptCalls } from './redis-library.js';
@@ -32,33 +36,14 @@ export interface ScriptHost {
   /** Runs a command of the engine as a part of the item at hand, which does not block. */
   runForScript(row: Runnable, request: Request, database: number, isRead: boolean): Reply;
   /** Its count of mutations grows with what commands do to the state. */
-  readonly keyspace: { readonly mutations: number };
+  readonly keyspace: Keyspace;
   select(request: Request): number | ErrorReply;
 }
 
-/** Where and when a script runs. */
-export interface ScriptRun {
-  readonly database: number;
-  readonly timeMs: number;
-  /** Seeds math.random: 32 bits. */
-  readonly seed: number;
-  /** On the read path: the script may not write. */
-  readonly isRead: boolean;
-}
+/** Bounds of a script besides its steps, which are a setting. */
+const scriptLimits = { bytes: 256 * 1024 * 1024, depth: 1_000, nativeDepth: 198 };
 
-/**
- * Bounds of a script. Steps take 7 ns as a rule, up to some hundred in code that V8 does not optimize: no script holds a node for
- * much longer than an election takes.
- */
-const scriptLimits = {
-  steps: 20_000_000,
-  bytes: 256 * 1024 * 1024,
-  depth: 1_000,
-  nativeDepth: 198,
-};
-
-/** What a call takes beside the steps of its arguments and reply; and each change of the keyspace that it makes. */
-const stepsPerCall = 50;
+/** Each change of the keyspace that a command makes. */
 const stepsPerMutation = 5;
 
 /** Compiled scripts that this node keeps, and their generated source in all. */
@@ -87,12 +72,13 @@ interface Compiled {
   readonly noWrites: boolean | undefined;
 }
 
-export class Scripts implements ScriptCalls {
+export class Scripts implements ScriptCalls, ScriptRunner {
   readonly store = new ScriptStore();
   /** This node's own affair, by SHA-1, the one that has not run for longest first. */
   private readonly compiled = new Map<string, Compiled>();
   private compiledLength = 0;
   private state: LuaState | undefined;
+  private readonly work = new CommandWork();
   private readonly builder = new RequestBuilder();
   private readonly writeIds: ReadonlySet<number>;
   // Of the script that runs.
@@ -118,6 +104,10 @@ export class Scripts implements ScriptCalls {
     return sha;
   }
 
+  has(sha: string): boolean {
+    return this.store.has(sha);
+  }
+
   flush(): void {
     this.store.clear();
     this.compiled.clear();
@@ -125,6 +115,11 @@ export class Scripts implements ScriptCalls {
   }
 
   // ---- running ----
+
+  /** What the last script took. */
+  get usage(): LuaUsage {
+    return this.state?.usage ?? { steps: 0, bytes: 0 };
+  }
 
   /** EVAL and EVAL_RO. */
   evalSource(request: Request, run: ScriptRun): Reply {
@@ -199,8 +194,9 @@ export class Scripts implements ScriptCalls {
       state.globals.set('KEYS', listOf(request, 3, 3 + keyCount));
       state.globals.set('ARGV', listOf(request, 3 + keyCount, request.count));
     });
+    const limits = { ...scriptLimits, steps: this.host.keyspace.settings['lua-step-limit'] };
     try {
-      const [result] = state.run(script, [], { limits: scriptLimits, seed: run.seed });
+      const [result] = state.run(script, [], { limits, seed: run.seed });
       return unlimited(() => fromLua(result, this.protocol));
     } catch (error) {
       if (this.faults.length > 0) throw this.faults[0];
@@ -249,12 +245,12 @@ export class Scripts implements ScriptCalls {
     if (args.length === 0) return errorTable(scriptErrors.noArguments);
     const request = this.requestOf(args);
     if (request === undefined) return errorTable(scriptErrors.argumentType);
-    chargeSteps(stepsPerCall + (request.offsets[(request.count << 1) - 1] >> 4));
     const { mutations } = this.host.keyspace;
     let reply: Reply;
     try {
       reply = this.dispatch(request);
     } catch (error) {
+      if (error instanceof LuaFatal) throw error;
       // A fault of the engine is none of the script's: no pcall of its may swallow it.
       this.faults.push(error);
       throw new LuaFatal('host', 'a command failed');
@@ -284,8 +280,18 @@ export class Scripts implements ScriptCalls {
     const row = host.table.resolve(request);
     if (row instanceof ErrorReply) return this.programCommand(row, request, run);
     const refusal = this.refusal(row, request);
-    if (refusal !== undefined) return refusal;
-    return host.runForScript(row, request, this.database, run.isRead);
+    if (refusal !== undefined) return this.refused(refusal, request);
+    const database = host.keyspace.database(this.database);
+    chargeSteps(this.work.before(row, request, database));
+    const reply = host.runForScript(row, request, this.database, run.isRead);
+    const more = this.work.after(row, request, database);
+    if (more > 0) chargeSteps(more);
+    return reply;
+  }
+
+  private refused(refusal: ErrorReply, request: Request): ErrorReply {
+    chargeSteps(CommandWork.ofCall(request));
+    return refusal;
   }
 
   /** Why the script may not run a command; undefined if it may. Who may run what is judged here and nowhere else. */
@@ -301,6 +307,7 @@ export class Scripts implements ScriptCalls {
   }
 
   private programCommand(unresolved: ErrorReply, request: Request, run: ScriptRun): Reply {
+    chargeSteps(CommandWork.ofCall(request));
     const name = request.latin1(0).toLowerCase();
     const fits = hasRightArity(name, request.count);
     if (fits === false) return new ErrorReply(scriptErrors.arity);

@@ -33,6 +33,8 @@ export interface CutSource {
   readonly keyspace: Keyspace;
   readonly waiters: Pick<Waiters, 'all'>;
   readonly users: Pick<Users, 'haveChanged' | 'all'>;
+  /** The sources of scripts, in the order in which they would fall out. */
+  readonly scripts: { readonly store: { all(): string[] } };
 }
 
 export class Cut {
@@ -73,7 +75,7 @@ export class Cut {
     this.waiters = [...source.waiters.all()];
     const { users } = source;
     this.users = users.haveChanged ? users.all().map(({ name, rules }) => [name, ...rules]) : [];
-    this.scripts = engine.scripts.store.all();
+    this.scripts = source.scripts.store.all();
     this.marks = keyspace.marks.slice();
     const settings = Object.entries(keyspace.settings).flat();
     const databases: number[] = [];

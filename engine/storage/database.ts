@@ -41,6 +41,7 @@ export type ReadableDatabase = Pick<
   | 'id'
   | 'size'
   | 'find'
+  | 'findBytes'
   | 'lookup'
   | 'lookupUntouched'
   | 'has'

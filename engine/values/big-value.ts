@@ -9,6 +9,10 @@ export interface BigValue {
   readonly objectBytes: number;
   /** Bytes it takes, everything below it included, as far as is known without walking it. */
   readonly memoryBytes: number;
+  /** Elements, bytes of a string, entries and pending entries of a stream: equal on all nodes. */
+  readonly elementCount: number;
+  /** Bytes that its elements take, equal on all nodes, whatever it went through. May look at each of its chunks. */
+  contentBytes(): number;
   /** Whether a snapshot still walks it: nothing of it may be freed then. */
   readonly isWalked: boolean;
   /** Gives back at most about `limit` elements' memory of a value that no key holds any more; true when nothing is left. */

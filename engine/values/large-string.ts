@@ -83,6 +83,14 @@ export class LargeString implements BigValue, Lender {
     return this.buffer.length + OBJECT_BYTES;
   }
 
+  get elementCount(): number {
+    return this.length;
+  }
+
+  contentBytes(): number {
+    return this.length;
+  }
+
   get isWalked(): boolean {
     return this.current !== undefined;
   }

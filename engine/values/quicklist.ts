@@ -98,6 +98,19 @@ export class Quicklist implements BigValue {
     return this.chunkBytes + this.chunks.length * CHUNK_OBJECT_BYTES + LIST_OBJECT_BYTES;
   }
 
+  get elementCount(): number {
+    return this.length;
+  }
+
+  contentBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.chunks.length; i++) {
+      const { address } = this.chunks.peekAt(i)!;
+      bytes += listpackSize(this.slab.buffer(address), this.slab.offset(address));
+    }
+    return bytes;
+  }
+
   get chunkCount(): number {
     return this.chunks.length;
   }

@@ -43,6 +43,15 @@ export class ScoredTable implements BigValue {
     return this.recordBytes + index + this.size * ORDER_BYTES_PER_RECORD + this.objectBytes;
   }
 
+  get elementCount(): number {
+    return this.size;
+  }
+
+  /** A record's block follows from its lengths. */
+  contentBytes(): number {
+    return this.recordBytes;
+  }
+
   scoreAt(slot: Slot): number {
     return scoreOfRecord(this.slab, this.members.address(slot));
   }

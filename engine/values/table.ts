@@ -37,6 +37,15 @@ export class Table implements BigValue {
     return this.recordBytes + this.entries.overheadBytes - EMPTY_INDEX_BYTES + this.objectBytes;
   }
 
+  get elementCount(): number {
+    return this.entries.size;
+  }
+
+  /** A record's block follows from its lengths. */
+  contentBytes(): number {
+    return this.recordBytes;
+  }
+
   has(key: View): boolean {
     return this.entries.find(key) !== ABSENT;
   }

@@ -85,6 +85,8 @@ export const configParameters: readonly ConfigParameter[] = [
   replicated('list-max-listpack-size', integer(-max32 - 1, max32), -2, {
     aliases: ['list-max-ziplist-size'],
   }),
+  // Steps of a script (docs/SCRIPTS.md); no parameter of Redis, which bounds scripts by time.
+  replicated('lua-step-limit', integer(1000, max32), 20_000_000),
   replicated('notify-keyspace-events', keyspaceEvents, ''),
   // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
   replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),

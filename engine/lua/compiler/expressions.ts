@@ -269,10 +269,13 @@ export class ExpressionCompiler {
     release();
     const [a, b] = codes as [string, string];
     const simple = [left, right].some(
-      (operand) => (this.isConstant(operand) && operand.kind !== 'temporary') || this.isNumeric(operand),
+      (operand) =>
+        (this.isConstant(operand) && operand.kind !== 'temporary' && !isLongString(operand)) ||
+        this.isNumeric(operand),
     );
     if (simple) return wrap(before, `${a}${not || '='}==${b}`, true);
-    return `${not}(${before}${a}===${b}||(${a} instanceof T&&eq(${a},${b},K,${this.writer.site(line)})))`;
+    const same = `(${a}===${b}||(${a} instanceof T&&eq(${a},${b},K,${this.writer.site(line)})))`;
+    return `${not}(${before}typeof ${a}==='string'?sameText(${a},${b}):${same})`;
   }
 
   /** A condition, as JavaScript's boolean. */
@@ -468,6 +471,10 @@ export class ExpressionCompiler {
     return `(${callee}=${code},tail(${callee},${list},${writer.depth},K,${site}))`;
   }
 }
+
+/** A constant whose comparison takes time. */
+const isLongString = (operand: Expression): boolean =>
+  operand.kind === 'string' && operand.value.length > 256;
 
 export function isComparison({ operator }: BinaryExpression): boolean {
   return operator === '==' || operator === '~=' || operator.startsWith('<') || operator.startsWith('>');

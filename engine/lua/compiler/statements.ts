@@ -12,6 +12,7 @@ import { ExpressionCompiler } from './expressions.js';
 import { FunctionWriter, narrowFrame } from './function-writer.js';
 import { stringLiteral } from './literals.js';
 import type { SiteList } from './site-list.js';
+import { nodesPerStep, stepsOf, stepsOfBranch } from './weights.js';
 
 /** Longer chains of `elseif` are written without nesting: V8's parser recurses. */
 const clausesMax = 20;
@@ -19,7 +20,13 @@ const clausesMax = 20;
 /** Stack slots that a generator's frame takes beside its variables, when it is resumed. */
 const generatorSlots = 60;
 
-const countTurn = 'if(--C.s<0)out();';
+/** Counts a turn of a loop, and the length of its body. */
+function countTurn(block: Block, perStep: number, condition?: Expression): string {
+  const steps = stepsOf(block, perStep, condition);
+  return steps === 0 ? 'if(--C.s<0)out();' : countSteps(1 + steps);
+}
+
+const countSteps = (steps: number): string => `if((C.s-=${steps})<0)out();`;
 
 /** Source of a function expression. */
 export function compileFunction(body: FunctionBody, sites: SiteList, isGenerator: boolean): string {
@@ -33,8 +40,10 @@ class StatementCompiler {
   private labelCount = 0;
   /** Put before the decrease of depth on every way out. */
   private exit = '';
+  private readonly perStep: number;
 
   constructor(private readonly writer: FunctionWriter) {
+    this.perStep = nodesPerStep(writer.body.block);
     this.expressions = new ExpressionCompiler(writer, (body, { sites, isGenerator }) =>
       compileFunction(body, sites, isGenerator),
     );
@@ -57,7 +66,8 @@ class StatementCompiler {
     const isWide = wide > 0 || isVararg;
     let head = isGenerator ? '++C.d;' : 'const d=++C.d;';
     if (writer.hasCalls) head += `F[${writer.depth}]=K;`;
-    head += `if(--C.s<0||${writer.depth}>C.max)enter();`;
+    const steps = stepsOf(body.block, this.perStep);
+    head += `if(${steps === 0 ? '--C.s' : `(C.s-=${1 + steps})`}<0||${writer.depth}>C.max)enter();`;
     if (isWide) head += `if((C.k+=${size})>C.kMax)wide();`;
     if (body.argumentTable) {
       head += `let ${writer.name(body.argumentTable)}${body.usesVararg ? '' : '=argumentTable(varargs)'};`;
@@ -108,12 +118,14 @@ class StatementCompiler {
         out.push('}');
         return;
       case 'while':
-        out.push(`while(${expressions.condition(statement.condition)}){${countTurn}`);
+        out.push(
+          `while(${expressions.condition(statement.condition)}){${countTurn(statement.block, this.perStep, statement.condition)}`,
+        );
         this.block(statement.block);
         out.push('}');
         return;
       case 'repeat': {
-        out.push(`for(;;){${countTurn}`);
+        out.push(`for(;;){${countTurn(statement.block, this.perStep, statement.condition)}`);
         this.block(statement.block);
         const last = statement.block.at(-1)?.kind;
         if (last !== 'break' && last !== 'return')
@@ -143,11 +155,11 @@ class StatementCompiler {
     if (clauses.length <= clausesMax) {
       clauses.forEach(({ condition, block }, at) => {
         out.push(`${at === 0 ? '' : '}else '}if(${expressions.condition(condition)}){`);
-        this.block(block);
+        this.branch(block);
       });
       if (otherwise) {
         out.push('}else{');
-        this.block(otherwise);
+        this.branch(otherwise);
       }
       out.push('}');
       return;
@@ -156,13 +168,19 @@ class StatementCompiler {
     out.push(`${label}:{`);
     for (const { condition, block } of clauses) {
       out.push(`if(${expressions.condition(condition)}){`);
-      this.block(block);
+      this.branch(block);
       const last = block.at(-1)?.kind;
       if (last !== 'return' && last !== 'break') out.push(`break ${label};`);
       out.push('}');
     }
-    if (otherwise) this.block(otherwise);
+    if (otherwise) this.branch(otherwise);
     out.push('}');
+  }
+
+  private branch(block: Block): void {
+    const steps = stepsOfBranch(block, this.perStep);
+    if (steps > 0) this.out.push(countSteps(steps));
+    this.block(block);
   }
 
   private local(variables: Variable[], values: Expression[]): void {
@@ -321,7 +339,7 @@ class StatementCompiler {
     const needsIncrement = constantStep === undefined || !Number.isSafeInteger(constantStep);
     writer.release(3);
     out.push(
-      `for(let ${counter}=${first},${limit}=${end}${needsIncrement ? `,${increment}=${by}` : ''};${condition};${stepCode}){${countTurn}${declared}`,
+      `for(let ${counter}=${first},${limit}=${end}${needsIncrement ? `,${increment}=${by}` : ''};${condition};${stepCode}){${countTurn(block, this.perStep)}${declared}`,
     );
     this.block(block);
     out.push('}');
@@ -344,7 +362,7 @@ class StatementCompiler {
       declared += `let ${writer.name(variable)}=${iterator}.more(${at + 2});`;
     });
     out.push(
-      `for(const ${iterator}=iterate(${names.join(',')},${writer.depth},K,${site});${iterator}.next();){${countTurn}${declared}`,
+      `for(const ${iterator}=iterate(${names.join(',')},${writer.depth},K,${site});${iterator}.next();){${countTurn(block, this.perStep)}${declared}`,
     );
     this.block(block);
     out.push('}');

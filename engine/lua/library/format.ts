@@ -1,8 +1,13 @@
 /** string.format: C's conversions, as Lua 5.1 passes them to sprintf. */
+
+import { chargeSteps } from '../limits.js';
 import { formatExponential, formatFixed, formatGeneral } from '../numbers.js';
 import { fail } from '../runtime/frames.js';
 import { chargeString } from '../runtime/operators.js';
 import { type Arguments, argumentError, checkNumber, checkString, toInt, toInteger } from './arguments.js';
+
+/** Steps of one conversion, whatever it makes. */
+const conversionSteps = 5;
 
 interface Conversion {
   left: boolean;
@@ -170,6 +175,7 @@ export function format(args: Arguments): string {
       continue;
     }
     argument++;
+    chargeSteps(conversionSteps);
     if (argument >= args.length) argumentError(argument, 'no value');
     const { conversion, end } = readConversion(source, at);
     const piece = convert(args, argument, conversion);

@@ -7,7 +7,7 @@ import { nativeFrame } from '../chunk.js';
 import { chargeSteps, counters } from '../limits.js';
 import { first } from '../runtime/calls.js';
 import { enterNative, fail, leaveNative } from '../runtime/frames.js';
-import { lt } from '../runtime/operators.js';
+import { chargeOrder, lt } from '../runtime/operators.js';
 import type { LuaTable } from '../table.js';
 import { isTruthy, type LuaFunction, type LuaResult, type LuaValue, noValues } from '../value.js';
 import { type Arguments, checkTable, typeError } from './arguments.js';
@@ -18,7 +18,10 @@ type Less = (a: LuaValue, b: LuaValue) => boolean;
 function naturalLess(a: LuaValue, b: LuaValue): boolean {
   counters.s--;
   if (typeof a === 'number' && typeof b === 'number') return a < b;
-  if (typeof a === 'string' && typeof b === 'string') return a < b;
+  if (typeof a === 'string' && typeof b === 'string') {
+    chargeOrder(a, b);
+    return a < b;
+  }
   enterNative();
   const result = lt(a, b, nativeFrame, 0);
   leaveNative();

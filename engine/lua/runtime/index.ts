@@ -23,6 +23,7 @@ import {
   mod,
   mul,
   pow,
+  sameText,
   sub,
   unm,
 } from './operators.js';
@@ -44,6 +45,6 @@ export const runtime = {
   ...{ out: stepsExhausted, enter, wide },
   ...{ first, values, callable, apply, tail },
   ...{ field, index, setField, setIndex, put, list, addList, argumentTable },
-  ...{ add, sub, mul, div, mod, pow, unm, len, eq, lt, le, cat, cat3, cats, loopNumber },
+  ...{ add, sub, mul, div, mod, pow, unm, len, eq, sameText, lt, le, cat, cat3, cats, loopNumber },
   ...{ iterate, gen, finish, yielded, resumed, yieldFunction },
 };

@@ -97,6 +97,18 @@ export function len(value: LuaValue, chunk: Chunk, site: number): LuaValue {
 // Comparison
 
 /** a == b of a table that is not itself b. */
+/** Whether a value is this string: comparing long ones takes time. */
+export function sameText(a: string, b: LuaValue): boolean {
+  if (a.length > 256 && typeof b === 'string' && a.length === b.length) counters.s -= a.length >> 6;
+  return a === b;
+}
+
+/** Charges the comparison of strings. */
+export function chargeOrder(a: string, b: string): void {
+  const length = Math.min(a.length, b.length);
+  if (length > 256) counters.s -= length >> 5;
+}
+
 export function eq(a: LuaTable, b: LuaValue, chunk: Chunk, site: number): boolean {
   if (!(b instanceof LuaTable) || a.metatable === undefined || b.metatable === undefined) return false;
   const handler = metamethod(a, '__eq');
@@ -129,14 +141,20 @@ function failOrder(a: LuaValue, b: LuaValue, chunk: Chunk, site: number): never 
 }
 
 export function lt(a: LuaValue, b: LuaValue, chunk: Chunk, site: number): boolean {
-  if (typeof a === 'string' && typeof b === 'string') return a < b;
+  if (typeof a === 'string' && typeof b === 'string') {
+    chargeOrder(a, b);
+    return a < b;
+  }
   if (typeof a === 'number' && typeof b === 'number') return a < b;
   if (typeName(a) !== typeName(b)) failOrder(a, b, chunk, site);
   return order(a, b, '__lt', chunk, site) ?? failOrder(a, b, chunk, site);
 }
 
 export function le(a: LuaValue, b: LuaValue, chunk: Chunk, site: number): boolean {
-  if (typeof a === 'string' && typeof b === 'string') return a <= b;
+  if (typeof a === 'string' && typeof b === 'string') {
+    chargeOrder(a, b);
+    return a <= b;
+  }
   if (typeof a === 'number' && typeof b === 'number') return a <= b;
   if (typeName(a) !== typeName(b)) failOrder(a, b, chunk, site);
   const result = order(a, b, '__le', chunk, site);

@@ -100,6 +100,22 @@ export class Stream implements BigValue {
     return bytes;
   }
 
+  get elementCount(): number {
+    let count = this.length;
+    for (const group of this.groups.values()) count += group.pending.size + group.consumers.size;
+    return count;
+  }
+
+  contentBytes(): number {
+    let bytes = 0;
+    const node = new OrderPosition();
+    for (let more = this.nodes.toFirst(node); more; more = this.nodes.next(node)) {
+      const address = this.nodes.at(node);
+      bytes += listpackSize(this.slab.buffer(address), listpackStart(this.slab, address));
+    }
+    return bytes;
+  }
+
   /** The walk under way, which is to be told of what changes. */
   get observer(): StreamWalk | undefined {
     return this.current;

@@ -92,7 +92,7 @@ export class Decoder {
     chargeSteps(text.length >> 4);
     this.next();
     for (;;) {
-      chargeSteps(1);
+      chargeSteps(2);
       const opened = this.open();
       if (opened) continue;
       // A value is complete: it goes where it belongs, and so may what holds it.

@@ -48,7 +48,7 @@ export class Encoder {
   encode(value: LuaValue): string {
     this.append(value);
     for (let level = this.levels.at(-1); level; level = this.levels.at(-1)) {
-      chargeSteps(1);
+      chargeSteps(3);
       if (level.length >= 0) this.nextElement(level);
       else this.nextField(level);
     }
