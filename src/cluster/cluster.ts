@@ -31,6 +31,8 @@ export interface ClusterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly electionTimeoutMs: number;
+  /** Whether nothing passes to and from a peer. Where this is given, all nodes share an event loop, and none needs a pulse beside it. */
+  readonly isCut?: (peer: NodeId) => boolean;
   /** The node must stop: it is no part of its cluster any more. */
   readonly onExpelled: (error: Error) => void;
 }
@@ -124,7 +126,7 @@ export class Cluster {
       nodeId,
       secret,
       clock,
-      pulse: { electionTimeoutMs },
+      ...(options.isCut === undefined ? { pulse: { electionTimeoutMs } } : { isCut: options.isCut }),
       refusesPeer: this.options.refusesPeer,
       onNotice: (text) => log.notice(text),
       onRefused: (peer, refusal) => this.refused(peer, refusal),

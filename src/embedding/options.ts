@@ -49,6 +49,11 @@ export interface RedraftOptions {
   readonly electionTimeoutMs?: number;
   /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
+  /**
+   * Whether nothing passes between this node and a peer of an id: how `Redraft.cluster` parts its nodes. Nodes that are given it are taken
+   * to share an event loop, so that none says by a thread of its own that it lives.
+   */
+  readonly isCut?: (peer: number) => boolean;
   /** How often at most the leader compares its state with its followers'. Default 60000. */
   readonly digestIntervalMs?: number;
   /** The time by which the node lives, or one that several nodes share and a test moves. Default: the machine's. */
@@ -84,6 +89,7 @@ const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   consistency: true,
   follower: true,
   password: true,
+  isCut: true,
   digestIntervalMs: true,
   users: true,
   maxClients: true,

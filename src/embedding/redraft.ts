@@ -1,6 +1,7 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomInt } from 'node:crypto';
-import { durabilityLevels, OK, type Settings } from '../../engine/index.js';
+import { inspect } from 'node:util';
+import { durabilityLevels, type Settings } from '../../engine/index.js';
 import {
   type Clock,
   DataDirectory,
@@ -14,7 +15,7 @@ import {
   type RaftNode,
   StorageError,
 } from '../../raft/node/index.js';
-import { monotonicNow, setTimeout } from '../../raft/node/timers.js';
+import { monotonicNow } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { Configuration, configParameter } from '../config/configuration.js';
@@ -38,9 +39,11 @@ import { type ClientLibrary, type ClientOptions, clientOptions } from './client-
 import { CommandLog } from './command-log.js';
 import { Contents, type DataSnapshot } from './contents.js';
 import { Faults } from './faults.js';
+import { type ClusterOptions, LocalCluster } from './local-cluster.js';
 import { checkOptions, type RedraftOptions, type Role } from './options.js';
 import type { PlainValue } from './plain-values.js';
 import { beginning, SeedSequence } from './seed-sequence.js';
+import { pass, settleTime } from './settle-time.js';
 import { TestClock } from './test-clock.js';
 
 /** What a start found in the data directory. */
@@ -87,6 +90,17 @@ export class Redraft {
     if (given.recordCommands === true) this.commands.record();
   }
 
+  /**
+   * Starts a cluster in this process, of nodes that a test may kill, stop and part.
+   *
+   * @param size how many nodes
+   * @throws RangeError for no number of nodes; and as {@link start}
+   * @example await using cluster = await Redraft.cluster(3); await cluster.kill(0);
+   */
+  static cluster(size: number, options: ClusterOptions = {}): Promise<LocalCluster<Redraft>> {
+    return LocalCluster.open(size, options, (own) => Redraft.start(own));
+  }
+
   get server(): Server {
     return this.running.server;
   }
@@ -97,6 +111,15 @@ export class Redraft {
 
   get cluster(): Cluster {
     return this.running.cluster;
+  }
+
+  /** Its port, which may be made to refuse and to hold up who connects. */
+  get listening(): Port {
+    return this.running.port;
+  }
+
+  get isStopped(): boolean {
+    return this.running.stopped !== undefined;
   }
 
   /** What the last start found. */
@@ -178,6 +201,7 @@ export class Redraft {
         clock,
         log,
         electionTimeoutMs,
+        isCut: options.isCut,
         onExpelled: fail,
       });
       const machine = new EngineStateMachine({
@@ -431,9 +455,7 @@ export class Redraft {
       await running.port.accept();
       return;
     }
-    this.faults.attach(undefined);
-    running.stopped = end(running);
-    await running.stopped;
+    await this.kill();
     await pass(downMs);
     const { port, clock } = this;
     const again = { ...this.given, port, clock, now: undefined, recordCommands: false };
@@ -463,6 +485,20 @@ export class Redraft {
     return running.stopped;
   }
 
+  /** Ends as a crash does: all connections break, nothing that is in flight is answered, nobody is told. */
+  kill(): Promise<void> {
+    const { running } = this;
+    running.port.refuse();
+    this.faults.disconnect();
+    running.server.replica.abandon();
+    return this.stop({ handOver: false });
+  }
+
+  /** In what tests and consoles print. */
+  [inspect.custom](): string {
+    return `Redraft ${this.url} (${this.isStopped ? 'stopped' : this.role})`;
+  }
+
   /** {@link stop}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
@@ -479,26 +515,6 @@ async function end({ server, node, cluster, directory, unfollow }: Running): Pro
   await server.ended;
   await directory?.close();
 }
-
-/** Brings logged time up to the clock, and everything that is due with it. Of several nodes the leader does. */
-async function settleTime(server: Server): Promise<void> {
-  server.timeMoved();
-  const { statistics } = server.engine.keyspace;
-  for (let before = ''; server.isLeader && !server.isStopping; ) {
-    const reply = await server.proposeItem(0, (builder) => builder.forget(server.session)).catch(() => null);
-    const deadline = server.engine.nextDeadline();
-    if (reply !== OK || deadline === undefined || deadline > server.clock()) return;
-    // An entry takes a bounded number of keys: as long as any go, there may be more.
-    const now = `${deadline} ${statistics.expiredKeys}`;
-    if (now === before) return;
-    before = now;
-  }
-}
-
-const pass = (delayMs: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, delayMs);
-  });
 
 /** Settings as the configuration takes them. */
 function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {

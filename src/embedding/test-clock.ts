@@ -9,17 +9,31 @@ export interface ClockFollower {
   settle(): Promise<void>;
 }
 
+interface Hand {
+  offsetMs: number;
+  /** Where time stands, if it does. */
+  frozen: { readonly monotonicMs: number; readonly wallUs: number } | undefined;
+  readonly followers: Set<ClockFollower>;
+}
+
 /**
  * Begins as the machine's time and goes on with it, until it is moved or frozen. Times to live, timeouts of blocking commands, ids of
  * streams, TIME and the idle times of clients follow it; elections, heartbeats and the timers of client libraries do not.
  */
 export class TestClock implements Clock {
-  private offsetMs = 0;
-  private frozen: { readonly monotonicMs: number; readonly wallUs: number } | undefined;
-  private readonly followers = new Set<ClockFollower>();
+  /**
+   * @param base the time that it begins as, whose timers it uses
+   * @param hand what moves it, which several may share
+   */
+  constructor(
+    readonly base: Clock,
+    private readonly hand: Hand = { offsetMs: 0, frozen: undefined, followers: new Set() },
+  ) {}
 
-  /** @param base the time that it begins as, whose timers it uses */
-  constructor(readonly base: Clock) {}
+  /** The same time, which moves with this one, on the timers of another base. */
+  on(base: Clock): TestClock {
+    return new TestClock(base, this.hand);
+  }
 
   /** What clients take for the present, in milliseconds since 1970. */
   get now(): number {
@@ -28,7 +42,7 @@ export class TestClock implements Clock {
 
   /** Whether it stands still. */
   get isFrozen(): boolean {
-    return this.frozen !== undefined;
+    return this.hand.frozen !== undefined;
   }
 
   /**
@@ -42,7 +56,7 @@ export class TestClock implements Clock {
       throw new RangeError(`advance() takes milliseconds from 0 up, and got ${milliseconds}`);
     let leftMs = Math.ceil(milliseconds);
     while (leftMs > 0) {
-      const wakes = [...this.followers].map((follower) => follower.nextWake());
+      const wakes = [...this.hand.followers].map((follower) => follower.nextWake());
       const nextMs = Math.min(...wakes.filter((wake) => wake !== undefined)) - this.now;
       const stepMs = nextMs > 0 && nextMs < leftMs ? nextMs : leftMs;
       this.shift(stepMs);
@@ -70,57 +84,57 @@ export class TestClock implements Clock {
 
   /** Stops time. It still can be moved. */
   freeze(): void {
-    this.frozen ??= { monotonicMs: this.monotonicMs(), wallUs: this.wallUs() };
+    this.hand.frozen ??= { monotonicMs: this.monotonicMs(), wallUs: this.wallUs() };
   }
 
   /** Lets time go on from where it stands. */
   unfreeze(): void {
-    const { frozen } = this;
+    const { frozen } = this.hand;
     if (frozen === undefined) return;
-    this.frozen = undefined;
-    this.offsetMs += Math.floor(frozen.wallUs / 1000) - this.wallMs();
+    this.hand.frozen = undefined;
+    this.hand.offsetMs += Math.floor(frozen.wallUs / 1000) - this.wallMs();
   }
 
   /** Begins at another time than the machine's; before any node follows. */
   begin(nowMs: number): void {
-    this.offsetMs = nowMs - this.base.wallMs();
+    this.hand.offsetMs = nowMs - this.base.wallMs();
   }
 
   /** Takes a node along. Returns what ends that. */
   follow(follower: ClockFollower): () => void {
-    this.followers.add(follower);
-    return () => this.followers.delete(follower);
+    this.hand.followers.add(follower);
+    return () => this.hand.followers.delete(follower);
   }
 
   private shift(milliseconds: number): void {
-    const { frozen } = this;
-    if (frozen === undefined) this.offsetMs += milliseconds;
+    const { frozen } = this.hand;
+    if (frozen === undefined) this.hand.offsetMs += milliseconds;
     else
-      this.frozen = {
+      this.hand.frozen = {
         monotonicMs: frozen.monotonicMs + milliseconds,
         wallUs: frozen.wallUs + milliseconds * 1000,
       };
   }
 
   private async settle(): Promise<void> {
-    await Promise.all([...this.followers].map((follower) => follower.settle()));
+    await Promise.all([...this.hand.followers].map((follower) => follower.settle()));
   }
 
   // ---- as the node sees it ----
 
   monotonicMs(): number {
-    return this.frozen?.monotonicMs ?? this.base.monotonicMs() + this.offsetMs;
+    return this.hand.frozen?.monotonicMs ?? this.base.monotonicMs() + this.hand.offsetMs;
   }
 
   wallMs(): number {
-    return this.frozen === undefined
-      ? this.base.wallMs() + this.offsetMs
-      : Math.floor(this.frozen.wallUs / 1000);
+    return this.hand.frozen === undefined
+      ? this.base.wallMs() + this.hand.offsetMs
+      : Math.floor(this.hand.frozen.wallUs / 1000);
   }
 
   wallUs(): number {
-    if (this.frozen !== undefined) return this.frozen.wallUs;
-    return (this.base.wallUs?.() ?? this.base.wallMs() * 1000) + this.offsetMs * 1000;
+    if (this.hand.frozen !== undefined) return this.hand.frozen.wallUs;
+    return (this.base.wallUs?.() ?? this.base.wallMs() * 1000) + this.hand.offsetMs * 1000;
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {

@@ -10,12 +10,13 @@ export class Port {
   /** Accepted while nobody takes connections. */
   private waiting: Socket[] = [];
 
+  private isPaused = false;
   /** Its number, while it does not listen. */
   private refusing: number | undefined;
 
   private constructor(private readonly host: string) {
     this.net = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-      if (this.take !== undefined) {
+      if (this.take !== undefined && !this.isPaused) {
         this.take(socket);
         return;
       }
@@ -54,6 +55,16 @@ export class Port {
     for (const socket of this.waiting.splice(0)) {
       if (!socket.destroyed) take(socket);
     }
+  }
+
+  /** Connections wait until {@link resume}, whoever is to take them. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (this.take !== undefined) this.serve(this.take);
   }
 
   /** From now on connections wait. */

@@ -40,6 +40,8 @@ export interface PeerTransportOptions {
   readonly onMismatch?: (wanted: Introduction) => void;
   /** Answers a question of an authenticated node, which may not be a member (see `askPeer`). */
   readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
+  /** Whether nothing passes between this node and a peer, be the network as sound as it may: for tests. */
+  readonly isCut?: (peer: NodeId) => boolean;
   /** A peer passes a client's commands on over this socket, which is paused and has no listeners. Refused if absent. */
   readonly onClient?: (socket: net.Socket, from: NodeId) => void;
 }
@@ -55,6 +57,7 @@ const redialFirstMs = 50;
 const redialMaxMs = 1000;
 /** The clocks of two nodes cannot be compared by an answer that took longer: nobody knows which way took how long. */
 const offsetRoundTripMaxMs = 500;
+const cutOff = 'it is cut off';
 /** Bytes that wait for their way to one peer; messages beyond are dropped, and the core sends them again. */
 const bufferedMaxBytes = 64 * 1024 * 1024;
 /** Messages that wait for a connection. */
@@ -90,6 +93,8 @@ export class PeerTransport implements Transport {
   /** Connections that peers have dialed; used for those whose address is not known yet. */
   private readonly incoming = new Map<NodeId, Incoming>();
   private readonly sockets = new Set<PeerSocket>();
+  /** Who has dialed a connection. */
+  private readonly dialers = new WeakMap<PeerSocket, NodeId>();
   private readonly clockOffsets = new Map<NodeId, number>();
   private readonly clock: Clock;
   private handler: TransportHandler | undefined;
@@ -191,7 +196,7 @@ export class PeerTransport implements Transport {
       },
       onClient: (client, { from }) => {
         onProven();
-        if (this.options.onClient === undefined || this.isClosed) client.destroy();
+        if (this.options.onClient === undefined || this.isClosed || this.isCut(from)) client.destroy();
         else this.options.onClient(client, from);
       },
     });
@@ -217,7 +222,7 @@ export class PeerTransport implements Transport {
     const { secret, clusterId, nodeId: from } = this.options;
     try {
       const link = this.links.get(message.to);
-      if (link === undefined || this.isClosed) return false;
+      if (link === undefined || this.isClosed || this.isCut(message.to)) return false;
       const introduction: Introduction = { clusterId, from, to: message.to, purpose: 'snapshot' };
       return await streamSnapshot(
         { address: link.address, secret, introduction, message, reader, onProgress },
@@ -239,6 +244,7 @@ export class PeerTransport implements Transport {
    */
   async dialClient(to: NodeId, address: string): Promise<net.Socket> {
     const { secret, clusterId, nodeId: from } = this.options;
+    if (this.isCut(to)) throw new Error(cutOff);
     const { peer } = await dialPeer({
       address,
       secret,
@@ -280,6 +286,32 @@ export class PeerTransport implements Transport {
     return this.clockOffsets;
   }
 
+  /** Connections with peers, whatever for. */
+  *peerSockets(): Generator<net.Socket> {
+    for (const { socket } of this.sockets) yield socket;
+  }
+
+  /** What {@link PeerTransportOptions.isCut} says has changed: connections of those who are cut off break, others are dialed at once. */
+  wireChanged(): void {
+    for (const peer of this.sockets) {
+      const from = this.dialers.get(peer);
+      if (from !== undefined && this.isCut(from)) peer.destroy(cutOff);
+    }
+    for (const link of this.links.values()) {
+      if (this.isCut(link.id)) {
+        link.peer?.destroy(cutOff);
+      } else if (link.peer === undefined) {
+        link.redialAt = 0;
+        link.redialDelayMs = redialFirstMs;
+        this.dial(link);
+      }
+    }
+  }
+
+  private isCut(peer: NodeId): boolean {
+    return this.options.isCut?.(peer) === true;
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.timer?.cancel();
@@ -294,6 +326,10 @@ export class PeerTransport implements Transport {
     const { secret, clusterId, nodeId: from } = this.options;
     if (link.isDialing || this.isClosed || this.clock.monotonicMs() < link.redialAt) {
       if (!link.isDialing) link.waiting = [];
+      return;
+    }
+    if (this.isCut(link.id)) {
+      this.lost(link, cutOff);
       return;
     }
     link.isDialing = true;
@@ -312,7 +348,7 @@ export class PeerTransport implements Transport {
       ({ peer }) => {
         link.isDialing = false;
         this.track(peer);
-        if (this.links.get(link.id) !== link || this.isClosed) {
+        if (this.links.get(link.id) !== link || this.isClosed || this.isCut(link.id)) {
           peer.destroy('not wanted any more');
           return;
         }
@@ -375,6 +411,11 @@ export class PeerTransport implements Transport {
     { from, purpose }: Introduction,
   ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
     this.track(peer);
+    this.dialers.set(peer, from);
+    if (this.isCut(from)) {
+      peer.destroy(cutOff);
+      return { onFrame() {}, onClose() {} };
+    }
     if (purpose === 'snapshot') return receiveSnapshot(peer, from, this.options.nodeId, () => this.handler);
     if (purpose === 'exchange') return this.answerQuestion(peer, from);
     if (purpose === 'pulse') return this.takePulse(peer, from);
