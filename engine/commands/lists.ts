@@ -45,7 +45,7 @@ const pushTo =
 /** Takes one element from the end of a list; the key goes with the last. */
 export function popElement(database: Database, key: View, slot: Slot, atHead: boolean): string | Buffer {
   seekElement(database, slot, atHead ? 0 : listLength(database, slot) - 1, cursor);
-  const element = cursor.copy();
+  const element = cursor.kept();
   removeFromEnd(database, slot, atHead, 1);
   database.shrunk(key, popped(atHead));
   return element;
@@ -65,7 +65,7 @@ export function popElements(
   if (taken === 0) return elements;
   seekElement(database, slot, atHead ? 0 : length - 1, cursor);
   for (let i = 0; i < taken; i++) {
-    elements[i] = cursor.copy();
+    elements[i] = cursor.kept();
     if (i + 1 === taken) break;
     if (atHead) cursor.next();
     else cursor.previous();
@@ -113,7 +113,7 @@ export function moveElement(
   let source = database.find(sourceKey);
   const length = listLength(database, source);
   seekElement(database, source, fromHead ? 0 : length - 1, cursor);
-  const element = cursor.copy();
+  const element = cursor.kept();
   if (sourceKey.equals(targetKey)) {
     if (length > 1 && fromHead !== toHead) {
       removeFromEnd(database, source, fromHead, 1);

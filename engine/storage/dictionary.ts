@@ -213,7 +213,8 @@ export class Dictionary {
     const address = this.address(slot);
     const buffer = this.slab.buffer(address);
     const start = this.valueOffset(address);
-    return into.on(buffer, start, start + this.valueLengthAt(buffer, this.slab.offset(address)));
+    const end = start + this.valueLengthAt(buffer, this.slab.offset(address));
+    return address < 0 ? into.onLent(this.slab, buffer, start, end) : into.on(buffer, start, end);
   }
 
   valueText(slot: Slot): string {
@@ -228,6 +229,7 @@ export class Dictionary {
   /** The value's bytes, to be changed in place. */
   valueForWrite(slot: Slot, into: View): View {
     if (this.observer !== undefined) this.observer.beforeChange(slot);
+    this.slab.owned(this.address(slot));
     return this.value(slot, into);
   }
 
@@ -245,7 +247,7 @@ export class Dictionary {
     }
     this.resize(slot, length, false);
     address = this.address(slot);
-    buffer = this.slab.buffer(address);
+    buffer = this.slab.owned(address);
     copyBytes(source.buffer, source.start, buffer, this.valueOffset(address), length);
   }
 
@@ -277,7 +279,7 @@ export class Dictionary {
     const header = keyHeader + (length < LONG ? 1 : 5);
     const total = header + keyLength + length;
     if (oldLength < LONG === length < LONG && Slab.blockBytes(total) === slab.capacity(address)) {
-      writeLength(buffer, offset + keyHeader, length);
+      writeLength(slab.owned(address), offset + keyHeader, length);
       return;
     }
     const oldValue = this.valueOffset(address);
@@ -502,7 +504,9 @@ export function keyOfRecord(slab: Slab, address: Address, into: View): View {
     offset += 4;
   }
   offset += buffer[offset] === LONG ? 5 : 1;
-  return into.on(buffer, offset, offset + length);
+  return address < 0
+    ? into.onLent(slab, buffer, offset, offset + length)
+    : into.on(buffer, offset, offset + length);
 }
 
 function writeLength(buffer: Buffer, offset: number, length: number): number {

@@ -6,7 +6,7 @@
  * move: an address stays good until it is freed. Larger blocks are buffers of their own, with negative addresses.
  */
 import { OutOfMemoryError } from '../containment.js';
-import { readUint32, writeUint32 } from '../protocol/view.js';
+import { type Lender, readUint32, writeUint32 } from '../protocol/view.js';
 
 const CHUNK_BYTES = 1 << 20;
 const PAGE_BYTES = 1 << 16;
@@ -40,11 +40,13 @@ for (let granules = 1, sizeClass = 0; granules < classOfGranules.length; granule
 
 const NONE = -1;
 
-export class Slab {
+export class Slab implements Lender {
   /** Indexed by chunk; every element is CHUNK_BYTES long. */
   private readonly chunks: Buffer[] = [];
   private readonly huge: (Buffer | undefined)[] = [];
   private readonly freeHuge: number[] = [];
+  /** Buffers of large blocks that somebody keeps as they are: see {@link lend}. */
+  private readonly lent = new WeakSet<Buffer>();
 
   // One element a page. Grown by doubling: 16 pages a MiB, so that 10 GiB need 160k elements.
   private pageClass = new Uint8Array(256);
@@ -151,6 +153,25 @@ export class Slab {
   /** Where in {@link buffer} the block begins. */
   offset(address: Address): number {
     return address < 0 ? 0 : (address & CHUNK_MASK) << GRANULE_BITS;
+  }
+
+  /**
+   * Promises that a large block's buffer stays as it is, for a reply on its way out: whoever changes the block asks for {@link owned}.
+   * Views of smaller blocks never come here, since a view is lent only with most of its buffer.
+   */
+  lend(buffer: Buffer): boolean {
+    this.lent.add(buffer);
+    return true;
+  }
+
+  /** {@link buffer} for changing in place: a copy takes the place of one that is lent. */
+  owned(address: Address): Buffer {
+    const buffer = this.buffer(address);
+    if (address >= 0 || !this.lent.has(buffer)) return buffer;
+    const own = Buffer.allocUnsafeSlow(buffer.length);
+    buffer.copy(own);
+    this.huge[~address] = own;
+    return own;
   }
 
   private allocateHuge(size: number): Address {

@@ -1,5 +1,5 @@
 /** A place in a list, packed or big, from which to walk either way. Void after the next change of the list or its database. */
-import { View } from '../protocol/view.js';
+import { type Lender, View } from '../protocol/view.js';
 import {
   listpackEquals,
   listpackIsInteger,
@@ -10,12 +10,11 @@ import {
   listpackTextLength,
 } from './listpack.js';
 
-/** From here on elements are handed out as bytes, not as strings. */
-const LONG_ELEMENT_BYTES = 8192;
-
 /** A big list: listpacks in chunks, which a cursor is pointed at one by one. */
 interface ChunkedList {
   readonly chunkCount: number;
+  /** Lends long elements. */
+  readonly slab: Lender;
   point(cursor: ListCursor, chunkIndex: number, element: number): void;
   pointLast(cursor: ListCursor, chunkIndex: number): void;
 }
@@ -54,14 +53,15 @@ export class ListCursor {
   view(): View | string {
     if (listpackIsInteger(this.buffer, this.at)) return listpackText(this.buffer, this.at);
     const start = listpackStringStart(this.buffer, this.at);
-    return new View(this.buffer, start, start + listpackTextLength(this.buffer, this.at));
+    const end = start + listpackTextLength(this.buffer, this.at);
+    return this.list === undefined
+      ? new View(this.buffer, start, end)
+      : new View().onLent(this.list.slab, this.buffer, start, end);
   }
 
   /** The element, to be kept. */
-  copy(): string | Buffer {
-    const length = listpackTextLength(this.buffer, this.at);
-    if (length < LONG_ELEMENT_BYTES) return listpackText(this.buffer, this.at);
-    const start = listpackStringStart(this.buffer, this.at);
-    return Buffer.from(this.buffer.subarray(start, start + length));
+  kept(): string | Buffer {
+    const element = this.view();
+    return typeof element === 'string' ? element : element.kept();
   }
 }

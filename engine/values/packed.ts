@@ -4,7 +4,7 @@
  */
 
 import { writeInt64Text } from '../numbers/int64.js';
-import { View } from '../protocol/view.js';
+import { type Lender, View } from '../protocol/view.js';
 import type { Database } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
 import {
@@ -122,11 +122,16 @@ export function spliceListpack(
   return place.start + offset;
 }
 
-/** The element as a reply: text of its own for an integer, else a view of the value's bytes. */
-export function listpackReply(buffer: Buffer, at: number, into: View): View | string {
+/**
+ * The element as a reply: text of its own for an integer, else a view of the value's bytes.
+ *
+ * @param lender who owns the buffer, if it lends it
+ */
+export function listpackReply(buffer: Buffer, at: number, into: View, lender?: Lender): View | string {
   if (listpackIsInteger(buffer, at)) return listpackText(buffer, at);
   const from = listpackStringStart(buffer, at);
-  return into.on(buffer, from, from + listpackTextLength(buffer, at));
+  const end = from + listpackTextLength(buffer, at);
+  return lender === undefined ? into.on(buffer, from, end) : into.onLent(lender, buffer, from, end);
 }
 
 /** Room for the digits of one 64-bit integer, to be shown as a view. */

@@ -62,7 +62,7 @@ export class Quicklist implements BigValue {
   private foundChunk = 0;
   private foundElement = 0;
 
-  constructor(private readonly slab: Slab) {}
+  constructor(readonly slab: Slab) {}
 
   /** A list whose first chunk is the listpack at `start`. */
   static fromListpack(slab: Slab, buffer: Buffer, start: number): Quicklist {
@@ -553,6 +553,7 @@ export class Quicklist implements BigValue {
     if (chunk.placeAtCut !== GIVEN) this.current!.give(chunk);
     const needed = this.sizeOf(chunk) + extra;
     if (this.slab.capacity(chunk.address) < needed) this.relocate(chunk, this.roomFor(needed));
+    else this.slab.owned(chunk.address);
   }
 
   /** Gives back room that a chunk does not need, now that it is not the one that grows. */

@@ -15,7 +15,7 @@ function elements(list: Quicklist): string[] {
   const found: string[] = [];
   if (list.length === 0) return found;
   list.seek(0, cursor);
-  for (; cursor.at >= 0; cursor.next()) found.push(cursor.copy().toString('latin1'));
+  for (; cursor.at >= 0; cursor.next()) found.push(cursor.kept().toString('latin1'));
   return found;
 }
 
@@ -158,7 +158,7 @@ test('a list does what an array does, frozen or not, and reads as it was at the 
         for (const index of [0, 1, model.length >>> 1, model.length - 2, model.length - 1]) {
           if (index < 0 || index >= model.length) continue;
           list.seek(index, cursor);
-          assert.equal(cursor.copy().toString('latin1'), model[index]);
+          assert.equal(cursor.kept().toString('latin1'), model[index]);
         }
       }
       assert.deepEqual(elements(list), model);
@@ -181,9 +181,9 @@ test('an element larger than a chunk has one to itself, and a chunk that outgrow
   list.set(100, large, 0, large.length);
   assert.equal(list.chunkCount, before + 2);
   list.seek(100, cursor);
-  assert.equal(cursor.copy().length, large.length);
+  assert.equal(cursor.kept().length, large.length);
   list.seek(101, cursor);
-  assert.equal(cursor.copy(), 'element 101');
+  assert.equal(cursor.kept(), 'element 101');
 });
 
 test('removals join what became small', () => {
@@ -210,7 +210,7 @@ test('a list of a million takes little more than its elements, and any index is 
   for (const index of [0, 1, 499_999, 500_000, 500_001, 999_999]) {
     list.seek(index, cursor);
     const number = index < 500_000 ? 999_998 - 2 * index : 2 * (index - 500_000) + 1;
-    assert.equal(cursor.copy(), `element-${`${number}`.padStart(7, '0')}`);
+    assert.equal(cursor.kept(), `element-${`${number}`.padStart(7, '0')}`);
   }
 });
 

@@ -43,11 +43,19 @@ test('replies that a client does not read stop its requests before they fill the
     const admin = await t.connect();
     await admin.call('SET', 'big', 'x'.repeat(10 * MEGABYTE));
     await admin.call('RPUSH', 'list', ...new Array(100).fill('y'.repeat(100_000)));
+    const element = 'z'.repeat(10 * MEGABYTE);
+    await admin.call('HSET', 'hash', 'field', element);
+    await admin.call('ZADD', 'zset', '1', element);
+    await admin.call('XADD', 'stream', '1-1', 'field', element);
     await admin.call('CONFIG', 'SET', 'client-output-buffer-limit', 'normal 100000000 0 0');
-    for (const command of [
-      ['GET', 'big'],
-      ['LRANGE', 'list', '0', '-1'],
-    ]) {
+    const commands: readonly [words: string[], replyBytes: number][] = [
+      [['GET', 'big'], 20 * 10_000_000],
+      [['LRANGE', 'list', '0', '-1'], 20 * 10_000_000],
+      [['HGET', 'hash', 'field'], 4 * 10_000_000],
+      [['ZRANGE', 'zset', '0', '-1'], 4 * 10_000_000],
+      [['XRANGE', 'stream', '-', '+'], 4 * 10_000_000],
+    ];
+    for (const [command, replyBytes] of commands) {
       const before = process.memoryUsage().rss;
       const socket = await silentClient(t);
       const request = encodeRequest(command);
@@ -56,7 +64,7 @@ test('replies that a client does not read stop its requests before they fill the
       await admin.call('PING');
       assert.ok(redraft.server.clientMemory.bytes < 117 * MEGABYTE);
       assert.ok(process.memoryUsage().rss - before < 200 * MEGABYTE);
-      await readAll(socket, 200 * 10_000_000);
+      await readAll(socket, replyBytes);
       socket.destroy();
       await until('its memory is given back', () => redraft.server.clientMemory.bytes === 0);
     }

@@ -146,13 +146,13 @@ export class StreamCursor {
       this.masterFields ??= this.readMasterFields();
       for (let i = 0; i < entry.fieldCount; i++) {
         items[2 * i] = this.masterFields[i];
-        items[2 * i + 1] = listpackReply(buffer, at, new View());
+        items[2 * i + 1] = listpackReply(buffer, at, new View(), this.stream.slab);
         at = listpackAfter(buffer, at);
       }
       return items;
     }
     for (let i = 0; i < items.length; i++) {
-      items[i] = listpackReply(buffer, at, new View());
+      items[i] = listpackReply(buffer, at, new View(), this.stream.slab);
       at = listpackAfter(buffer, at);
     }
     return items;
@@ -176,7 +176,7 @@ export class StreamCursor {
     const fields: Reply[] = [];
     let at = this.master.fieldsAt;
     for (let i = 0; i < this.master.fieldCount; i++) {
-      fields.push(listpackReply(this.buffer, at, new View()));
+      fields.push(listpackReply(this.buffer, at, new View(), this.stream.slab));
       at = listpackAfter(this.buffer, at);
     }
     return fields;

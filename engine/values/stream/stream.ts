@@ -395,7 +395,9 @@ export class Stream implements BigValue {
   private reserve(address: Address, extra: number): Address {
     this.give(address);
     const needed = this.sizeOf(address) + extra;
-    return this.slab.capacity(address) < needed ? this.relocate(address, this.roomFor(needed)) : address;
+    if (this.slab.capacity(address) < needed) return this.relocate(address, this.roomFor(needed));
+    this.slab.owned(address);
+    return address;
   }
 
   /** Gives back room that a node does not need, now that it is not the one that grows. */
