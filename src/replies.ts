@@ -91,6 +91,7 @@ export const replies = {
     'UNKNOWN this node has failed, and stops: the command may or may not have been applied',
   ),
   loading: error('LOADING Redis is loading the dataset in memory'),
+  waitsForCluster: error('LOADING Redraft waits for the cluster that it is to join'),
   tooManyClients: error('ERR max number of clients reached'),
   tooManyAuthentications: error(
     'WRONGPASS too many failed attempts from this address: try again in a minute',

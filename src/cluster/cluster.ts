@@ -232,21 +232,27 @@ export class Cluster {
 
   /**
    * Makes sure that a node which is told to join is told to join its own cluster. A member knows its own, whatever an address says: it only
-   * hears there that it was removed.
+   * hears there that it was removed, and believes it unless another member says otherwise.
    *
+   * @param memberAddresses of the members that this node knows; empty for one that is none
    * @throws JoinError if a node at `--join` proves that it belongs to another one, or that this node was removed
    */
-  async checkJoin(ownAddress: string, isMember: boolean): Promise<void> {
-    const { joinAddresses, secret, clusterId, nodeId } = this.options;
+  async checkJoin(ownAddress: string, memberAddresses: readonly string[]): Promise<void> {
+    const { joinAddresses, log } = this.options;
+    const isMember = memberAddresses.length > 0;
     await Promise.all(
       othersOf(joinAddresses, ownAddress).map(async (address) => {
         try {
-          await askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' });
+          await this.askWho(address);
         } catch (error) {
           // Who does not answer is away; the members that are known will be found.
           if (!(error instanceof PeerRefusal)) return;
-          if (error.code === 'removed' && error.isAuthentic)
-            throw new JoinError(`${error.message}; ${removedAdvice}`);
+          if (error.code === 'removed' && error.isAuthentic) {
+            if (!(await this.isWelcome(memberAddresses.filter((member) => member !== ownAddress))))
+              throw new JoinError(`${error.message}; ${removedAdvice}`);
+            log.warning(`--join ${address}: ${error.message}; other members say otherwise`);
+            return;
+          }
           if (isMember) {
             this.passedOver(address, error);
             return;
@@ -263,6 +269,17 @@ export class Cluster {
         }
       }),
     );
+  }
+
+  private askWho(address: string): Promise<unknown> {
+    const { secret, clusterId, nodeId } = this.options;
+    return askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' });
+  }
+
+  /** Whether anybody at these addresses takes this node for a member of its cluster. */
+  private async isWelcome(addresses: readonly string[]): Promise<boolean> {
+    const asked = await Promise.allSettled(addresses.map((address) => this.askWho(address)));
+    return asked.some(({ status }) => status === 'fulfilled');
   }
 
   /** What an address of --join says is no business of a member. */

@@ -1,12 +1,11 @@
 /** How a node finds the cluster that it is to join, and gets in. */
-import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { askPeer, type Clock, PeerRefusal, PeerTransport, splitAddress } from '../../raft/node/index.js';
-import { readPeerGreeting } from '../net/peer-greeting.js';
+import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
 import type { Port } from '../net/port.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import type { Log } from '../observability/log.js';
-import { type Answer, asAnswer, asQuestion, type Question } from './peer-requests.js';
+import { type Answer, asAnswer, type Question } from './peer-requests.js';
+import { type WaitingOptions, WaitingPort } from './waiting-port.js';
 
 /** The node cannot join, and trying again would not help: what is wrong, in words for the operator. */
 export class JoinError extends Error {
@@ -26,10 +25,7 @@ export interface JoinOptions {
   readonly isStopped: () => boolean;
 }
 
-export interface FindOptions extends JoinOptions {
-  /** Why nobody may come in as a peer by a socket, whatever it proves. */
-  readonly refusesPeer: (socket: Socket) => string | undefined;
-}
+export type FindOptions = JoinOptions & WaitingOptions;
 
 const ASK_TIMEOUT_MS = 5000;
 const RETRY_MS = 250;
@@ -208,60 +204,4 @@ function pause(clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     clock.setTimer(RETRY_MS, resolve);
   });
-}
-
-/** The port of a node that belongs to no cluster yet: peers may invite it, clients are told to come later. */
-class WaitingPort {
-  private readonly sockets = new Set<Socket>();
-
-  private constructor(
-    private readonly transport: PeerTransport,
-    private readonly port: Port,
-  ) {}
-
-  static open(
-    port: Port,
-    options: FindOptions,
-    onInvited: (addresses: readonly string[]) => void,
-  ): WaitingPort {
-    const transport = new PeerTransport({
-      clusterId: '-',
-      nodeId: options.nodeId,
-      secret: options.secret,
-      refusesPeer: options.refusesPeer,
-      clock: options.clock,
-      onQuestion: async (value) => {
-        const question = asQuestion(value);
-        if (question.kind !== 'invite') return { kind: 'elsewhere', leader: '' } satisfies Answer;
-        onInvited(question.addresses);
-        return { kind: 'done' } satisfies Answer;
-      },
-    });
-    const waiting = new WaitingPort(transport, port);
-    port.serve((socket) => waiting.take(socket));
-    return waiting;
-  }
-
-  private take(socket: Socket): void {
-    this.sockets.add(socket);
-    socket.allowHalfOpen = false;
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    socket.once('data', (chunk: Buffer) => {
-      const greeting = readPeerGreeting(chunk);
-      if (typeof greeting !== 'object') {
-        socket.end('-LOADING Redraft waits for the cluster that it is to join\r\n');
-        return;
-      }
-      socket.pause();
-      this.transport.accept(socket, greeting.args, greeting.head);
-    });
-    socket.resume();
-  }
-
-  async close(): Promise<void> {
-    this.port.hold();
-    for (const socket of this.sockets) socket.destroy();
-    await this.transport.close();
-  }
 }

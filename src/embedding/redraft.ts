@@ -46,6 +46,8 @@ import { beginning, SeedSequence } from './seed-sequence.js';
 import { pass, settleTime } from './settle-time.js';
 import { TestClock } from './test-clock.js';
 
+const MAX_CLIENTS = 10_000;
+
 /** What a start found in the data directory. */
 export interface RecoverySummary {
   readonly entries: number;
@@ -248,7 +250,7 @@ export class Redraft {
           configuration: new Configuration({
             // Passwords are bytes: those of the text in UTF-8.
             requirepass: Buffer.from(options.password ?? '').toString('latin1'),
-            maxclients: `${options.maxClients ?? 10_000}`,
+            maxclients: `${options.maxClients ?? MAX_CLIENTS}`,
             durability: options.durability ?? 'high',
             'election-timeout': `${electionTimeoutMs}`,
             ...options.configuration,
@@ -286,8 +288,10 @@ export class Redraft {
         replica.wallClockBelieved = isBelieved;
       };
       try {
-        const isMember = consensus.members.length > 0;
-        if (joining) await cluster.checkJoin(advertisedAddress(options, port), isMember);
+        if (joining) {
+          const members = consensus.members.map(({ address }) => address);
+          await cluster.checkJoin(advertisedAddress(options, port), members);
+        }
         await server.settle();
       } catch (error) {
         await server.close();
@@ -554,6 +558,7 @@ async function identityFor(
         nodeId,
         secret,
         refusesPeer: (socket) => refusesPeer(door, socket),
+        maxClients: options.maxClients ?? MAX_CLIENTS,
         addresses: joinAddresses,
         ownAddress,
         clock,

@@ -74,8 +74,9 @@ export class Listener {
     const turnAway = (): void => {
       reception.turnedAway();
       socket.end(`-${(admission as ErrorReply).text}\r\n`);
-      // Who does not read it does not stay.
-      socket.setTimeout(TURN_AWAY_MS, destroy);
+      // Who does not read it does not stay, nor who goes on talking.
+      socket.off('data', receiveFirst);
+      setTimeout(destroy, TURN_AWAY_MS);
     };
     // Peers are exempt from the limit, and do not keep it waiting for long.
     let patience = admitted === undefined ? setTimeout(turnAway, TURN_AWAY_MS) : undefined;

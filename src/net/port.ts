@@ -4,6 +4,9 @@
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 
+/** Nobody takes connections for moments only: so many may wait for it. */
+const WAITING_MAX = 1000;
+
 export class Port {
   private readonly net: NetServer;
   private take: ((socket: Socket) => void) | undefined;
@@ -21,7 +24,8 @@ export class Port {
         return;
       }
       socket.on('error', () => {});
-      this.waiting.push(socket);
+      if (this.waiting.length < WAITING_MAX) this.waiting.push(socket);
+      else socket.destroy();
     });
   }
 
