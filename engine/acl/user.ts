@@ -57,6 +57,8 @@ export class User {
 
   private obey(rule: string, names: CommandNames, channelsByDefault: boolean): string | undefined {
     switch (rule.toLowerCase()) {
+      case '':
+        return undefined;
       case 'on':
         this.isOn = true;
         return undefined;
@@ -128,10 +130,10 @@ export class User {
     if (this.hasNoPassword) rules.push('nopass');
     if (this.sanitizesPayload !== undefined)
       rules.push(this.sanitizesPayload ? 'sanitize-payload' : 'skip-sanitize-payload');
-    rules.push(...this.passwords.map((hash) => `#${hash}`));
+    for (const hash of this.passwords) rules.push(`#${hash}`);
     this.selectors.forEach((selector, i) => {
       const own = [...selector.keyRules, 'resetchannels', ...selector.channelRules, ...selector.commands];
-      if (i === 0) rules.push(...own);
+      if (i === 0) for (const rule of own) rules.push(rule);
       else rules.push(`(${own.join(' ')})`);
     });
     return rules;

@@ -5,6 +5,7 @@ import {
   MapReply,
   OK,
   parseTrusted,
+  quoted,
   type Reply,
   Request,
   Status,
@@ -127,7 +128,7 @@ function hello(request: Request, connection: Client, server: NodeContext): Reply
       // At once: an option behind it that is refused does not take it back.
       connection.name = name;
     } else {
-      throw new ErrorReply(`ERR Syntax error in HELLO option '${request.latin1(i)}'`);
+      throw new ErrorReply(`ERR Syntax error in HELLO option '${quoted(request.latin1(i))}'`);
     }
   }
   if (!connection.authenticated) throw replies.helloWithoutAuth;
