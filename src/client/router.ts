@@ -559,7 +559,7 @@ export class Router {
       if (row instanceof ErrorReply) continue;
       // Within a transaction it holds for what follows.
       if (row.name === 'client|caching') tracking.caching = true;
-      else keys.push(...tracking.of(server.readKeys.of(row, this.keysRequest)));
+      else for (const key of tracking.of(server.readKeys.of(row, this.keysRequest))) keys.push(key);
     }
     tracking.caching = caching;
     return server.audience.tracking.beginRead(connection, keys);

@@ -41,7 +41,8 @@ const unsubscribes =
     const own = connection.ownSubscriptions();
     const names: string[] = [];
     for (let i = 1; i < request.count; i++) names.push(request.latin1(i));
-    if (names.length === 0) names.push(...own[kind]);
+    // Not spread into a call: every argument takes room on the stack.
+    if (names.length === 0) for (const name of own[kind]) names.push(name);
     if (names.length === 0) return new Push([word, null, own.count(kind)]);
     const confirmations = names.map((name) => {
       server.subscriptions.delete(kind, name, connection, own);
