@@ -4,20 +4,36 @@
 export { AclCommands, mayDoEverything, Permissions } from './acl/permissions.js';
 export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
-export { Users } from './acl/users.js';
+export { Users, type UsersListener } from './acl/users.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, silentListener } from './apply-listener.js';
 export type { CallReplies } from './call-replies.js';
-// The command table.
+// The command table, and what COMMAND and ACL tell of it.
+export {
+  commandCount,
+  commandDocs,
+  commandGetKeys,
+  commandInfo,
+  commandList,
+  containerHelp,
+} from './command/catalog-replies.js';
 export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';
+export { aclCategories, CommandCatalog, type CommandFlag, isAclCategory } from './command/facts.js';
+export { findKeys, type KeySpec, parseKeySpecs } from './command/key-positions.js';
 export { engineCommands } from './commands/index.js';
+// One value as bytes: for MIGRATE.
+export { dumpValue } from './dump/payload.js';
 export { Engine } from './engine.js';
 export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';
 export type { MessageCallback } from './local-client.js';
 // Entries: what the log carries.
 export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
+export { Random } from './log/random.js';
+// Numbers as Redis reads and prints them.
+export { formatDouble } from './numbers/double.js';
+export { int64FromBigInt, parseInt64Bytes } from './numbers/int64.js';
 export { errors, quoted } from './protocol/errors.js';
 export {
   type BufferReply,
@@ -29,12 +45,20 @@ export {
 export * from './protocol/reply.js';
 // Requests and replies.
 export { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
-export { utf8Bytes, View, viewOf } from './protocol/view.js';
+export { copyBytes, utf8Bytes, View, viewOf, writeLatin1 } from './protocol/view.js';
 export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { RESERVED_FOR_STRANGERS, Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
+// Hashes that strangers cannot aim at.
+export type { HashSeed } from './storage/dictionary.js';
+export { keyedHash } from './storage/hash.js';
 // What happens to keys: for notifications, tracking, and whoever else must know.
 export { type KeyEvent, type KeyEventClass, type KeyspaceListener, keyEvents } from './storage/key-events.js';
 export type { Keyspace } from './storage/keyspace.js';
+// Values as DEBUG sees them.
+export { valueTypes } from './types/index.js';
+export type { ContentDigest } from './types/value-type.js';
 export { selfTest as hyperLogLogSelfTest } from './values/hyperloglog/self-test.js';
+export { listLength } from './values/list.js';
+export type { Quicklist } from './values/quicklist.js';

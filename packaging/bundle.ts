@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { RespClient } from '../src/resp/client.js';
@@ -31,6 +31,21 @@ const partsStayApart: Plugin = {
     plugin.onResolve({ filter: /^\.\/[\w-]+\.js$/ }, ({ kind, path }) => {
       const isPart = [...cachedParts, ...plainParts].includes(path.slice(2, -3));
       return kind === 'dynamic-import' && isPart ? { path, external: true } : undefined;
+    });
+  },
+};
+
+/**
+ * Modules of the lower floors only declare things: of those that an index names, a part gets what it uses. The command line, for one, needs the
+ * words of error replies and not the engine.
+ */
+const declaresOnly: Plugin = {
+  name: 'lower floors only declare',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\.\.?\/.*\.js$/ }, ({ kind, path, resolveDir }) => {
+      const target = join(resolveDir, path);
+      const isLower = ['engine', 'raft'].some((floor) => target.startsWith(join(compiled, floor, sep)));
+      return kind === 'import-statement' && isLower ? { path: target, sideEffects: false } : undefined;
     });
   },
 };
@@ -67,7 +82,7 @@ const common: BuildOptions = {
   // Beside that it is old enough for Node to warn of it, were it not below node_modules.
   external: ['hyperloglog-lite'],
   define: { 'import.meta': 'importMeta' },
-  plugins: [partsStayApart, meowNormalizesLate],
+  plugins: [partsStayApart, declaresOnly, meowNormalizesLate],
   logLevel: 'warning',
 };
 

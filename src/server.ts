@@ -4,8 +4,8 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { CommandCatalog } from '../engine/command/facts.js';
 import {
+  CommandCatalog,
   CommandTable,
   durabilityLevels,
   type Engine,

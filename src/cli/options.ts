@@ -2,7 +2,7 @@
  * The options of `redraft` and its subcommands: one row each, from which parsing, environment names, the config file, error texts and
  * --help all follow.
  */
-import { defaultElectionTimeoutMs } from '../../raft/node/timing.js';
+import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
 import { logLevels } from '../observability/log.js';
 import {
   bytesFrom,

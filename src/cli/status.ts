@@ -1,5 +1,5 @@
 /** `redraft status`: how a running node is. */
-import { ErrorReply } from '../../engine/protocol/reply.js';
+import { ErrorReply } from '../../engine/index.js';
 import { splitAddress } from '../../raft/node/index.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import type { StatusOptions } from './options.js';

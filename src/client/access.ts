@@ -3,10 +3,10 @@
  * of a user, and handed to its connections.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { CommandCatalog } from '../../engine/command/facts.js';
 import {
   AclCommands,
   anyName,
+  type CommandCatalog,
   type Engine,
   type ErrorReply,
   mayDoEverything,

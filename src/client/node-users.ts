@@ -1,6 +1,5 @@
 /** What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them. */
-import type { UsersListener } from '../../engine/acl/users.js';
-import type { Reply, User } from '../../engine/index.js';
+import type { Reply, User, UsersListener } from '../../engine/index.js';
 import { replaceUsers, setPassword, type UserAdministration } from '../commands/acl-changes.js';
 import { readUsers, usersOf } from '../commands/acl-file.js';
 import type { Log } from '../observability/log.js';

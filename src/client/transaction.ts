@@ -1,8 +1,14 @@
 /** What MULTI collects on one connection until EXEC. */
 
-import { ErrorReply, OK, type Reply, type Request, type WatchedKey } from '../../engine/index.js';
-import type { HashSeed } from '../../engine/storage/dictionary.js';
-import { keyedHash } from '../../engine/storage/hash.js';
+import {
+  ErrorReply,
+  type HashSeed,
+  keyedHash,
+  OK,
+  type Reply,
+  type Request,
+  type WatchedKey,
+} from '../../engine/index.js';
 import { encodeRequest } from '../resp/encode-request.js';
 
 /** In place of a queued command's name: no client can queue what is no command. */

@@ -1,13 +1,14 @@
 /** ACL. Users are state of the cluster; the log of what was denied is this node's. */
 
 import { randomBytes } from 'node:crypto';
-import { containerHelp } from '../../engine/command/catalog-replies.js';
-import { aclCategories, isAclCategory } from '../../engine/command/facts.js';
 import {
+  aclCategories,
   container,
+  containerHelp,
   Double,
   ErrorReply,
   type Facts,
+  isAclCategory,
   MapReply,
   OK,
   parseTrusted,

@@ -1,7 +1,7 @@
 /** CLIENT: connections looked at, named, paused and closed. */
-import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
+  containerHelp,
   ErrorReply,
   errors,
   OK,

@@ -1,8 +1,8 @@
 /** CLUSTER and its kin: what clients of Redis Cluster ask, answered for one shard that owns all slots. */
-import { containerHelp } from '../../engine/command/catalog-replies.js';
-import type { CommandFlag } from '../../engine/command/facts.js';
 import {
+  type CommandFlag,
   container,
+  containerHelp,
   ErrorReply,
   errors,
   type Facts,

@@ -1,16 +1,16 @@
 /** COMMAND: what the server says about its own commands. */
 
 import {
+  type CommandCatalog,
   commandCount,
   commandDocs,
   commandGetKeys,
   commandInfo,
   commandList,
+  container,
   containerHelp,
-} from '../../engine/command/catalog-replies.js';
-import { container } from '../../engine/command/command.js';
-import type { CommandCatalog } from '../../engine/command/facts.js';
-import type { Reply } from '../../engine/protocol/reply.js';
+  type Reply,
+} from '../../engine/index.js';
 import { matchesIgnoringCase } from '../config/text-glob.js';
 import { immediate, type ProgramCommandHandler, type ProgramHandler } from './program-command.js';
 

@@ -1,7 +1,6 @@
 /** CONFIG: the parameters of the node, and of the cluster. */
 
-import { containerHelp } from '../../engine/command/catalog-replies.js';
-import { container, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
+import { container, containerHelp, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
 import { rewriteConfigFile } from '../config/config-file.js';
 import { configParameters } from '../config/parameters.js';

@@ -8,9 +8,11 @@ import {
   type Engine,
   ErrorReply,
   errors,
+  listLength,
   MapReply,
   OK,
   Push,
+  type Quicklist,
   type Reply,
   type Request,
   RequestBuilder,
@@ -18,10 +20,8 @@ import {
   Status,
   Verbatim,
   View,
+  valueTypes,
 } from '../../engine/index.js';
-import { valueTypes } from '../../engine/types/index.js';
-import { listLength } from '../../engine/values/list.js';
-import type { Quicklist } from '../../engine/values/quicklist.js';
 import type { Client } from '../client/client.js';
 import { parseMemory } from '../config/parameter-types.js';
 import { isLocal } from '../net/socket-addresses.js';

@@ -1,8 +1,8 @@
 /** MEMORY: what keys, values and the process take. */
 import { getHeapSpaceStatistics } from 'node:v8';
-import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
+  containerHelp,
   Double,
   errors,
   MapReply,

@@ -4,8 +4,16 @@
  * Redis stands still meanwhile; here only the connection waits, and the keys may change under it. So each is deleted only if it did
  * not, by an item that names the position up to which that is known: see {@link deleteTransferred}.
  */
-import { dumpValue } from '../../engine/dump/payload.js';
-import { ErrorReply, errors, OK, type Reply, type Request, Status, viewOf } from '../../engine/index.js';
+import {
+  dumpValue,
+  ErrorReply,
+  errors,
+  OK,
+  type Reply,
+  type Request,
+  Status,
+  viewOf,
+} from '../../engine/index.js';
 import type { Client } from '../client/client.js';
 import type { KeyWatch } from '../replication/key-changes.js';
 import { replies } from '../replies.js';

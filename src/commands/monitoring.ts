@@ -1,7 +1,7 @@
 /** MONITOR, SLOWLOG and LATENCY. */
-import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
+  containerHelp,
   ErrorReply,
   type Facts,
   MapReply,

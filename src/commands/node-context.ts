@@ -1,6 +1,5 @@
 /** The node as its commands see it: the ports that handlers may use. What puts a node together implements it (`server.ts`). */
-import type { CommandCatalog } from '../../engine/command/facts.js';
-import type { ErrorReply } from '../../engine/index.js';
+import type { CommandCatalog, ErrorReply } from '../../engine/index.js';
 import type { AuthenticationGate } from '../client/authentication-gate.js';
 import type { Consistency } from '../client/consistency.js';
 import type { UsersHost } from '../client/node-users.js';

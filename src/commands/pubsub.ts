@@ -1,7 +1,7 @@
 /** Publish and subscribe, from the subscriber's side. PUBLISH is the engine's: messages take their place in the log. */
-import { containerHelp } from '../../engine/command/catalog-replies.js';
 import {
   container,
+  containerHelp,
   type Facts,
   globMatches,
   Push,

@@ -1,8 +1,8 @@
 /** SENTINEL: every node answers as a Sentinel that watches its own cluster, in the words of Redis 7.0.15. */
-import { containerHelp } from '../../engine/command/catalog-replies.js';
-import type { CommandFlag } from '../../engine/command/facts.js';
 import {
+  type CommandFlag,
   container,
+  containerHelp,
   ErrorReply,
   type Facts,
   MapReply,

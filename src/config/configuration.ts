@@ -1,6 +1,5 @@
 /** The values of the configuration parameters, and what CONFIG GET and CONFIG SET answer from them. */
-import { errors, quoted } from '../../engine/protocol/errors.js';
-import { ErrorReply, MapReply } from '../../engine/protocol/reply.js';
+import { ErrorReply, errors, MapReply, quoted } from '../../engine/index.js';
 import { InvalidValue } from './parameter-types.js';
 import { type ConfigParameter, configParameters } from './parameters.js';
 

@@ -1,7 +1,11 @@
 /** How clients find the leader: their commands wait while none is known, then they are told where it is; a leader that was replaced sends them away. */
-import type { CommandCatalog } from '../../engine/command/facts.js';
-import { findKeys } from '../../engine/command/key-positions.js';
-import type { ErrorReply, Request, Runnable } from '../../engine/index.js';
+import {
+  type CommandCatalog,
+  type ErrorReply,
+  findKeys,
+  type Request,
+  type Runnable,
+} from '../../engine/index.js';
 import type { Client } from '../client/client.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import { replies } from '../replies.js';

@@ -1,6 +1,5 @@
 /** What a client sent, as a test looks at it, and which of it a test means. */
-import { findKeys, parseKeySpecs } from '../../engine/command/key-positions.js';
-import type { Request, Runnable } from '../../engine/index.js';
+import { findKeys, parseKeySpecs, type Request, type Runnable } from '../../engine/index.js';
 import type { Connection } from '../client/connection.js';
 import { type PlainText, plainText } from './plain-values.js';
 

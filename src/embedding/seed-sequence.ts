@@ -1,6 +1,6 @@
 /** Where a node's chance comes from: the system, or a number that a test gives. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { Random } from '../../engine/log/random.js';
+import { Random } from '../../engine/index.js';
 
 export class SeedSequence {
   private readonly random = new Random();

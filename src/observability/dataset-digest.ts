@@ -4,9 +4,7 @@
  * Redis or not.
  */
 import { createHash } from 'node:crypto';
-import { type Engine, View } from '../../engine/index.js';
-import { valueTypes } from '../../engine/types/index.js';
-import type { ContentDigest } from '../../engine/types/value-type.js';
+import { type ContentDigest, type Engine, View, valueTypes } from '../../engine/index.js';
 
 type Database = ReturnType<Engine['keyspace']['database']>;
 

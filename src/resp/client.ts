@@ -4,8 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import RedisParser from 'redis-parser';
-import { int64FromBigInt } from '../../engine/numbers/int64.js';
-import { ErrorReply, type Reply } from '../../engine/protocol/reply.js';
+import { ErrorReply, int64FromBigInt, type Reply } from '../../engine/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { encodeRequest } from './encode-request.js';
 

@@ -1,6 +1,5 @@
 /** Requests as bytes: RESP arrays of bulk strings. */
-import type { Request } from '../../engine/protocol/request.js';
-import { writeLatin1 } from '../../engine/protocol/view.js';
+import { type Request, writeLatin1 } from '../../engine/index.js';
 
 /**
  * A command as the bytes that a client sends. Strings are latin1, one char a byte.

@@ -5,8 +5,7 @@
  * Oddities that clients can see and that are kept: the two bytes behind a length or a bulk are skipped, whatever they are; a NUL byte
  * hides the end of its line, so that a line with one is never complete; empty and negative arrays and empty lines are no request.
  */
-import { parseInt64Bytes } from '../../engine/numbers/int64.js';
-import { Request } from '../../engine/protocol/request.js';
+import { parseInt64Bytes, Request } from '../../engine/index.js';
 import { encodeRequest } from './encode-request.js';
 import { splitInline } from './inline.js';
 

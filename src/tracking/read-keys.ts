@@ -1,6 +1,12 @@
 /** Which keys a request reads: those that tracking remembers. */
-import { findKeys, type KeySpec, parseKeySpecs } from '../../engine/command/key-positions.js';
-import type { CommandTable, Request, Runnable } from '../../engine/index.js';
+import {
+  type CommandTable,
+  findKeys,
+  type KeySpec,
+  parseKeySpecs,
+  type Request,
+  type Runnable,
+} from '../../engine/index.js';
 
 export class ReadKeys {
   /** By the id of a command's row. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
+import { importGraph } from './import-graph.js';
 import { code, filesBelow, root } from './sources.js';
 
 const pure = [
@@ -123,6 +124,15 @@ test('a floor imports only floors below it', () => {
   for (const [folder, pattern] of forbidden) {
     for (const path of filesBelow(folder)) assert.doesNotMatch(code(path), pattern, path);
   }
+});
+
+test('the program enters the lower floors by their front doors', () => {
+  // The timers stand for Node's own, by the same names: where they come from must show.
+  const doors = ['engine/index.ts', 'raft/index.ts', 'raft/node/index.ts', 'raft/node/timers.ts'];
+  const floors = /^(engine|raft)\//;
+  for (const [path, targets] of importGraph(['src']))
+    for (const target of targets)
+      assert.ok(!floors.test(target) || doors.includes(target), `${path} imports ${target}, which is inside`);
 });
 
 test('only the files of a value type and its descriptor name its encodings', () => {
