@@ -19,6 +19,7 @@ export class OutstandingWrites {
   private firstSinceTick = 0;
   private firstBytes = 0;
   private ticks = 0;
+  private answers = true;
 
   constructor(
     private readonly tickMs: number,
@@ -58,13 +59,25 @@ export class OutstandingWrites {
     return released;
   }
 
-  /** Time goes on, as the loop sees it: while it stands still, it cannot see a write end. */
-  tick(): void {
+  /**
+   * Time goes on, as the loop sees it: while it stands still, it cannot see a write end.
+   *
+   * @returns whether the disk answers, if that has changed, and the news in words for the operator
+   */
+  tick(): { readonly answers: boolean; readonly text: string } | undefined {
     this.ticks++;
+    const stuckMs = this.stuckForMs();
+    const answers = stuckMs === 0;
+    if (answers === this.answers) return undefined;
+    this.answers = answers;
+    const text = answers
+      ? 'the disk answers again'
+      : `the disk has not answered for ${stuckMs} ms: this node does not lead until it does`;
+    return { answers, text };
   }
 
   /** For how long the disk has not got on, in milliseconds; 0 if it does. */
-  get stuckMs(): number {
+  private stuckForMs(): number {
     if (this.items.length === 0) return 0;
     const waitedTicks = this.ticks - this.firstSinceTick;
     const dueMs = (this.firstBytes / slowDiskBytesPerSecond) * 1000;

@@ -19,15 +19,18 @@ import {
   type SnapshotMetadata,
   type Status,
 } from '../index.js';
-import type { Timer } from './clock.js';
+import { AppliedPosition } from './applied-position.js';
 import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
+import { refuseToGoOn } from './estrangement.js';
 import type { RaftNodeOptions, Recovered } from './node-options.js';
 import { openStorage } from './node-storage.js';
 import { type Outstanding, OutstandingWrites } from './outstanding.js';
+import { counting } from './snapshot/counting-reader.js';
 import { Snapshotter } from './snapshot/snapshotter.js';
-import type { SnapshotReader, SnapshotStore } from './snapshot/store.js';
+import type { SnapshotStore } from './snapshot/store.js';
 import { SnapshotTransfers } from './snapshot/transfers.js';
+import { Ticker } from './ticker.js';
 import { queueMicrotask } from './timers.js';
 import { defaultElectionTimeoutMs } from './timing.js';
 import type { NodeLog } from './wal/node-log.js';
@@ -48,24 +51,19 @@ export class RaftNode {
   private isWorking = false;
   private isStopped = false;
   private failed: Error | undefined;
-  private tickTimer: Timer | undefined;
-  private lastTickAt: number;
+  private readonly ticker: Ticker;
   private nextContext: number;
   private membership: Membership;
-  private appliedIndex: number;
-  private appliedWaiters: { index: number; resolve: () => void }[] = [];
+  private readonly progress: AppliedPosition;
   private isInstalling = false;
   private lastAppended: number;
-  private appliedTerm: number;
   private ticks = 0;
-  private diskAnswers = true;
   /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
   private wakeFailed!: () => void;
   private readonly whenFailed = new Promise<void>((resolve) => {
     this.wakeFailed = resolve;
   });
-  private onReplayed: ((index: number) => void) | undefined;
 
   /** What the log says was committed before this start: below it, nothing may be read, whatever the consistency. */
   readonly recoveredCommit: number;
@@ -95,8 +93,7 @@ export class RaftNode {
       log,
       log.hardState,
     );
-    this.appliedIndex = snapshot.index;
-    this.appliedTerm = snapshot.term;
+    this.progress = new AppliedPosition(snapshot.index, snapshot.term);
     this.lastAppended = log.lastIndex();
     this.recoveredCommit = log.hardState.commit;
     this.recovered = {
@@ -105,7 +102,10 @@ export class RaftNode {
       entries: log.lastIndex() - snapshot.index,
     };
     this.nextContext = Math.floor(random() * 2 ** 40) * 4096;
-    this.lastTickAt = clock.monotonicMs();
+    this.ticker = new Ticker(clock, this.tickMs, {
+      isRunning: () => this.isRunning,
+      ticked: (elapsed) => this.guard(() => this.tick(elapsed)),
+    });
     this.membership = this.raft.status().membership;
     this.snapshotter = new Snapshotter({
       clock,
@@ -158,7 +158,7 @@ export class RaftNode {
       await node.replay();
       const { term, role } = node.status();
       options.transport.pulse?.stands(term, role === 'leader');
-      node.armTick();
+      node.ticker.start();
       node.snapshotter.start();
       return node;
     } catch (error) {
@@ -201,22 +201,17 @@ export class RaftNode {
 
   /** Index of the last entry that the state machine has applied. */
   get applied(): number {
-    return this.appliedIndex;
+    return this.progress.index;
   }
 
   /** Whether no other node can lead now: this leader reached a majority within the last election timeout, and has asked nobody to take over. */
   get leaseValid(): boolean {
-    return this.raft.leaseValid(this.ticksPassed());
+    return this.raft.leaseValid(this.ticker.passed());
   }
 
   /** Whether this leader reached a majority within the last election timeout. */
   get quorumHeld(): boolean {
-    return this.raft.quorumHeld(this.ticksPassed());
-  }
-
-  /** Ticks that the core does not know of yet: the loop may have stood still until now, or the whole process. */
-  private ticksPassed(): number {
-    return Math.max(0, Math.ceil((this.options.clock.monotonicMs() - this.lastTickAt) / this.tickMs));
+    return this.raft.quorumHeld(this.ticker.passed());
   }
 
   status(): Status {
@@ -240,10 +235,7 @@ export class RaftNode {
 
   /** The longest that a sync has taken since this was asked last. */
   takeSlowestSyncMs(): number {
-    if (!(this.log instanceof Wal)) return 0;
-    const { slowestSyncMs } = this.log;
-    this.log.slowestSyncMs = 0;
-    return slowestSyncMs;
+    return this.log instanceof Wal ? this.log.takeSlowestSyncMs() : 0;
   }
 
   /**
@@ -298,10 +290,7 @@ export class RaftNode {
 
   /** Resolves when the entry at `index` is applied, or at once if it is; never after the node has stopped. */
   whenApplied(index: number): Promise<void> {
-    if (index <= this.appliedIndex) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.appliedWaiters.push({ index, resolve });
-    });
+    return this.progress.reaches(index);
   }
 
   /** Takes a snapshot of the state as of now, and shortens the log. Joins one that is under way. */
@@ -335,7 +324,7 @@ export class RaftNode {
     }
     if (this.isStopped) return;
     this.isStopped = true;
-    this.tickTimer?.cancel();
+    this.ticker.stop();
     this.notices.close();
     await this.snapshotter.stop();
     await this.options.transport.close();
@@ -363,43 +352,25 @@ export class RaftNode {
     const { membership } = this;
     const voters = membership.members.filter((member) => !member.learner);
     const isSole = voters.length === 1 && voters[0]!.id === this.id;
-    const from = this.appliedIndex;
+    const from = this.applied;
     const target = isSole ? from + this.recovered.entries : this.recoveredCommit;
     const onRecovery = this.options.onRecovery;
     if (onRecovery !== undefined) {
-      this.onReplayed = (index) => onRecovery({ phase: 'replay', done: index - from, total: target - from });
+      this.progress.onAdvance = (index) =>
+        onRecovery({ phase: 'replay', done: index - from, total: target - from });
     }
     this.work();
     if (this.failed === undefined) {
       await Promise.race([this.whenApplied(target), this.whenFailed]);
     }
-    this.onReplayed = undefined;
+    this.progress.onAdvance = undefined;
     if (this.failed !== undefined) throw this.failed;
   }
 
   // Time
 
-  private armTick(): void {
-    const { clock } = this.options;
-    this.lastTickAt = clock.monotonicMs();
-    const due = (): void => {
-      // Input that came while the loop stood still is listened to before silence is judged.
-      clock.afterInput(() => {
-        if (!this.isRunning) return;
-        this.guard(() => this.tick());
-        this.tickTimer = clock.setTimer(
-          Math.max(1, this.lastTickAt + this.tickMs - clock.monotonicMs()),
-          due,
-        );
-      });
-    };
-    this.tickTimer = clock.setTimer(this.tickMs, due);
-  }
-
-  private tick(): void {
-    const elapsed = Math.floor((this.options.clock.monotonicMs() - this.lastTickAt) / this.tickMs);
-    if (elapsed < 1) return;
-    this.lastTickAt += elapsed * this.tickMs;
+  private tick(elapsed: number): void {
+    if (elapsed === 0) return;
     this.options.transport.pulse?.turned();
     if (elapsed > 1) this.raft.stalled(elapsed - 1);
     this.raft.tick();
@@ -409,17 +380,10 @@ export class RaftNode {
 
   /** A disk that does not get its oldest write done is no leader's; the others' may be well. */
   private judgeDisk(): void {
-    this.outstanding.tick();
-    const { stuckMs } = this.outstanding;
-    const answers = stuckMs === 0;
-    if (answers === this.diskAnswers) return;
-    this.diskAnswers = answers;
-    this.options.onNotice?.(
-      answers
-        ? 'the disk answers again'
-        : `the disk has not answered for ${stuckMs} ms: this node does not lead until it does`,
-    );
-    this.raft.setDiskAnswers(answers);
+    const news = this.outstanding.tick();
+    if (news === undefined) return;
+    this.options.onNotice?.(news.text);
+    this.raft.setDiskAnswers(news.answers);
   }
 
   // Peers
@@ -541,9 +505,7 @@ export class RaftNode {
   }
 
   private wakeDrain(): void {
-    const waiters = this.drainWaiters;
-    this.drainWaiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of this.drainWaiters.splice(0)) wake();
   }
 
   private send(messages: readonly Message[]): void {
@@ -573,19 +535,9 @@ export class RaftNode {
         cause: error,
       });
     }
-    this.advance(index, term);
+    this.progress.advance(index, term);
     this.raft.applied(index);
     this.snapshotter.applied(entries, clock.monotonicMs() - beganMs);
-  }
-
-  private advance(index: number, term: number): void {
-    this.appliedIndex = index;
-    this.appliedTerm = term;
-    this.onReplayed?.(index);
-    if (this.appliedWaiters.length === 0) return;
-    const due = this.appliedWaiters.filter((waiter) => waiter.index <= index);
-    this.appliedWaiters = this.appliedWaiters.filter((waiter) => waiter.index > index);
-    for (const { resolve } of due) resolve();
   }
 
   private install(snapshot: SnapshotMetadata): void {
@@ -603,7 +555,7 @@ export class RaftNode {
         await reader?.close();
       }
       this.isInstalling = false;
-      this.advance(snapshot.index, snapshot.term);
+      this.progress.advance(snapshot.index, snapshot.term);
       this.guard(() => this.raft.snapshotInstalled(snapshot));
     };
     run().catch((error) => this.fail(error));
@@ -630,8 +582,7 @@ export class RaftNode {
 
   private positionNow(): SnapshotMetadata {
     if (this.isInstalling) throw new Error('a snapshot is being installed');
-    const index = this.appliedIndex;
-    const term = this.appliedTerm;
+    const { index, term } = this.progress;
     return { index, term, membership: this.raft.membershipAt(index) };
   }
 
@@ -639,39 +590,10 @@ export class RaftNode {
     if (this.failed !== undefined) return;
     this.failed = error;
     this.options.transport.pulse?.stop();
-    this.tickTimer?.cancel();
+    this.ticker.stop();
     this.notices.drop();
     this.wakeDrain();
     this.wakeFailed();
     this.options.onFailure(error);
   }
-}
-
-/** Ends a node that is no part of its cluster's history any more. */
-function refuseToGoOn({ logLost, parting }: Status): void {
-  const wayOut = 'remove it from the cluster (RAFTREMOVEPEER), empty its directory and let it join anew';
-  if (logLost) throw new Error(`this node lost entries that it had acknowledged: ${wayOut}`);
-  if (parting === undefined) return;
-  const { index, ownTerm, leaderTerm, leader, term } = parting;
-  throw new Error(
-    `entry ${index} is committed here with term ${ownTerm}, but node ${leader}, which leads term ${term}, has it with term ${leaderTerm}: ` +
-      'a majority of the members lost what they had acknowledged, and this node has applied it. ' +
-      `Keep a copy of its directory if that matters; then ${wayOut}`,
-  );
-}
-
-function counting(reader: SnapshotReader, onBytes: (bytes: number) => void): SnapshotReader {
-  let bytes = 0;
-  return {
-    metadata: reader.metadata,
-    dataBytes: reader.dataBytes,
-    isOwn: reader.isOwn,
-    next: async () => {
-      const chunk = await reader.next();
-      bytes += chunk?.length ?? 0;
-      onBytes(bytes);
-      return chunk;
-    },
-    close: () => reader.close(),
-  };
 }

@@ -24,11 +24,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'go on after a failed fsync',
-    file: 'raft/node/wal/wal.ts',
-    from: `      this.syncing = false;
-      if (error !== null) {`,
-    to: `      this.syncing = false;
-      if (error !== null && this.isClosed) {`,
+    file: 'raft/node/wal/log-sync.ts',
+    from: 'if (error !== null) {',
+    to: 'if (error !== null && this.log.hasFailed()) {',
     tests: node,
   },
   {
@@ -156,7 +154,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'tell a follower of commits that it may not hold',
     file: 'raft/replication.ts',
-    from: 'log.commitTo(Math.min(message.commit, index));',
+    from: 'log.commitTo(Math.min(message.commit, end));',
     to: 'log.commitTo(Math.min(message.commit, log.lastIndex()));',
     tests: raft,
   },
@@ -226,7 +224,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'say "refused" where nobody knows',
     file: 'src/replication/replica.ts',
-    from: 'entry.targets[ordinal]?.fateUnknown(replies.fateUnknown);',
+    from: 'entry.targets[ordinal]?.fateUnknown(why);',
     to: 'entry.targets[ordinal]?.fateUnknown(replies.notLeader());',
     tests: program,
   },
@@ -288,8 +286,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a snapshot without waiting clients',
     file: 'engine/snapshot/cut.ts',
-    from: 'this.waiters = [...engine.waiters.all()];',
-    to: 'this.waiters = [...engine.waiters.all()].slice(0, 0);',
+    from: 'this.waiters = [...source.waiters.all()];',
+    to: 'this.waiters = [...source.waiters.all()].slice(0, 0);',
     tests: engine,
   },
   {
@@ -323,7 +321,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a lease that is judged by the last tick',
     file: 'raft/node/raft-node.ts',
-    from: 'return this.raft.leaseValid(this.ticksPassed());',
+    from: 'return this.raft.leaseValid(this.ticker.passed());',
     to: 'return this.raft.leaseValid(0);',
     tests: node,
   },
@@ -351,7 +349,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a leader keeps its lead whatever its disk does',
     file: 'raft/node/raft-node.ts',
-    from: '    this.raft.setDiskAnswers(answers);\n',
+    from: '    this.raft.setDiskAnswers(news.answers);\n',
     to: '',
     tests: node,
   },

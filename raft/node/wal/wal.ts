@@ -13,6 +13,7 @@ import { syncFile, writeFile } from '../directory/disk.js';
 import { damageError, ioError, logDamageAdvice, lostBehindSnapshot, StorageError } from '../errors.js';
 import { queueMicrotask } from '../timers.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';
+import { LogSync } from './log-sync.js';
 import type { Durability, WalOptions } from './options.js';
 import {
   encodePrelude,
@@ -24,6 +25,7 @@ import {
 } from './record.js';
 import { type RecoveredLog, recoverLog } from './recovery.js';
 import { segmentFile } from './scan.js';
+import { SegmentRemoval } from './segment-removal.js';
 import { type Segment, WalSegments } from './segments.js';
 import { TermRuns } from './term-runs.js';
 
@@ -69,11 +71,9 @@ export class Wal implements LogStorage {
   private flushScheduled = false;
   /** A write, a sync that a batch waits for, or a change of segment is under way. */
   private busy = false;
-  private syncing = false;
-  private syncWaiters: (() => void)[] = [];
   /** Told if the log fails before their sync. */
   private durableWaiters: ((error: StorageError) => void)[] = [];
-  private syncedPosition = 0;
+  private readonly sync: LogSync;
   /** What the record written last states as synced and as commit. */
   private markedPosition = 0;
   private markedCommit = 0;
@@ -85,17 +85,16 @@ export class Wal implements LogStorage {
   private inFlight: Append[] = [];
   private isClosed = false;
   private drainWaiter: (() => void) | undefined;
-  private removal: Promise<void> = Promise.resolve();
-
-  /** Syncs of the log's data so far. */
-  syncs = 0;
-  /** How long the last of them took. */
-  lastSyncMs = 0;
-  /** Since somebody set it back. */
-  slowestSyncMs = 0;
+  private readonly removal: SegmentRemoval;
 
   private constructor(private readonly options: WalOptions) {
     this.segments = new WalSegments(options.salt);
+    this.sync = new LogSync(options.clock, this.segments, {
+      hasFailed: () => this.failure !== undefined,
+      failed: (error) => this.fail(error),
+      ended: () => this.settle(),
+    });
+    this.removal = new SegmentRemoval(options);
     this.encoder = new RecordEncoder(options.salt);
     this.segmentBytes = options.segmentBytes ?? defaultSegmentBytes;
     this.cacheBytes = options.cacheBytes ?? defaultCacheBytes;
@@ -234,16 +233,28 @@ export class Wal implements LogStorage {
     if (keepFrom === 0) return;
     const first = this.segments.firstIndexIn(segments[keepFrom]!);
     this.terms.dropBefore(first);
-    this.remove(this.segments.dropBefore(segments[keepFrom]!));
+    this.removal.add(this.segments.dropBefore(segments[keepFrom]!));
+  }
+
+  /** How long the last sync took. */
+  get lastSyncMs(): number {
+    return this.sync.lastMs;
+  }
+
+  /** The longest that a sync has taken since this was asked last. */
+  takeSlowestSyncMs(): number {
+    const { slowestMs } = this.sync;
+    this.sync.slowestMs = 0;
+    return slowestMs;
   }
 
   /** Resolves when all that was written by now is durable, whatever the durability level. Rejects when the log fails. */
   makeDurable(): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    if (this.isClosed || this.syncedPosition >= this.segments.position) return Promise.resolve();
+    if (this.isClosed || this.sync.position >= this.segments.position) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.durableWaiters.push(reject);
-      this.sync(() => {
+      this.sync.start(() => {
         this.durableWaiters = this.durableWaiters.filter((waiter) => waiter !== reject);
         resolve();
       });
@@ -253,8 +264,8 @@ export class Wal implements LogStorage {
   /** Takes effect for all that is not yet acknowledged; a step up syncs what was written so far. */
   setDurability(durability: Durability): void {
     this.durability = durability;
-    if (this.isClosed || this.failure !== undefined || this.syncedPosition >= this.segments.position) return;
-    if (durability === 'high') this.sync(() => {});
+    if (this.isClosed || this.failure !== undefined || this.sync.position >= this.segments.position) return;
+    if (durability === 'high') this.sync.start(() => {});
     else this.armSync();
   }
 
@@ -268,7 +279,7 @@ export class Wal implements LogStorage {
     if (this.failure === undefined) {
       try {
         await syncFile(this.segments.active.file);
-        this.syncedPosition = this.segments.position;
+        this.sync.position = this.segments.position;
         this.writeMark();
         await syncFile(this.segments.active.file);
         await this.options.onReach?.(this.segments.position);
@@ -276,7 +287,7 @@ export class Wal implements LogStorage {
         this.fail(ioError('write', this.segments.active.path, error));
       }
     }
-    await this.removal;
+    await this.removal.done;
     for (const segment of this.segments.segments) await segment.file.close();
   }
 
@@ -296,7 +307,7 @@ export class Wal implements LogStorage {
     const { index, term } = this.snapshotMetadata;
     this.encoder.checksum = checksum;
     this.extended = fileBytes;
-    this.syncedPosition = this.segments.position;
+    this.sync.position = this.segments.position;
     this.cache.clear(this.terms.last + 1);
     this.state = { ...hardState, commit: Math.max(hardState.commit, index) };
     if (index <= this.terms.last && this.terms.term(index) === term) return;
@@ -409,20 +420,20 @@ export class Wal implements LogStorage {
         if (goesOn) continue;
         const { index } = entries[from]!;
         this.segments.note(segment.sequence, segment.end + encoder.total, index, i - from);
-        encoder.batch(state, this.syncedPosition, index, this.terms.term(index - 1) ?? 0, entries, from, i);
+        encoder.batch(state, this.sync.position, index, this.terms.term(index - 1) ?? 0, entries, from, i);
         from = i;
         payloadBytes = 0;
       }
     }
     if (encoder.total === 0) this.encodeMark();
-    this.markedPosition = this.syncedPosition;
+    this.markedPosition = this.sync.position;
     this.markedCommit = state.commit;
     return encoder.finish();
   }
 
   private encodeMark(): void {
     const { last } = this.terms;
-    this.encoder.batch(this.state, this.syncedPosition, last + 1, this.terms.term(last) ?? 0, [], 0, 0);
+    this.encoder.batch(this.state, this.sync.position, last + 1, this.terms.term(last) ?? 0, [], 0, 0);
   }
 
   /** Adds zeros behind a small batch that would end beyond the file: the syncs after it then leave the file's size alone. */
@@ -441,11 +452,11 @@ export class Wal implements LogStorage {
     if (this.extended < active.end) this.extended = active.end;
     if (this.pending.length === 0) this.cache.evict(this.cacheBytes, this.segments.lastWritten);
     if (needSync) {
-      this.sync(() => this.acknowledge());
+      this.sync.start(() => this.acknowledge());
       return;
     }
-    if (this.segments.position - this.syncedPosition >= unsyncedMaxBytes && !this.syncing)
-      this.sync(() => {});
+    if (this.segments.position - this.sync.position >= unsyncedMaxBytes && !this.sync.isUnderWay)
+      this.sync.start(() => {});
     else this.armSync();
     this.acknowledge();
   }
@@ -460,45 +471,13 @@ export class Wal implements LogStorage {
     this.settle();
   }
 
-  /** Makes what is written by now durable. At most one sync is under way; calls in the meantime share the next. */
-  private sync(callback: () => void): void {
-    if (this.syncing) {
-      this.syncWaiters.push(callback);
-      return;
-    }
-    this.syncing = true;
-    this.syncs++;
-    const target = this.segments.position;
-    const { file, path } = this.segments.active;
-    const started = this.options.clock.monotonicMs();
-    file.sync((error) => {
-      this.syncing = false;
-      if (error !== null) {
-        this.fail(ioError('sync', path, error));
-        return;
-      }
-      this.lastSyncMs = this.options.clock.monotonicMs() - started;
-      this.slowestSyncMs = Math.max(this.slowestSyncMs, this.lastSyncMs);
-      this.syncedPosition = Math.max(this.syncedPosition, target);
-      if (this.failure === undefined) callback();
-      const waiters = this.syncWaiters;
-      if (waiters.length > 0) {
-        this.syncWaiters = [];
-        this.sync(() => {
-          for (const waiter of waiters) waiter();
-        });
-      }
-      this.settle();
-    });
-  }
-
   /** Below durability high: one sync a second while there is something to sync. Low leaves it to the operating system. */
   private armSync(): void {
     if (this.durability !== 'medium' || this.syncTimer !== undefined || this.isClosed) return;
     this.syncTimer = this.options.clock.setTimer(syncIntervalMs, () => {
       this.syncTimer = undefined;
-      if (this.failure === undefined && this.syncedPosition < this.segments.position)
-        this.sync(() => this.armMark());
+      if (this.failure === undefined && this.sync.position < this.segments.position)
+        this.sync.start(() => this.armMark());
     });
   }
 
@@ -521,7 +500,7 @@ export class Wal implements LogStorage {
   }
 
   private hasNews(): boolean {
-    return this.markedPosition < this.syncedPosition || this.markedCommit < this.state.commit;
+    return this.markedPosition < this.sync.position || this.markedCommit < this.state.commit;
   }
 
   private writeMark(): void {
@@ -531,7 +510,7 @@ export class Wal implements LogStorage {
     const pieces = this.encoder.finish();
     active.file.writeSync(this.extend(pieces, active.end, this.encoder.total), active.end);
     active.end += this.encoder.total;
-    this.markedPosition = this.syncedPosition;
+    this.markedPosition = this.sync.position;
     this.markedCommit = this.state.commit;
   }
 
@@ -542,11 +521,11 @@ export class Wal implements LogStorage {
     const { active } = this.segments;
     if (this.extended > active.end) await active.file.truncate(active.end);
     await syncFile(active.file);
-    this.syncedPosition = this.segments.position;
+    this.sync.position = this.segments.position;
     await this.beginSegment(snapshot !== undefined);
     if (snapshot !== undefined) {
       this.segments.reset(snapshot.index + 1);
-      this.remove(this.segments.dropBefore(this.segments.active));
+      this.removal.add(this.segments.dropBefore(this.segments.active));
     }
   }
 
@@ -561,7 +540,7 @@ export class Wal implements LogStorage {
     try {
       const file = await disk.open(path, 'create');
       this.encoder.start();
-      this.encoder.header(this.state, this.syncedPosition, {
+      this.encoder.header(this.state, this.sync.position, {
         sequence,
         base,
         nodeId,
@@ -576,8 +555,8 @@ export class Wal implements LogStorage {
       const end = preludeBytes + this.encoder.total;
       this.segments.segments.push({ sequence, path, file, base, firstIndex: next, end });
       this.extended = end;
-      this.syncedPosition = base + end;
-      await this.options.onReach?.(this.syncedPosition);
+      this.sync.position = base + end;
+      await this.options.onReach?.(this.sync.position);
       await this.warnOfFullDisk();
     } catch (error) {
       throw ioError('write', path, error);
@@ -592,19 +571,6 @@ export class Wal implements LogStorage {
         `${Math.floor(free / 1048576)} MiB are left on the disk of ${directory}: the node stops when it is full`,
       );
     }
-  }
-
-  /** Unlinks segments, oldest first, so that a crash in between leaves no hole. */
-  private remove(dropped: readonly Segment[]): void {
-    if (dropped.length === 0) return;
-    this.removal = this.removal
-      .then(async () => {
-        for (const { file, path } of dropped) {
-          await file.close();
-          await this.options.disk.unlink(path);
-        }
-      })
-      .catch((error) => this.options.onNotice?.(ioError('removal', this.options.directory, error).message));
   }
 
   // End
@@ -631,7 +597,7 @@ export class Wal implements LogStorage {
   }
 
   private settle(): void {
-    if (this.drainWaiter === undefined || this.syncing) return;
+    if (this.drainWaiter === undefined || this.sync.isUnderWay) return;
     if (this.failure !== undefined || (!this.busy && this.pending.length === 0)) this.drainWaiter();
   }
 }
