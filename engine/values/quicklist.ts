@@ -7,7 +7,7 @@
  *
  * Which element lies in which chunk follows from the operations alone: never from addresses, capacities or a snapshot under way.
  *
- * Of denque's calls those at the ends and peekAt are used, which are sound; its `remove` and deleting `splice` are not.
+ * Of denque's calls those at the ends and peekAt are used, which are sound; its `remove` and deleting `splice` are not (see replace-range.ts).
  */
 import Denque from 'denque';
 import type { View } from '../protocol/view.js';
@@ -34,6 +34,7 @@ import {
   writeListpackBytes,
 } from './listpack.js';
 import { Chunk, GIVEN, QuicklistWalk } from './quicklist-walk.js';
+import { replaceRange } from './replace-range.js';
 
 /** The most bytes that a chunk of several elements takes; a larger element has a chunk to itself. One slab block. */
 export const CHUNK_BYTES = 4096;
@@ -320,7 +321,7 @@ export class Quicklist implements BigValue {
       pieces.push(own);
     }
     if (rest !== undefined) pieces.push(rest);
-    this.replaceRange(chunkIndex, chunkIndex, pieces);
+    replaceRange(this.chunks, chunkIndex, chunkIndex, pieces);
     this.reposition(chunkIndex, chunkIndex + pieces.length - 1);
   }
 
@@ -433,7 +434,7 @@ export class Quicklist implements BigValue {
       else kept.push(chunk);
     }
     for (const chunk of kept) this.settle(chunk);
-    if (kept.length <= to - from) this.replaceRange(from, to, kept);
+    if (kept.length <= to - from) replaceRange(this.chunks, from, to, kept);
     if (kept.length > 0) this.reposition(from, from + kept.length - 1);
   }
 
@@ -450,24 +451,6 @@ export class Quicklist implements BigValue {
     source.copy(buffer, at, from, from + size);
     left.count += right.count;
     this.release(right);
-  }
-
-  /** Puts other chunks in the place of those numbered `from` to `to`, by way of the nearer end. */
-  private replaceRange(from: number, to: number, replacement: readonly Chunk[]): void {
-    const chunks = this.chunks;
-    const behind = chunks.length - 1 - to;
-    const aside: Chunk[] = [];
-    if (from <= behind) {
-      for (let i = 0; i < from; i++) aside.push(chunks.shift()!);
-      for (let i = from; i <= to; i++) chunks.shift();
-      for (let i = replacement.length - 1; i >= 0; i--) chunks.unshift(replacement[i]);
-      for (let i = aside.length - 1; i >= 0; i--) chunks.unshift(aside[i]);
-    } else {
-      for (let i = 0; i < behind; i++) aside.push(chunks.pop()!);
-      for (let i = from; i <= to; i++) chunks.pop();
-      for (const chunk of replacement) chunks.push(chunk);
-      for (let i = aside.length - 1; i >= 0; i--) chunks.push(aside[i]);
-    }
   }
 
   /** Counts positions anew after the counts of the chunks `low` to `high` changed, towards the nearer end. */

@@ -29,7 +29,8 @@ import type { ClientHost, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
 import { ClientOutput } from './output.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
-import { type Deferred, type RoutedClient, Router } from './router.js';
+import type { Deferred, RoutedClient } from './routed-client.js';
+import { Router } from './router.js';
 import { type Transaction, WatchList } from './transaction.js';
 
 /** So many bytes of replies are written at once before the next read waits until they are sent. */

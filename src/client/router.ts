@@ -3,8 +3,6 @@
  * forwarded to the leader. Its reply takes a slot of the client's queue (`reply-queue.ts`) unless it is given at once.
  */
 import {
-  BLOCKED,
-  detach,
   ErrorReply,
   NULL_ARRAY,
   parseTrusted,
@@ -15,73 +13,37 @@ import {
   type Runnable,
   type WriteCommand,
 } from '../../engine/index.js';
-import { monotonicNow } from '../../raft/node/timers.js';
-import { type ForwardingClient, type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
+import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { PassedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
-import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading, replies } from '../replies.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
 import { type Destination, WAIT } from './admission.js';
-import type { AccountedClient, ClientHost, ScheduledClient } from './client-host.js';
-import type { Consistency } from './consistency.js';
-import type { ReplyQueue } from './reply-queue.js';
-import { refusedRequest, type Transaction, type WatchList } from './transaction.js';
+import type { ClientHost } from './client-host.js';
+import { Exec } from './exec.js';
+import { ReadPath } from './read-path.js';
+import type { Deferred, RoutedClient } from './routed-client.js';
 
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
-const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
-
 /** After these no key is watched any more. */
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
-
-/** A request that was put aside. */
-export interface Deferred {
-  readonly raw: Buffer;
-  /** Since when it waits for a leader, by the monotonic clock. */
-  heldSinceMs?: number;
-  /** What came back from a leader that did not take it. */
-  readonly returned?: PassedRequest;
-}
-
-/** The connection whose requests come here. */
-export interface RoutedClient extends AccountedClient, ScheduledClient, ForwardingClient, ReplyTarget {
-  readonly userName: string;
-  readonly provedPassword: boolean;
-  readonly consistency: Consistency;
-  readonly watched: WatchList;
-  executing: AccountedClient['executing'];
-  /** The replies that are still owed. */
-  readonly queue: ReplyQueue;
-  /** Where the request at hand lies. */
-  readonly parser: { readonly requestStart: number; readonly requestEnd: number };
-  /** How long the request at hand is. */
-  readonly requestBytes: number;
-  /** The bytes of the request at hand, as RESP. */
-  copyRaw(): Buffer;
-  /** Puts a request aside until everything before it is answered. */
-  defer(deferred: Deferred | undefined): void;
-  /** A command is admitted, or refused: it counts, and the mode of its reply is settled. */
-  beginCommand(name: string): void;
-  /** An item has its outcome. @param isSilent no reply is owed for it */
-  itemDone(reply: Reply, isApplied: boolean, isSilent?: boolean): void;
-  /** A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody else notices. */
-  internalError(row: Runnable, error: unknown): ErrorReply;
-  /** What is owed to this client cannot be said any more: it is cut off, and nobody else notices. */
-  fault(what: string, error: unknown): void;
-}
 
 export class Router {
   /** What becomes of its commands on a follower that passes them on; undefined while none was. */
   private passing: PassingOn | undefined;
-  private readonly stepRequest = new Request();
+  private readonly reads: ReadPath;
+  /** Undefined until the first EXEC. */
+  private executor: Exec | undefined;
   private readonly keysRequest = new Request();
 
   constructor(
     private readonly connection: RoutedClient,
     private readonly server: ClientHost,
-  ) {}
+  ) {
+    this.reads = new ReadPath(connection, server, (row, request, raw) => this.write(row, request, raw));
+  }
 
   // ---- which way ----
 
@@ -192,7 +154,7 @@ export class Router {
   }
 
   private run(row: Runnable, request: Request, raw: Buffer | undefined): void {
-    if (row.kind === 'read') this.read(row, request, raw);
+    if (row.kind === 'read') this.reads.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
     if (this.server.audience.monitors.size > 0) this.show(row, request);
@@ -203,20 +165,6 @@ export class Router {
     const { connection, server } = this;
     if (row.name !== 'exec')
       server.audience.monitors.show(row, request, connection.database, connection.address);
-  }
-
-  private showTransaction(requests: readonly Buffer[]): void {
-    const { connection, server } = this;
-    const { monitors } = server.audience;
-    if (monitors.size === 0) return;
-    let { database } = connection;
-    for (const raw of [...requests, EXEC]) {
-      parseTrusted(raw, 0, this.keysRequest);
-      const row = server.table.resolve(this.keysRequest);
-      if (row instanceof ErrorReply) continue;
-      monitors.show(row, this.keysRequest, database, connection.address);
-      if (row.name === 'select') database = Number(this.keysRequest.int64OrUndefined(1) ?? database);
-    }
   }
 
   /** Whether a request may not run yet for the sake of what came before it: it is put aside before it leaves any trace. */
@@ -286,153 +234,9 @@ export class Router {
     );
   }
 
-  // ---- reads ----
-
-  private read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
-    const { connection, server } = this;
-    const { database } = connection;
-    if (row.wait?.mayWait(request) === true) {
-      this.readOrWait(row, raw ?? connection.copyRaw());
-      return;
-    }
-    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) {
-      this.runRead(row, request, database);
-      return;
-    }
-    const refusal = server.refuseRead(connection.consistency);
-    if (refusal !== undefined) {
-      connection.answer(refusal);
-      return;
-    }
-    const kept = raw ?? connection.copyRaw();
-    const { remembers } = this;
-    this.readLater(() => {
-      parseTrusted(kept, 0, this.stepRequest);
-      this.runRead(row, this.stepRequest, database, remembers);
-    });
-  }
-
-  /** A read that waits when it finds nothing: it is proposed then. This client is idle, and what follows stands behind it. */
-  private readOrWait(row: ReadCommand, raw: Buffer): void {
-    const { connection, server } = this;
-    const refusal = server.refuseRead(connection.consistency);
-    if (refusal !== undefined) {
-      connection.answer(refusal);
-      return;
-    }
-    const { remembers } = this;
-    const run = (): void => {
-      parseTrusted(raw, 0, this.stepRequest);
-      const reply = this.evaluate(row, this.stepRequest, connection.database, remembers);
-      if (reply !== BLOCKED) {
-        connection.encode(reply);
-        return;
-      }
-      const late = server.refuseWrite(row.denyOutOfMemory, raw.length);
-      if (late === undefined) this.write(row, this.stepRequest, raw);
-      else connection.encode(late);
-    };
-    if (server.mayReadNow(connection.consistency)) run();
-    else {
-      this.readLater(run);
-      connection.queue.holdLast();
-    }
-  }
-
-  private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
-    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database, remembers);
-    else this.connection.encode(this.evaluate(row, request, database, remembers));
-  }
-
-  /** Whether the client is to be told when keys change that the request at hand reads. */
-  private get remembers(): boolean {
-    const { tracking } = this.connection;
-    return tracking?.remembers() === true;
-  }
-
-  /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
-  private evaluate(row: ReadCommand, request: Request, database: number, remembers = this.remembers): Reply {
-    const { server } = this;
-    if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
-    try {
-      return server.engine.read(row, request, database, server.timeMs);
-    } catch (error) {
-      return this.connection.internalError(row, error);
-    }
-  }
-
-  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
-  private readTimed(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
-    const beganMs = monotonicNow();
-    const { connection, server } = this;
-    const { keyspace } = server.engine;
-    keyspace.untouched = connection.noTouch && row.name !== 'touch';
-    connection.encode(this.evaluate(row, request, database, remembers));
-    keyspace.untouched = false;
-    const durationUs = Math.round((monotonicNow() - beganMs) * 1000);
-    server.statistics.countDuration(row, durationUs);
-    server.noteSlow(request, connection, durationUs);
-  }
-
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
   readLater(step: () => void): void {
-    const { connection, server } = this;
-    const { queue, consistency } = connection;
-    let needsItem: boolean;
-    if (queue.hasItems) {
-      // A quorum that has answered before the read came says nothing of it: another leader may have been at work since.
-      const { isProposed } = queue.newestPlace!;
-      needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();
-    } else {
-      // Once an item is applied, logged time is up to date.
-      needsItem = !queue.hasReads && server.isLeader && server.meetsDueKey();
-      if (!needsItem) {
-        this.readByQuorum(step);
-        return;
-      }
-    }
-    const refusal = needsItem ? this.addTick() : undefined;
-    if (refusal !== undefined) connection.answer(refusal);
-    else queue.addReadBehindItem((isApplied) => this.runOrRefuse(step, isApplied));
-  }
-
-  /** Adds an item of this turn that does nothing, for a read to stand behind; or says why there can be none. */
-  private addTick(): ErrorReply | undefined {
-    const { connection, server } = this;
-    const { replica } = server;
-    const refusal = replica.refusal(0);
-    if (refusal !== undefined) return refusal;
-    const done = (reply: Reply, isApplied = true): void => connection.itemDone(reply, isApplied, true);
-    const target: ReplyTarget = {
-      complete: done,
-      fateUnknown: (error) => done(error, false),
-      runInTransaction: () => null,
-    };
-    replica.item(target, 0, (builder) => builder.forget(connection.session));
-    connection.queue.addItem(replica.turn);
-    return undefined;
-  }
-
-  private readByQuorum(step: () => void): void {
-    const { connection, server } = this;
-    const slot = connection.queue.addRead((refusal) => {
-      if (refusal === undefined) step();
-      else connection.encode(refusal);
-    });
-    server.reads.add(
-      () => connection.queue.readReady(slot),
-      (refusal) => connection.queue.readRefused(slot, refusal),
-    );
-  }
-
-  /** Leadership may have been lost with the write that a read stands behind. */
-  private runOrRefuse(step: () => void, isApplied: boolean): void {
-    const { server } = this;
-    const { consistency } = this.connection;
-    const mayBeStale = !isApplied && consistency !== 'low';
-    const refusal = server.refuseRead(consistency) ?? (mayBeStale ? server.notLeading() : undefined);
-    if (refusal === undefined) step();
-    else this.connection.encode(refusal);
+    this.reads.readLater(step);
   }
 
   // ---- writes ----
@@ -454,96 +258,31 @@ export class Router {
 
   /** EXEC: its reply, or undefined if that comes later. */
   exec(): Reply | undefined {
-    const refusal = this.execQueued();
-    if (refusal !== undefined) this.showTransaction([]);
-    return refusal;
-  }
-
-  /** All that was queued, as one item. */
-  private execQueued(): Reply | undefined {
-    const { connection, server } = this;
-    const transaction = connection.transaction!;
-    const watchedBytes = connection.watched.bytes;
-    const watched = connection.watched.take();
-    connection.transaction = undefined;
     const isWatchLost = this.passing?.watchesElsewhere === true;
     this.passing?.forgetWatched();
-    if (transaction.failed) return replies.execAborted;
-    // The keys were watched at a leader that this client has lost: they may have changed.
-    if (isWatchLost) return NULL_ARRAY;
-    if (!connection.permissions.isUnlimited) transaction.refuseDenied((request) => this.denyQueued(request));
-    if (!transaction.writes && watched.length === 0) {
-      this.execReads(transaction);
-      return undefined;
-    }
-    const bytes = transaction.queuedBytes + watchedBytes;
-    const refusal = server.refuseWrite(transaction.denyOutOfMemory, bytes);
-    if (refusal !== undefined) return replies.execAbortedBecause(refusal);
-    const { replica } = server;
-    const caching = connection.tracking?.caching === true;
-    const target: ReplyTarget = {
-      complete: (reply, isApplied) => {
-        this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
-        connection.database = transaction.databaseAfter(reply, connection.database);
-        if (connection.tracking !== undefined) connection.tracking.caching = false;
-        connection.complete(reply, isApplied);
-      },
-      fateUnknown: (error) => connection.fateUnknown(error),
-      readInTransaction: (row, request) => {
-        const { tracking } = connection;
-        if (tracking?.remembers(caching || tracking.caching))
-          server.audience.tracking.remember(connection, server.readKeys.of(row, request));
-      },
-      runInTransaction: (request, database) => this.runQueued(transaction, request, database),
-    };
-    replica.exec(target, connection.session, connection.database, watched, transaction.requests, bytes);
-    // What follows may run in another database: that is known once the transaction has run.
-    connection.queue.addItem(replica.turn, transaction.changesDatabase);
-    return undefined;
+    return this.ownExec.run(isWatchLost);
   }
 
-  /** Why a queued request may not run any more. */
-  private denyQueued(queued: Buffer): ErrorReply | undefined {
-    const { connection, server } = this;
-    parseTrusted(queued, 0, this.stepRequest);
-    const row = server.table.resolve(this.stepRequest);
-    if (row instanceof ErrorReply) return undefined;
-    return server.access.denyQueued(row.name, connection, this.stepRequest);
+  /** A command at its place in EXEC: a read, or one of the program's. */
+  runInTransaction(request: Request, database: number): Reply {
+    return this.ownExec.runInTransaction(request, database);
   }
 
-  /** A transaction that only reads needs no log. */
-  private execReads(transaction: Transaction): void {
-    const { connection, server } = this;
-    const refusal = server.refuseRead(connection.consistency);
-    if (refusal !== undefined) {
-      connection.answer(refusal);
-      return;
-    }
-    const { tracking } = connection;
-    const caching = tracking?.caching === true;
-    const run = (): void => {
-      const results: Reply[] = [];
-      if (tracking !== undefined) tracking.caching = caching;
-      for (const request of transaction.requests) {
-        parseTrusted(request, 0, this.stepRequest);
-        results.push(detach(this.runQueued(transaction, this.stepRequest, connection.database)));
-      }
-      if (tracking !== undefined) tracking.caching = false;
-      connection.encode(results);
-      this.showTransaction(transaction.requests);
-    };
-    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
-    else this.readLater(run);
+  private get ownExec(): Exec {
+    this.executor ??= new Exec(this.connection, this.server, this.reads);
+    return this.executor;
   }
 
-  private runQueued(transaction: Transaction, request: Request, database: number): Reply {
-    const { connection } = this;
-    connection.executing = { transaction, database };
-    try {
-      return this.runInTransaction(request, database);
-    } finally {
-      connection.executing = undefined;
-    }
+  // ---- forwarding to the leader ----
+
+  /** Whether the leader has requests of this client that it has not answered, be it only some that nobody waits for. */
+  get awaitsLeader(): boolean {
+    return this.passing?.awaitsReplies === true;
+  }
+
+  /** Bytes of requests that the leader has not answered. */
+  get forwardedBytes(): number {
+    return this.passing?.pendingBytes ?? 0;
   }
 
   /** The keys that requests read whose replies come later, to be remembered then. */
@@ -563,45 +302,6 @@ export class Router {
     }
     tracking.caching = caching;
     return server.audience.tracking.beginRead(connection, keys);
-  }
-
-  /** A command at its place in EXEC: a read, or one of the program's. */
-  runInTransaction(request: Request, database: number): Reply {
-    const { connection, server } = this;
-    const denial = refusedRequest(request);
-    if (denial !== undefined) return denial;
-    const row = server.table.resolve(request);
-    if (row instanceof ErrorReply) return row;
-    if (row.kind === 'read') {
-      const reply = this.evaluate(row, request, database);
-      return reply === BLOCKED ? NULL_ARRAY : reply;
-    }
-    if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
-    try {
-      const reply = (row as ProgramCommand).handler.run(request, connection, server);
-      if (reply instanceof Promise) {
-        // Nobody waits within EXEC; whatever it has begun goes on.
-        reply.catch((error: unknown) => {
-          if (!(error instanceof ErrorReply)) server.internalError(row.name, connection, error);
-        });
-        return replies.notInTransaction(row.name);
-      }
-      return reply ?? null;
-    } catch (error) {
-      return error instanceof ErrorReply ? error : connection.internalError(row, error);
-    }
-  }
-
-  // ---- forwarding to the leader ----
-
-  /** Whether the leader has requests of this client that it has not answered, be it only some that nobody waits for. */
-  get awaitsLeader(): boolean {
-    return this.passing?.awaitsReplies === true;
-  }
-
-  /** Bytes of requests that the leader has not answered. */
-  get forwardedBytes(): number {
-    return this.passing?.pendingBytes ?? 0;
   }
 
   /** What passes a request on, if only the leader can answer it. */

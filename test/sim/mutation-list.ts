@@ -209,14 +209,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'serve a read behind a write that was refused',
-    file: 'src/client/router.ts',
+    file: 'src/client/read-path.ts',
     from: "const mayBeStale = !isApplied && consistency !== 'low';",
     to: 'const mayBeStale = false && !isApplied;',
     tests: program,
   },
   {
     name: 'serve a read by the quorum of a write that was proposed before',
-    file: 'src/client/router.ts',
+    file: 'src/client/read-path.ts',
     from: "needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();",
     to: 'needsItem = isProposed && !server.isLeader;',
     tests: program,

@@ -1,0 +1,168 @@
+/** EXEC: carries out what MULTI has queued on one client, as one item of the log, or as one read where nothing is written. */
+import {
+  BLOCKED,
+  detach,
+  ErrorReply,
+  NULL_ARRAY,
+  parseTrusted,
+  type Reply,
+  Request,
+} from '../../engine/index.js';
+import type { ProgramCommand } from '../commands/program-command.js';
+import type { ReplyTarget } from '../replication/replica.js';
+import { replies } from '../replies.js';
+import type { ClientHost } from './client-host.js';
+import type { ReadPath } from './read-path.js';
+import type { RoutedClient } from './routed-client.js';
+import { refusedRequest, type Transaction } from './transaction.js';
+
+const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
+
+export class Exec {
+  private readonly request = new Request();
+  private readonly shown = new Request();
+
+  constructor(
+    private readonly connection: RoutedClient,
+    private readonly server: ClientHost,
+    private readonly reads: ReadPath,
+  ) {}
+
+  /**
+   * EXEC: its reply, or undefined if that comes later.
+   *
+   * @param isWatchLost keys were watched where this client's requests do not go any more
+   */
+  run(isWatchLost: boolean): Reply | undefined {
+    const refusal = this.execQueued(isWatchLost);
+    if (refusal !== undefined) this.showTransaction([]);
+    return refusal;
+  }
+
+  /** All that was queued, as one item. */
+  private execQueued(isWatchLost: boolean): Reply | undefined {
+    const { connection, server } = this;
+    const transaction = connection.transaction!;
+    const watchedBytes = connection.watched.bytes;
+    const watched = connection.watched.take();
+    connection.transaction = undefined;
+    if (transaction.failed) return replies.execAborted;
+    // The keys were watched at a leader that this client has lost: they may have changed.
+    if (isWatchLost) return NULL_ARRAY;
+    if (!connection.permissions.isUnlimited) transaction.refuseDenied((request) => this.denyQueued(request));
+    if (!transaction.writes && watched.length === 0) {
+      this.execReads(transaction);
+      return undefined;
+    }
+    const bytes = transaction.queuedBytes + watchedBytes;
+    const refusal = server.refuseWrite(transaction.denyOutOfMemory, bytes);
+    if (refusal !== undefined) return replies.execAbortedBecause(refusal);
+    const { replica } = server;
+    const caching = connection.tracking?.caching === true;
+    const target: ReplyTarget = {
+      complete: (reply, isApplied) => {
+        this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
+        connection.database = transaction.databaseAfter(reply, connection.database);
+        if (connection.tracking !== undefined) connection.tracking.caching = false;
+        connection.complete(reply, isApplied);
+      },
+      fateUnknown: (error) => connection.fateUnknown(error),
+      readInTransaction: (row, request) => {
+        const { tracking } = connection;
+        if (tracking?.remembers(caching || tracking.caching))
+          server.audience.tracking.remember(connection, server.readKeys.of(row, request));
+      },
+      runInTransaction: (request, database) => this.runQueued(transaction, request, database),
+    };
+    replica.exec(target, connection.session, connection.database, watched, transaction.requests, bytes);
+    // What follows may run in another database: that is known once the transaction has run.
+    connection.queue.addItem(replica.turn, transaction.changesDatabase);
+    return undefined;
+  }
+
+  /** Why a queued request may not run any more. */
+  private denyQueued(queued: Buffer): ErrorReply | undefined {
+    const { connection, server } = this;
+    parseTrusted(queued, 0, this.request);
+    const row = server.table.resolve(this.request);
+    if (row instanceof ErrorReply) return undefined;
+    return server.access.denyQueued(row.name, connection, this.request);
+  }
+
+  /** A transaction that only reads needs no log. */
+  private execReads(transaction: Transaction): void {
+    const { connection, server } = this;
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const { tracking } = connection;
+    const caching = tracking?.caching === true;
+    const run = (): void => {
+      const results: Reply[] = [];
+      if (tracking !== undefined) tracking.caching = caching;
+      for (const request of transaction.requests) {
+        parseTrusted(request, 0, this.request);
+        results.push(detach(this.runQueued(transaction, this.request, connection.database)));
+      }
+      if (tracking !== undefined) tracking.caching = false;
+      connection.encode(results);
+      this.showTransaction(transaction.requests);
+    };
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
+    else this.reads.readLater(run);
+  }
+
+  private runQueued(transaction: Transaction, request: Request, database: number): Reply {
+    const { connection } = this;
+    connection.executing = { transaction, database };
+    try {
+      return this.runInTransaction(request, database);
+    } finally {
+      connection.executing = undefined;
+    }
+  }
+
+  /** What monitors see of a transaction. */
+  private showTransaction(requests: readonly Buffer[]): void {
+    const { connection, server } = this;
+    const { monitors } = server.audience;
+    if (monitors.size === 0) return;
+    let { database } = connection;
+    for (const raw of [...requests, EXEC]) {
+      parseTrusted(raw, 0, this.shown);
+      const row = server.table.resolve(this.shown);
+      if (row instanceof ErrorReply) continue;
+      monitors.show(row, this.shown, database, connection.address);
+      if (row.name === 'select') database = Number(this.shown.int64OrUndefined(1) ?? database);
+    }
+  }
+
+  /** A command at its place in EXEC: a read, or one of the program's. */
+  runInTransaction(request: Request, database: number): Reply {
+    const { connection, server } = this;
+    const denial = refusedRequest(request);
+    if (denial !== undefined) return denial;
+    const row = server.table.resolve(request);
+    if (row instanceof ErrorReply) return row;
+    if (row.kind === 'read') {
+      const reply = this.reads.evaluate(row, request, database);
+      return reply === BLOCKED ? NULL_ARRAY : reply;
+    }
+    if (row.kind === 'write') throw new Error(`'${row.name}' was not queued as a write`);
+    try {
+      const reply = (row as ProgramCommand).handler.run(request, connection, server);
+      if (reply instanceof Promise) {
+        // Nobody waits within EXEC; whatever it has begun goes on.
+        reply.catch((error: unknown) => {
+          if (!(error instanceof ErrorReply)) server.internalError(row.name, connection, error);
+        });
+        return replies.notInTransaction(row.name);
+      }
+      return reply ?? null;
+    } catch (error) {
+      return error instanceof ErrorReply ? error : connection.internalError(row, error);
+    }
+  }
+}

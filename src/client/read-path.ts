@@ -1,0 +1,175 @@
+/**
+ * How one client's reads are carried out: at once where the state is fresh enough, else after a quorum's answer or behind an item of the log,
+ * in the order of the connection.
+ */
+import {
+  BLOCKED,
+  type ErrorReply,
+  parseTrusted,
+  type ReadCommand,
+  type Reply,
+  Request,
+} from '../../engine/index.js';
+import { monotonicNow } from '../../raft/node/timers.js';
+import type { ReplyTarget } from '../replication/replica.js';
+import type { ClientHost } from './client-host.js';
+import type { RoutedClient } from './routed-client.js';
+
+export class ReadPath {
+  private readonly stepRequest = new Request();
+
+  /** @param write proposes a read that found nothing and waits in the log */
+  constructor(
+    private readonly connection: RoutedClient,
+    private readonly server: ClientHost,
+    private readonly write: (row: ReadCommand, request: Request, raw: Buffer) => void,
+  ) {}
+
+  /** @param raw the request's bytes where they are not the parser's */
+  read(row: ReadCommand, request: Request, raw: Buffer | undefined): void {
+    const { connection, server } = this;
+    const { database } = connection;
+    if (row.wait?.mayWait(request) === true) {
+      this.readOrWait(row, raw ?? connection.copyRaw());
+      return;
+    }
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) {
+      this.runRead(row, request, database);
+      return;
+    }
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const kept = raw ?? connection.copyRaw();
+    const { remembers } = this;
+    this.readLater(() => {
+      parseTrusted(kept, 0, this.stepRequest);
+      this.runRead(row, this.stepRequest, database, remembers);
+    });
+  }
+
+  /** A read that waits when it finds nothing: it is proposed then. This client is idle, and what follows stands behind it. */
+  private readOrWait(row: ReadCommand, raw: Buffer): void {
+    const { connection, server } = this;
+    const refusal = server.refuseRead(connection.consistency);
+    if (refusal !== undefined) {
+      connection.answer(refusal);
+      return;
+    }
+    const { remembers } = this;
+    const run = (): void => {
+      parseTrusted(raw, 0, this.stepRequest);
+      const reply = this.evaluate(row, this.stepRequest, connection.database, remembers);
+      if (reply !== BLOCKED) {
+        connection.encode(reply);
+        return;
+      }
+      const late = server.refuseWrite(row.denyOutOfMemory, raw.length);
+      if (late === undefined) this.write(row, this.stepRequest, raw);
+      else connection.encode(late);
+    };
+    if (server.mayReadNow(connection.consistency)) run();
+    else {
+      this.readLater(run);
+      connection.queue.holdLast();
+    }
+  }
+
+  private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
+    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database, remembers);
+    else this.connection.encode(this.evaluate(row, request, database, remembers));
+  }
+
+  /** Whether the client is to be told when keys change that the request at hand reads. */
+  private get remembers(): boolean {
+    const { tracking } = this.connection;
+    return tracking?.remembers() === true;
+  }
+
+  /** A read changes nothing: if it fails in a way that it does not foresee, nothing but its reply is lost. */
+  evaluate(row: ReadCommand, request: Request, database: number, remembers = this.remembers): Reply {
+    const { server } = this;
+    if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
+    try {
+      return server.engine.read(row, request, database, server.timeMs);
+    } catch (error) {
+      return this.connection.internalError(row, error);
+    }
+  }
+
+  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
+  private readTimed(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
+    const beganMs = monotonicNow();
+    const { connection, server } = this;
+    const { keyspace } = server.engine;
+    keyspace.untouched = connection.noTouch && row.name !== 'touch';
+    connection.encode(this.evaluate(row, request, database, remembers));
+    keyspace.untouched = false;
+    const durationUs = Math.round((monotonicNow() - beganMs) * 1000);
+    server.statistics.countDuration(row, durationUs);
+    server.noteSlow(request, connection, durationUs);
+  }
+
+  /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
+  readLater(step: () => void): void {
+    const { connection, server } = this;
+    const { queue, consistency } = connection;
+    let needsItem: boolean;
+    if (queue.hasItems) {
+      // A quorum that has answered before the read came says nothing of it: another leader may have been at work since.
+      const { isProposed } = queue.newestPlace!;
+      needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();
+    } else {
+      // Once an item is applied, logged time is up to date.
+      needsItem = !queue.hasReads && server.isLeader && server.meetsDueKey();
+      if (!needsItem) {
+        this.readByQuorum(step);
+        return;
+      }
+    }
+    const refusal = needsItem ? this.addTick() : undefined;
+    if (refusal !== undefined) connection.answer(refusal);
+    else queue.addReadBehindItem((isApplied) => this.runOrRefuse(step, isApplied));
+  }
+
+  /** Adds an item of this turn that does nothing, for a read to stand behind; or says why there can be none. */
+  private addTick(): ErrorReply | undefined {
+    const { connection, server } = this;
+    const { replica } = server;
+    const refusal = replica.refusal(0);
+    if (refusal !== undefined) return refusal;
+    const done = (reply: Reply, isApplied = true): void => connection.itemDone(reply, isApplied, true);
+    const target: ReplyTarget = {
+      complete: done,
+      fateUnknown: (error) => done(error, false),
+      runInTransaction: () => null,
+    };
+    replica.item(target, 0, (builder) => builder.forget(connection.session));
+    connection.queue.addItem(replica.turn);
+    return undefined;
+  }
+
+  private readByQuorum(step: () => void): void {
+    const { connection, server } = this;
+    const slot = connection.queue.addRead((refusal) => {
+      if (refusal === undefined) step();
+      else connection.encode(refusal);
+    });
+    server.reads.add(
+      () => connection.queue.readReady(slot),
+      (refusal) => connection.queue.readRefused(slot, refusal),
+    );
+  }
+
+  /** Leadership may have been lost with the write that a read stands behind. */
+  private runOrRefuse(step: () => void, isApplied: boolean): void {
+    const { server } = this;
+    const { consistency } = this.connection;
+    const mayBeStale = !isApplied && consistency !== 'low';
+    const refusal = server.refuseRead(consistency) ?? (mayBeStale ? server.notLeading() : undefined);
+    if (refusal === undefined) step();
+    else this.connection.encode(refusal);
+  }
+}
