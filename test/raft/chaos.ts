@@ -34,6 +34,10 @@ interface ChaosOptions {
   readonly steps: number;
   /** All clocks tick together, and nobody restarts or hands over: then at most one leader may hold a lease at any time. */
   readonly isLockstep: boolean;
+  /** A short and violent run: it begins with an election, and something strikes at every few steps. */
+  readonly isSearch?: boolean;
+  /** Whether the faults end, and all must become even, at the end. Default true. */
+  readonly recovers?: boolean;
 }
 
 interface AskedRead {
@@ -113,11 +117,39 @@ export class Chaos {
   }
 
   run(): void {
-    for (let step = 0; step < this.options.steps; step++) {
-      this.#act();
-      if (this.options.isLockstep) this.#checkLeases();
+    const { isSearch = false, recovers = true, steps, isLockstep } = this.options;
+    if (isSearch) this.#begin();
+    for (let step = 0; step < steps; step++) {
+      if (isSearch && this.#random() < 0.12) this.#strike();
+      else this.#act();
+      if (isLockstep) this.#checkLeases();
     }
-    this.#recover();
+    if (recovers) this.#recover();
+  }
+
+  /** Somebody leads, and has committed something. */
+  #begin(): void {
+    const host = this.#anyHost();
+    host.raft.campaign();
+    this.#settle();
+    this.#propose(host);
+    if (this.#random() < 0.5) this.#settle();
+  }
+
+  /** What schedules hide behind: time that passes for one node, crashes, and messages of another age. */
+  #strike(): void {
+    const dice = this.#random();
+    if (dice < 0.3) {
+      const host = this.#anyHost();
+      for (let ticks = 2 + this.#below(24); ticks > 0; ticks--) host.raft.tick();
+      this.#check(host);
+    } else if (dice < 0.6) this.#settle(1 + this.#below(4));
+    else if (dice < 0.68)
+      this.#crash(this.#random() < 0.4 ? (this.#leader() ?? this.#anyHost()) : this.#anyHost());
+    else if (dice < 0.76) this.#changeWeather();
+    else if (dice < 0.84) for (let i = 0; i < 6; i++) this.#deliver(this.#below(this.#network.length), true);
+    else if (dice < 0.92) for (let i = 0; i < 3; i++) this.#propose(this.#leader());
+    else this.#administer();
   }
 
   #count(event: string): void {
@@ -410,8 +442,8 @@ export class Chaos {
     }
   }
 
-  #settle(): void {
-    for (let round = 0; round < 200; round++) {
+  #settle(rounds = 200): void {
+    for (let round = 0; round < rounds; round++) {
       let busy = false;
       for (const host of this.#hosts.values()) {
         if (host.raft.hasReady()) {

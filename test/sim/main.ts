@@ -1,8 +1,10 @@
 /**
  * `npm run sim -- --seeds N [--from N] [--jobs N] [--minutes N]`: many seeds, in parallel, with a line of progress.
  * `npm run sim -- --seed N [--no-shrink]`: exactly one, with all there is to know about it.
+ * `npm run sim -- --core N [--from N] [--jobs N]`: so many short schedules of the consensus core alone.
  */
 import { parseArgs } from 'node:util';
+import { searchInThreads } from '../raft/core-search.js';
 import { runSeeds } from './parallel.js';
 import { drawPlan } from './plan.js';
 import { commitName, describeFailure } from './report.js';
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     jobs: { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
+    core: { type: 'string' },
     'no-shrink': { type: 'boolean', default: false },
     /** Ends at the first failure, and says it in one line of JSON. */
     first: { type: 'boolean', default: false },
@@ -54,6 +57,21 @@ async function examine(seed: number): Promise<boolean> {
 
 if (values.seed !== undefined) {
   process.exit((await examine(count('seed', values.seed))) ? 0 : 1);
+}
+
+if (values.core !== undefined) {
+  const began = performance.now();
+  const jobs = values.jobs === undefined ? undefined : Math.max(1, count('jobs', values.jobs));
+  const { schedules, counts, failure } = await searchInThreads(
+    count('from', values.from),
+    count('core', values.core),
+    jobs,
+  );
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  console.log(`${schedules} schedules of the core in ${seconds} s, commit ${commitName()}`);
+  console.log([...counts].map(([event, times]) => `${event} ${times}`).join(', '));
+  if (failure !== undefined) console.log(`schedule ${failure.seed}: ${failure.message}`);
+  process.exit(failure === undefined ? 0 : 1);
 }
 
 const seeds = count('seeds', values.seeds);
