@@ -30,14 +30,19 @@ export class SpawnedRedraft {
   }
 
   /** Starts it and waits for its banner. Rejects with what it printed if it ends before that. */
-  static async start(port: number, ...args: readonly string[]): Promise<SpawnedRedraft> {
-    const child = spawn(
-      process.execPath,
-      [programPath, '--port', `${port}`, '--enable-debug-command', 'local', ...args],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+  static start(port: number, ...args: readonly string[]): Promise<SpawnedRedraft> {
+    return SpawnedRedraft.startAs((command) => command, port, args);
+  }
+
+  /** {@link start} by another command line than the one that `wrap` is given. */
+  static async startAs(
+    wrap: (command: string[]) => string[],
+    port: number,
+    args: readonly string[],
+  ): Promise<SpawnedRedraft> {
+    const own = [process.execPath, programPath, '--port', `${port}`, '--enable-debug-command', 'local'];
+    const [file, ...words] = wrap([...own, ...args]);
+    const child = spawn(file!, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const spawned = new SpawnedRedraft(port, child);
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {

@@ -41,7 +41,8 @@ export async function fuzzCommands(options: CommandFuzzOptions): Promise<Command
   const shared = { beat: new SharedArrayBuffer(4), text: new SharedArrayBuffer(TEXT_BYTES) };
   const worker = new Worker(new URL('./command-worker.js', import.meta.url), {
     workerData: { ...options, shared } satisfies WorkerOptions,
-    resourceLimits: { maxOldGenerationSizeMb: 2000 },
+    // Depth that grows with what a client sends is seen soon on a small stack.
+    resourceLimits: { maxOldGenerationSizeMb: 2000, stackSizeMb: 1 },
   });
   const beat = new Int32Array(shared.beat);
   let seen = 0;

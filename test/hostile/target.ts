@@ -7,6 +7,7 @@ import { readIdentity } from '../../raft/node/directory/identity.js';
 import { nodeDisk } from '../../raft/node/index.js';
 import { RespClient } from '../../src/resp/client.js';
 import { freePort, SpawnedRedraft } from '../durability/spawned.js';
+import { MemoryGroup } from './memory-group.js';
 
 /** Keys that the honest client writes, over and over. */
 const KEYS = 64;
@@ -21,9 +22,12 @@ export class Target {
   private termAtStart = 0;
   writes = 0;
 
+  private readonly groups: MemoryGroup[] = [];
+
   private constructor(readonly secret: string) {}
 
-  static async start(secret: string): Promise<Target> {
+  /** @param memoryBytes most that each process may have: the system ends one that takes more, where it can be told to */
+  static async start(secret: string, memoryBytes?: number): Promise<Target> {
     const target = new Target(secret);
     try {
       for (let i = 0; i < 3; i++) {
@@ -31,7 +35,13 @@ export class Target {
         const flags = ['--dir', join(target.root, `${i}`), '--maxmemory', '200mb', '--follower', 'forward'];
         if (secret !== '') flags.push('--cluster-secret', secret);
         if (i > 0) flags.push('--join', `${target.ports[0]}`);
-        target.nodes.push(await SpawnedRedraft.start(port, ...flags));
+        const group =
+          memoryBytes === undefined
+            ? undefined
+            : MemoryGroup.create(`redraft-${process.pid}-${i}`, memoryBytes);
+        if (group !== undefined) target.groups.push(group);
+        const wrap = (command: string[]): string[] => group?.within(command) ?? command;
+        target.nodes.push(await SpawnedRedraft.startAs(wrap, port, flags));
         target.ports.push(port);
       }
       const identity = await readIdentity(nodeDisk, join(target.root, '0'));
@@ -44,12 +54,17 @@ export class Target {
     }
   }
 
+  /** Whether the system bounds the processes' memory. */
+  get isBounded(): boolean {
+    return this.groups.length > 0;
+  }
+
   private async ask(port: number, ...args: string[]): Promise<Reply> {
     const client = await RespClient.connect({
       host: '127.0.0.1',
       port,
-      connectTimeoutMs: 10_000,
-      replyTimeoutMs: 30_000,
+      connectTimeoutMs: 60_000,
+      replyTimeoutMs: 60_000,
     });
     try {
       const reply = await client.call(...args);
@@ -70,8 +85,13 @@ export class Target {
   /** Writes and reads for a while as any client would: what it is told must be so. */
   async honestRound(random: () => number): Promise<void> {
     const key = `honest${Math.floor(random() * KEYS)}`;
-    const value = `${key}:${++this.writes}`;
-    await this.ask(this.ports[0]!, 'SET', key, value);
+    const value = `${key}:${this.writes + 1}`;
+    const isFull = (error: Error): string => {
+      if (!error.message.startsWith('OOM')) throw error;
+      return 'full';
+    };
+    if ((await this.ask(this.ports[0]!, 'SET', key, value).catch(isFull)) === 'full') return;
+    this.writes++;
     this.acknowledged.set(key, value);
     const read = await this.ask(this.ports[0]!, 'GET', key);
     if (String(read) !== value) throw new Error(`${key} is ${String(read)}, not ${value}`);
@@ -97,6 +117,11 @@ export class Target {
     return faults;
   }
 
+  /** The last lines of all nodes' logs, for a report. */
+  logs(): string {
+    return this.nodes.map(({ output }, i) => `node ${i}:\n${output.slice(-3000)}`).join('\n');
+  }
+
   /** Digests of the three states at one index. */
   private async digests(): Promise<string[]> {
     const now = await Promise.all(this.ports.map((port) => this.ask(port, 'RAFTDIGEST')));
@@ -108,12 +133,14 @@ export class Target {
         isDone = true;
       },
     );
-    while (!isDone) await this.ask(this.ports[0]!, 'SET', 'last', 'word');
+    // Keys that are not there can be deleted however full the memory is.
+    while (!isDone) await this.ask(this.ports[0]!, 'DEL', 'nothing');
     return (await digests).map((reply) => String((reply as Reply[])[1]));
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.end('SIGKILL')));
+    for (const group of this.groups) group.remove();
     rmSync(this.root, { recursive: true, force: true });
   }
 }
