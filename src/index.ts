@@ -12,4 +12,5 @@ export type { RedraftOptions, Role } from './embedding/options.js';
 export type { LoadableValue, PlainStreamEntry, PlainText, PlainValue } from './embedding/plain-values.js';
 export { type RecoverySummary, Redraft } from './embedding/redraft.js';
 export { TestClock } from './embedding/test-clock.js';
+export type { TlsOptions } from './embedding/tls-options.js';
 export { createLog, type Log, type LogLevel, logLevels } from './observability/log.js';

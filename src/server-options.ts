@@ -6,6 +6,7 @@ import type { NodeUsersOptions } from './client/node-users.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { Configuration } from './config/configuration.js';
 import type { FollowerMode } from './discovery/leader-guide.js';
+import type { NodeTls } from './net/tls-port.js';
 import type { Log } from './observability/log.js';
 
 export interface ServerOptions extends NodeUsersOptions {
@@ -13,6 +14,8 @@ export interface ServerOptions extends NodeUsersOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly configuration: Configuration;
+  /** Of a node that speaks TLS. */
+  readonly tls?: NodeTls;
   readonly clusterId: string;
   /** What CONFIG REWRITE writes to. */
   readonly configFile?: string;

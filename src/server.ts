@@ -40,8 +40,9 @@ import { differences, encodeSettings } from './config/replicated-settings.js';
 import { LeaderGuide } from './discovery/leader-guide.js';
 import { Topology } from './discovery/topology.js';
 import { type Admitted, Listener } from './net/listener.js';
-import type { Port } from './net/port.js';
+import type { Entrance } from './net/port.js';
 import { isLocal } from './net/socket-addresses.js';
+import type { NodeTls } from './net/tls-port.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
@@ -116,6 +117,7 @@ export class Server implements ClientHost {
   /** The cluster's id as logs and data directories have it. */
   readonly clusterName: string;
   readonly startedMs: number;
+  readonly tls: NodeTls | undefined;
 
   private readonly time: Clock;
   private readonly listener: Listener;
@@ -147,6 +149,7 @@ export class Server implements ClientHost {
     private readonly failed: (what: string, error: unknown) => void,
   ) {
     this.log = options.log;
+    this.tls = options.tls;
     this.time = options.time ?? options.clock;
     this.configuration = options.configuration;
     this.configFile = options.configFile ?? '';
@@ -257,7 +260,7 @@ export class Server implements ClientHost {
   // ---- life ----
 
   /** Serves who connects to `port`; as long as {@link loading} is set, with what needs no keys. */
-  listen(port: Port): void {
+  listen(port: Entrance): void {
     this.listener.listen(port);
   }
 
@@ -639,14 +642,10 @@ export class Server implements ClientHost {
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
     this.limits.configure(this.configuration);
-    const { keepAliveSeconds } = this.limits;
+    const names = changes.map(({ parameter }) => parameter.name);
     // Clients that are connected already, too.
-    for (const { name } of changes.map(({ parameter }) => parameter)) {
-      if (name === 'tcp-keepalive')
-        for (const { socket } of this.connections.values())
-          socket.setKeepAlive(keepAliveSeconds > 0, keepAliveSeconds * 1000);
-      else if (name === 'loglevel') this.log.level = this.configuration.text(name) as LogLevel;
-    }
+    if (names.includes('tcp-keepalive')) this.limits.keepAlive(this.connections.values());
+    if (names.includes('loglevel')) this.log.level = this.configuration.text('loglevel') as LogLevel;
   }
 
   /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */

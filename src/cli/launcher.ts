@@ -13,6 +13,8 @@ import type { ServeOptions } from './options.js';
 /** To the server's thread. */
 export type ServerOrder =
   | { readonly kind: 'start'; readonly options: ServeOptions }
+  /** SIGHUP: certificates are to be read again. */
+  | { readonly kind: 'reload' }
   | { readonly kind: 'stop'; readonly reason: string };
 
 /** From the server's thread; it ends by its exit code. */
@@ -33,7 +35,8 @@ export class ServerThread {
 
   constructor() {
     // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP. Redis ignores both; the log goes to standard output.
-    for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+    process.on('SIGHUP', () => this.order({ kind: 'reload' }));
     this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
     });

@@ -85,6 +85,9 @@ export const nonEmptyText: OptionType<string> = {
   parse: (text) => (text === '' ? undefined : text),
 };
 
+/** Empty for none. */
+export const anyText: OptionType<string> = { allowed: 'a text', parse: (text) => text };
+
 const hostNamePattern =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?$/;
 

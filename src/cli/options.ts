@@ -4,6 +4,7 @@
  */
 import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
 import { logLevels } from '../observability/log.js';
+import { type OptionRow, option } from './option-row.js';
 import {
   bytesFrom,
   durationBetween,
@@ -13,32 +14,12 @@ import {
   hostsAndPorts,
   integerBetween,
   nonEmptyText,
-  type OptionType,
   oneOf,
   yesOrNo,
 } from './option-types.js';
+import { tlsRows } from './tls-options.js';
 
-export interface OptionRow<T = unknown> {
-  readonly group: string;
-  /** One letter, for the short form. */
-  readonly short?: string;
-  /** What stands for the value in --help; empty for a switch, which takes none. */
-  readonly argument: string;
-  readonly type: OptionType<T>;
-  /** Read as if given, unless it is undefined: then the option is, too. */
-  readonly default: string | undefined;
-  /** Shown in --help in place of `default`. */
-  readonly shownDefault?: string;
-  readonly example: string;
-  readonly help: string;
-}
-
-/** A row without a default has undefined among its values. */
-function option<T>(row: OptionRow<T> & { readonly default: string }): OptionRow<T>;
-function option<T>(row: OptionRow<T> & { readonly default: undefined }): OptionRow<T | undefined>;
-function option<T>(row: OptionRow<T>): OptionRow<T | undefined> {
-  return row;
-}
+export type { OptionRow };
 
 /** Keys are names in camel case: `maxmemoryPolicy` is --maxmemory-policy, REDRAFT_MAXMEMORY_POLICY and maxmemory-policy in a file. */
 export type OptionTable = Readonly<Record<string, OptionRow>>;
@@ -132,6 +113,7 @@ export const serveTable = {
     example: '--enable-debug-command local',
     help: 'Who may use DEBUG: nobody, clients of this machine, all',
   }),
+  ...tlsRows,
   dir: option({
     group: 'Storage',
     short: 'd',

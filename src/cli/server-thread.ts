@@ -13,6 +13,7 @@ import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
 import type { ServerOrder, ServerReport } from './launcher.js';
 import { formatHostAndPort } from './option-types.js';
 import type { ServeOptions } from './options.js';
+import { tlsParameters } from './tls-options.js';
 
 const PROGRESS_EVERY_MS = 1000;
 
@@ -24,6 +25,7 @@ let listensOn = '';
 
 launcher.on('message', (order: ServerOrder) => {
   if (order.kind === 'start') void start(order.options);
+  else if (order.kind === 'reload') redraft?.reloadCertificates();
   else void stop(order.reason);
 });
 
@@ -62,9 +64,12 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     if (isSetting(name)) settings[name] = Number(settingOf(name, value));
   }
   const maxMemoryBytes = options.maxmemory || defaultMaxMemoryBytes(availableMemoryBytes());
+  // As in Redis, port 0 beside a port for TLS is no port; alone it is any.
+  const isSecure = options.port === 0 && options.tlsPort !== 0;
   return {
     host: options.bind,
-    port: options.port,
+    port: isSecure ? options.tlsPort : options.port,
+    tls: options.tlsPort === 0 ? undefined : isSecure ? {} : { port: options.tlsPort },
     advertise: options.advertise && formatHostAndPort(options.advertise),
     join: options.join?.map(formatHostAndPort),
     clusterSecret: options.clusterSecret,
@@ -79,6 +84,7 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     users: options.users,
     configuration: {
       ...options.parameters,
+      ...tlsParameters(options),
       aclfile: options.aclfile === undefined ? '' : utf8Bytes(resolve(options.aclfile)),
       bind: options.bind,
       port: `${options.port}`,
@@ -141,13 +147,15 @@ function printBanner({ address, recovery, durability: inForce }: Redraft, option
 
 /** One line that says what stands in the way of a start, and what to do. */
 function describeFailure(error: NodeJS.ErrnoException, options: ServeOptions): string {
-  const { bind, port } = options;
+  const { bind } = options;
+  const { port = options.port } = error as { readonly port?: number };
+  const flag = port === options.tlsPort ? '--tls-port' : '--port';
   if (error instanceof StorageError) return error.message;
   switch (error.syscall === 'listen' || error.syscall === 'getaddrinfo' ? error.code : undefined) {
     case 'EADDRINUSE':
-      return `port ${port} on ${bind} is in use: stop what listens there, or choose another --port`;
+      return `port ${port} on ${bind} is in use: stop what listens there, or choose another ${flag}`;
     case 'EACCES':
-      return `port ${port} on ${bind} is not allowed to this user: choose a --port from 1024 on`;
+      return `port ${port} on ${bind} is not allowed to this user: choose a ${flag} from 1024 on`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

@@ -144,6 +144,11 @@ export class AccessControl {
 
   /** What a connection is before it authenticates. */
   reset(connection: Client): void {
+    const { certificateUser } = connection;
+    if (certificateUser !== undefined && this.user(certificateUser)?.isOn === true) {
+      this.become(connection, certificateUser, true);
+      return;
+    }
     this.become(connection, DEFAULT_USER, false);
     connection.authenticated = !this.isRequired;
   }

@@ -25,6 +25,8 @@ export interface Client extends TrackedClient {
   permissions: Permissions;
   /** It gave a password, or the node that passes its commands on says so. */
   provedPassword: boolean;
+  /** Whom the client's certificate names, where that is asked for; latin1. */
+  readonly certificateUser: string | undefined;
   name: string;
   libraryName: string;
   libraryVersion: string;

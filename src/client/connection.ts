@@ -53,6 +53,8 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   permissions!: Permissions;
   /** It gave a password, or the node that passes its commands on says so. */
   provedPassword = false;
+  /** Whom the client's certificate names, where that is asked for; latin1. */
+  readonly certificateUser: string | undefined;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -113,6 +115,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   ) {
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
     this.watched = new WatchList(server.engine.keyspace.hashSeed);
+    this.certificateUser = passedOnBy === 0 ? server.tls?.userOf(socket) : undefined;
     server.access.reset(this);
     this.consistency = server.consistency;
     this.createdMs = this.lastActiveMs = server.clock();

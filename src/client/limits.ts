@@ -32,6 +32,12 @@ export class ClientLimits {
     this.keepAliveSeconds = configuration.integer('tcp-keepalive');
   }
 
+  /** Has TCP ask of all connections that stand as it asks of new ones. */
+  keepAlive(connections: Iterable<Pick<Client, 'socket'>>): void {
+    for (const { socket } of connections)
+      socket.setKeepAlive(this.keepAliveSeconds > 0, this.keepAliveSeconds * 1000);
+  }
+
   /** What may wait unread for a client: of its class, which changes with what it subscribes to. */
   outputOf(client: Pick<Client, 'isSubscriber' | 'isMonitor'>): BufferLimit {
     return client.isSubscriber || client.isMonitor ? this.pubsub : this.normal;

@@ -1,7 +1,7 @@
 /** How a node finds the cluster that it is to join, and gets in. */
 import { networkInterfaces } from 'node:os';
 import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
-import type { Port } from '../net/port.js';
+import type { Entrance } from '../net/port.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import type { Log } from '../observability/log.js';
 import { type Answer, asAnswer, type Question } from './peer-requests.js';
@@ -94,7 +94,7 @@ function finalReason(address: string, error: unknown): string | undefined {
  */
 export async function findCluster(
   options: FindOptions,
-  port: Port,
+  port: Entrance,
 ): Promise<{ clusterId: string; addresses: readonly string[] }> {
   const { nodeId, secret, log, clock } = options;
   let addresses = othersOf(options.addresses, options.ownAddress);

@@ -5,7 +5,7 @@ import { type Clock, PeerTransport } from '../../raft/node/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { type Admitted, Listener } from '../net/listener.js';
 import type { PeerGreeting } from '../net/peer-greeting.js';
-import type { Port } from '../net/port.js';
+import type { Entrance } from '../net/port.js';
 import { replies } from '../replies.js';
 import { type Answer, asQuestion } from './peer-requests.js';
 
@@ -31,12 +31,12 @@ export class WaitingPort {
 
   private constructor(
     private readonly transport: PeerTransport,
-    private readonly port: Port,
+    private readonly port: Entrance,
   ) {}
 
   /** @param onInvited a member of a cluster has named the addresses of its nodes */
   static open(
-    port: Port,
+    port: Entrance,
     { nodeId, secret, refusesPeer, clock, maxClients }: WaitingOptions,
     onInvited: (addresses: readonly string[]) => void,
   ): WaitingPort {

@@ -3,6 +3,7 @@
 import { container, containerHelp, ErrorReply, OK, type Reply, type Request } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
 import { rewriteConfigFile } from '../config/config-file.js';
+import { type ConfigChange, failed } from '../config/configuration.js';
 import { configParameters } from '../config/parameters.js';
 import { encodeSettings } from '../config/replicated-settings.js';
 import { matchesIgnoringCase } from '../config/text-glob.js';
@@ -27,6 +28,8 @@ function set(request: Request, connection: Client, server: NodeContext): Program
     ({ parameter }) => parameter.effect === 'replicated' && parameter.name !== 'requirepass',
   );
   const own = changes.filter(({ parameter }) => parameter.effect !== 'replicated');
+  const unfit = refuseTls(own, server);
+  if (unfit !== undefined) return unfit;
   if (settings.length === 0 && password === undefined) {
     server.configure(own);
     return OK;
@@ -50,6 +53,18 @@ function set(request: Request, connection: Client, server: NodeContext): Program
     if (password !== undefined) server.configuration.adopt('requirepass', password);
     return OK;
   });
+}
+
+/** Certificates and keys are read before anything changes: the whole of it can be used, or nothing happens. */
+function refuseTls(changes: readonly ConfigChange[], { tls }: NodeContext): ErrorReply | undefined {
+  const values = new Map(
+    changes
+      .filter(({ parameter }) => parameter.name.startsWith('tls-'))
+      .map(({ parameter, value }) => [parameter.name, value]),
+  );
+  const [first] = values.keys();
+  if (first === undefined || tls === undefined || tls.identity.accepts(values)) return undefined;
+  return failed(first, 'Unable to update TLS configuration. Check server logs.');
 }
 
 function resetstat(_request: Request, _connection: Client, server: NodeContext): Reply {

@@ -25,6 +25,8 @@ type Matches = (pattern: string, text: string) => boolean;
 
 export class Configuration {
   private readonly values = new Map<ConfigParameter, string>();
+  /** Told what CONFIG SET has put into force. */
+  onApplied: ((changes: readonly ConfigChange[]) => void) | undefined;
 
   /**
    * Starts with the defaults and `initial`, which may set immutable parameters too.
@@ -115,8 +117,9 @@ export class Configuration {
   }
 
   /** Puts checked changes into force. */
-  apply(changes: Iterable<ConfigChange>): void {
+  apply(changes: readonly ConfigChange[]): void {
     for (const { parameter, value } of changes) this.values.set(parameter, value);
+    this.onApplied?.(changes);
   }
 
   /** Takes a value over that is known to be right: one that all nodes agreed on. */
@@ -132,6 +135,7 @@ export class Configuration {
   }
 }
 
-function failed(name: string, reason: string): ErrorReply {
+/** CONFIG SET is refused, because of one of its parameters. */
+export function failed(name: string, reason: string): ErrorReply {
   return new ErrorReply(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`);
 }

@@ -42,6 +42,13 @@ export function choice(...allowed: string[]): ParameterType {
   };
 }
 
+/** Whether the common name of a client's certificate says who its user is. */
+export const commonName: ParameterType = {
+  ...choice('off', 'cn'),
+  description: 'off | CN',
+  shown: (value) => (value === 'cn' ? 'CN' : value),
+};
+
 const shutdownWords = ['save', 'nosave', 'now', 'force'];
 
 /** How a signal ends the server: `default`, or a combination of words. */

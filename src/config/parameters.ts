@@ -1,12 +1,13 @@
 /**
  * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis 7.0
  * (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of parts that Redraft does not have
- * (TLS, replication by PSYNC, scripts) are absent; `effect` says what the others do here.
+ * (replication by PSYNC, scripts) are absent; `effect` says what the others do here.
  */
 import {
   bufferLimits,
   choice,
   clamped,
+  commonName,
   durationPairs,
   integer,
   keyspaceEvents,
@@ -141,6 +142,25 @@ export const configParameters: readonly ConfigParameter[] = [
   node('tcp-backlog', integer(0, max32), 511, immutable),
   node('tcp-keepalive', integer(0, max32), 300),
   node('timeout', integer(0, max32), 0),
+  node('tls-auth-clients', choice('no', 'yes', 'optional'), 'yes'),
+  // As later releases of Redis have it: who a client is may be said by its certificate.
+  node('tls-auth-clients-user', commonName, 'off'),
+  node('tls-ca-cert-dir', text, ''),
+  node('tls-ca-cert-file', text, ''),
+  node('tls-cert-file', text, ''),
+  node('tls-ciphers', text, ''),
+  node('tls-ciphersuites', text, ''),
+  node('tls-client-cert-file', text, ''),
+  node('tls-client-key-file', text, ''),
+  node('tls-client-key-file-pass', text, '', { sensitive: true }),
+  node('tls-dh-params-file', text, ''),
+  node('tls-key-file', text, ''),
+  node('tls-key-file-pass', text, '', { sensitive: true }),
+  node('tls-port', integer(0, 65535), 0, immutable),
+  node('tls-prefer-server-ciphers', yesNo, 'no'),
+  node('tls-protocols', text, ''),
+  node('tls-session-cache-timeout', integer(0, max32), 300),
+  node('tls-session-caching', yesNo, 'yes'),
 
   none('active-defrag-cycle-max', integer(1, 99), 25),
   none('active-defrag-cycle-min', integer(1, 99), 1),
@@ -192,5 +212,8 @@ export const configParameters: readonly ConfigParameter[] = [
   node('slowlog-log-slower-than', integer(-1, max64), 10000),
   node('slowlog-max-len', integer(0, max64), 128),
   none('stop-writes-on-bgsave-error', yesNo, 'yes'),
+  none('tls-replication', yesNo, 'no'),
+  // Sessions are in tickets that clients keep.
+  none('tls-session-cache-size', integer(0, max32), 20480),
   node('tracking-table-max-keys', integer(0, max64), 1000000),
 ];

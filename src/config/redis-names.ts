@@ -24,11 +24,7 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   replica-read-only replica-serve-stale-data server_cpulist set-proc-title slave-announce-ip
   slave-announce-port slave-ignore-maxmemory slave-lazy-flush slave-priority slave-read-only
   slave-serve-stale-data socket-mark-id stream-node-max-bytes stream-node-max-entries supervised
-  syslog-enabled syslog-facility syslog-ident tls-auth-clients tls-ca-cert-dir tls-ca-cert-file
-  tls-cert-file tls-ciphers tls-ciphersuites tls-client-cert-file tls-client-key-file
-  tls-client-key-file-pass tls-cluster tls-dh-params-file tls-key-file tls-key-file-pass
-  tls-prefer-server-ciphers tls-protocols tls-replication tls-session-cache-size
-  tls-session-cache-timeout tls-session-caching unixsocketperm
+  syslog-enabled syslog-facility syslog-ident unixsocketperm
   `
     .trim()
     .split(/\s+/),
@@ -40,6 +36,6 @@ export const redisNamesRefused: ReadonlySet<string> = new Set([
   'rename-command',
   'replicaof',
   'slaveof',
-  'tls-port',
+  'tls-cluster',
   'unixsocket',
 ]);

@@ -4,7 +4,7 @@ import type { Timer } from '../../raft/node/index.js';
 import { type AdmissionCheck, type Verdict, WAIT } from '../client/admission.js';
 import type { Connection } from '../client/connection.js';
 import { slotOf } from '../discovery/slots.js';
-import type { Port } from '../net/port.js';
+import type { Entrance } from '../net/port.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { type CommandCall, type CommandFilter, commandCall, matcher } from './command-call.js';
@@ -114,7 +114,7 @@ interface Decision {
 
 export interface FaultyNode {
   readonly server: Server;
-  readonly port: Port;
+  readonly port: Entrance;
 }
 
 export class Faults {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, nodeClock } from '../../raft/node/index.js';
 import { setTimeout } from '../../raft/node/timers.js';
 import type { Cluster } from '../cluster/cluster.js';
-import type { Port } from '../net/port.js';
+import type { Entrance } from '../net/port.js';
 import type { Server } from '../server.js';
 import type { Contents, DataSnapshot } from './contents.js';
 import type { RedraftOptions } from './options.js';
@@ -21,7 +21,7 @@ export interface ClusterNode {
   readonly server: Server;
   readonly cluster: Cluster;
   readonly isStopped: boolean;
-  readonly listening: Port;
+  readonly listening: Entrance;
   flush(): Promise<void>;
   load(...args: Parameters<Contents['load']>): Promise<void>;
   get(...args: Parameters<Contents['get']>): Promise<PlainValue | undefined>;

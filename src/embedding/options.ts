@@ -4,12 +4,15 @@ import type { Clock, Durability, RecoveryProgress } from '../../raft/node/index.
 import type { Consistency } from '../client/consistency.js';
 import type { FollowerMode } from '../discovery/leader-guide.js';
 import type { Log } from '../observability/log.js';
+import type { TlsOptions } from './tls-options.js';
 
 export interface RedraftOptions {
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string;
   /** Port to listen on; 0, the default, takes any that is free. */
   readonly port?: number;
+  /** TLS for clients; without it they speak plain TCP. */
+  readonly tls?: TlsOptions;
   /** host:port under which clients and peers reach this node. Default: what it listens on. */
   readonly advertise?: string;
   /**
@@ -81,6 +84,7 @@ export type Role = 'leader' | 'follower' | 'candidate' | 'learner';
 const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   host: true,
   port: true,
+  tls: true,
   advertise: true,
   join: true,
   clusterSecret: true,

@@ -1,7 +1,7 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomInt } from 'node:crypto';
 import { inspect } from 'node:util';
-import { durabilityLevels, type Settings } from '../../engine/index.js';
+import { durabilityLevels } from '../../engine/index.js';
 import {
   type Clock,
   DataDirectory,
@@ -18,8 +18,6 @@ import {
 import { monotonicNow } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
-import { Configuration, configParameter } from '../config/configuration.js';
-import { textOf } from '../config/replicated-settings.js';
 import {
   type PeerDoor,
   provenSecret,
@@ -27,7 +25,8 @@ import {
   refusesPeer,
   unsafeStart,
 } from '../net/peer-admission.js';
-import { Port } from '../net/port.js';
+import type { Entrance } from '../net/port.js';
+import type { NodeTls } from '../net/tls-port.js';
 import { startServing } from '../node.js';
 import { createLog, type Log } from '../observability/log.js';
 import { DiskSpace, SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
@@ -39,12 +38,14 @@ import { type ClientLibrary, type ClientOptions, clientOptions } from './client-
 import { CommandLog } from './command-log.js';
 import { Contents, type DataSnapshot } from './contents.js';
 import { Faults } from './faults.js';
+import { configurationOf } from './initial-configuration.js';
 import { type ClusterOptions, LocalCluster } from './local-cluster.js';
 import { checkOptions, type RedraftOptions, type Role } from './options.js';
 import type { PlainValue } from './plain-values.js';
 import { beginning, SeedSequence } from './seed-sequence.js';
 import { pass, settleTime } from './settle-time.js';
 import { TestClock } from './test-clock.js';
+import { type OpenEntrance, openEntrance } from './tls-options.js';
 
 const MAX_CLIENTS = 10_000;
 
@@ -62,7 +63,10 @@ interface Running {
   readonly node: RaftNode;
   readonly cluster: Cluster;
   readonly directory: DataDirectory | undefined;
-  readonly port: Port;
+  readonly port: Entrance;
+  readonly tls: NodeTls | undefined;
+  /** Whether TLS is all that is spoken. */
+  readonly isSecure: boolean;
   readonly recovery: RecoverySummary;
   /** Takes it off the clock. */
   readonly unfollow: () => void;
@@ -116,7 +120,7 @@ export class Redraft {
   }
 
   /** Its port, which may be made to refuse and to hold up who connects. */
-  get listening(): Port {
+  get listening(): Entrance {
     return this.running.port;
   }
 
@@ -151,17 +155,19 @@ export class Redraft {
     if (options.now !== undefined) time.begin(beginning(options.now));
     const seeds = new SeedSequence(options.seed);
     const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
+    const configuration = configurationOf(options);
     let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
     const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
     const { host = '127.0.0.1' } = options;
-    let portInUse: Port;
+    let opened: OpenEntrance;
     try {
       // Before anything is founded: a port that cannot be had leaves no trace.
-      portInUse = await Port.open(host, options.port ?? 0);
+      opened = await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock });
     } catch (error) {
       await directory?.close();
       throw error;
     }
+    const { entrance: portInUse, tls, isSecure } = opened;
     const port = portInUse.number!;
     let redraft: Redraft | undefined;
     let failure: Error | undefined;
@@ -247,15 +253,8 @@ export class Redraft {
         {
           host,
           port,
-          configuration: new Configuration({
-            // Passwords are bytes: those of the text in UTF-8.
-            requirepass: Buffer.from(options.password ?? '').toString('latin1'),
-            maxclients: `${options.maxClients ?? MAX_CLIENTS}`,
-            durability: options.durability ?? 'high',
-            'election-timeout': `${electionTimeoutMs}`,
-            ...options.configuration,
-            ...settingTexts(options.settings),
-          }),
+          configuration,
+          tls,
           clusterId: identity.clusterId,
           configFile: options.configFile,
           userLines: options.users,
@@ -318,7 +317,17 @@ export class Redraft {
         nextWake: () => (server.isLeader ? server.engine.waiters.nextDeadline : undefined),
         settle: () => settleTime(server),
       });
-      const running = { server, node, cluster, directory, port: portInUse, recovery, unfollow };
+      const running = {
+        server,
+        node,
+        cluster,
+        directory,
+        port: portInUse,
+        tls,
+        isSecure,
+        recovery,
+        unfollow,
+      };
       const started = new Redraft(running, options, time);
       redraft = started;
       cluster.start(consensus, advertisedAddress(options, port), {
@@ -355,10 +364,24 @@ export class Redraft {
     return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
-  /** For clients that take a URL: `redis://127.0.0.1:7481`, with the password where there is one. */
+  /** For clients that take a URL: `redis://127.0.0.1:7481`, with the password where there is one; `rediss://` where only TLS is spoken. */
   get url(): string {
     const { password = '' } = this.given;
-    return `redis://${password === '' ? '' : `:${encodeURIComponent(password)}@`}${this.address}`;
+    return `${this.running.isSecure ? 'rediss' : 'redis'}://${password === '' ? '' : `:${encodeURIComponent(password)}@`}${this.address}`;
+  }
+
+  /** The port that speaks TLS; undefined where there is none. */
+  get tlsPort(): number | undefined {
+    return this.running.tls?.port.number;
+  }
+
+  /**
+   * Reads the certificates again that `tls` names. Connections that stand go on; new ones go by what the files say now.
+   *
+   * @returns false if they cannot be used: then all stays as it was, and the log says why
+   */
+  reloadCertificates(): boolean {
+    return this.running.tls?.identity.reload() ?? true;
   }
 
   /** What the node is at the moment; `learner`, too, for one that is not let in yet. */
@@ -392,7 +415,9 @@ export class Redraft {
    * @example new Redis(redraft.options('ioredis')); createClient(redraft.options('redis'))
    */
   options<Library extends ClientLibrary>(library: Library): ClientOptions[Library] {
-    return clientOptions(library, this.host, this.port, this.given.password);
+    const { tls, isSecure } = this.running;
+    const trust = tls === undefined || !isSecure ? undefined : { ca: tls.identity.current.accepting.ca };
+    return clientOptions(library, this.host, this.port, this.given.password, trust);
   }
 
   /** Removes all keys of all databases. */
@@ -461,8 +486,16 @@ export class Redraft {
     }
     await this.kill();
     await pass(downMs);
-    const { port, clock } = this;
-    const again = { ...this.given, port, clock, now: undefined, recordCommands: false };
+    const { port, tlsPort, clock } = this;
+    const { tls } = this.given;
+    const again = {
+      ...this.given,
+      port,
+      tls: tls?.port === undefined ? tls : { ...tls, port: tlsPort },
+      clock,
+      now: undefined,
+      recordCommands: false,
+    };
     const { running: next, faults } = await Redraft.start(again);
     faults.attach(undefined);
     this.running = next;
@@ -520,12 +553,6 @@ async function end({ server, node, cluster, directory, unfollow }: Running): Pro
   await directory?.close();
 }
 
-/** Settings as the configuration takes them. */
-function settingTexts(settings: Partial<Settings> = {}): Record<string, string> {
-  const parameters = Object.entries(settings).filter(([name]) => configParameter(name) !== undefined);
-  return Object.fromEntries(parameters.map(([name, value]) => [name, textOf(name, value)]));
-}
-
 /** host:port under which others reach a node that listens on `port`. */
 function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, port: number): string {
   if (advertise !== undefined) return advertise;
@@ -542,7 +569,7 @@ async function identityFor(
   options: RedraftOptions,
   door: PeerDoor,
   joinAddresses: readonly string[],
-  port: Port,
+  port: Entrance,
   clock: Clock,
   log: Log,
 ): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {

@@ -5,6 +5,7 @@
  * Node offers this (`onread`) to whoever makes a socket, not for those that a server accepts; hence the second socket over the same handle.
  */
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 const READ_BYTES = 64 * 1024;
 
@@ -19,6 +20,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * change as soon as the listener returns. `accepted` stays the server's record of the connection, and closes with it.
  */
 export function reuseReadBuffer(accepted: Socket): Socket {
+  // What it reads is decrypted into buffers of its own.
+  if (accepted instanceof TLSSocket) return accepted;
   const bare = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = bare._handle;
   // It may be closed already; and what is no Node (Bun) has no handle that a second socket could read from.

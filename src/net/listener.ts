@@ -7,7 +7,7 @@ import { ErrorReply } from '../../engine/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { giveOwnChunks, reuseReadBuffer } from './client-socket.js';
 import { type PeerGreeting, readPeerGreeting } from './peer-greeting.js';
-import type { Port } from './port.js';
+import type { Entrance } from './port.js';
 
 /** How long a connection that no client may have can take to show that it is a peer's. */
 const TURN_AWAY_MS = 100;
@@ -40,14 +40,14 @@ export interface Admitted {
 }
 
 export class Listener {
-  private port: Port | undefined;
+  private port: Entrance | undefined;
   /** Of connections that are not counted as clients. */
   private readonly handshakes = new Set<Socket>();
 
   constructor(private readonly reception: Reception) {}
 
   /** Takes the port's connections from now on. */
-  listen(port: Port): void {
+  listen(port: Entrance): void {
     this.port = port;
     port.serve((socket) => this.serve(reuseReadBuffer(socket)));
   }

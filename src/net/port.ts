@@ -7,7 +7,63 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 /** Nobody takes connections for moments only: so many may wait for it. */
 const WAITING_MAX = 1000;
 
-export class Port {
+/** Where connections come in. */
+export interface Entrance {
+  /** The port's number; undefined once it is closed. */
+  readonly number: number | undefined;
+  /** From now on `take` gets the connections, paused and unread. */
+  serve(take: (socket: Socket) => void): void;
+  /** From now on connections wait. */
+  hold(): void;
+  /** Connections wait until {@link resume}, whoever is to take them. */
+  pause(): void;
+  resume(): void;
+  /** Stops listening, as a process does that has ended: who connects is refused. What is connected stays so. */
+  refuse(): void;
+  /** Listens again on the same number. Rejects as `net.Server` does when the address cannot be had. */
+  accept(): Promise<void>;
+  /** Accepts no more. Resolves when it is given up and every socket is gone. */
+  close(): Promise<void>;
+}
+
+/** Several entrances as one; its number is the first one's. */
+export class Entrances implements Entrance {
+  constructor(private readonly all: readonly Entrance[]) {}
+
+  get number(): number | undefined {
+    return this.all[0].number;
+  }
+
+  serve(take: (socket: Socket) => void): void {
+    for (const entrance of this.all) entrance.serve(take);
+  }
+
+  hold(): void {
+    for (const entrance of this.all) entrance.hold();
+  }
+
+  pause(): void {
+    for (const entrance of this.all) entrance.pause();
+  }
+
+  resume(): void {
+    for (const entrance of this.all) entrance.resume();
+  }
+
+  refuse(): void {
+    for (const entrance of this.all) entrance.refuse();
+  }
+
+  async accept(): Promise<void> {
+    for (const entrance of this.all) await entrance.accept();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((entrance) => entrance.close()));
+  }
+}
+
+export class Port implements Entrance {
   private readonly net: NetServer;
   private take: ((socket: Socket) => void) | undefined;
   /** Accepted while nobody takes connections. */
@@ -47,13 +103,11 @@ export class Port {
     });
   }
 
-  /** The number in use; undefined once it is closed. */
   get number(): number | undefined {
     const address = this.net.address();
     return typeof address === 'object' && address !== null ? address.port : undefined;
   }
 
-  /** From now on `take` gets the connections, paused and unread. */
   serve(take: (socket: Socket) => void): void {
     this.take = take;
     for (const socket of this.waiting.splice(0)) {
@@ -61,7 +115,6 @@ export class Port {
     }
   }
 
-  /** Connections wait until {@link resume}, whoever is to take them. */
   pause(): void {
     this.isPaused = true;
   }
@@ -71,12 +124,10 @@ export class Port {
     if (this.take !== undefined) this.serve(this.take);
   }
 
-  /** From now on connections wait. */
   hold(): void {
     this.take = undefined;
   }
 
-  /** Stops listening, as a process does that has ended: who connects is refused. What is connected stays so. */
   refuse(): void {
     const { number } = this;
     if (number === undefined) return;
@@ -84,7 +135,6 @@ export class Port {
     this.net.close();
   }
 
-  /** Listens again on the same number. Rejects as {@link open} does. */
   async accept(): Promise<void> {
     const number = this.refusing;
     if (number === undefined) return;
@@ -92,7 +142,6 @@ export class Port {
     await this.listen(number, this.host);
   }
 
-  /** Accepts no more. Resolves when the port is given up and every socket is gone. */
   close(): Promise<void> {
     for (const socket of this.waiting.splice(0)) socket.destroy();
     return new Promise((resolve) => this.net.close(() => resolve()));

@@ -16,6 +16,8 @@ export interface InfoSource {
     /** 40 hexadecimal digits, new at each start. */
     readonly runId: string;
     readonly tcpPort: number;
+    /** Of a node that speaks TLS: our own fields. */
+    readonly tls: readonly (readonly [name: string, value: string | number])[];
     readonly timeUs: number;
     readonly uptimeSeconds: number;
     readonly hz: number;
@@ -223,6 +225,7 @@ function serverFields({ server }: InfoSource): Field[] {
     ['process_supervised', 'no'],
     ['run_id', server.runId],
     ['tcp_port', server.tcpPort],
+    ...server.tls,
     ['server_time_usec', server.timeUs],
     ['uptime_in_seconds', server.uptimeSeconds],
     ['uptime_in_days', Math.floor(server.uptimeSeconds / 86400)],

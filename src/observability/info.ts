@@ -9,6 +9,7 @@ import type { Client } from '../client/client.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Configuration } from '../config/configuration.js';
 import type { Topology } from '../discovery/topology.js';
+import type { NodeTls } from '../net/tls-port.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Eviction } from '../replication/eviction.js';
@@ -42,6 +43,8 @@ export interface InfoHost {
   /** Empty when there is none. */
   readonly configFile: string;
   readonly port: number;
+  /** How it speaks TLS, if it does. */
+  readonly tls: NodeTls | undefined;
   readonly maxClients: number;
   readonly keysLoaded: number;
   readonly peakMemory: number;
@@ -71,6 +74,7 @@ export function gatherInformation(server: InfoHost): InfoSource {
       processId: process.pid,
       runId: server.runId,
       tcpPort: server.port,
+      tls: tlsFields(server),
       timeUs: server.clock() * 1000,
       uptimeSeconds: Math.floor((server.clock() - server.startedMs) / 1000),
       hz: 10,
@@ -174,6 +178,19 @@ export function gatherInformation(server: InfoHost): InfoSource {
       averageTtlMs: averageTtlMs(database, keyspace.now),
     })),
   };
+}
+
+function tlsFields({ tls }: InfoHost): InfoSource['server']['tls'] {
+  if (tls === undefined) return [];
+  const { identity, port } = tls;
+  return [
+    ['tls_port', port.number ?? 0],
+    ['tls_certificate_expires_in_days', identity.certificateDays],
+    ...(identity.authorityDays === undefined
+      ? []
+      : [['tls_authority_expires_in_days', identity.authorityDays] as const]),
+    ['tls_handshakes_failed', port.failures],
+  ];
 }
 
 /** Where the node stands; nowhere yet while it recovers. */

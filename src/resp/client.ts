@@ -3,6 +3,7 @@
  * redis-parser.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import RedisParser from 'redis-parser';
 import { ErrorReply, int64FromBigInt, type Reply } from '../../engine/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
@@ -24,6 +25,10 @@ export class ConnectionError extends Error {
 export interface ClientOptions {
   readonly host: string;
   readonly port: number;
+  /**
+   * Speaks TLS, with whoever a trusted authority vouches for: as in Redis, host names are not compared, for servers are named by addresses.
+   */
+  readonly tls?: SecureContextOptions;
   /** For the connection to stand. */
   readonly connectTimeoutMs?: number;
   /** For each reply, from when it is the next one due; after that the connection is given up. */
@@ -67,10 +72,13 @@ export class RespClient {
 
   /** Opens a connection. Rejects with a {@link ConnectionError} that names the address. */
   static connect(options: ClientOptions): Promise<RespClient> {
-    const { host, port, connectTimeoutMs = 5000, replyTimeoutMs = 30_000 } = options;
+    const { host, port, tls, connectTimeoutMs = 5000, replyTimeoutMs = 30_000 } = options;
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
+      const socket =
+        tls === undefined
+          ? connect({ host, port, noDelay: true })
+          : connectTls({ ...tls, host, port, checkServerIdentity: () => undefined }).setNoDelay(true);
       const failed = (what: string, code?: string): void => {
         clearTimeout(timer);
         socket.destroy();
@@ -80,7 +88,7 @@ export class RespClient {
         failed(error.message === '' ? `${error.code}` : error.message, error.code);
       const timer = setTimeout(() => failed(`no connection within ${connectTimeoutMs} ms`), connectTimeoutMs);
       socket.once('error', onError);
-      socket.once('connect', () => {
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer);
         socket.off('error', onError);
         resolve(new RespClient(socket, address, replyTimeoutMs));

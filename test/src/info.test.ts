@@ -15,6 +15,7 @@ const source: InfoSource = {
     processId: 7,
     runId: 'a'.repeat(40),
     tcpPort: 7481,
+    tls: [],
     timeUs: 1700000000000001,
     uptimeSeconds: 200000,
     hz: 10,

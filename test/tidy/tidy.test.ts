@@ -71,7 +71,7 @@ const ownNames: readonly (readonly [path: string, reason: string])[] = [
   ['src/cli/options.ts', 'the option table'],
   ['src/config/configuration.ts', 'walked by Object.entries'],
   ['src/embedding/options.ts', 'walked by Object.entries'],
-  ['src/embedding/redraft.ts', 'walked by Object.entries'],
+  ['src/embedding/initial-configuration.ts', 'made by Object.fromEntries'],
   ['src/embedding/contents.ts', 'made by Object.fromEntries, walked by Object.entries'],
   ['src/embedding/plain-values.ts', 'made by Object.fromEntries, walked by Object.entries'],
   ['src/cluster/peer-requests.ts', 'fields read by their names'],
