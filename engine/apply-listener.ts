@@ -3,6 +3,7 @@ import type { ReadCommand, Session } from './command/command.js';
 import type { Reply } from './protocol/reply.js';
 import type { Request } from './protocol/request.js';
 import type { View } from './protocol/view.js';
+import type { ScriptAudience } from './scripting/script-caller.js';
 
 /** Told what an entry brought about. Replies may hold views: encode or copy them before returning. */
 export interface ApplyListener {
@@ -16,6 +17,8 @@ export interface ApplyListener {
   publish(channel: View, message: View, isSharded: boolean): number;
   /** A read inside EXEC is about to run. */
   readInTransaction?(ordinal: number, row: ReadCommand, request: Request): void;
+  /** Who hears what the scripts of the entry's item number `ordinal` call: of the node that proposed it, and only if anybody listens. */
+  scriptAudience?(ordinal: number): ScriptAudience | undefined;
   /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
   runProgramCommand(ordinal: number, request: Request, database: number): Reply;
 }

@@ -2,7 +2,8 @@
  * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
  * iteration.
  */
-import type { RuleError } from './acl/user.js';
+import { changeUsers } from './acl/change-users.js';
+import { Permissions } from './acl/permissions.js';
 import { Users } from './acl/users.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
@@ -10,6 +11,7 @@ import type { ReadCommand, Session, WriteCommand, WriteContext } from './command
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
+import { deleteUnchanged, evict } from './deletions.js';
 import type { EngineOptions } from './engine-options.js';
 import { LocalClient, type MessageCallback } from './local-client.js';
 import { EntryReader, ItemKind } from './log/entry.js';
@@ -25,13 +27,12 @@ import {
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } from './protocol/reply.js';
 import { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
+import { type ScriptCaller, ScriptRights, unboundedCaller } from './scripting/script-caller.js';
 import { Scripts } from './scripting/scripts.js';
 import { defaultSettings, isSetting } from './settings.js';
 import { Cut } from './snapshot/cut.js';
-import { changedWithin } from './storage/changed-within.js';
 import type { Database } from './storage/database.js';
 import { ABSENT } from './storage/dictionary.js';
-import { keyEvents } from './storage/key-events.js';
 import { type CreationListener, Keyspace } from './storage/keyspace.js';
 import { valueTypes } from './types/index.js';
 import { type Waiter, Waiters } from './waiters.js';
@@ -56,6 +57,8 @@ export class Engine {
   /** Who may use the cluster. Apply asks nobody's rights: whoever proposes has judged. */
   readonly users = new Users();
   readonly scripts: Scripts;
+  /** For whom a script runs that is a read on its own. Set by who begins that, for as long as it lasts. */
+  reader: ScriptCaller | undefined;
   /** Index of the last entry that was applied. */
   appliedIndex = 0;
 
@@ -64,6 +67,7 @@ export class Engine {
   private readonly random = new Random();
   private readonly readRandom = new Random();
   private readonly context: MutableWriteContext;
+  private readonly rights: ScriptRights;
   /** Whether a script of an entry runs a command. */
   private inScript = false;
   private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random; scripts: Scripts };
@@ -71,6 +75,7 @@ export class Engine {
   private item!: EntryReader;
   /** Whether an item is at hand: before the first, time moves on. */
   private isWithinItem = false;
+  private ordinal = 0;
   /** Who hears of the entry at hand. */
   private listener: ApplyListener = silentListener;
   /** By database and key, in the order in which they became ready. */
@@ -90,6 +95,7 @@ export class Engine {
     const settings = { ...defaultSettings, ...options.settings };
     this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
     this.scripts = new Scripts(this);
+    this.rights = new ScriptRights(this.users, engineCommands);
     this.context = {
       keyspace: this.keyspace,
       timeMs: 0,
@@ -134,6 +140,7 @@ export class Engine {
     this.isWithinItem = true;
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
       entry.step();
+      this.ordinal = ordinal;
       this.keyspace.position++;
       const reply = this.applyItem(entry, ordinal, listener);
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
@@ -194,22 +201,22 @@ export class Engine {
         return OK;
       case ItemKind.evict: {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        const database = this.keyspace.database(entry.database);
-        for (let i = 0; i < this.request.count; i++) {
-          const key = this.request.view(i);
-          if (!database.deleteKey(key)) continue;
-          database.changed(key, keyEvents.evicted);
-          this.keyspace.statistics.evictedKeys++;
-        }
+        evict(this.keyspace, this.keyspace.database(entry.database), this.request);
         return OK;
       }
       case ItemKind.deleteUnchanged:
-        return this.deleteUnchanged(entry);
+        parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
+        return deleteUnchanged(
+          this.keyspace,
+          this.keyspace.database(entry.database),
+          this.request,
+          entry.buffer.readDoubleLE(entry.bodyStart),
+        );
       case ItemKind.setUser:
       case ItemKind.deleteUsers:
       case ItemKind.replaceUsers:
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        return this.changeUsers(entry.kind, this.request);
+        return changeUsers(this.users, entry.kind, this.request);
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
@@ -218,45 +225,6 @@ export class Engine {
   private forgetStart({ nodeId, startId }: Session): Reply {
     for (const waiter of this.waiters.ofStart(nodeId, startId)) this.waiters.remove(waiter);
     return OK;
-  }
-
-  /** Of each key of the item 1 when it is gone now, 0 when it may have changed and stays. */
-  private deleteUnchanged(entry: EntryReader): Reply {
-    const position = entry.buffer.readDoubleLE(entry.bodyStart);
-    parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
-    const database = this.keyspace.database(entry.database);
-    const outcomes: number[] = [];
-    // All are judged before the first is deleted, which marks what it shares a bucket with.
-    for (let i = 0; i < this.request.count; i++) {
-      const key = this.request.view(i);
-      const changed = database.flushedAt > position || this.keyspace.lastWrite(database.id, key) > position;
-      outcomes.push(changed || changedWithin(database, key) > position ? 0 : 1);
-    }
-    for (let i = 0; i < outcomes.length; i++) {
-      const key = this.request.view(i);
-      if (outcomes[i] === 1 && database.deleteKey(key)) database.changed(key, keyEvents.del);
-    }
-    return outcomes;
-  }
-
-  private changeUsers(kind: ItemKind, request: Request): Reply {
-    const words = Array.from({ length: request.count }, (_, i) => request.latin1(i));
-    if (kind === ItemKind.deleteUsers) return this.users.delete(words);
-    let error: RuleError | undefined;
-    if (kind === ItemKind.setUser) {
-      const [name, allChannels, ...rules] = words;
-      error = this.users.set(name, rules, allChannels === '1');
-    } else {
-      const users: (readonly [string, readonly string[]])[] = [];
-      for (let i = 0; i + 1 < words.length; ) {
-        const rulesAt = i + 2;
-        const count = Number(words[i + 1]);
-        users.push([words[i], words.slice(rulesAt, rulesAt + count)]);
-        i = rulesAt + count;
-      }
-      error = this.users.replace(users);
-    }
-    return error === undefined ? OK : errors.userRule(error.rule, error.reason);
   }
 
   private configure(name: string, text: string): void {
@@ -279,6 +247,19 @@ export class Engine {
   }
 
   // ---- scripts ----
+
+  /** For whom the script at hand runs. */
+  scriptCaller(isRead: boolean): ScriptCaller {
+    if (isRead && this.reader !== undefined) return this.reader;
+    if (!this.isWithinItem) return unboundedCaller;
+    const { ordinal, listener } = this;
+    const { caller } = this.item;
+    return {
+      permissions: caller?.user === undefined ? Permissions.unlimited : this.rights.of(caller.user),
+      memoryIsFull: caller?.memoryIsFull === true,
+      audience: listener.scriptAudience?.(ordinal),
+    };
+  }
 
   /** Runs a command that a script calls. On the read path it runs at the script's own time. */
   runForScript(row: Runnable, request: Request, databaseId: number, isRead: boolean): Reply {

@@ -1,7 +1,7 @@
 /** The engine, for embedding: `import { Engine } from 'redraft/engine'`. */
 
 // Users and their rights.
-export { AclCommands, mayDoEverything, Permissions } from './acl/permissions.js';
+export { AclCommands, type Denial, mayDoEverything, Permissions } from './acl/permissions.js';
 export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users, type UsersListener } from './acl/users.js';
@@ -29,7 +29,7 @@ export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';
 export type { MessageCallback } from './local-client.js';
 // Entries: what the log carries.
-export { EntryBuilder, EntryReader, ItemKind, type WatchedKey } from './log/entry.js';
+export { EntryBuilder, EntryReader, type ItemCaller, ItemKind, type WatchedKey } from './log/entry.js';
 export { Random } from './log/random.js';
 // Numbers as Redis reads and prints them.
 export { formatDouble } from './numbers/double.js';
@@ -46,6 +46,7 @@ export * from './protocol/reply.js';
 // Requests and replies.
 export { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 export { copyBytes, utf8Bytes, View, viewOf, writeLatin1 } from './protocol/view.js';
+export type { ScriptAudience, ScriptCaller } from './scripting/script-caller.js';
 export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
 export type { Cut } from './snapshot/cut.js';

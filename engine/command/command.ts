@@ -90,6 +90,8 @@ interface Traits {
   readonly denyOutOfMemory: boolean;
   /** May not be queued by MULTI. */
   readonly noMulti: boolean;
+  /** Runs a script, which may call other commands. */
+  readonly runsScripts: boolean;
   /** Whether a request for this row is one for {@link readRow} instead. */
   readonly isRead: ((request: Request) => boolean) | undefined;
   readonly readRow: ReadCommand | undefined;
@@ -164,6 +166,8 @@ const READING_WRITES: ReadonlySet<string> = new Set([
   'zunionstore',
 ]);
 
+const SCRIPT_RUNNERS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'eval_ro', 'evalsha_ro']);
+
 let nextId = 0;
 
 /**
@@ -194,6 +198,7 @@ const runnable = <Kind extends string, Handler>(
     whileLoading: flags.includes('loading'),
     denyOutOfMemory: flags.includes('denyoom'),
     noMulti: flags.includes('no_multi'),
+    runsScripts: SCRIPT_RUNNERS.has(facts.name),
     isRead,
     readRow,
     flags: facts.flags,

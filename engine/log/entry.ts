@@ -4,6 +4,7 @@
  *     header   format u8 | now f64 | seed 2 x u32 | proposer's node id f64, start id u32 | item count u32
  *     item     kind u8 | database u32 | session counter f64 | body length u32 | body
  *              with ORIGIN set in the kind, node id f64 and start id u32 stand before the body: a session of another node
+ *              with CALLER set, then flags u8 (1 memory is full, 2 a user is named) | length u32 | the user's name
  *
  * A command's body is the client's own request as it came off the wire. All integers are little-endian.
  */
@@ -38,11 +39,14 @@ export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
 
 const FORMAT = 1;
 const ORIGIN = 0x80;
+const CALLER = 0x40;
+const KIND = 0x3f;
 const HEADER_BYTES = 33;
 /** Where the proposer's node id and start id stand in the header. */
 const NODE_ID_OFFSET = 17;
 const ITEM_BYTES = 17;
 const ORIGIN_BYTES = 12;
+const CALLER_BYTES = 5;
 
 /** What WATCH remembers of a key. */
 export interface WatchedKey {
@@ -51,6 +55,14 @@ export interface WatchedKey {
   /** The engine's position when the key was watched. */
   readonly position: number;
   readonly existed: boolean;
+}
+
+/** What holds for the scripts of an item, as its proposer judged: nothing else can tell the nodes. */
+export interface ItemCaller {
+  /** The user whose rights bound what scripts call (latin1); undefined: one who may do everything. */
+  readonly user: string | undefined;
+  /** Whether memory was full: a script's commands may then not take more. */
+  readonly memoryIsFull: boolean;
 }
 
 /** Where a builder gathers; an entry that outgrows it leaves with the buffer that it has grown. */
@@ -75,8 +87,15 @@ export class EntryBuilder {
   }
 
   /** Adds a RESP request that lies at `start`..`end` of `source`. Returns the item's ordinal. */
-  command(session: Session, database: number, source: Buffer, start: number, end: number): number {
-    const ordinal = this.item(ItemKind.command, session, database, end - start);
+  command(
+    session: Session,
+    database: number,
+    source: Buffer,
+    start: number,
+    end: number,
+    caller?: ItemCaller,
+  ): number {
+    const ordinal = this.item(ItemKind.command, session, database, end - start, caller);
     this.bytes(source, start, end);
     return ordinal;
   }
@@ -86,11 +105,12 @@ export class EntryBuilder {
     database: number,
     watched: readonly WatchedKey[],
     requests: readonly Buffer[],
+    caller?: ItemCaller,
   ): number {
     let length = 8;
     for (const { key } of watched) length += 17 + key.length;
     for (const request of requests) length += request.length;
-    const ordinal = this.item(ItemKind.exec, session, database, length);
+    const ordinal = this.item(ItemKind.exec, session, database, length, caller);
     this.uint32(watched.length);
     for (const { database: id, key, position, existed } of watched) {
       this.uint32(id);
@@ -169,16 +189,28 @@ export class EntryBuilder {
     return bytes;
   }
 
-  private item(kind: ItemKind, session: Session, database: number, bodyLength: number): number {
+  private item(
+    kind: ItemKind,
+    session: Session,
+    database: number,
+    bodyLength: number,
+    caller?: ItemCaller,
+  ): number {
     const foreign = session.nodeId !== this.nodeId || session.startId !== this.startId;
-    this.reserve(ITEM_BYTES + ORIGIN_BYTES + bodyLength);
-    this.buffer[this.used++] = foreign ? kind | ORIGIN : kind;
+    const user = caller?.user ?? '';
+    this.reserve(ITEM_BYTES + ORIGIN_BYTES + CALLER_BYTES + user.length + bodyLength);
+    this.buffer[this.used++] = kind | (foreign ? ORIGIN : 0) | (caller === undefined ? 0 : CALLER);
     this.uint32(database);
     this.float64(session.counter);
     this.uint32(bodyLength);
     if (foreign) {
       this.float64(session.nodeId);
       this.uint32(session.startId);
+    }
+    if (caller !== undefined) {
+      this.buffer[this.used++] = (caller.memoryIsFull ? 1 : 0) | (caller.user === undefined ? 0 : 2);
+      this.uint32(user.length);
+      this.used += this.buffer.latin1Write(user, this.used);
     }
     return this.itemCount++;
   }
@@ -238,9 +270,10 @@ export class EntryReader {
     const at = this.next;
     const kind = buffer[at];
     this.at = at;
-    this.kind = (kind & ~ORIGIN) as ItemKind;
+    this.kind = (kind & KIND) as ItemKind;
     this.database = readUint32(buffer, at + 1);
     this.bodyStart = at + (kind & ORIGIN ? ITEM_BYTES + ORIGIN_BYTES : ITEM_BYTES);
+    if (kind & CALLER) this.bodyStart += CALLER_BYTES + readUint32(buffer, this.bodyStart + 1);
     this.bodyEnd = this.bodyStart + readUint32(buffer, at + 13);
     this.next = this.bodyEnd;
     if (this.bodyEnd > buffer.length) throw new Error('log entry: an item ends behind the entry');
@@ -256,6 +289,16 @@ export class EntryReader {
       startId: readUint32(buffer, from + 8),
       counter: buffer.readDoubleLE(at + 5),
     };
+  }
+
+  /** On whose behalf the item's scripts run; undefined where nothing bounds them. */
+  get caller(): ItemCaller | undefined {
+    const { buffer } = this;
+    const kind = buffer[this.at];
+    if ((kind & CALLER) === 0) return undefined;
+    const at = this.at + (kind & ORIGIN ? ITEM_BYTES + ORIGIN_BYTES : ITEM_BYTES);
+    const user = buffer.latin1Slice(at + CALLER_BYTES, this.bodyStart);
+    return { memoryIsFull: (buffer[at] & 1) !== 0, user: (buffer[at] & 2) !== 0 ? user : undefined };
   }
 
   /** Reads the watched keys at the start of an exec item's body; `visit` gets a view valid during the call. Returns the offset behind. */

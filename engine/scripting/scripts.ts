@@ -2,6 +2,7 @@
  * Runs scripts: their sources by SHA-1, their compiled forms, and the commands that they call. One script runs at a time, to its end, at
  * its place in the log or on the read path.
  */
+import type { Denial } from '../acl/permissions.js';
 import type { Command } from '../command/command.js';
 import type { CommandTable, Runnable } from '../command/command-table.js';
 import type { ScriptRun, ScriptRunner } from '../command/script-runner.js';
@@ -18,6 +19,7 @@ import {
   type LuaValue,
   unlimited,
 } from '../lua/index.js';
+import { errors } from '../protocol/errors.js';
 import { ErrorReply, OK, type Reply } from '../protocol/reply.js';
 import { type Request, RequestBuilder } from '../protocol/request.js';
 import type { Keyspace } from '../storage/keyspace.js';
@@ -26,6 +28,7 @@ import { CommandWork } from './command-work.js';
 import { errorTable, fromLua, type ScriptProtocol, toLua } from './conversion.js';
 import { answerProgramCommand, hasRightArity, isForbidden } from './program-commands.js';
 import { openState, type ScriptCalls } from './redis-library.js';
+import { type ScriptCaller, unboundedCaller } from './script-caller.js';
 import { checkSource, ScriptStore } from './script-store.js';
 import { sha1 } from './sha1.js';
 import { parseShebang } from './shebang.js';
@@ -38,6 +41,8 @@ export interface ScriptHost {
   /** Its count of mutations grows with what commands do to the state. */
   readonly keyspace: Keyspace;
   select(request: Request): number | ErrorReply;
+  /** For whom the script that begins now runs. */
+  scriptCaller(isRead: boolean): ScriptCaller;
 }
 
 /** Bounds of a script besides its steps, which are a setting. */
@@ -63,13 +68,26 @@ const scriptErrors = {
   argumentType: 'ERR Lua redis lib command arguments must be strings or integers',
 };
 
+/** What a script is told that its caller may not do. */
+function deniedText(reason: Denial['reason']): string {
+  const begin = "ERR The user executing the script can't";
+  switch (reason) {
+    case 'command':
+      return `${begin} run this command or subcommand`;
+    case 'key':
+      return `${begin} access at least one of the keys mentioned in the command arguments`;
+    case 'channel':
+      return `${begin} publish to the channel mentioned in the command`;
+  }
+}
+
 /** Access times and counts are no state: what a script does may not follow from them. */
 const answersOfOneNode: ReadonlySet<string> = new Set(['object|freq', 'object|idletime']);
 
 interface Compiled {
   readonly script: CompiledScript;
-  /** The script says that it does not write; undefined when it says nothing at all. */
-  readonly noWrites: boolean | undefined;
+  /** What the script says of itself in its first line; undefined where it has none. */
+  readonly flags: ReadonlySet<string> | undefined;
 }
 
 export class Scripts implements ScriptCalls, ScriptRunner {
@@ -83,7 +101,11 @@ export class Scripts implements ScriptCalls, ScriptRunner {
   private readonly writeIds: ReadonlySet<number>;
   // Of the script that runs.
   private run: ScriptRun | undefined;
+  private caller: ScriptCaller = unboundedCaller;
   private readOnly = false;
+  private allowsOutOfMemory = false;
+  /** Whether it has called a write: from then on memory is no reason to stop it halfway. */
+  private hasWritten = false;
   private database = 0;
   private protocol: ScriptProtocol = 2;
   private faults: unknown[] = [];
@@ -160,7 +182,7 @@ export class Scripts implements ScriptCalls, ScriptRunner {
       if (!(error instanceof LuaError || error instanceof LuaFatal)) throw error;
       throw new ErrorReply(`ERR Error compiling script (new function): ${error.message}`);
     }
-    const compiled = { script, noWrites: shebang?.flags.has('no-writes') };
+    const compiled = { script, flags: shebang?.flags };
     this.keep(sha, compiled);
     return compiled;
   }
@@ -177,12 +199,18 @@ export class Scripts implements ScriptCalls, ScriptRunner {
 
   private execute(
     sha: string,
-    { script, noWrites }: Compiled,
+    { script, flags }: Compiled,
     request: Request,
     keyCount: number,
     run: ScriptRun,
   ): Reply {
+    const noWrites = flags?.has('no-writes');
+    this.caller = this.host.scriptCaller(run.isRead);
+    const allowsOutOfMemory = flags?.has('allow-oom') === true || noWrites === true;
+    if (flags !== undefined && !allowsOutOfMemory && this.caller.memoryIsFull) return errors.outOfMemory;
     if (run.isRead && noWrites === false) return scriptErrors.writeFlag;
+    this.allowsOutOfMemory = allowsOutOfMemory;
+    this.hasWritten = false;
     this.state ??= openState(this);
     const { state } = this;
     this.run = run;
@@ -234,11 +262,14 @@ export class Scripts implements ScriptCalls, ScriptRunner {
     const request = this.requestOf(args);
     if (request === undefined) return undefined;
     const name = request.latin1(0).toLowerCase();
+    const row = this.host.table.resolve(request);
+    const { permissions } = this.caller;
+    if (!(row instanceof ErrorReply)) return permissions.deny(row.name, request) === undefined;
     const isKnown =
       this.host.table.lookup(name) !== undefined ||
       hasRightArity(name, request.count) !== undefined ||
       isForbidden(name);
-    return isKnown ? true : undefined;
+    return isKnown ? permissions.deny(name, request) === undefined : undefined;
   }
 
   command(args: Arguments): LuaValue {
@@ -281,12 +312,24 @@ export class Scripts implements ScriptCalls, ScriptRunner {
     if (row instanceof ErrorReply) return this.programCommand(row, request, run);
     const refusal = this.refusal(row, request);
     if (refusal !== undefined) return this.refused(refusal, request);
+    this.hasWritten ||= this.writeIds.has(row.id);
+    this.caller.audience?.called(request, this.database);
     const database = host.keyspace.database(this.database);
     chargeSteps(this.work.before(row, request, database));
     const reply = host.runForScript(row, request, this.database, run.isRead);
     const more = this.work.after(row, request, database);
     if (more > 0) chargeSteps(more);
     return reply;
+  }
+
+  /** Why the script's caller may not run a command. */
+  private denial(name: string, request: Request): ErrorReply | undefined {
+    const { permissions, audience } = this.caller;
+    if (permissions.isUnlimited) return undefined;
+    const denial = permissions.deny(name, request);
+    if (denial === undefined) return permissions.denyPatterns(name, request);
+    audience?.denied(name, denial, request);
+    return new ErrorReply(deniedText(denial.reason));
   }
 
   private refused(refusal: ErrorReply, request: Request): ErrorReply {
@@ -300,7 +343,11 @@ export class Scripts implements ScriptCalls, ScriptRunner {
       return new ErrorReply(scriptErrors.notAllowed);
     if (this.run?.isRead === false && answersOfOneNode.has(row.name))
       return new ErrorReply(scriptErrors.notAllowed);
+    const denial = this.denial(row.name, request);
+    if (denial !== undefined) return denial;
     if (this.readOnly && this.writeIds.has(row.id)) return new ErrorReply(scriptErrors.write);
+    if (row.denyOutOfMemory && this.caller.memoryIsFull && !this.allowsOutOfMemory && !this.hasWritten)
+      return errors.outOfMemory;
     if (row.kind === 'read' && row.wait?.mayWait(request) === true)
       return new ErrorReply(`ERR ${row.name} command is not allowed with BLOCK option from scripts`);
     return undefined;
@@ -312,6 +359,9 @@ export class Scripts implements ScriptCalls, ScriptRunner {
     const fits = hasRightArity(name, request.count);
     if (fits === false) return new ErrorReply(scriptErrors.arity);
     if (fits === true) {
+      const denial = this.denial(name, request);
+      if (denial !== undefined) return denial;
+      this.caller.audience?.called(request, this.database);
       if (name !== 'select') return answerProgramCommand(name, request, run.timeMs);
       const selected = this.host.select(request);
       if (typeof selected !== 'number') return selected;

@@ -7,6 +7,7 @@ import {
   AclCommands,
   anyName,
   type CommandCatalog,
+  type Denial,
   type Engine,
   type ErrorReply,
   mayDoEverything,
@@ -182,14 +183,10 @@ export class AccessControl {
     return replies.deniedSince(permissions.deny(name, request)!.reason);
   }
 
-  /**
-   * Why a script may not call a command, for the user that called the script; undefined if it may. Whoever runs scripts asks before each
-   * command, on the node where the client is, in the words that the script is to see.
-   */
-  denyScripted(name: string, connection: Client, request: Request): ErrorReply | undefined {
-    if (connection.permissions.isUnlimited) return undefined;
-    const { permissions } = connection;
-    return this.deny(name, connection, request, 'lua') ?? permissions.denyPatterns(name, request);
+  /** Notes that a script was denied a command, for want of its caller's rights. */
+  noteScripted(name: string, { reason, position }: Denial, request: Request, connection: Client): void {
+    const object = reason === 'command' ? name : request.latin1(position);
+    this.note(reason, 'lua', object, connection.userName, connection, connection.lastCommand);
   }
 
   /** Notes an event in the log. */

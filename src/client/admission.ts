@@ -2,7 +2,13 @@
  * Whether a command may run: an ordered list of checks, the same for a command alone, queued by MULTI, and forwarded to the leader. The first
  * check that objects decides. A feature that restricts commands adds its check to the list.
  */
-import { ErrorReply, errors, type Permissions, type Request, type Runnable } from '../../engine/index.js';
+import {
+  type ErrorReply,
+  errors,
+  type Permissions,
+  type Request,
+  type Runnable,
+} from '../../engine/index.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import { replies } from '../replies.js';
 
@@ -48,9 +54,6 @@ export interface AdmissionPorts<Client extends AdmittedClient> {
   hasMemory(client: Client): boolean;
 }
 
-/** What runs scripts. */
-const SCRIPT_COMMANDS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'eval_ro', 'evalsha_ro']);
-
 /** What a client that subscribes to anything may send in RESP2. */
 const SUBSCRIBER_COMMANDS = new Set([
   'ping',
@@ -93,15 +96,6 @@ export function standardChecks<Client extends AdmittedClient>(
       concerns: () => true,
       judge: (row, client, request) =>
         client.permissions.isUnlimited ? undefined : ports.deny(row, client, request),
-    },
-    {
-      name: 'scripts',
-      // What a script calls is not judged: only who may do everything may run one.
-      concerns: (row) => SCRIPT_COMMANDS.has(row.name),
-      judge: (row, client) =>
-        client.permissions.isUnlimited
-          ? undefined
-          : new ErrorReply(`NOPERM this user has no permissions to run the '${row.name}' command`),
     },
     {
       name: 'subscriber mode',

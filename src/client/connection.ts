@@ -14,6 +14,7 @@ import {
   type Reply,
   Request,
   type Runnable,
+  type ScriptAudience,
   type Session,
 } from '../../engine/index.js';
 import type { PassedRequest } from '../cluster/upstream.js';
@@ -31,6 +32,7 @@ import { ClientOutput } from './output.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
 import type { Deferred, RoutedClient } from './routed-client.js';
 import { Router } from './router.js';
+import { ScriptCalls } from './script-calls.js';
 import { type Transaction, WatchList } from './transaction.js';
 
 /** So many bytes of replies are written at once before the next read waits until they are sent. */
@@ -96,6 +98,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   /** The replies that are still owed. */
   readonly queue: ReplyQueue;
   private readonly router: Router;
+  readonly scripts: ScriptCalls;
   /** Reading stopped before all that came was looked at. */
   private hasUnread = false;
   /** Requests that were read and must run before the parser goes on, in their order. */
@@ -127,6 +130,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
       authenticated: () => this.authenticated,
     });
     this.queue = new ReplyQueue(this);
+    this.scripts = new ScriptCalls(this, server);
     this.router = new Router(this, server);
     this.output = new ClientOutput(socket, () => server.limits.outputOf(this), server.statistics, {
       paused: () => this.router.pause(),
@@ -380,6 +384,10 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
 
   fateUnknown(error: ErrorReply): void {
     this.complete(error, false);
+  }
+
+  scriptAudience(): ScriptAudience | undefined {
+    return this.scripts.audience;
   }
 
   runInTransaction(request: Request, database: number): Reply {

@@ -72,9 +72,12 @@ export class Exec {
         if (tracking?.remembers(caching || tracking.caching))
           server.audience.tracking.remember(connection, server.readKeys.of(row, request));
       },
+      scriptAudience: () => connection.scripts.audience,
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
-    replica.exec(target, connection.session, connection.database, watched, transaction.requests, bytes);
+    const { session, database } = connection;
+    const caller = transaction.runsScripts ? connection.scripts.caller() : undefined;
+    replica.exec(target, session, database, watched, transaction.requests, bytes, caller);
     // What follows may run in another database: that is known once the transaction has run.
     connection.queue.addItem(replica.turn, transaction.changesDatabase);
     return undefined;

@@ -45,8 +45,8 @@ function secrets(row: Runnable, request: Request): (index: number) => boolean {
 }
 
 /** Whether MONITOR shows a command: what administers the server it does not. */
-const isShown = ({ flags = [] }: Runnable): boolean =>
-  !flags.includes('admin') && !flags.includes('skip_monitor');
+const isShown = ({ flags = [], runsScripts }: Runnable): boolean =>
+  !flags.includes('admin') && (runsScripts || !flags.includes('skip_monitor'));
 
 export interface Monitor {
   deliver(message: OutOfBand): void;
@@ -72,10 +72,22 @@ export class Monitors {
 
   /** A command runs; the line is made once for all. */
   show(row: Runnable, request: Request, database: number, address: string): void {
-    if (!isShown(row)) return;
+    if (isShown(row)) this.line(request, database, address, secrets(row, request));
+  }
+
+  /** A script runs a command; none that has secrets or administers may. */
+  showScripted(request: Request, database: number): void {
+    if (this.monitors.size > 0) this.line(request, database, 'lua', () => false);
+  }
+
+  private line(
+    request: Request,
+    database: number,
+    address: string,
+    isSecret: (index: number) => boolean,
+  ): void {
     const nowUs = this.timeUs();
     const time = `${Math.floor(nowUs / 1e6)}.${String(nowUs % 1e6).padStart(6, '0')}`;
-    const isSecret = secrets(row, request);
     let line = `+${time} [${database} ${address}]`;
     for (let i = 0; i < request.count; i++) {
       if (line.length > LINE_BYTES_MAX) {

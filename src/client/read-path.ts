@@ -93,9 +93,12 @@ export class ReadPath {
     const { server } = this;
     if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
     try {
+      if (row.runsScripts) server.engine.reader = this.connection.scripts.reader();
       return server.engine.read(row, request, database, server.timeMs);
     } catch (error) {
       return this.connection.internalError(row, error);
+    } finally {
+      server.engine.reader = undefined;
     }
   }
 

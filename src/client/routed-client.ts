@@ -6,6 +6,7 @@ import type { ReplyTarget } from '../replication/replica.js';
 import type { AccountedClient, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
 import type { ReplyQueue } from './reply-queue.js';
+import type { ScriptCalls } from './script-calls.js';
 import type { WatchList } from './transaction.js';
 
 /** A request that was put aside. */
@@ -30,6 +31,8 @@ export interface RoutedClient extends AccountedClient, ScheduledClient, Forwardi
   readonly parser: { readonly requestStart: number; readonly requestEnd: number };
   /** How long the request at hand is. */
   readonly requestBytes: number;
+  /** What bounds its scripts, and who hears of what they call. */
+  readonly scripts: ScriptCalls;
   /** The bytes of the request at hand, as RESP. */
   copyRaw(): Buffer;
   /** Puts a request aside until everything before it is answered. */

@@ -154,10 +154,13 @@ export class Router {
   }
 
   private run(row: Runnable, request: Request, raw: Buffer | undefined): void {
+    const isShown = this.server.audience.monitors.size > 0;
+    // What a script calls stands behind it.
+    if (isShown && row.runsScripts) this.show(row, request);
     if (row.kind === 'read') this.reads.read(row, request, raw);
     else if (row.kind === 'write') this.write(row, request, raw);
     else this.runProgram(row as ProgramCommand, request);
-    if (this.server.audience.monitors.size > 0) this.show(row, request);
+    if (isShown && !row.runsScripts) this.show(row, request);
   }
 
   /** What monitors see: a command as it runs; those of a transaction, and its EXEC, once they have run. */
@@ -204,6 +207,7 @@ export class Router {
     transaction.queue(raw ?? this.connection.copyRaw());
     if (row.kind === 'write') transaction.writes = true;
     if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
+    if (row.runsScripts) transaction.runsScripts = true;
     this.connection.answer(QUEUED);
   }
 
@@ -245,11 +249,12 @@ export class Router {
     const { connection } = this;
     const { replica } = this.server;
     const { session, database } = connection;
+    const caller = row.runsScripts ? connection.scripts.caller() : undefined;
     if (raw === undefined) {
       const { requestStart, requestEnd } = connection.parser;
-      replica.command(connection, session, database, request.buffer, requestStart, requestEnd);
+      replica.command(connection, session, database, request.buffer, requestStart, requestEnd, caller);
     } else {
-      replica.command(connection, session, database, raw, 0, raw.length);
+      replica.command(connection, session, database, raw, 0, raw.length, caller);
     }
     connection.queue.addItem(replica.turn, row.blocking, row.blocking);
   }

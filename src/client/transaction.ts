@@ -31,6 +31,8 @@ export class Transaction {
   writes = false;
   /** Whether any queued command may be refused for want of memory. */
   denyOutOfMemory = false;
+  /** Whether any queued command runs a script. */
+  runsScripts = false;
   /** What {@link requests} take. */
   queuedBytes = 0;
   /** The SELECTs among the requests: place and database. */

@@ -8,9 +8,11 @@ import {
   type Engine,
   EntryBuilder,
   type ErrorReply,
+  type ItemCaller,
   type ReadCommand,
   type Reply,
   type Request,
+  type ScriptAudience,
   type Session,
   type View,
   type WatchedKey,
@@ -39,6 +41,8 @@ export interface ReplyTarget {
   fateUnknown(error: ErrorReply): void;
   /** A read queued in MULTI is about to run at its place in EXEC. */
   readInTransaction?(row: ReadCommand, request: Request): void;
+  /** Who hears what the item's scripts call; undefined where nobody does. */
+  scriptAudience?(): ScriptAudience | undefined;
   /** A command of the program queued in MULTI, at its place in EXEC. */
   runInTransaction(request: Request, database: number): Reply;
 }
@@ -171,11 +175,12 @@ export class Replica implements ApplyListener {
     source: Buffer,
     start: number,
     end: number,
+    caller?: ItemCaller,
   ): number {
     // One entry a turn, unless it is large: what fits a processor's cache is applied faster.
     if (this.builder.byteLength >= FULL_ENTRY_BYTES || !this.fits(end - start)) this.flush();
     this.turn.targets.push(target);
-    return this.builder.command(session, database, source, start, end);
+    return this.builder.command(session, database, source, start, end, caller);
   }
 
   exec(
@@ -185,10 +190,11 @@ export class Replica implements ApplyListener {
     watched: readonly WatchedKey[],
     requests: readonly Buffer[],
     bytes: number,
+    caller?: ItemCaller,
   ): number {
     if (!this.fits(bytes)) this.flush();
     this.turn.targets.push(target);
-    return this.builder.exec(session, database, watched, requests);
+    return this.builder.exec(session, database, watched, requests, caller);
   }
 
   /**
@@ -375,6 +381,10 @@ export class Replica implements ApplyListener {
 
   publish(channel: View, message: View, isSharded: boolean): number {
     return this.events.publish(channel, message, isSharded);
+  }
+
+  scriptAudience(ordinal: number): ScriptAudience | undefined {
+    return this.applying?.targets[ordinal]?.scriptAudience?.();
   }
 
   readInTransaction(ordinal: number, row: ReadCommand, request: Request): void {

@@ -36,7 +36,7 @@ const masked = (text: string): string[] =>
     .filter((line) => line !== '')
     .map((line) =>
       line.replace(
-        /^\+\d{10}\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]/,
+        /^\+\d{10}\.\d{6} \[(\d+) (?:127\.0\.0\.1:\d+|lua)\]/,
         (_all, database: string) => `[${database}]`,
       ),
     );
@@ -69,6 +69,11 @@ async function check(port: number): Promise<void> {
   await client.ask('PUBLISH a b', ':');
   await client.ask('MULTI\r\nMONITOR\r\nEXEC', '+OK\r\n+QUEUED\r\n*1\r\n-ERR MONITOR isn');
   await client.ask('WATCH k\r\nSET k 2\r\nMULTI\r\nGET k\r\nEXEC', '+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n');
+  const source =
+    "redis.call('set',KEYS[1],1) redis.call('select',3) redis.pcall('nosuch') redis.call('ping') return 1";
+  await client.ask(`EVAL "${source}" 1 k`, ':1');
+  await client.ask(`EVAL_RO "return redis.call('get','k') and redis.pcall('set','k',1)" 0`, '-ERR Write');
+  await client.ask('SCRIPT LOAD "return 1"', '$40');
   const expected = [
     '[0] "MULTI"',
     '[0] "SET" "k" "1"',
@@ -91,6 +96,13 @@ async function check(port: number): Promise<void> {
     '[0] "SET" "k" "2"',
     '[0] "MULTI"',
     '[0] "EXEC"',
+    `[0] "EVAL" "${source}" "1" "k"`,
+    '[0] "set" "k" "1"',
+    '[0] "select" "3"',
+    '[3] "ping"',
+    `[0] "EVAL_RO" "return redis.call('get','k') and redis.pcall('set','k',1)" "0"`,
+    '[0] "get" "k"',
+    '[0] "SCRIPT" "LOAD" "return 1"',
   ];
   await until('it has seen all', () => masked(monitor.text).length >= expected.length);
   assert.deepEqual(masked(monitor.text), expected);

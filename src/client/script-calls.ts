@@ -1,0 +1,44 @@
+/** The scripts of one client: what bounds that which they call, and who hears of it. */
+import type { Denial, ItemCaller, Request, ScriptAudience, ScriptCaller } from '../../engine/index.js';
+import type { Client } from './client.js';
+import type { ClientHost } from './client-host.js';
+
+export class ScriptCalls implements ScriptAudience {
+  constructor(
+    private readonly client: Client,
+    private readonly host: ClientHost,
+  ) {}
+
+  /** What apply is to know of the client whose script is proposed; undefined where nothing bounds it. */
+  caller(): ItemCaller | undefined {
+    const { permissions, userName } = this.client;
+    const { memoryIsFull } = this;
+    if (permissions.isUnlimited && !memoryIsFull) return undefined;
+    return { memoryIsFull, user: permissions.isUnlimited ? undefined : userName };
+  }
+
+  /** For whom a script runs that is a read. */
+  reader(): ScriptCaller {
+    return { permissions: this.client.permissions, memoryIsFull: this.memoryIsFull, audience: this.audience };
+  }
+
+  /** Whether a write that needs memory would be refused while another is not. */
+  private get memoryIsFull(): boolean {
+    const { host } = this;
+    return host.refuseWrite(true) !== undefined && host.refuseWrite(false) === undefined;
+  }
+
+  /** Undefined while there is nobody to hear anything. */
+  get audience(): ScriptAudience | undefined {
+    const isHeard = this.host.audience.monitors.size > 0 || !this.client.permissions.isUnlimited;
+    return isHeard ? this : undefined;
+  }
+
+  called(request: Request, database: number): void {
+    this.host.audience.monitors.showScripted(request, database);
+  }
+
+  denied(name: string, denial: Denial, request: Request): void {
+    this.host.access.noteScripted(name, denial, request, this.client);
+  }
+}
