@@ -5,9 +5,9 @@
 import { changeUsers } from './acl/change-users.js';
 import { Permissions } from './acl/permissions.js';
 import { Users } from './acl/users.js';
-import { type ApplyListener, silentListener } from './apply-listener.js';
+import { type ApplyListener, type CommandWatch, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
-import type { ReadCommand, Session, WriteCommand, WriteContext } from './command/command.js';
+import type { ReadCommand, Session, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
@@ -59,6 +59,8 @@ export class Engine {
   readonly scripts: Scripts;
   /** For whom a script runs that is a read on its own. Set by who begins that, for as long as it lasts. */
   reader: ScriptCaller | undefined;
+  /** Told of the commands that {@link apply} runs; undefined while nobody asks. No part of the state. */
+  watch: CommandWatch | undefined;
   /** Index of the last entry that was applied. */
   appliedIndex = 0;
 
@@ -176,7 +178,7 @@ export class Engine {
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
         const row = this.table.resolve(this.request);
         if (row instanceof ErrorReply) return row;
-        return this.runWrite(row as WriteCommand, this.request, this.keyspace.database(entry.database));
+        return this.runWrite(row, this.request, this.keyspace.database(entry.database));
       }
       case ItemKind.exec:
         return this.applyExec(entry, ordinal, listener);
@@ -232,7 +234,17 @@ export class Engine {
     if (isSetting(name)) this.keyspace.settings[name] = Number(text);
   }
 
-  private runWrite(row: WriteCommand | Runnable, request: Request, database: Database): Reply {
+  private runWrite(row: Runnable, request: Request, database: Database): Reply {
+    const { watch } = this;
+    if (watch === undefined || !this.isWithinItem) return this.runContained(row, request, database);
+    const began = watch.begin(row, request);
+    const reply = this.runContained(row, request, database);
+    if (reply instanceof ErrorReply) watch.failed(row);
+    if (began !== 0) watch.ended(row, request, this.item.session, began);
+    return reply;
+  }
+
+  private runContained(row: Runnable, request: Request, database: Database): Reply {
     const { mutations } = this.keyspace;
     this.keyspace.looksToRead = row.looksToRead;
     try {

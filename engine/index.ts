@@ -6,7 +6,7 @@ export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users, type UsersListener } from './acl/users.js';
 // The state machine and how to call it in process.
-export { type ApplyListener, silentListener } from './apply-listener.js';
+export { type ApplyListener, type CommandWatch, silentListener } from './apply-listener.js';
 export type { CallReplies } from './call-replies.js';
 // The command table, and what COMMAND and ACL tell of it.
 export {

@@ -14,7 +14,6 @@ import {
   engineCommands,
   errors,
   type Reply,
-  type Request,
   type Runnable,
   type Session,
 } from '../engine/index.js';
@@ -43,6 +42,7 @@ import { type Admitted, Listener } from './net/listener.js';
 import type { Entrance } from './net/port.js';
 import { isLocal } from './net/socket-addresses.js';
 import type { NodeTls } from './net/tls-port.js';
+import { CommandTimer } from './observability/command-timer.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
@@ -136,6 +136,7 @@ export class Server implements ClientHost {
   private tickedAtMs: number;
   private ticker: Timer;
   isStopping = false;
+  readonly timer: CommandTimer;
   /** Of a node that has a disk. */
   diskSpace: DiskSpace | undefined;
   /** How far the recovery is; undefined once everything may be served. */
@@ -172,6 +173,15 @@ export class Server implements ClientHost {
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
+    this.timer = new CommandTimer({
+      counts: this.statistics.commands,
+      slowLog: this.slowLog,
+      latency: this.latency,
+      configuration: this.configuration,
+      wallMs: () => this.clock(),
+      clientOf: (waiting) => this.connections.get(waiting.counter),
+    });
+    this.replica.watch = this.timer;
     this.startedMs = this.clock();
     this.audience = new Audience({
       connections: this.connections,
@@ -604,15 +614,6 @@ export class Server implements ClientHost {
     this.latency.add('event-loop', { timeSeconds: Math.floor(this.clock() / 1000), milliseconds: lateMs });
   }
 
-  /** A command took long enough for the slow log. */
-  noteSlow(request: Request, connection: Pick<Client, 'address' | 'name'>, durationUs: number): void {
-    const { configuration } = this;
-    const thresholdUs = configuration.integer('slowlog-log-slower-than');
-    if (thresholdUs < 0 || durationUs < thresholdUs) return;
-    const timeSeconds = Math.floor(this.clock() / 1000);
-    this.slowLog.note(request, connection, timeSeconds, durationUs, configuration.integer('slowlog-max-len'));
-  }
-
   private freeDiscarded(): void {
     if (this.freeing || !this.engine.keyspace.hasDiscarded) return;
     this.freeing = true;
@@ -641,6 +642,7 @@ export class Server implements ClientHost {
     this.configuration.apply(changes);
     this.maxClients = this.configuration.integer('maxclients');
     this.eviction.configure(this.configuration);
+    this.timer.configured();
     this.limits.configure(this.configuration);
     const names = changes.map(({ parameter }) => parameter.name);
     // Clients that are connected already, too.
@@ -776,7 +778,7 @@ export class Server implements ClientHost {
   // ---- counting ----
 
   countCommand(row: Runnable): void {
-    this.statistics.countCommand(row);
+    this.statistics.commands.countCall(row);
   }
 
   countErrorReply(error: ErrorReply): void {

@@ -89,6 +89,17 @@ export class CommandTable {
     return runnable.isRead?.(request) === true ? runnable.readRow! : runnable;
   }
 
+  /** The row that a request names, whatever its arity; undefined where it names none that can run. */
+  named(request: Request): Runnable | undefined {
+    const { buffer, offsets } = request;
+    let row = this.index.find(buffer, offsets[0], offsets[1]);
+    if (row?.kind === 'container') {
+      if (request.count === 1) return row.alone;
+      row = this.subcommands.get(row)!.find(buffer, offsets[2], offsets[3]);
+    }
+    return row?.kind === 'container' ? undefined : row;
+  }
+
   /** The row of a full name (`get`, `object|encoding`) in any case, or undefined. */
   lookup(name: string): Command | undefined {
     const [first, second] = name.split('|');

@@ -35,6 +35,11 @@ export class Request {
   /** The name, where argument 0 is left empty because its text was enough to find the command. */
   writtenName: string | undefined;
 
+  /** What the arguments take, with what frames them. */
+  get byteLength(): number {
+    return this.count === 0 ? 0 : this.offsets[(this.count << 1) - 1] - this.offsets[0];
+  }
+
   /** Starts over with no arguments, on `buffer`. */
   reset(buffer: Buffer): void {
     if (this.buffer !== buffer) this.buffer = buffer;
@@ -70,6 +75,13 @@ export class Request {
   view(index: number): View {
     const view = index < POOLED_VIEWS ? this.views[index] : new View();
     return view.on(this.buffer, this.offsets[index << 1], this.offsets[(index << 1) + 1]);
+  }
+
+  /** At most the first `bytesMax` bytes of an argument, as latin1. */
+  head(index: number, bytesMax: number): string {
+    if (index === 0 && this.writtenName !== undefined) return this.writtenName.slice(0, bytesMax);
+    const start = this.offsets[index << 1];
+    return textOf(this.buffer, start, Math.min(this.offsets[(index << 1) + 1], start + bytesMax));
   }
 
   /** Bytes of argument `index`. */

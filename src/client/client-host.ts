@@ -1,8 +1,9 @@
 /** The node as its clients' connections see it. What puts a node together implements it (`server.ts`). */
-import type { ErrorReply, Request, Runnable, Session } from '../../engine/index.js';
+import type { ErrorReply, Runnable, Session } from '../../engine/index.js';
 import type { Upstream, UpstreamOwner } from '../cluster/upstream.js';
 import type { NodeContext } from '../commands/node-context.js';
 import type { LeaderGuide } from '../discovery/leader-guide.js';
+import type { CommandTimer } from '../observability/command-timer.js';
 import type { ReadKeys } from '../tracking/read-keys.js';
 import type { Admission } from './admission.js';
 import type { Client } from './client.js';
@@ -65,8 +66,8 @@ export interface ClientHost extends NodeContext {
   forget(session: Session): void;
   /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
   internalError(what: string, client: Pick<Client, 'address'>, error: unknown): ErrorReply;
+  /** How long commands take. */
+  readonly timer: CommandTimer;
   countCommand(row: Runnable): void;
   countErrorReply(error: ErrorReply): void;
-  /** A command took long enough for the slow log. */
-  noteSlow(request: Request, client: Pick<Client, 'address' | 'name'>, durationUs: number): void;
 }

@@ -1,5 +1,6 @@
 /** MONITOR (https://redis.io/docs/latest/commands/monitor/): clients that see every command which clients of this node run. */
 import type { Request, Runnable } from '../../engine/index.js';
+import { REDACTED, secrets } from '../observability/secrets.js';
 import type { OutOfBand } from '../pubsub/message.js';
 
 /** Of a longer argument only so many bytes are shown: a line must not take more than the command. */
@@ -17,31 +18,14 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['\b', '\\b'],
 ]);
 
-/** Text (latin1) in quotes, as Redis writes it in MONITOR. */
-function inQuotes(text: string): string {
-  const shown = text
-    .slice(0, SHOWN_BYTES_MAX)
-    .replace(
-      /[\\"\x00-\x1f\x7f-\xff]/g,
-      (char) => ESCAPES.get(char) ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-    );
-  const rest = text.length - SHOWN_BYTES_MAX;
+/** Bytes, given by their first as latin1, in quotes as Redis writes them in MONITOR. */
+function inQuotes(start: string, length: number): string {
+  const shown = start.replace(
+    /[\\"\x00-\x1f\x7f-\xff]/g,
+    (char) => ESCAPES.get(char) ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  const rest = length - start.length;
   return rest > 0 ? `"${shown}... (${rest} more bytes)"` : `"${shown}"`;
-}
-
-/** Which arguments are secrets. */
-function secrets(row: Runnable, request: Request): (index: number) => boolean {
-  if (row.name === 'auth') return (index) => index > 0;
-  const hidden = new Set<number>();
-  if (row.name === 'hello' || row.name === 'migrate') {
-    for (let i = row.name === 'hello' ? 2 : 6; i < request.count; i++) {
-      const count = request.is(i, 'AUTH2') || (row.name === 'hello' && request.is(i, 'AUTH')) ? 2 : 1;
-      if (!request.is(i, 'AUTH') && !request.is(i, 'AUTH2')) continue;
-      for (let secret = i + 1; secret <= i + count; secret++) hidden.add(secret);
-      i += count;
-    }
-  }
-  return (index) => hidden.has(index);
 }
 
 /** Whether MONITOR shows a command: what administers the server it does not. */
@@ -94,7 +78,9 @@ export class Monitors {
         line += `... (${request.count - i} more arguments)`;
         break;
       }
-      line += isSecret(i) ? ' "(redacted)"' : ` ${inQuotes(request.latin1(i))}`;
+      line += isSecret(i)
+        ? ` "${REDACTED}"`
+        : ` ${inQuotes(request.head(i, SHOWN_BYTES_MAX), request.length(i))}`;
     }
     const bytes = Buffer.from(`${line}\r\n`, 'latin1');
     for (const monitor of this.monitors) monitor.deliver({ bytes: () => bytes });

@@ -4,13 +4,12 @@
  */
 import {
   BLOCKED,
-  type ErrorReply,
+  ErrorReply,
   parseTrusted,
   type ReadCommand,
   type Reply,
   Request,
 } from '../../engine/index.js';
-import { monotonicNow } from '../../raft/node/timers.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import type { ClientHost } from './client-host.js';
 import type { RoutedClient } from './routed-client.js';
@@ -78,8 +77,10 @@ export class ReadPath {
   }
 
   private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
-    if (row.mayBeSlow || this.connection.noTouch) this.readTimed(row, request, database, remembers);
+    const beganMs = this.server.timer.begin(row, request);
+    if (this.connection.noTouch) this.readUntouched(row, request, database, remembers);
     else this.connection.encode(this.evaluate(row, request, database, remembers));
+    if (beganMs !== 0) this.server.timer.ran(row, request, this.connection, beganMs);
   }
 
   /** Whether the client is to be told when keys change that the request at hand reads. */
@@ -94,7 +95,9 @@ export class ReadPath {
     if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
     try {
       if (row.runsScripts) server.engine.reader = this.connection.scripts.reader();
-      return server.engine.read(row, request, database, server.timeMs);
+      const reply = server.engine.read(row, request, database, server.timeMs);
+      if (reply instanceof ErrorReply) server.timer.failed(row);
+      return reply;
     } catch (error) {
       return this.connection.internalError(row, error);
     } finally {
@@ -102,17 +105,13 @@ export class ReadPath {
     }
   }
 
-  /** Runs a read that is no everyday one: with an eye on the clock for the slow log, or leaving access times alone. */
-  private readTimed(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
-    const beganMs = monotonicNow();
+  /** CLIENT NO-TOUCH: leaves access times alone. */
+  private readUntouched(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
     const { connection, server } = this;
     const { keyspace } = server.engine;
-    keyspace.untouched = connection.noTouch && row.name !== 'touch';
+    keyspace.untouched = row.name !== 'touch';
     connection.encode(this.evaluate(row, request, database, remembers));
     keyspace.untouched = false;
-    const durationUs = Math.round((monotonicNow() - beganMs) * 1000);
-    server.statistics.countDuration(row, durationUs);
-    server.noteSlow(request, connection, durationUs);
   }
 
   /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */

@@ -75,7 +75,7 @@ export class Router {
       // A browser that was made to send requests here: nothing of what it sends may run, as in Redis.
       if (request.is(0, 'POST') || request.is(0, 'HOST:'))
         server.closeClient(connection, `it speaks HTTP ('${request.latin1(0)}')`);
-      else this.reject(row, undefined, request);
+      else this.reject(row, server.table.named(request), request);
       return;
     }
     const queues = connection.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name);
@@ -97,7 +97,7 @@ export class Router {
       return;
     }
     connection.beginCommand(row.name);
-    server.countCommand(row);
+    if (verdict === undefined) server.countCommand(row);
     if (verdict !== undefined) this.reject(verdict, row, request);
     else if (queues) this.enqueue(row, request, raw);
     else {
@@ -189,7 +189,7 @@ export class Router {
   /** Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so. */
   private reject(error: ErrorReply, row: Runnable | undefined, request: Request): void {
     const { connection } = this;
-    if (row !== undefined) this.server.statistics.countRejection(row);
+    if (row !== undefined) this.server.statistics.commands.countRejection(row);
     if (request.is(0, 'EXEC')) {
       connection.transaction = undefined;
       connection.watched.clear();
@@ -215,12 +215,15 @@ export class Router {
 
   private runProgram(row: ProgramCommand, request: Request): void {
     const { connection, server } = this;
+    const beganMs = server.timer.begin(row, request);
     let reply: ReturnType<ProgramCommand['handler']['run']>;
     try {
       reply = row.handler.run(request, connection, server);
     } catch (error) {
       reply = error instanceof ErrorReply ? error : connection.internalError(row, error);
     }
+    if (reply instanceof ErrorReply) server.timer.failed(row);
+    if (beganMs !== 0) server.timer.ran(row, request, connection, beganMs);
     if (reply instanceof Promise) this.waitFor(row, reply);
     else if (reply !== undefined) connection.answer(reply);
   }

@@ -9,9 +9,11 @@ import {
   quoted,
   type Reply,
   type Request,
+  type Runnable,
   Verbatim,
 } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
+import { runnables } from '../observability/command-counts.js';
 import { replies } from '../replies.js';
 import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler } from './program-command.js';
@@ -106,8 +108,23 @@ function doctor(_request: Request, _connection: Client, server: NodeContext): Re
   return new Verbatim('txt', lines.length === 0 ? 'No stall was noted.\n' : `${lines.join('\n')}\n`);
 }
 
-/** Durations are not measured command by command, so there is no distribution of them. */
-const histogram = (): Reply => new MapReply([]);
+/** LATENCY HISTOGRAM: of the commands that are named, containers for all that they contain, or of all that were called. */
+function histogram(request: Request, _connection: Client, { table, statistics }: NodeContext): Reply {
+  const rows: Runnable[] = [];
+  if (request.count === 2) rows.push(...runnables(table));
+  for (let i = 2; i < request.count; i++) {
+    const name = request.latin1(i).toLowerCase();
+    rows.push(...[...runnables(table)].filter((row) => row.name === name || row.name.startsWith(`${name}|`)));
+  }
+  const map: Reply[] = [];
+  for (const row of new Set(rows)) {
+    const distribution = statistics.commands.distribution(row);
+    if (distribution === undefined) continue;
+    const { calls, boundaries } = distribution;
+    map.push(row.name, new MapReply(['calls', calls, 'histogram_usec', new MapReply(boundaries.flat())]));
+  }
+  return new MapReply(map);
+}
 
 const admin: Pick<Facts, 'flags' | 'group' | 'since'> = {
   flags: ['admin', 'noscript', 'loading', 'stale'],
@@ -184,7 +201,7 @@ export const monitoringCommands = [
           since: '7.0.0',
           tips: everywhere,
           complexity: 'O(N), N commands',
-          summary: 'Returns how long commands took, where it is measured.',
+          summary: 'Returns how long commands took.',
           syntax: '[COMMAND ...]',
         },
         histogram,

@@ -121,7 +121,7 @@ export function gatherInformation(server: InfoHost): InfoSource {
     },
     stats: {
       connectionsReceived: statistics.connectionsReceived,
-      commandsProcessed: statistics.commandsProcessed,
+      commandsProcessed: statistics.commands.total,
       operationsPerSecond: Math.round(statistics.operations.perSecond),
       inputBytes: statistics.inputBytes,
       outputBytes: Math.max(0, statistics.outputBytes - unsentBytes(server)),
@@ -169,7 +169,10 @@ export function gatherInformation(server: InfoHost): InfoSource {
       ['raft_digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
       ...raftMembers(status),
     ],
-    commands: statistics.commandStatistics(server.table),
+    commands: statistics.commands.statistics(
+      server.table,
+      server.configuration.text('latency-tracking-info-percentiles').split(' ').filter(Boolean).map(Number),
+    ),
     errors: [...statistics.errors],
     databases: [...keyspace.used()].map((database) => ({
       index: database.id,

@@ -1,5 +1,6 @@
 /** SLOWLOG and LATENCY: what took long, kept in memory. */
-import type { Request } from '../../engine/index.js';
+import type { Request, Runnable } from '../../engine/index.js';
+import { REDACTED, secrets } from './secrets.js';
 
 /** Arguments and bytes of each that an entry of the slow log keeps, as in Redis. */
 const ARGUMENTS_MAX = 32;
@@ -11,6 +12,7 @@ export interface SlowCommand {
   readonly id: number;
   readonly timeSeconds: number;
   readonly durationUs: number;
+  /** Latin1. */
   readonly args: readonly string[];
   readonly address: string;
   readonly clientName: string;
@@ -21,30 +23,33 @@ export class SlowLog {
   entries: SlowCommand[] = [];
   private nextId = 0;
 
-  /** {@link add} for a client's request. */
+  /**
+   * Notes a request. No more of its arguments is looked at than is kept, and secrets are not.
+   *
+   * @param client whose request it was; undefined where that is gone
+   * @param limit how many entries are kept, this one included
+   */
   note(
+    row: Runnable,
     request: Request,
-    client: { readonly address: string; readonly name: string },
+    client: { readonly address: string; readonly name: string } | undefined,
     timeSeconds: number,
     durationUs: number,
     limit: number,
   ): void {
+    const { count } = request;
+    const shown = count > ARGUMENTS_MAX ? ARGUMENTS_MAX - 1 : count;
+    const isSecret = secrets(row, request);
     const args: string[] = [];
-    for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
-    this.add({ timeSeconds, durationUs, args, address: client.address, clientName: client.name }, limit);
-  }
-
-  /** Keeps at most `limit` entries, this one included. `args` are latin1. */
-  add(command: Omit<SlowCommand, 'id'>, limit: number): void {
-    const { args } = command;
-    const shown = args.length > ARGUMENTS_MAX ? args.slice(0, ARGUMENTS_MAX - 1) : args;
-    const kept = shown.map((arg) =>
-      arg.length > ARGUMENT_BYTES_MAX
-        ? `${arg.slice(0, ARGUMENT_BYTES_MAX)}... (${arg.length - ARGUMENT_BYTES_MAX} more bytes)`
-        : arg,
-    );
-    if (shown.length < args.length) kept.push(`... (${args.length - shown.length} more arguments)`);
-    this.entries.unshift({ ...command, args: kept, id: this.nextId++ });
+    for (let i = 0; i < shown; i++) {
+      const rest = request.length(i) - ARGUMENT_BYTES_MAX;
+      if (isSecret(i)) args.push(REDACTED);
+      else if (rest > 0) args.push(`${request.head(i, ARGUMENT_BYTES_MAX)}... (${rest} more bytes)`);
+      else args.push(request.latin1(i));
+    }
+    if (shown < count) args.push(`... (${count - shown} more arguments)`);
+    const { address = '', name: clientName = '' } = client ?? {};
+    this.entries.unshift({ id: this.nextId++, timeSeconds, durationUs, args, address, clientName });
     if (this.entries.length > limit) this.entries.length = limit;
   }
 }

@@ -5,6 +5,7 @@
 import {
   type ApplyListener,
   BLOCKED,
+  type CommandWatch,
   type Engine,
   EntryBuilder,
   type ErrorReply,
@@ -104,6 +105,8 @@ export class Replica implements ApplyListener {
   commitLatencyMs = 0;
   /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
   wallClockBelieved = true;
+  /** Told of the commands of this node's clients as they are applied. */
+  watch: CommandWatch | undefined;
   /** Keys whose deletion the turn's entry holds already. */
   evictionsInTurn = 0;
 
@@ -321,6 +324,8 @@ export class Replica implements ApplyListener {
           const buffer = Buffer.isBuffer(payload)
             ? payload
             : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+          // Commands of other nodes' clients are counted where they came from.
+          this.engine.watch = this.applying === undefined ? undefined : this.watch;
           this.engine.apply(entry.index, buffer, this);
           for (const refused of this.applying?.refusedBehind ?? []) this.giveRefusal(refused);
         } else {

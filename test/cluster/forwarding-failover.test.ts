@@ -183,10 +183,10 @@ test(
     let handOvers = 0;
     const { statistics } = three.redraft.server;
     while (child.exitCode === null) {
-      const before = statistics.commandsProcessed;
+      const before = statistics.commands.total;
       await until(
         'it goes on',
-        () => child.exitCode !== null || statistics.commandsProcessed > before + 3000,
+        () => child.exitCode !== null || statistics.commands.total > before + 3000,
       );
       await handOver(cluster, ++handOvers % 2 === 0 ? one : two);
     }
