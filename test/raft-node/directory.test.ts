@@ -183,6 +183,19 @@ test('snapshots: the newest good one counts, two are kept, unfinished ones are r
   assert.equal(disk.paths().length, 2);
 });
 
+test('a snapshot of the first releases, which states no cluster, counts; one of another cluster does not', async () => {
+  for (const [written, isGood] of [
+    [undefined, true],
+    ['0'.repeat(32), false],
+  ] as const) {
+    const disk = new SimulatedDisk();
+    const writer = await FileSnapshotStore.open(disk, '/data', { clusterId: written!, nodeId: 7 });
+    await save(writer, 10, [Buffer.from('ten')]);
+    const store = await FileSnapshotStore.open(disk, '/data', owner);
+    assert.equal(store.latest()?.metadata.index, isGood ? 10 : undefined);
+  }
+});
+
 test('a snapshot with any byte flipped or cut is passed over, with file and offset', async () => {
   const disk = new SimulatedDisk();
   const store = await FileSnapshotStore.open(disk, '/data', owner);

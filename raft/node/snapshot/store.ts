@@ -379,7 +379,8 @@ class FileSnapshotReader implements SnapshotReader {
       throw damageError(path, headerFixedBytes, what, advice);
     }
     const { clusterId, nodeId } = this.owner ?? { clusterId: stated.clusterId, nodeId: 0 };
-    if (stated.clusterId !== clusterId) {
+    // The first releases stated no cluster.
+    if (stated.clusterId !== undefined && stated.clusterId !== clusterId) {
       const message = `${path} belongs to cluster ${stated.clusterId}, the directory to cluster ${clusterId}: ${advice}`;
       throw new StorageError('identity', message, path);
     }
