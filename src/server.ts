@@ -14,7 +14,6 @@ import {
   engineCommands,
   errors,
   type Reply,
-  type Runnable,
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
@@ -776,10 +775,6 @@ export class Server implements ClientHost {
   }
 
   // ---- counting ----
-
-  countCommand(row: Runnable): void {
-    this.statistics.commands.countCall(row);
-  }
 
   countErrorReply(error: ErrorReply): void {
     this.statistics.countError(error.code);

@@ -1,5 +1,5 @@
 /** The node as its clients' connections see it. What puts a node together implements it (`server.ts`). */
-import type { ErrorReply, Runnable, Session } from '../../engine/index.js';
+import type { ErrorReply, Session } from '../../engine/index.js';
 import type { Upstream, UpstreamOwner } from '../cluster/upstream.js';
 import type { NodeContext } from '../commands/node-context.js';
 import type { LeaderGuide } from '../discovery/leader-guide.js';
@@ -68,6 +68,5 @@ export interface ClientHost extends NodeContext {
   internalError(what: string, client: Pick<Client, 'address'>, error: unknown): ErrorReply;
   /** How long commands take. */
   readonly timer: CommandTimer;
-  countCommand(row: Runnable): void;
   countErrorReply(error: ErrorReply): void;
 }

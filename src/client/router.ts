@@ -97,7 +97,7 @@ export class Router {
       return;
     }
     connection.beginCommand(row.name);
-    if (verdict === undefined) server.countCommand(row);
+    if (verdict === undefined) server.statistics.commands.countCall(row);
     if (verdict !== undefined) this.reject(verdict, row, request);
     else if (queues) this.enqueue(row, request, raw);
     else {

@@ -184,10 +184,7 @@ test(
     const { statistics } = three.redraft.server;
     while (child.exitCode === null) {
       const before = statistics.commands.total;
-      await until(
-        'it goes on',
-        () => child.exitCode !== null || statistics.commands.total > before + 3000,
-      );
+      await until('it goes on', () => child.exitCode !== null || statistics.commands.total > before + 3000);
       await handOver(cluster, ++handOvers % 2 === 0 ? one : two);
     }
     assert.equal((await ended)[0], 0, output);
