@@ -7,9 +7,9 @@ import { RespClient } from '../../src/resp/client.js';
 import { serving, start } from './program-runner.js';
 
 const MIB = 1 << 20;
-const LIMIT_BYTES = 64 * MIB;
+const LIMIT_BYTES = 32 * MIB;
 /** Code, V8's own heap, garbage, and what is on its way from the socket into the keyspace. */
-const RESIDENT_MAX_BYTES = 448 * MIB;
+const RESIDENT_MAX_BYTES = 288 * MIB;
 const PIPELINED = 500;
 
 const long = (i: number, length: number): string => `${i}:`.padEnd(length, 'x');
