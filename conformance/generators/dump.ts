@@ -31,6 +31,31 @@ function large(random: Random): string[] {
   }
 }
 
+/** A stream whose groups have consumers and unacknowledged entries. Ids are given, so that they are equal on both servers. */
+function stream(random: Random): Unit {
+  const name = key(random);
+  const count = random.pick([1, 5, 99, 101, 250]);
+  const ids = Array.from({ length: count }, (_, i) => `${i + 1}-${random.below(3)}`);
+  const id = (): string => random.pick(ids);
+  const fields = random.pick([
+    ['f', 'v'],
+    ['f', 'v', 'g', '7'],
+    ['other', 'value'],
+  ]);
+  const words: string[][] = [
+    ['DEL', name],
+    ...ids.map((each) => ['XADD', name, each, ...(random.oneIn(5) ? ['odd', each] : fields)]),
+    ['XGROUP', 'CREATE', name, 'g', random.pick(['0', '$', id()])],
+    ['XREADGROUP', 'GROUP', 'g', 'alice', 'COUNT', '7', 'STREAMS', name, '>'],
+    ['XREADGROUP', 'GROUP', 'g', 'bob', 'COUNT', '3', 'STREAMS', name, '>'],
+    ['XGROUP', 'CREATECONSUMER', name, 'g', 'carol'],
+    ['XACK', name, 'g', id(), id()],
+    ['XDEL', name, id(), id()],
+    random.oneIn(2) ? ['XTRIM', name, 'MAXLEN', String(random.below(count + 1))] : ['XLEN', name],
+  ];
+  return { commands: words.map((each) => ({ words: each })) };
+}
+
 /** Restores on each server what the other dumped; the state comparison that follows judges the contents. */
 function exchange(random: Random): Unit {
   const name = key(random);
@@ -129,6 +154,7 @@ export const family: Family = {
   generators: [
     [10, makeKey],
     [6, large],
+    [4, stream],
     [8, exchange],
     [6, restoreSame],
     [2, migrate],
