@@ -5,7 +5,7 @@
  */
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { threadParts } from './bundle.js';
 
 const compiled = join(import.meta.dirname, '..');
@@ -31,6 +31,17 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
+/** What stands on the library and loads another package: a file of its own, so that who does not use it need not have that. */
+const addition = { name: 'ioredis', path: 'src/ioredis/index' } as const;
+
+/** The library is there already. */
+const libraryIsThere: Plugin = {
+  name: 'the library is there',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true }));
+  },
+};
+
 /** Writes the library into a folder two below package.json, in place of what is there. */
 export async function buildLibrary(folder = join(compiled, 'library')): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
@@ -45,6 +56,14 @@ export async function buildLibrary(folder = join(compiled, 'library')): Promise<
       resolveDir: compiled,
     },
     outfile: join(folder, 'redraft.js'),
+  });
+  await build({
+    ...common,
+    entryPoints: [join(compiled, `${addition.path}.js`)],
+    outfile: join(folder, `${addition.name}.js`),
+    // `require` of ioredis gives a class, with the rest at it.
+    footer: { js: 'module.exports = module.exports.default;' },
+    plugins: [libraryIsThere],
   });
   for (const part of threadParts)
     await build({

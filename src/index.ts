@@ -8,6 +8,7 @@ export type { CommandLog } from './embedding/command-log.js';
 export type { DataSnapshot } from './embedding/contents.js';
 export type { Fault, FaultCount, Faults, RedisFault } from './embedding/faults.js';
 export type { ClusterClientOptions, ClusterOptions, LocalCluster } from './embedding/local-cluster.js';
+export { type Connector, type ConnectorOptions, connectorClass } from './embedding/memory-connector.js';
 export type { RedraftOptions, Role } from './embedding/options.js';
 export type { LoadableValue, PlainStreamEntry, PlainText, PlainValue } from './embedding/plain-values.js';
 export { type RecoverySummary, Redraft } from './embedding/redraft.js';

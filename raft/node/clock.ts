@@ -31,3 +31,12 @@ export const nodeClock: Clock = {
     setImmediate(callback);
   },
 };
+
+/** The machine's own clock, whose timers keep no process alive. */
+export const backgroundClock: Clock = {
+  ...nodeClock,
+  setTimer(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

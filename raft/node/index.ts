@@ -1,6 +1,6 @@
 /** The body of the consensus core: log, snapshots, directory and peers of one node. */
 
-export { type Clock, nodeClock, type Timer } from './clock.js';
+export { backgroundClock, type Clock, nodeClock, type Timer } from './clock.js';
 export {
   checkDirectory,
   type DirectoryReport,

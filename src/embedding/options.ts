@@ -13,6 +13,11 @@ export interface RedraftOptions {
   readonly port?: number;
   /** TLS for clients; without it they speak plain TCP. */
   readonly tls?: TlsOptions;
+  /**
+   * False: there is no port; clients come by {@link Redraft.connect} and {@link Redraft.ioredisConnector}, and the node keeps no process
+   * alive. `port` is then what it says of itself. Default true.
+   */
+  readonly listen?: boolean;
   /** host:port under which clients and peers reach this node. Default: what it listens on. */
   readonly advertise?: string;
   /**
@@ -85,6 +90,7 @@ const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   host: true,
   port: true,
   tls: true,
+  listen: true,
   advertise: true,
   join: true,
   clusterSecret: true,

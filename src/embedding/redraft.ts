@@ -1,8 +1,10 @@
 /** One node in this process: data directory, log, engine and server brought together. */
 import { randomInt } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { durabilityLevels } from '../../engine/index.js';
 import {
+  backgroundClock,
   type Clock,
   DataDirectory,
   type Durability,
@@ -15,9 +17,10 @@ import {
   type RaftNode,
   StorageError,
 } from '../../raft/node/index.js';
-import { monotonicNow } from '../../raft/node/timers.js';
+import { monotonicNow, setImmediate } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
+import { MemorySocket } from '../net/memory-socket.js';
 import {
   type PeerDoor,
   provenSecret,
@@ -40,12 +43,13 @@ import { Contents, type DataSnapshot } from './contents.js';
 import { Faults } from './faults.js';
 import { configurationOf } from './initial-configuration.js';
 import { type ClusterOptions, LocalCluster } from './local-cluster.js';
+import { connectorClass } from './memory-connector.js';
 import { checkOptions, type RedraftOptions, type Role } from './options.js';
 import type { PlainValue } from './plain-values.js';
 import { beginning, SeedSequence } from './seed-sequence.js';
 import { pass, settleTime } from './settle-time.js';
 import { TestClock } from './test-clock.js';
-import { type OpenEntrance, openEntrance } from './tls-options.js';
+import { noEntrance, type OpenEntrance, openEntrance } from './tls-options.js';
 
 const MAX_CLIENTS = 10_000;
 
@@ -81,6 +85,7 @@ export class Redraft {
   /** Faults that clients meet. */
   readonly faults: Faults = new Faults(this.commands);
   private readonly contents = new Contents(() => this.running.server);
+  private connector: ReturnType<typeof connectorClass> | undefined;
   private toldRole: Role | undefined;
   /** The number in use, whether it listens or not. */
   readonly port: number;
@@ -150,7 +155,9 @@ export class Redraft {
     if (unsafe !== undefined) throw new Error(unsafe);
     const log = options.log ?? createLog('quiet', () => {});
     const time =
-      options.clock instanceof TestClock ? options.clock : new TestClock(options.clock ?? nodeClock);
+      options.clock instanceof TestClock
+        ? options.clock
+        : new TestClock(options.clock ?? (options.listen === false ? backgroundClock : nodeClock));
     const clock = time.base;
     if (options.now !== undefined) time.begin(beginning(options.now));
     const seeds = new SeedSequence(options.seed);
@@ -162,7 +169,10 @@ export class Redraft {
     let opened: OpenEntrance;
     try {
       // Before anything is founded: a port that cannot be had leaves no trace.
-      opened = await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock });
+      opened =
+        options.listen === false
+          ? noEntrance(options.port, options.tls)
+          : await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock });
     } catch (error) {
       await directory?.close();
       throw error;
@@ -418,6 +428,37 @@ export class Redraft {
     const { tls, isSecure } = this.running;
     const trust = tls === undefined || !isSecure ? undefined : { ca: tls.identity.current.accepting.ca };
     return clientOptions(library, this.host, this.port, this.given.password, trust);
+  }
+
+  /**
+   * Opens a connection to this node that needs no socket. Of what `net.Socket` has it has what client libraries use; it connects, or fails,
+   * behind the events of this turn.
+   */
+  connect(): MemorySocket {
+    const { client, server } = MemorySocket.pair(this.port);
+    client.connecting = true;
+    // Who gets it through promises has its listeners on by then.
+    setImmediate(() => {
+      client.connecting = false;
+      if (this.isStopped || this.running.port.isRefusing) {
+        const error = new Error(`connect ECONNREFUSED ${this.address}`);
+        client.destroy(Object.assign(error, { code: 'ECONNREFUSED', syscall: 'connect' }));
+        return;
+      }
+      this.running.server.serve(server as unknown as Socket);
+      client.emit('connect');
+    });
+    return client;
+  }
+
+  /**
+   * ioredis's option `Connector`, with which it reaches this node without a socket.
+   *
+   * @example new Redis({ Connector: redraft.ioredisConnector })
+   */
+  get ioredisConnector(): ReturnType<typeof connectorClass> {
+    this.connector ??= connectorClass(async () => this.connect());
+    return this.connector;
   }
 
   /** Removes all keys of all databases. */

@@ -2,7 +2,7 @@
 import { utf8Bytes } from '../../engine/index.js';
 import type { Clock } from '../../raft/node/index.js';
 import type { Configuration } from '../config/configuration.js';
-import { type Entrance, Entrances, Port } from '../net/port.js';
+import { type Entrance, Entrances, NoPort, Port } from '../net/port.js';
 import { TlsIdentity } from '../net/tls-identity.js';
 import { NodeTls, TlsPort } from '../net/tls-port.js';
 import type { Log } from '../observability/log.js';
@@ -78,6 +78,15 @@ export interface OpenEntrance {
   readonly tls: NodeTls | undefined;
   /** Whether TLS is all that is spoken. */
   readonly isSecure: boolean;
+}
+
+/** What a node without a port says that it has. */
+const REDIS_PORT = 6379;
+
+/** Of a node that nobody dials. @throws TypeError where TLS is asked for */
+export function noEntrance(port = REDIS_PORT, options: TlsOptions | undefined): OpenEntrance {
+  if (options !== undefined) throw new TypeError('a node that does not listen has no TLS');
+  return { entrance: new NoPort(port), tls: undefined, isSecure: false };
 }
 
 /**

@@ -20,6 +20,8 @@ export interface Entrance {
   resume(): void;
   /** Stops listening, as a process does that has ended: who connects is refused. What is connected stays so. */
   refuse(): void;
+  /** Whether who connects is refused. */
+  readonly isRefusing: boolean;
   /** Listens again on the same number. Rejects as `net.Server` does when the address cannot be had. */
   accept(): Promise<void>;
   /** Accepts no more. Resolves when it is given up and every socket is gone. */
@@ -52,6 +54,10 @@ export class Entrances implements Entrance {
 
   refuse(): void {
     for (const entrance of this.all) entrance.refuse();
+  }
+
+  get isRefusing(): boolean {
+    return this.all[0].isRefusing;
   }
 
   async accept(): Promise<void> {
@@ -135,6 +141,10 @@ export class Port implements Entrance {
     this.net.close();
   }
 
+  get isRefusing(): boolean {
+    return this.refusing !== undefined;
+  }
+
   async accept(): Promise<void> {
     const number = this.refusing;
     if (number === undefined) return;
@@ -146,4 +156,30 @@ export class Port implements Entrance {
     for (const socket of this.waiting.splice(0)) socket.destroy();
     return new Promise((resolve) => this.net.close(() => resolve()));
   }
+}
+
+/** Of a node that nobody can dial: what connects to it in its process asks only whether it is refused. */
+export class NoPort implements Entrance {
+  isRefusing = false;
+
+  /** @param number what it says of itself */
+  constructor(readonly number: number) {}
+
+  serve(): void {}
+
+  hold(): void {}
+
+  pause(): void {}
+
+  resume(): void {}
+
+  refuse(): void {
+    this.isRefusing = true;
+  }
+
+  async accept(): Promise<void> {
+    this.isRefusing = false;
+  }
+
+  async close(): Promise<void> {}
 }

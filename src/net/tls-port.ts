@@ -103,6 +103,10 @@ export class TlsPort implements Entrance {
     this.port.refuse();
   }
 
+  get isRefusing(): boolean {
+    return this.port.isRefusing;
+  }
+
   accept(): Promise<void> {
     return this.port.accept();
   }
