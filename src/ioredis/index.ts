@@ -3,6 +3,7 @@
  * project's ioredis; clients of the same host, port and database share their data.
  */
 import type { Duplex } from 'node:stream';
+import { isMap } from 'node:util/types';
 import type {
   ClusterNode,
   ClusterOptions,
@@ -18,7 +19,7 @@ const real = realIoredis();
 /** What this package's clients take beside ioredis's own options. */
 export interface InMemoryOptions {
   /** Keys to begin with, set when the client first connects: as of `redraft.load()`. */
-  readonly data?: { readonly [key: string]: LoadableValue };
+  readonly data?: Parameters<Redraft['load']>[0];
 }
 
 /** By host:port. */
@@ -36,7 +37,7 @@ function nodeAt(host: string, port: number): Promise<Redraft> {
 
 type ClientOptions = RedisOptions & InMemoryOptions;
 
-/** What seeded its node already. Options are a client's own. */
+/** Of clients that have seeded their nodes already: each has options of its own, and connects more than once. */
 const seeded = new WeakSet<object>();
 
 /** The connector of a standalone client, or of one that leads to a given node, wherever it thinks that it goes. */
@@ -45,12 +46,10 @@ const connectorTo = (fixed?: { readonly host: string; readonly port: number }) =
     const { host = 'localhost', port = 6379 } = fixed ?? options;
     const node = await nodeAt(host, port);
     const { data, db = 0, keyPrefix = '' } = options;
-    if (data !== undefined && !seeded.has(data)) {
-      seeded.add(data);
-      const prefixed = Object.entries(data).map(([key, value]): [string, LoadableValue] => [
-        keyPrefix + key,
-        value,
-      ]);
+    if (data !== undefined && !seeded.has(options)) {
+      seeded.add(options);
+      const entries: Iterable<readonly [string, LoadableValue]> = isMap(data) ? data : Object.entries(data);
+      const prefixed = Array.from(entries, ([key, value]) => [keyPrefix + key, value] as const);
       await node.load(new Map(prefixed), { db });
     }
     return node.connect();
@@ -83,7 +82,8 @@ class InMemoryRedis extends BareRedis {
   }
 
   duplicate(override?: object): InMemoryRedis {
-    return new InMemoryRedis({ ...this.options, ...override });
+    // What there was to begin with is there.
+    return new InMemoryRedis({ ...this.options, data: undefined, ...override });
   }
 }
 

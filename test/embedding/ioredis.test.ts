@@ -128,6 +128,19 @@ test('data to begin with', async () => {
   assert.equal(await again.get('user_next'), null);
 });
 
+test('each client seeds once, with the same data too; a duplicate of it does not', async () => {
+  const data = new Map([['k', 'seed']]);
+  const first = opened(new Redis({ data }));
+  await first.set('k', 'changed');
+  const copy = opened(first.duplicate());
+  assert.equal(await copy.get('k'), 'changed');
+  first.disconnect(true);
+  await once(first, 'ready');
+  assert.equal(await first.get('k'), 'changed');
+  const second = opened(new Redis({ data }));
+  assert.equal(await second.get('k'), 'seed');
+});
+
 test('clients of one host, port and database share their data, others do not', async () => {
   const [first, second] = [opened(new Redis()), opened(new Redis())];
   await first.set('foo', 'bar');
