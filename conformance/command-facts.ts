@@ -48,9 +48,6 @@ export interface CommandFactsRecord {
   readonly subcommands: readonly string[];
 }
 
-/** Parts of Redis that Redraft does not have: their commands are not recorded. */
-const isAbsent = (name: string): boolean => /^(function|fcall)/.test(name);
-
 /** The folder of package.json. */
 export function projectDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
@@ -87,7 +84,6 @@ export function commandFactsOf(
   const records: [string, CommandFactsRecord][] = [];
   const add = (info: Info, doc: Docs): void => {
     const [name, arity, flags, first, last, step, categories, tips, keySpecs, subcommands] = info;
-    if (isAbsent(name)) return;
     const record: CommandFactsRecord = {
       arity,
       flags,

@@ -97,7 +97,7 @@ export function commandsPage(catalog: CommandCatalog, differences: readonly Diff
     .map((name) => `\`${typedName(name)}\``);
   const absent = `## Not there
 
-Functions (FUNCTION, FCALL), Redis Cluster and replication to Redis replicas have no place in Redraft: it does not know their
+Redis Cluster's slots on several shards and replication to Redis replicas have no place in Redraft: it does not know their
 commands. Of the groups above these are missing: ${missing.join(', ') || 'none'}.
 `;
   return [introduction, ...sections, absent].join('\n');

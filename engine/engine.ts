@@ -28,6 +28,7 @@ import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } fr
 import { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
 import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
 import { type ScriptCaller, ScriptRights, unboundedCaller } from './scripting/script-caller.js';
+import { ScriptSession } from './scripting/script-session.js';
 import { Scripts } from './scripting/scripts.js';
 import { defaultSettings, isSetting } from './settings.js';
 import { Cut } from './snapshot/cut.js';
@@ -96,7 +97,7 @@ export class Engine {
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
     this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
-    this.scripts = new Scripts(this);
+    this.scripts = new Scripts(new ScriptSession(this));
     this.rights = new ScriptRights(this.users, engineCommands);
     this.context = {
       keyspace: this.keyspace,

@@ -29,6 +29,9 @@ del unlink touch type randomkey keys scan rename renamenx copy move expire expir
 pexpiretime persist dump restore migrate sort sort_ro wait
 object|encoding object|refcount object|idletime object|freq object|help
 multi exec discard watch unwatch
+eval evalsha eval_ro evalsha_ro script|load script|exists script|flush script|kill script|debug script|help
+fcall fcall_ro function|load function|delete function|list function|dump function|restore function|flush function|stats
+function|kill function|help
 auth echo ping select quit reset hello
 client|id client|getname client|setname client|setinfo client|info client|list client|kill client|pause client|unpause
 client|reply client|no-evict client|no-touch client|unblock client|help

@@ -166,7 +166,14 @@ const READING_WRITES: ReadonlySet<string> = new Set([
   'zunionstore',
 ]);
 
-const SCRIPT_RUNNERS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'eval_ro', 'evalsha_ro']);
+const SCRIPT_RUNNERS: ReadonlySet<string> = new Set([
+  'eval',
+  'evalsha',
+  'eval_ro',
+  'evalsha_ro',
+  'fcall',
+  'fcall_ro',
+]);
 
 let nextId = 0;
 

@@ -1,6 +1,7 @@
 /** What commands ask of who runs scripts. */
 import type { Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
+import type { View } from '../protocol/view.js';
 
 /** Where and when a script runs. */
 export interface ScriptRun {
@@ -12,7 +13,36 @@ export interface ScriptRun {
   readonly isRead: boolean;
 }
 
+/** Of a library what FUNCTION LIST tells. */
+export interface LibraryInfo {
+  readonly name: string;
+  /** With its first line. */
+  readonly code: string;
+  readonly functions: readonly {
+    readonly name: string;
+    readonly description: string | undefined;
+    readonly flags: readonly string[];
+  }[];
+}
+
+export interface FunctionRunner {
+  /** In the order in which they were loaded. */
+  all(): readonly LibraryInfo[];
+  /** FUNCTION LOAD: the library's name. Throws an error reply for what does not load. */
+  load(code: string, replaces: boolean): string;
+  /** Whether there was a library of this name. */
+  delete(name: string): boolean;
+  flush(): void;
+  /** Libraries from a payload, all or none. Throws an error reply. */
+  restore(payload: View, policy: 'append' | 'replace' | 'flush'): void;
+  /** All libraries as a payload. */
+  dump(): Buffer;
+  /** FCALL and FCALL_RO. */
+  call(request: Request, run: ScriptRun): Reply;
+}
+
 export interface ScriptRunner {
+  readonly functions: FunctionRunner;
   /** SCRIPT LOAD of the argument `index`: the script's SHA-1. Throws an error reply for what does not compile. */
   load(request: Request, index: number): string;
   /** Empties the cache. */

@@ -6,6 +6,7 @@ import { blockingZsets } from './blocking-zsets.js';
 import { counters } from './counters.js';
 import { databaseCommands } from './databases.js';
 import { dumps } from './dump.js';
+import { functions } from './functions.js';
 import { geo } from './geo.js';
 import { geoSearches } from './geo-searches.js';
 import { hashes } from './hashes.js';
@@ -59,6 +60,7 @@ export const engineCommands: readonly Command[] = [
   ...blockingZsets,
   ...publishing,
   ...scripting,
+  ...functions,
   ...streams,
   ...streamReads,
   ...streamGroups,

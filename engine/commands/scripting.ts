@@ -19,7 +19,7 @@ import type { Request } from '../protocol/request.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 
 const flushSyntax = new ErrorReply('ERR SCRIPT FLUSH only support SYNC|ASYNC option');
-const notBusy = new ErrorReply('NOTBUSY No scripts in execution right now.');
+export const notBusy = new ErrorReply('NOTBUSY No scripts in execution right now.');
 const noDebugger = new ErrorReply(
   'ERR scripts run on every node of the cluster: there is no debugger for them',
 );
@@ -234,4 +234,31 @@ export const scripting: readonly Command[] = [
     (request, database, context) => context.scripts.evalSha(request, inRead(database, context)),
   ),
   script,
+];
+
+/** FCALL and FCALL_RO: as EVAL, but for what they call. */
+export const functionCalls: readonly Command[] = [
+  write(
+    {
+      ...ofScripts,
+      name: 'fcall',
+      arity: -3,
+      flags: runFlags,
+      loggedOnly: true,
+      keys: '#2 RW access update; nobody knows what the function does to its keys: the worst is assumed',
+      since: '7.0.0',
+      summary: 'Calls a function.',
+      syntax: `function:string ${arguments_}`,
+    },
+    (request, database, context) => context.scripts.functions.call(request, inLog(database, context)),
+  ),
+  read(
+    readOnly({
+      name: 'fcall_ro',
+      keys: '#2 RO access; nobody knows what the function does to its keys: that it reads them is assumed',
+      summary: 'Calls a function that does not write.',
+      syntax: `function:string ${arguments_}`,
+    }),
+    (request, database, context) => context.scripts.functions.call(request, inRead(database, context)),
+  ),
 ];

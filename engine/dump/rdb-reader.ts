@@ -62,6 +62,10 @@ export class RdbReader {
     private readonly end: number,
   ) {}
 
+  get isAtEnd(): boolean {
+    return this.at >= this.end;
+  }
+
   byte(): number {
     if (this.at >= this.end) corrupt('the payload ends early');
     return this.buffer[this.at++]!;

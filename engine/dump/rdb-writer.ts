@@ -29,9 +29,9 @@ export class RdbWriter {
   private buffer = Buffer.allocUnsafe(256);
   private end = 0;
 
-  /** @param type one of RdbType */
-  constructor(type: number) {
-    this.buffer[this.end++] = type;
+  /** @param type one of RdbType; none where the payload is no value's */
+  constructor(type?: number) {
+    if (type !== undefined) this.buffer[this.end++] = type;
   }
 
   private reserve(size: number): void {

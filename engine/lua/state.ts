@@ -47,6 +47,8 @@ export interface RunOptions {
   limits?: LuaLimits;
   /** Seed of math.random: 32 bits. */
   seed?: number;
+  /** What the script's globals are looked up in; those of the state if not given. */
+  environment?: LuaTable;
 }
 
 /** Runs work of a host that makes tables: outside of runs no limit holds. */
@@ -183,7 +185,7 @@ export class LuaState {
    * @throws LuaError as the script left it, LuaFatal when it went past a limit
    */
   run(script: CompiledScript, args: LuaValue[] = [], options: RunOptions = {}): LuaValue[] {
-    return this.runFunction(script.instantiate(this.globals), args, options, script);
+    return this.runFunction(script.instantiate(options.environment ?? this.globals), args, options, script);
   }
 
   /** Calls a function, such as one that a chunk left behind, in a run of its own. */

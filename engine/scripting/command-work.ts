@@ -156,7 +156,7 @@ const works: ReadonlyMap<string, Work> = new Map<string, Work>([
   // Some elements of each value.
   ...(
     'append bitfield_ro blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin dbsize decr decrby del exists expire expireat ' +
-    'expiretime flushall flushdb geoadd geodist geohash geopos get getbit getdel getex getrange getset hdel hexists hget hgetall hkeys ' +
+    'expiretime flushall function|help script|help flushdb geoadd geodist geohash geopos get getbit getdel getex getrange getset hdel hexists hget hgetall hkeys ' +
     'hlen hmget hmset hset hsetnx hstrlen hvals incr incrby lindex llen lmove lmpop lpop lpush lpushx lrange lset mget move mset msetnx ' +
     'object|encoding object|freq object|help object|idletime object|refcount persist pexpire pexpireat pexpiretime psetex pttl ' +
     'rename renamenx rpop rpoplpush rpush rpushx sadd scard set setex setnx sismember smembers smismember smove spop srem strlen substr ' +

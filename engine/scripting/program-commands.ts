@@ -9,7 +9,7 @@ const PONG = new Status('PONG');
 const forbidden: ReadonlySet<string> = new Set(
   (
     'acl asking auth bgrewriteaof bgsave client cluster command config debug discard eval_ro exec failover hello info lastsave ' +
-    'fcall fcall_ro function latency lolwut memory migrate module monitor multi psubscribe psync pubsub punsubscribe quit readonly readwrite replconf ' +
+    'latency lolwut memory migrate module monitor multi psubscribe psync pubsub punsubscribe quit readonly readwrite replconf ' +
     'replicaof reset restore-asking role save shutdown slaveof slowlog ssubscribe subscribe sunsubscribe sync unsubscribe unwatch ' +
     'wait watch'
   ).split(' '),

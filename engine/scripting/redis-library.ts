@@ -82,12 +82,45 @@ function wrapError(value: LuaValue): LuaTable {
 /** A state with the `redis` table, its globals readonly. KEYS and ARGV are the host's to set. */
 export function openState(calls: ScriptCalls): LuaState {
   const state = new LuaState();
+  unlimited(() => {
+    const redis = addRedis(state, calls);
+    state.define(redis, [
+      ['breakpoint', () => false],
+      ['debug', () => []],
+      ['replicate_commands', () => true],
+    ]);
+    state.define(state.globals, [['__redis__err__handler', (...args) => wrapError(args[0])]]);
+    state.globals.set('KEYS', undefined);
+    state.globals.set('ARGV', undefined);
+  });
+  state.protect();
+  return state;
+}
+
+/** A state for functions, whose keys and arguments are theirs alone. */
+export function openFunctionState(calls: ScriptCalls): LuaState {
+  const state = new LuaState();
   unlimited(() => addRedis(state, calls));
   state.protect();
   return state;
 }
 
-function addRedis(state: LuaState, calls: ScriptCalls): void {
+/** Names of `redis` that are there while a library loads, beside `register_function`. */
+export function addLoadLibrary(state: LuaState, redis: LuaTable): void {
+  state.define(redis, [['log', (...args) => log(args)]]);
+  for (const [name, value] of constants) redis.set(name, value);
+}
+
+const constants: readonly (readonly [string, LuaValue])[] = [
+  ['LOG_DEBUG', 0],
+  ['LOG_VERBOSE', 1],
+  ['LOG_NOTICE', 2],
+  ['LOG_WARNING', 3],
+  ['REDIS_VERSION_NUM', VERSION_NUMBER],
+  ['REDIS_VERSION', VERSION],
+];
+
+function addRedis(state: LuaState, calls: ScriptCalls): LuaTable {
   const redis = new LuaTable();
   const natives: [string, LuaFunction][] = [
     ['call', (...args) => call(calls, args)],
@@ -96,14 +129,6 @@ function addRedis(state: LuaState, calls: ScriptCalls): void {
     ['setresp', (...args) => setProtocol(calls, args)],
   ];
   state.define(redis, natives);
-  const constants: readonly (readonly [string, LuaValue])[] = [
-    ['LOG_DEBUG', 0],
-    ['LOG_VERBOSE', 1],
-    ['LOG_NOTICE', 2],
-    ['LOG_WARNING', 3],
-    ['REDIS_VERSION_NUM', VERSION_NUMBER],
-    ['REDIS_VERSION', VERSION],
-  ];
   for (const [name, value] of constants) redis.set(name, value);
   state.define(redis, [
     ['sha1hex', (...args) => sha1hex(args)],
@@ -119,16 +144,9 @@ function addRedis(state: LuaState, calls: ScriptCalls): void {
     ['REPL_ALL', 3],
   ] as const)
     redis.set(name, value);
-  state.define(redis, [
-    ['acl_check_cmd', (...args) => checkCommand(calls, args)],
-    ['breakpoint', () => false],
-    ['debug', () => []],
-    ['replicate_commands', () => true],
-  ]);
+  state.define(redis, [['acl_check_cmd', (...args) => checkCommand(calls, args)]]);
   state.globals.set('redis', redis);
-  state.define(state.globals, [['__redis__err__handler', (...args) => wrapError(args[0])]]);
-  state.globals.set('KEYS', undefined);
-  state.globals.set('ARGV', undefined);
+  return redis;
 }
 
 /** What a digest takes beside an eighth of a step for each byte. */

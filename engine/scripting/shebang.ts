@@ -1,5 +1,6 @@
 /** The first line of a script that begins with `#!`: its engine and flags. */
 import { ErrorReply } from '../protocol/error-reply.js';
+import { splitWords } from './words.js';
 
 /** A script's source without its first line, and what that line says. */
 export interface Shebang {
@@ -8,7 +9,8 @@ export interface Shebang {
   readonly flags: ReadonlySet<string>;
 }
 
-const scriptFlags: ReadonlySet<string> = new Set([
+/** In the order in which FUNCTION LIST names them. */
+export const scriptFlags: ReadonlySet<string> = new Set([
   'no-writes',
   'allow-oom',
   'allow-stale',
@@ -37,9 +39,4 @@ export function parseShebang(source: string): Shebang | undefined {
     }
   }
   return { codeStart: end, flags };
-}
-
-/** Words between blanks; undefined where a quote stands open, which no option has a use for. */
-function splitWords(line: string): string[] | undefined {
-  return /["']/.test(line) ? undefined : line.split(/[ \t\r\v\f]+/).filter((word) => word !== '');
 }

@@ -33,8 +33,11 @@ export interface CutSource {
   readonly keyspace: Keyspace;
   readonly waiters: Pick<Waiters, 'all'>;
   readonly users: Pick<Users, 'haveChanged' | 'all'>;
-  /** The sources of scripts, in the order in which they would fall out. */
-  readonly scripts: { readonly store: { all(): string[] } };
+  /** The sources of scripts, in the order in which they would fall out; and of functions. */
+  readonly scripts: {
+    readonly store: { all(): string[] };
+    readonly functions: { all(): readonly { readonly code: string }[] };
+  };
 }
 
 export class Cut {
@@ -49,6 +52,7 @@ export class Cut {
   /** Name and rules of each. */
   private readonly users: (readonly string[])[];
   private readonly scripts: readonly string[];
+  private readonly libraries: readonly string[];
   private readonly marks: Float64Array;
   private nextMark = 0;
   /** The keys or pieces of one owner that will be one record. They are views on the slab: void as soon as the engine goes on. */
@@ -76,6 +80,7 @@ export class Cut {
     const { users } = source;
     this.users = users.haveChanged ? users.all().map(({ name, rules }) => [name, ...rules]) : [];
     this.scripts = source.scripts.store.all();
+    this.libraries = source.scripts.functions.all().map(({ code }) => code);
     this.marks = keyspace.marks.slice();
     const settings = Object.entries(keyspace.settings).flat();
     const databases: number[] = [];
@@ -170,7 +175,10 @@ export class Cut {
     });
     for (const user of this.users) this.writeUser(user);
     this.scripts.forEach((source, place) => {
-      this.writeScript(source, place);
+      this.writeSource(RecordKind.script, source, place);
+    });
+    this.libraries.forEach((code, place) => {
+      this.writeSource(RecordKind.library, code, place);
     });
     return true;
   }
@@ -266,10 +274,10 @@ export class Cut {
     this.record([RecordKind.user, ...words.map((word) => Buffer.from(word, 'latin1'))]);
   }
 
-  private writeScript(source: string, place: number): void {
+  private writeSource(kind: number, source: string, place: number): void {
     const bytes = Buffer.from(source, 'latin1');
-    this.fingerprint.begin(RecordKind.script).number(place).bytes(bytes, 0, bytes.length).end();
-    this.record([RecordKind.script, bytes]);
+    this.fingerprint.begin(kind).number(place).bytes(bytes, 0, bytes.length).end();
+    this.record([kind, bytes]);
   }
 
   private batchFor(kind: number, owner: number): unknown[] {

@@ -9,6 +9,7 @@
  *     [waiter, node id, start id, counter, database, deadline, type, request, key ...]      in order of arrival
  *     [user, name, rule ...]                             in the order of their names; none while nobody has changed them
  *     [script, source]                                  the cache, the script that has not run for longest first
+ *     [library, code]                                   of functions, in the order in which they were loaded
  *     [footer, records before it, digest]
  *
  * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their
@@ -28,6 +29,7 @@ export const RecordKind = {
   footer: 5,
   user: 6,
   script: 7,
+  library: 8,
 } as const;
 
 /** Arrays only, byte strings untagged. */

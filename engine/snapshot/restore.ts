@@ -5,6 +5,7 @@
 
 import { Engine } from '../engine.js';
 import type { EngineOptions } from '../engine-options.js';
+import { ErrorReply } from '../protocol/error-reply.js';
 import { View } from '../protocol/view.js';
 import { SOURCE_BYTES_MAX } from '../scripting/script-store.js';
 import { isSetting } from '../settings.js';
@@ -50,6 +51,7 @@ export class Restore {
   private keysLeft = 0;
   private waiterPlace = 0;
   private scriptPlace = 0;
+  private libraryPlace = 0;
   /** Big values of which pieces may still come, by object number. */
   private readonly objects = new Map<number, PendingObject>();
   private readonly users: (readonly [name: string, rules: readonly string[]])[] = [];
@@ -158,7 +160,10 @@ export class Restore {
         this.takeUser(items);
         break;
       case RecordKind.script:
-        this.takeScript(items);
+        this.engine.scripts.store.restore(this.source(RecordKind.script, this.scriptPlace++, items));
+        break;
+      case RecordKind.library:
+        this.takeLibrary(items);
         break;
       case RecordKind.footer:
         this.footer = { records: this.number(items[1]), digest: String(items[2]) };
@@ -326,15 +331,21 @@ export class Restore {
       throw new SnapshotError(`rule '${error.rule}' of a user is refused: ${error.reason}`);
   }
 
-  private takeScript(items: unknown[]): void {
+  private source(kind: number, place: number, items: unknown[]): string {
     const bytes = this.bytes(items[1]);
     this.check(bytes.length <= SOURCE_BYTES_MAX, 'has a script that is too long');
-    this.fingerprint
-      .begin(RecordKind.script)
-      .number(this.scriptPlace++)
-      .bytes(bytes, 0, bytes.length)
-      .end();
-    this.engine.scripts.store.restore(bytes.latin1Slice());
+    this.fingerprint.begin(kind).number(place).bytes(bytes, 0, bytes.length).end();
+    return bytes.latin1Slice();
+  }
+
+  private takeLibrary(items: unknown[]): void {
+    const code = this.source(RecordKind.library, this.libraryPlace++, items);
+    try {
+      this.engine.scripts.functions.load(code, false);
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error;
+      throw new SnapshotError(`a library of functions is refused: ${error.text}`);
+    }
   }
 
   private number(item: unknown): number {

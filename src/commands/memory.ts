@@ -49,13 +49,15 @@ function stats(_request: Request, _connection: Client, server: NodeContext): Rep
       ]),
     );
   }
+  const { scripts } = server.engine;
   const dataset = Math.max(0, memory.used - memory.overhead);
   const share = (part: number, whole: number): Double => new Double(whole === 0 ? 0 : (part / whole) * 100);
   const ratio = (part: number, whole: number): Double => new Double(whole === 0 ? 0 : part / whole);
   return new MapReply([
     ...['peak.allocated', memory.peak, 'total.allocated', memory.used, 'startup.allocated', memory.atStartup],
     ...['replication.backlog', memory.logBuffer, 'clients.slaves', 0, 'clients.normal', clientBytes(server)],
-    ...['cluster.links', 0, 'aof.buffer', 0, 'lua.caches', 0, 'functions.caches', 0],
+    ...['cluster.links', 0, 'aof.buffer', 0, 'lua.caches', scripts.store.sourceBytes],
+    ...['functions.caches', scripts.functions.sourceBytes],
     ...databases,
     ...['overhead.total', memory.overhead, 'keys.count', keys],
     ...['keys.bytes-per-key', keys === 0 ? 0 : Math.floor(memory.used / keys), 'dataset.bytes', dataset],

@@ -49,6 +49,14 @@ export interface InfoSource {
     readonly maximum: number;
     readonly policy: string;
   };
+  /** Scripts and functions: how many, and the bytes of their sources. */
+  readonly scripts: {
+    readonly cached: number;
+    readonly cachedBytes: number;
+    readonly functions: number;
+    readonly libraries: number;
+    readonly libraryBytes: number;
+  };
   readonly persistence: {
     /** How far a recovery is; undefined when there is none. */
     readonly loading: { readonly beganMs: number; readonly done: number; readonly total: number } | undefined;
@@ -254,7 +262,7 @@ function clientFields({ clients }: InfoSource): Field[] {
   ];
 }
 
-function memoryFields({ memory }: InfoSource): Field[] {
+function memoryFields({ memory, scripts }: InfoSource): Field[] {
   const dataset = Math.max(0, memory.used - memory.overhead);
   return [
     ['used_memory', memory.used],
@@ -276,16 +284,16 @@ function memoryFields({ memory }: InfoSource): Field[] {
     ['used_memory_lua', 0],
     ['used_memory_vm_eval', 0],
     ['used_memory_lua_human', '0B'],
-    ['used_memory_scripts_eval', 0],
-    ['number_of_cached_scripts', 0],
-    ['number_of_functions', 0],
-    ['number_of_libraries', 0],
+    ['used_memory_scripts_eval', scripts.cachedBytes],
+    ['number_of_cached_scripts', scripts.cached],
+    ['number_of_functions', scripts.functions],
+    ['number_of_libraries', scripts.libraries],
     ['used_memory_vm_functions', 0],
     ['used_memory_vm_total', 0],
     ['used_memory_vm_total_human', '0B'],
-    ['used_memory_functions', 0],
-    ['used_memory_scripts', 0],
-    ['used_memory_scripts_human', '0B'],
+    ['used_memory_functions', scripts.libraryBytes],
+    ['used_memory_scripts', scripts.cachedBytes + scripts.libraryBytes],
+    ['used_memory_scripts_human', humanBytes(scripts.cachedBytes + scripts.libraryBytes)],
     ['maxmemory', memory.maximum],
     ['maxmemory_human', humanBytes(memory.maximum)],
     ['maxmemory_policy', memory.policy],

@@ -106,6 +106,13 @@ export function gatherInformation(server: InfoHost): InfoSource {
       maximum: server.eviction.limitBytes,
       policy: configuration.text('maxmemory-policy'),
     },
+    scripts: {
+      cached: engine.scripts.store.size,
+      cachedBytes: engine.scripts.store.sourceBytes,
+      functions: engine.scripts.functions.functionCount,
+      libraries: engine.scripts.functions.size,
+      libraryBytes: engine.scripts.functions.sourceBytes,
+    },
     persistence: {
       loading: server.loading,
       changesSinceSnapshot: keyspace.statistics.changesSinceSnapshot,

@@ -124,7 +124,7 @@ const runnable = (commands: readonly Command[]): string[] =>
   commands.flatMap((command) =>
     command.kind === 'container'
       ? runnable(command.subcommands)
-      : command.flags?.includes('noscript') === true || command.name.startsWith('script|')
+      : command.flags?.includes('noscript') === true
         ? []
         : [command.name],
   );

@@ -46,6 +46,7 @@ const source: InfoSource = {
     maximum: 0,
     policy: 'noeviction',
   },
+  scripts: { cached: 1, cachedBytes: 8, functions: 3, libraries: 2, libraryBytes: 100 },
   persistence: {
     loading: undefined,
     changesSinceSnapshot: 1,
