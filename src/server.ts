@@ -7,7 +7,6 @@ import type { Socket } from 'node:net';
 import {
   CommandCatalog,
   CommandTable,
-  durabilityLevels,
   type Engine,
   type EntryBuilder,
   ErrorReply,
@@ -17,29 +16,32 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
-import { clearTimeout, monotonicNow, setImmediate, setTimeout } from '../raft/node/timers.js';
+import { monotonicNow, setImmediate } from '../raft/node/timers.js';
 import { AccessControl } from './client/access.js';
 import { Admission, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import type { Client } from './client/client.js';
 import type { AccountedClient, ClientHost, ScheduledClient } from './client/client-host.js';
-import { Connection } from './client/connection.js';
+import { Connections } from './client/connections.js';
 import type { Consistency } from './client/consistency.js';
 import { ClientLimits } from './client/limits.js';
 import { NodeUsers } from './client/node-users.js';
 import { Pauses } from './client/pauses.js';
+import { TurnEnd } from './client/turn-end.js';
 import type { Cluster } from './cluster/cluster.js';
+import { LeaderWait } from './cluster/leader-wait.js';
+import { notLeading } from './cluster/not-leading.js';
 import { Upstream, type UpstreamOwner } from './cluster/upstream.js';
 import { programCommands } from './commands/index.js';
+import { ClusterSettings } from './config/cluster-settings.js';
 import type { ConfigChange, Configuration } from './config/configuration.js';
 import { configParameters } from './config/parameters.js';
-import { differences, encodeSettings } from './config/replicated-settings.js';
 import { LeaderGuide } from './discovery/leader-guide.js';
 import { Topology } from './discovery/topology.js';
-import { type Admitted, Listener } from './net/listener.js';
+import { Housekeeping } from './housekeeping.js';
+import { Listener } from './net/listener.js';
 import type { Entrance } from './net/port.js';
-import { isLocal } from './net/socket-addresses.js';
 import type { NodeTls } from './net/tls-port.js';
 import { CommandTimer } from './observability/command-timer.js';
 import type { Log, LogLevel } from './observability/log.js';
@@ -57,16 +59,10 @@ import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
 import { ReadKeys } from './tracking/read-keys.js';
 
-/** How long a key may outlive its deadline, and a waiter its timeout, while nothing else is written. */
-const TICK_MS = 100;
-/** Elements of discarded values that are freed between two turns of the event loop. */
-const FREED_PER_TURN = 2000;
-/** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
-const LEADERLESS_MAX_MS = 5000;
-
 export class Server implements ClientHost {
   readonly table = new CommandTable([...engineCommands, ...programCommands]);
-  readonly connections = new Map<number, Connection>();
+  private readonly clients = new Connections(this);
+  readonly connections = this.clients.byId;
   readonly statistics = new Statistics();
   readonly slowLog = new SlowLog();
   readonly latency = new LatencyMonitor();
@@ -120,20 +116,13 @@ export class Server implements ClientHost {
 
   private readonly time: Clock;
   private readonly listener: Listener;
-  private nextConnectionId = 1;
-  private readonly dirty: ScheduledClient[] = [];
-  private readonly resuming: ScheduledClient[] = [];
-  /** Stalled until there is a leader to pass their requests on to. */
-  readonly awaitingLeader = new Set<ScheduledClient>();
-  private resumeScheduled = false;
-  private freeing = false;
+  private readonly turn: TurnEnd;
+  private readonly settings = new ClusterSettings(this);
+  readonly leaderWait: LeaderWait;
+  private readonly housekeeping: Housekeeping;
   private turnMs = 0;
-  private leaderKnownMs: number;
-  private onClientGone: (() => void) | undefined;
   /** Resolves when the port is given up and every socket, be it a peer's, is gone. */
   ended: Promise<void> = Promise.resolve();
-  private tickedAtMs: number;
-  private ticker: Timer;
   isStopping = false;
   readonly timer: CommandTimer;
   /** Of a node that has a disk. */
@@ -150,6 +139,7 @@ export class Server implements ClientHost {
   ) {
     this.log = options.log;
     this.tls = options.tls;
+    this.turn = new TurnEnd(options.clock);
     this.time = options.time ?? options.clock;
     this.configuration = options.configuration;
     this.configFile = options.configFile ?? '';
@@ -162,13 +152,13 @@ export class Server implements ClientHost {
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(engine, consensus, session, this.time, options.randomSeed, {
-      wake: (waiting, reply) => this.wake(waiting, reply),
+      wake: ({ counter }, reply) => this.connections.get(counter)?.complete(reply),
       publish: (channel, message, isSharded) =>
         isSharded
           ? this.subscriptions.publishSharded(channel, message)
           : this.subscriptions.publish(channel, message),
       refusal: () => this.guide.refusal(),
-      failed: (index, error) => this.fail(unappliable(index), error),
+      failed: (index, error) => this.failed(unappliable(index), error),
       adopted: (previous) => this.adopted(previous),
       applied: () => this.afterApply(),
     });
@@ -204,7 +194,7 @@ export class Server implements ClientHost {
       () => consensus.readIndex(),
       () => this.engine.appliedIndex,
       () => this.guide.refusal(),
-      () => this.flushOutputs(),
+      () => this.turn.flush(),
       options.clock,
     );
     this.admission = new Admission(
@@ -218,7 +208,7 @@ export class Server implements ClientHost {
     );
     this.listener = new Listener({
       hasPeers: options.cluster !== undefined,
-      admit: (socket) => this.admit(socket),
+      admit: (socket) => this.clients.admit(socket),
       turnedAway: () => {
         this.statistics.connectionsRejected++;
       },
@@ -236,8 +226,8 @@ export class Server implements ClientHost {
     });
     this.topology = new Topology(this, options.cluster);
     this.guide = new LeaderGuide(this, options.follower);
-    this.tickedAtMs = this.leaderKnownMs = options.clock.monotonicMs();
-    this.ticker = this.armTicker();
+    this.leaderWait = new LeaderWait(consensus, options.clock, (client) => this.resumeSoon(client));
+    this.housekeeping = new Housekeeping(this, options.clock);
   }
 
   /** What this node's clients have subscribed to. */
@@ -282,27 +272,14 @@ export class Server implements ClientHost {
     if (this.isStopping) return;
     this.isStopping = true;
     this.replica.isClosing = true;
-    this.ticker.cancel();
+    this.housekeeping.stop();
     this.pauses.close();
     this.ended = this.listener.close();
     this.guide.look();
-    for (const connection of [...this.awaitingLeader]) connection.resume();
+    for (const connection of [...this.leaderWait.awaiting]) connection.resume();
     this.replica.flush();
     await this.drained();
-    for (const connection of this.connections.values()) {
-      connection.flush();
-      connection.socket.end();
-    }
-    // A client that does not read its last replies does not hold up the end.
-    const impatience = setTimeout(() => {
-      for (const connection of this.connections.values()) connection.socket.destroy();
-    }, 500);
-    while (this.connections.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.onClientGone = resolve;
-      });
-    }
-    clearTimeout(impatience);
+    await this.clients.closeAll();
   }
 
   private async drained(): Promise<void> {
@@ -312,10 +289,6 @@ export class Server implements ClientHost {
     }
   }
 
-  fail(what: string, error: unknown): void {
-    this.failed(what, error);
-  }
-
   // ---- clients ----
 
   /** Serves a connection until it ends. */
@@ -323,65 +296,18 @@ export class Server implements ClientHost {
     this.listener.serve(socket);
   }
 
-  private admit(socket: Socket): Admitted | ErrorReply {
-    this.statistics.connectionsReceived++;
-    if (this.access.isOpen && this.configuration.flag('protected-mode') && !isLocal(socket))
-      return replies.protectedMode;
-    if (this.connections.size >= this.maxClients) return replies.tooManyClients;
-    const { connection, detach } = this.connect(socket, 0);
-    return {
-      receive: (chunk) => connection.receive(chunk),
-      dismiss: () => {
-        detach();
-        this.connections.delete(connection.id);
-        this.onClientGone?.();
-      },
-    };
-  }
-
   /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
   servePassedOn(socket: Socket, from: number): void {
-    socket.on('error', () => socket.destroy());
-    // The client may have ended its side.
-    socket.allowHalfOpen = true;
-    const { connection } = this.connect(socket, from);
-    socket.on('data', (chunk: Buffer) => connection.receive(chunk));
-    socket.resume();
+    this.clients.servePassedOn(socket, from);
   }
 
-  private connect(
-    socket: Socket,
-    passedOnBy: number,
-  ): { readonly connection: Connection; readonly detach: () => void } {
-    const connection = new Connection(this.nextConnectionId++, socket, this, passedOnBy);
-    this.connections.set(connection.id, connection);
-    const { keepAliveSeconds } = this.limits;
-    if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
-    // A client that ends its side still gets its replies.
-    const ended = (): void => connection.ended();
-    const closed = (): void => {
-      this.connections.delete(connection.id);
-      this.limits.forget(connection);
-      this.audience.forget(connection);
-      this.awaitingLeader.delete(connection);
-      connection.disconnected();
-      this.onClientGone?.();
-    };
-    socket.on('end', ended);
-    socket.on('close', closed);
-    const detach = (): void => {
-      socket.off('end', ended);
-      socket.off('close', closed);
-    };
-    return { connection, detach };
+  /** The node `from` is lost: nobody waits for the clients whose commands it passed on. */
+  dropPassedOn(from: number): void {
+    this.clients.dropPassedOn(from);
   }
 
   get maxBulkLength(): number {
     return this.engine.keyspace.settings['proto-max-bulk-len'];
-  }
-
-  private wake(session: Session, reply: Reply): void {
-    this.connections.get(session.counter)?.complete(reply);
   }
 
   /** The session's client is gone while it waits: the engine is told through the log. */
@@ -430,20 +356,10 @@ export class Server implements ClientHost {
     return this.options.follower === 'forward' && !this.consensus.isLeader;
   }
 
-  /**
-   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has taken it yet.
-   *
-   * @param heldSinceMs monotonic time since which it has been held
-   */
   holds(heldSinceMs: number | undefined): boolean {
-    const nowMs = this.monotonicMs();
-    if (this.isStopping || (heldSinceMs !== undefined && nowMs - heldSinceMs > LEADERLESS_MAX_MS))
-      return false;
-    const { consensus } = this;
-    return consensus.members.length > 0 && nowMs - this.leaderKnownMs <= LEADERLESS_MAX_MS;
+    return !this.isStopping && this.leaderWait.holds(heldSinceMs);
   }
 
-  /** Why a request was held in vain. */
   heldInVain(): ErrorReply {
     const { leaderAddress } = this.consensus;
     return leaderAddress === undefined
@@ -451,25 +367,23 @@ export class Server implements ClientHost {
       : replies.noLeader(`the leader at ${leaderAddress} cannot be reached`);
   }
 
-  /** Lets a stalled connection go on when another node leads, or in a moment. */
+  get awaitingLeader(): Set<ScheduledClient> {
+    return this.leaderWait.awaiting;
+  }
+
   awaitLeader(connection: ScheduledClient): void {
-    this.awaitingLeader.add(connection);
+    this.leaderWait.awaiting.add(connection);
   }
 
   /** Another node leads, or none is known to. Clients that wait for one are told when the node's own work is done. */
   leaderChanged(): void {
     this.guide.leaderChanged();
-    if (this.consensus.hasLeader) this.leaderKnownMs = this.monotonicMs();
+    this.leaderWait.look();
     this.options.clock.afterInput(() => {
       this.guide.look();
       for (const connection of this.connections.values()) connection.leaderChanged();
-      this.resumeHeld();
+      this.leaderWait.resumeAll();
     });
-  }
-
-  private resumeHeld(): void {
-    for (const connection of this.awaitingLeader) this.resumeSoon(connection);
-    this.awaitingLeader.clear();
   }
 
   /** Opens a way to the leader for one client. */
@@ -482,11 +396,6 @@ export class Server implements ClientHost {
       () => this.cluster.transport.dialClient(leaderId, leaderAddress),
       this.options.clock,
     );
-  }
-
-  /** The node `from` is lost: nobody waits for the clients whose commands it passed on. */
-  dropPassedOn(from: number): void {
-    for (const { passedOnBy, socket } of this.connections.values()) if (passedOnBy === from) socket.destroy();
   }
 
   /** Why this node cannot serve a read at all, or undefined. */
@@ -515,18 +424,7 @@ export class Server implements ClientHost {
 
   /** Where a client should go, or why there is nowhere to go. */
   notLeading(): ErrorReply {
-    const { consensus } = this;
-    if (consensus.isTransferring) return replies.noLeader('leadership is being handed over');
-    const leader = consensus.isLeader ? undefined : consensus.leaderAddress;
-    if (leader !== undefined) return replies.tryLeader(leader);
-    if (consensus.members.length === 0) return replies.noLeader('this node waits to be let into its cluster');
-    const reached = this.options.cluster?.reachedVoters();
-    if (reached !== undefined && reached.reached <= reached.voters / 2) {
-      return replies.noLeader(
-        `no leader is known: ${reached.reached} of ${reached.voters} members reachable`,
-      );
-    }
-    return replies.notLeader();
+    return notLeading(this.consensus, this.options.cluster);
   }
 
   // ---- time ----
@@ -567,63 +465,6 @@ export class Server implements ClientHost {
     return this.turnTimeMs();
   }
 
-  private armTicker(): Timer {
-    return this.options.clock.setTimer(TICK_MS, () => {
-      this.ticker = this.armTicker();
-      this.tick();
-    });
-  }
-
-  private tick(): void {
-    this.engine.keyspace.clockSeconds = Math.floor(this.clock() / 1000);
-    this.eviction.tick();
-    if (this.clientMemory.bytes !== 0)
-      for (const connection of this.connections.values()) connection.account();
-    this.usedMemory();
-    if (!this.consensus.isBound) return;
-    this.endLostWaiting();
-    this.resumeHeld();
-    this.guide.look();
-    this.noteStall();
-    this.limits.check(this.connections.values(), this.clock(), (connection, why) =>
-      this.closeClient(connection, why),
-    );
-    if (!this.isLeader) return;
-    const deadline = this.engine.nextDeadline();
-    if (deadline !== undefined && deadline <= this.clock()) this.replica.tick();
-    this.freeDiscarded();
-  }
-
-  /** Of clients that block where no leader has been known for long, nobody can say any more what became of them. */
-  private endLostWaiting(): void {
-    const nowMs = this.options.clock.monotonicMs();
-    if (this.consensus.hasLeader) this.leaderKnownMs = nowMs;
-    else if (nowMs - this.leaderKnownMs > LEADERLESS_MAX_MS)
-      this.releaseBlocked((session) => this.engine.waiters.ofSession(session) !== undefined);
-  }
-
-  /** Samples the rates, and notes for LATENCY when the event loop stood still. */
-  private noteStall(): void {
-    const nowMs = this.options.clock.monotonicMs();
-    this.statistics.sample(nowMs);
-    const lateMs = Math.floor(nowMs - this.tickedAtMs - TICK_MS);
-    this.tickedAtMs = nowMs;
-    const thresholdMs = this.configuration.integer('latency-monitor-threshold');
-    if (thresholdMs === 0 || lateMs < thresholdMs) return;
-    this.latency.add('event-loop', { timeSeconds: Math.floor(this.clock() / 1000), milliseconds: lateMs });
-  }
-
-  private freeDiscarded(): void {
-    if (this.freeing || !this.engine.keyspace.hasDiscarded) return;
-    this.freeing = true;
-    const step = (): void => {
-      this.engine.keyspace.freeDiscarded(FREED_PER_TURN);
-      this.freeing = this.engine.keyspace.hasDiscarded;
-      if (this.freeing) this.options.clock.afterInput(step);
-    };
-    this.options.clock.afterInput(step);
-  }
-
   clockUs(): number {
     return this.time.wallUs?.() ?? this.time.wallMs() * 1000;
   }
@@ -650,7 +491,7 @@ export class Server implements ClientHost {
   }
 
   /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */
-  private releaseBlocked(isLost: (session: Session) => boolean): void {
+  releaseBlocked(isLost: (session: Session) => boolean): void {
     for (const connection of [...this.connections.values()]) {
       if (!connection.blocked || !isLost(connection.session)) continue;
       this.connections.delete(connection.id);
@@ -670,43 +511,13 @@ export class Server implements ClientHost {
     Object.assign(this.engine.keyspace.statistics, previous.keyspace.statistics);
     this.audience.adopted(previous, this.engine);
     this.users.adopted();
-    this.settingsChanged();
+    this.settings.follow();
     this.eviction.configure(this.configuration);
   }
 
-  /**
-   * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
-   * cluster's own are in force, and what is configured otherwise is named in the log. Who joins does not know them yet.
-   */
-  async settle(): Promise<void> {
-    const different = differences(this.configuration, this.engine.keyspace.settings);
-    const isNew = this.engine.keyspace.position === 0;
-    const founds = isNew && this.isLeader;
-    const seeds: Promise<Reply>[] = [];
-    if (different.length > 0 && founds) {
-      const settings = encodeSettings(different.map(([name, value]) => [name, value]));
-      seeds.push(this.proposeItem(settings.length, (builder) => builder.configure(this.session, settings)));
-    } else if (different.length > 0 && !isNew) {
-      const list = different.map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`).join(', ');
-      this.log.notice(`the cluster keeps its own settings: ${list}`);
-    }
-    seeds.push(...this.users.settle(founds));
-    for (const reply of await Promise.all(seeds)) if (reply instanceof ErrorReply) throw reply;
-    this.settingsChanged();
-    this.users.settled();
-  }
-
-  /** The cluster's settings are other ones: the configuration says so, and the log syncs accordingly. */
-  private settingsChanged(): void {
-    if (!this.consensus.isBound) return;
-    const { keyspace } = this.engine;
-    for (const [name, , inForce] of differences(this.configuration, keyspace.settings)) {
-      this.configuration.adopt(name, inForce);
-    }
-    this.node.setDurability(durabilityLevels[keyspace.settings.durability]);
-    this.audience.follow(keyspace);
-    keyspace.onConfigured = () => this.settingsChanged();
-    this.engine.users.listener = this.users;
+  /** Before anybody is served: the cluster's settings and users are in force, or a new cluster's are founded. */
+  settle(): Promise<void> {
+    return this.settings.settle();
   }
 
   /** DEBUG RELOAD: goes on with a copy of the state that went through a snapshot. */
@@ -742,32 +553,19 @@ export class Server implements ClientHost {
 
   // ---- output ----
 
-  /** The connection has output, or is to be closed; it is flushed at the end of the turn at the latest. */
   hasOutput(connection: ScheduledClient): void {
-    if (this.dirty.push(connection) === 1) this.options.clock.afterInput(() => this.flushOutputs());
+    this.turn.hasOutput(connection);
   }
 
-  private flushOutputs(): void {
-    if (this.dirty.length === 0) return;
-    for (const connection of this.dirty.splice(0)) connection.flush();
+  resumeSoon(connection: ScheduledClient): void {
+    this.turn.resumeSoon(connection);
   }
 
   private afterApply(): void {
     this.reads.applied();
     this.audience.tracking.applied();
-    this.flushOutputs();
-    this.freeDiscarded();
-  }
-
-  /** Lets a stalled connection go on, outside of apply. */
-  resumeSoon(connection: ScheduledClient): void {
-    this.resuming.push(connection);
-    if (this.resumeScheduled) return;
-    this.resumeScheduled = true;
-    this.options.clock.afterInput(() => {
-      this.resumeScheduled = false;
-      for (const resumed of this.resuming.splice(0)) resumed.resume();
-    });
+    this.turn.flush();
+    this.housekeeping.freeDiscarded();
   }
 
   private resumeAll(): void {

@@ -32,7 +32,7 @@ export interface ClientHost extends NodeContext {
   readonly clientMemory: { bytes: number };
   readonly maxBulkLength: number;
   /** Stalled until there is a leader to pass their requests on to. */
-  readonly awaitingLeader: ReadonlySet<ScheduledClient>;
+  readonly awaitingLeader: Set<ScheduledClient>;
   /** Whether this node passes on to the leader what only the leader can do. */
   readonly passesOn: boolean;
 
