@@ -18,6 +18,13 @@ export class Chunk {
     public position: number,
     public count: number,
   ) {}
+
+  /** Its elements; valid until they change. */
+  listpack(slab: Slab): Buffer {
+    const buffer = slab.buffer(this.address);
+    const start = slab.offset(this.address);
+    return buffer.subarray(start, start + listpackSize(buffer, start));
+  }
 }
 
 /** Every chunk is given once, as it was when the walk began: in turn, or by the list just before it changes. */
@@ -36,11 +43,9 @@ export class QuicklistWalk implements ValueWalk {
   }
 
   give(chunk: Chunk): void {
-    const buffer = this.slab.buffer(chunk.address);
-    const start = this.slab.offset(chunk.address);
     const place = chunk.placeAtCut;
     chunk.placeAtCut = GIVEN;
-    this.sink(place, buffer.subarray(start, start + listpackSize(buffer, start)), noBytes);
+    this.sink(place, chunk.listpack(this.slab), noBytes);
   }
 
   step(goOn: () => boolean): boolean {

@@ -478,8 +478,8 @@ export class Quicklist implements BigValue {
 
   // ---- chunks ----
 
-  private sizeOf(chunk: Chunk): number {
-    return listpackSize(this.slab.buffer(chunk.address), this.slab.offset(chunk.address));
+  private sizeOf({ address }: Chunk): number {
+    return listpackSize(this.slab.buffer(address), this.slab.offset(address));
   }
 
   private fits(chunk: Chunk, elementSize: number): boolean {
@@ -586,12 +586,7 @@ export class Quicklist implements BigValue {
   }
 
   pieces(sink: PieceSink): void {
-    for (let i = 0; i < this.chunks.length; i++) {
-      const { address } = this.chunks.peekAt(i)!;
-      const buffer = this.slab.buffer(address);
-      const start = this.slab.offset(address);
-      sink(i, buffer.subarray(start, start + listpackSize(buffer, start)), noBytes);
-    }
+    for (let i = 0; i < this.chunks.length; i++) sink(i, this.chunks.peekAt(i)!.listpack(this.slab), noBytes);
   }
 
   /** Gives every chunk's listpack, `at` being the chunk's number at the cut: in turn, or before the chunk changes. */

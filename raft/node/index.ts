@@ -28,6 +28,7 @@ export type {
   StateMachine,
   TransferProgress,
 } from './node-options.js';
+export { type Answer, askPeer } from './peer/ask-peer.js';
 export {
   type Introduction,
   PeerRefusal,
@@ -35,7 +36,7 @@ export {
   type RefusalCode,
   splitAddress,
 } from './peer/peer-handshake.js';
-export { type Answer, askPeer, PeerTransport, type PeerTransportOptions } from './peer/peer-transport.js';
+export { PeerTransport, type PeerTransportOptions } from './peer/peer-transport.js';
 export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
 export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';

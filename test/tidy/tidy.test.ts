@@ -165,15 +165,20 @@ test('each prescribed package is in use', () => {
   }
 });
 
-/** Beyond this a file is asking to be two. Tables of rows and data are read by their entries, not from top to bottom. */
-const LINES_MAX = 800;
-/** A client's replies are about to stand in one queue, in a file of their own. */
-const LONGER: ReadonlyMap<string, number> = new Map([[join('src', 'client', 'connection.ts'), 920]]);
+/** Beyond this a file is asking to be two. */
+const LINES_MAX = 600;
+/** Still to be split. Nothing joins this list. */
+const LONGER: ReadonlyMap<string, number> = new Map([
+  [join('engine', 'engine.ts'), 700],
+  [join('src', 'embedding', 'redraft.ts'), 700],
+]);
 
 test('no file outgrows its subject', () => {
   const long = ['engine', 'raft', 'src', 'packaging', 'test', 'conformance', 'bench']
     .flatMap(filesBelow)
-    .map((path) => [relative('.', path), readFileSync(join(root, path), 'utf8').split('\n').length] as const)
+    .map(
+      (path) => [relative('.', path), readFileSync(join(root, path), 'utf8').split('\n').length - 1] as const,
+    )
     .filter(([path, lines]) => lines > (LONGER.get(path) ?? LINES_MAX));
   assert.deepEqual(long, []);
 });

@@ -8,7 +8,6 @@ import type { Message, SnapshotMessage } from '../../messages.js';
 import type { Membership, NodeId } from '../../types.js';
 import { type Clock, nodeClock, type Timer } from '../clock.js';
 import type { SnapshotReader } from '../snapshot/store.js';
-import { clearTimeout, setTimeout } from '../timers.js';
 import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
 import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
@@ -595,60 +594,4 @@ function noteContact(
   const { contacts = 0 } = held.peer ?? {};
   if (contacts !== held.contacts) held.heardAt = now;
   held.contacts = contacts;
-}
-
-export interface Answer {
-  readonly clusterId: string;
-  readonly nodeId: NodeId;
-  readonly answer: unknown;
-}
-
-/**
- * Asks the node at an address something, over a connection of its own: how a node that wants to join makes itself known.
- *
- * @param clusterId undefined for a node that does not belong to a cluster yet
- * @throws PeerRefusal, or Error if it cannot be reached or does not answer in time
- */
-export async function askPeer(
-  address: string,
-  options: {
-    readonly secret: string;
-    readonly clusterId: string | undefined;
-    readonly nodeId: NodeId;
-    readonly timeoutMs: number;
-  },
-  question: unknown,
-): Promise<Answer> {
-  let settle: ((result: unknown) => void) | undefined;
-  let giveUp: ((error: Error) => void) | undefined;
-  const reply = new Promise<unknown>((resolve, reject) => {
-    settle = resolve;
-    giveUp = reject;
-  });
-  reply.catch(() => {});
-  const { peer, clusterId, nodeId } = await dialPeer({
-    address,
-    secret: options.secret,
-    introduction: { clusterId: options.clusterId, from: options.nodeId, to: 0, purpose: 'exchange' },
-    onFrame: (kind, body) => {
-      try {
-        if (kind !== frameKind.reply) throw new Error('an unexpected frame');
-        settle!(decodeValue(body));
-      } catch (error) {
-        giveUp!(error as Error);
-      }
-    },
-    onClose: (reason) => giveUp!(new Error(reason)),
-  });
-  const timer = setTimeout(
-    () => giveUp!(new Error(`no answer in ${options.timeoutMs} ms`)),
-    options.timeoutMs,
-  );
-  try {
-    peer.sendFrame(frameKind.request, [encodeValue(question)]);
-    return { clusterId, nodeId, answer: await reply };
-  } finally {
-    clearTimeout(timer);
-    peer.destroy('answered');
-  }
 }

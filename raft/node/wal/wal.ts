@@ -14,6 +14,7 @@ import { damageError, ioError, logDamageAdvice, lostBehindSnapshot, StorageError
 import { queueMicrotask } from '../timers.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';
 import { LogSync } from './log-sync.js';
+import { warnOfFullDisk } from './low-space.js';
 import type { Durability, WalOptions } from './options.js';
 import {
   encodePrelude,
@@ -50,8 +51,6 @@ const unsyncedMaxBytes = 8 * 1024 * 1024;
 const syncIntervalMs = 1000;
 /** After this much quiet, the log notes how far it is known to be durable. */
 const idleMarkMs = 500;
-/** The operator is warned when there is room for fewer segments than this. */
-const lowSpaceSegments = 4;
 const zeros = new Uint8Array(extendBytes);
 
 export class Wal implements LogStorage {
@@ -557,19 +556,9 @@ export class Wal implements LogStorage {
       this.extended = end;
       this.sync.position = base + end;
       await this.options.onReach?.(this.sync.position);
-      await this.warnOfFullDisk();
+      await warnOfFullDisk(this.options, this.segmentBytes);
     } catch (error) {
       throw ioError('write', path, error);
-    }
-  }
-
-  private async warnOfFullDisk(): Promise<void> {
-    const { disk, directory, onNotice } = this.options;
-    const free = await disk.freeBytes(directory);
-    if (free < lowSpaceSegments * this.segmentBytes) {
-      onNotice?.(
-        `${Math.floor(free / 1048576)} MiB are left on the disk of ${directory}: the node stops when it is full`,
-      );
     }
   }
 
