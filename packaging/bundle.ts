@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -50,25 +50,6 @@ const declaresOnly: Plugin = {
   },
 };
 
-/**
- * meow loads normalize-package-data, for who lets it look for a package.json, and that sorts a table by the user's language: setting up ICU
- * for it takes 10 ms. Here it is loaded when it is called, which is never.
- */
-const meowNormalizesLate: Plugin = {
-  name: 'meow normalizes late',
-  setup(plugin) {
-    plugin.onLoad({ filter: /[\\/]meow[\\/]build[\\/]dependencies\.js$/ }, ({ path }) => {
-      const early =
-        /var normalizeExports = requireNormalize\(\);\s*const normalizePackageData = .*getDefaultExportFromCjs\(normalizeExports\);/;
-      const late =
-        'const normalizePackageData = (...args) => getDefaultExportFromCjs(requireNormalize())(...args);';
-      const text = readFileSync(path, 'utf8');
-      if (!early.test(text)) throw new Error(`${path} is not what it was: see packaging/bundle.ts`);
-      return { contents: text.replace(early, late), loader: 'js' };
-    });
-  },
-};
-
 /** CommonJS, because V8's code cache can be had for scripts alone, and because Node's loader of ES modules takes 8 ms itself. */
 const common: BuildOptions = {
   bundle: true,
@@ -82,7 +63,7 @@ const common: BuildOptions = {
   // Beside that it is old enough for Node to warn of it, were it not below node_modules.
   external: ['hyperloglog-lite'],
   define: { 'import.meta': 'importMeta' },
-  plugins: [partsStayApart, declaresOnly, meowNormalizesLate],
+  plugins: [partsStayApart, declaresOnly],
   logLevel: 'warning',
 };
 
