@@ -72,7 +72,7 @@ export class RaftNode {
 
   private constructor(
     private readonly options: RaftNodeOptions,
-    private readonly log: NodeLog,
+    readonly log: NodeLog,
     private readonly snapshots: SnapshotStore,
   ) {
     const { identity, clock, random } = options;

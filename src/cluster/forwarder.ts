@@ -6,7 +6,7 @@ import type { ProgramCommand } from '../commands/program-command.js';
 import type { Upstream, UpstreamOwner } from './upstream.js';
 
 /** Commands of the program that look at the leader's state. */
-const PASSED_ON = new Set(['watch', 'wait', 'migrate']);
+const PASSED_ON = new Set(['watch', 'wait', 'waitaof', 'migrate']);
 
 /** What forwarding needs of the client. */
 export interface ForwardingClient extends UpstreamOwner {

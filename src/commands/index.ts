@@ -17,11 +17,13 @@ import { replicationCommands } from './replication.js';
 import { sentinelCommands } from './sentinel.js';
 import { serverCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
+import { waitingCommands } from './waiting.js';
 
 export const programCommands: readonly Command[] = [
   ...connectionCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...waitingCommands,
   ...raftCommands,
   ...clusterCommands,
   ...sentinelCommands,

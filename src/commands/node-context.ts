@@ -8,6 +8,7 @@ import type { ConfigChange } from '../config/configuration.js';
 import type { TopologyHost } from '../discovery/topology.js';
 import type { InfoHost } from '../observability/info.js';
 import type { LatencyMonitor, SlowLog } from '../observability/slow-log.js';
+import type { DiskSpace } from '../replication/disk-space.js';
 import type { FollowerWaitHost } from '../replication/follower-wait.js';
 import type { KeyChanges } from '../replication/key-changes.js';
 import type { ReadQueue } from '../replication/read-queue.js';
@@ -21,6 +22,8 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   readonly keyChanges: KeyChanges;
   readonly slowLog: SlowLog;
   readonly latency: LatencyMonitor;
+  /** Of a node that has a disk. */
+  readonly diskSpace: DiskSpace | undefined;
   readonly pauses: Pauses;
   readonly authenticationGate: AuthenticationGate;
   /** What no client may lower. */

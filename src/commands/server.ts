@@ -12,7 +12,6 @@ import {
 import type { Client } from '../client/client.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
-import { followersCaughtUp, waitForFollowers } from '../replication/follower-wait.js';
 import { redraftVersion, serverVersion } from '../version.js';
 import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
@@ -108,17 +107,6 @@ function lolwut(request: Request): Reply {
 function art(): string {
   const rows = ['  term 1  ●──○──○──○──○', '  term 2  ○──●──○──○──○', '  term 3  ○──○──●──○──○'];
   return `${rows.join('\n')}\n  all agree.\n`;
-}
-
-/** How many followers have what this connection wrote: every acknowledged write is on a majority already. */
-function wait(request: Request, connection: Client, server: NodeContext): ProgramReply {
-  const replicas = request.int64(1);
-  const timeoutMs = request.int64OrUndefined(2);
-  if (timeoutMs === undefined) throw new ErrorReply('ERR timeout is not an integer or out of range');
-  if (timeoutMs < 0) throw new ErrorReply('ERR timeout is negative');
-  const caughtUp = followersCaughtUp(server);
-  if (connection.inExec || caughtUp >= replicas) return caughtUp;
-  return waitForFollowers(server, Number(replicas), Number(timeoutMs));
 }
 
 /** Every row of the family. */
@@ -244,20 +232,5 @@ export const serverCommands = [
       summary: 'Returns the time of the server.',
     },
     time,
-  ),
-  ordered(
-    {
-      name: 'wait',
-      arity: 3,
-      flags: ['noscript'],
-      categories: ['connection'],
-      group: 'generic',
-      since: '3.0.0',
-      tips: ['request_policy:all_shards', 'response_policy:agg_min'],
-      complexity: 'O(1)',
-      summary: 'Waits until other servers have acknowledged the writes of this connection.',
-      syntax: 'numreplicas:integer timeout:integer',
-    },
-    wait,
   ),
 ];

@@ -1,6 +1,6 @@
 /** WAIT: how many followers have what was committed when it was asked. */
 import type { RaftNode } from '../../raft/node/index.js';
-import { setTimeout } from '../../raft/node/timers.js';
+import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 
 /** What waiting needs of the node. */
 export interface FollowerWaitHost {
@@ -30,6 +30,21 @@ export async function waitForFollowers(
     const followers = caughtUp(node, commit);
     if (followers >= wanted || server.clock() >= until || server.isStopping) return followers;
     await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, until - server.clock())));
+  }
+}
+
+/** Whether a promise is kept within `timeoutMs` (0: for ever). */
+export async function withinTime(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
+  const kept = promise.then(() => true);
+  if (timeoutMs === 0) return kept;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([kept, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,0 +1,49 @@
+/** WAIT and WAITAOF: what they count is true. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Redraft } from '../../src/index.js';
+import { RespClient } from '../../src/resp/client.js';
+import { plain, TestCluster } from './nodes.js';
+
+test('WAIT and WAITAOF count the followers that have the write, and the disks that do', async (t) => {
+  const cluster = await TestCluster.start(t, 3, { durability: 'high' });
+  const leader = await cluster.leader();
+  const ask = (...args: string[]): Promise<unknown> => leader.ask(...args);
+  await ask('SET', 'k', 'v');
+  assert.equal(await ask('WAIT', '2', '0'), 2);
+  assert.deepEqual(await ask('WAITAOF', '1', '2', '0'), [1, 2]);
+  const [gone] = await cluster.followers();
+  await gone!.stop();
+  await ask('SET', 'k', 'w');
+  assert.equal(await ask('WAIT', '2', '50'), 1);
+  assert.deepEqual(await ask('WAITAOF', '1', '2', '50'), [1, 1]);
+  assert.deepEqual(await ask('WAITAOF', '1', '1', '0'), [1, 1]);
+  await ask('CONFIG', 'SET', 'durability', 'medium');
+  assert.match(`${await ask('WAITAOF', '1', '1', '0')}`, /cannot be used for replicas at durability medium/);
+  assert.deepEqual(await ask('WAITAOF', '1', '0', '0'), [1, 0]);
+});
+
+test('WAITAOF refuses what makes no sense, and a node without a disk says so', async () => {
+  const redraft = await Redraft.start({ port: 0 });
+  const client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });
+  const ask = async (...args: string[]): Promise<unknown> => plain(await client.call(...args));
+  try {
+    for (const [args, message] of [
+      [['2', '0', '0'], /value must between 0 and 1/],
+      [['x', '0', '0'], /value must between 0 and 1/],
+      [['0', '-1', '0'], /must be positive/],
+      [['0', '0', '-1'], /timeout is negative/],
+      [['0', '0', 'x'], /timeout is not an integer/],
+      [['1', '0', '0'], /keeps nothing on disk/],
+    ] as const) {
+      assert.match(`${await ask('WAITAOF', ...args)}`, message);
+    }
+    assert.deepEqual(await ask('WAITAOF', '0', '0', '0'), [0, 0]);
+    await ask('MULTI');
+    await ask('WAITAOF', '0', '0', '0');
+    assert.deepEqual(await ask('EXEC'), [[0, 0]]);
+  } finally {
+    await client.close();
+    await redraft.stop();
+  }
+});
