@@ -1,6 +1,6 @@
 /**
- * `npm run test:ecosystem`: the tests of this folder, whose libraries are installed here (`npm ci --prefix test/ecosystem`), against a
- * follower of three nodes; then once more after the leader has gone.
+ * `npm run test:ecosystem [FILE...]`: the tests of this folder, whose libraries are installed here (`npm ci --prefix test/ecosystem`), against
+ * one node; against a follower of three; then once more after the leader has gone.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,14 +10,21 @@ import { Redraft } from '../../src/index.js';
 
 const folder = join(import.meta.dirname, '../../../test/ecosystem');
 
+const named = process.argv.slice(2);
+const files = named.length > 0 ? named : ['streams.test.mjs', 'scripts.test.mjs'];
+
 function runTests(port: number): Promise<number> {
-  const child = spawn(process.execPath, ['--test', 'streams.test.mjs'], {
+  const child = spawn(process.execPath, ['--test', ...files], {
     cwd: folder,
     env: { ...process.env, REDRAFT_PORT: `${port}` },
     stdio: 'inherit',
   });
   return new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
 }
+
+const single = await Redraft.start();
+let code = await runTests(single.port);
+await single.stop();
 
 const root = mkdtempSync(join(tmpdir(), 'redraft-ecosystem-'));
 const nodes: Redraft[] = [];
@@ -26,7 +33,7 @@ for (let i = 0; i < 3; i++) {
   nodes.push(await Redraft.start({ dir: join(root, `${i}`), follower: 'forward', ...joined }));
 }
 const follower = nodes[2];
-let code = await runTests(follower.port);
+if (code === 0) code = await runTests(follower.port);
 await nodes[0].stop();
 if (code === 0) code = await runTests(follower.port);
 await Promise.all(nodes.slice(1).map((node) => node.stop()));
