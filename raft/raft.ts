@@ -485,13 +485,18 @@ function taken<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? nothing : list;
 }
 
+/** Elections that a cluster may have held without this node: what a stranger says beyond that would only spoil the term. */
+const strangerTermLeapMax = 2 ** 16;
+
 /** Whether the sender may have a say: nobody outside the cluster can raise a term or keep a node busy. */
 function mayHear(state: RaftState, { type, from, term }: Message): boolean {
   // A leader that removed itself is heard to the end of its term: its last word hands over.
   if (state.isRemoved(from)) return from === state.leader && term === state.term;
   if (state.memberships.isMember(from)) return true;
+  // A leader that has lost its followers steps down by itself; till then no stranger has a say.
+  if (state.role === 'leader') return false;
   // Only members are asked anything, and may ask for reads.
-  if (isAnswer(type) || type === 'readIndex') return false;
+  if (isAnswer(type) || type === 'readIndex' || term > state.term + strangerTermLeapMax) return false;
   // The others may know of a membership that this node has yet to learn. A leader that it does not know is heard when its own is silent.
   return !isFromLeader(type) || mayHearStranger(state, from, term);
 }
@@ -499,7 +504,6 @@ function mayHear(state: RaftState, { type, from, term }: Message): boolean {
 function mayHearStranger(state: RaftState, from: NodeId, term: number): boolean {
   if (term === state.term && (from === state.leader || from === state.vote)) return true;
   if (state.memberships.current.members.length === 0) return true;
-  if (state.role === 'leader') return !leaseHeld(state);
   return state.electionElapsed >= state.config.electionTicks;
 }
 

@@ -240,6 +240,33 @@ test('a stranger with the secret takes no term from a cluster that has its leade
   }
 });
 
+test('a stranger takes no term from a leader that has not heard its followers for a while, nor a term far ahead from anybody', () => {
+  const one = leader();
+  for (let tick = 0; tick < electionTicks - 1; tick++) one.raft.tick();
+  one.drain();
+  const { term } = one.raft.status();
+  const far = term + 2 ** 20;
+  tell(one, { ...heartbeat, from: stranger, term: term + 1 });
+  tell(one, { type: 'vote', from: stranger, to: 1, term: far, lastIndex: 100, lastTerm: 3, transfer: false });
+  assert.equal(one.raft.status().role, 'leader');
+  assert.equal(one.raft.status().term, term);
+  const other = follower();
+  for (let tick = 0; tick < electionTicks; tick++) other.raft.tick();
+  other.drain();
+  const before = other.raft.status().term;
+  tell(other, { ...heartbeat, from: stranger, term: far });
+  tell(other, {
+    type: 'vote',
+    from: stranger,
+    to: 1,
+    term: far,
+    lastIndex: 100,
+    lastTerm: 3,
+    transfer: false,
+  });
+  assert.equal(other.raft.status().term, before);
+});
+
 test('a leader whom a node has yet to hear of is heard when its own is silent', () => {
   const one = follower();
   for (let tick = 0; tick < electionTicks; tick++) one.raft.tick();
