@@ -37,6 +37,7 @@ export interface FuzzReport {
   /** Operations in histories that were judged, and histories that were not decided. */
   readonly judged: number;
   readonly undecided: number;
+  readonly refused: number;
   /** Whether the system bounded the nodes' memory. */
   readonly isBounded: boolean;
   readonly faults: readonly string[];
@@ -80,13 +81,14 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       guarded(judged()),
       ...Array.from({ length: width }, (_, i) => guarded(attack(new Random(seed + 1 + i)))),
     ]);
-    faults.push(...(await target.verdict()));
-    if (faults.length > 0) faults.push(target.logs());
+    faults.push(...(await target.verdict().catch((error: Error) => [error.message])));
+    if (faults.length > 0) faults.push(target.logs(), ...(await target.slowest()));
     return {
       attacks: counts,
       honestWrites: target.writes,
       judged: clients.answered,
       undecided: clients.undecided.length,
+      refused: clients.refused,
       isBounded: target.isBounded,
       faults,
     };

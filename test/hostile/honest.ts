@@ -10,8 +10,8 @@ import type { Random } from '../sim/random.js';
 
 /** Operations of one client in a generation: few enough for the checker to order. */
 const OPERATIONS = 25;
-/** Errors after which a command has had no effect: no memory, no place for a client. */
-const REFUSALS = /^(OOM|ERR max number of clients)/;
+/** Errors after which a command has had no effect: no memory, no place for a client, a leader that is too busy to be reached. */
+const REFUSALS = /^(OOM|CLUSTERDOWN|ERR max number of clients)/;
 
 const seen = (reply: Reply): SeenReply => {
   if (Array.isArray(reply)) return reply.map(seen);
@@ -22,6 +22,7 @@ export class HonestClients {
   private generation = 0;
   /** Answered operations. */
   answered = 0;
+  refused = 0;
   readonly undecided: string[] = [];
 
   constructor(
@@ -62,7 +63,10 @@ export class HonestClients {
         const invokedAt = performance.now();
         const reply = await client.call(...command);
         if (reply instanceof ErrorReply) {
-          if (REFUSALS.test(reply.text)) continue;
+          if (REFUSALS.test(reply.text)) {
+            this.refused++;
+            continue;
+          }
           return `${name}: ${command.join(' ')} -> ${reply.text}`;
         }
         this.answered++;

@@ -29,7 +29,7 @@ let isSound = true;
 for (const secret of secrets) {
   const where = secret === '' ? 'without a cluster secret' : 'with a cluster secret';
   console.log(`hostile ${attackers} ${where}, seed ${seed}, ${durationMs / secrets.length / 60_000} minutes`);
-  const { attacks, honestWrites, judged, undecided, isBounded, faults } = await fuzz({
+  const { attacks, honestWrites, judged, refused, undecided, isBounded, faults } = await fuzz({
     seed,
     durationMs: durationMs / secrets.length,
     secret,
@@ -42,7 +42,7 @@ for (const secret of secrets) {
       isBounded ? `memory bounded to ${values.memory} MB a node` : 'memory not bounded: nobody here may',
     );
   console.log(
-    `${honestWrites} writes of an honest client, ${judged} operations judged, ${undecided} histories undecided; ${faults.length} faults`,
+    `${honestWrites} writes of an honest client, ${judged} operations judged, ${refused} refused, ${undecided} histories undecided; ${faults.length} faults`,
   );
   for (const fault of faults) console.log(fault);
   isSound &&= faults.length === 0;

@@ -6,6 +6,7 @@ import { ErrorReply, MapReply, type Reply } from '../../engine/index.js';
 import { readIdentity } from '../../raft/node/directory/identity.js';
 import { nodeDisk } from '../../raft/node/index.js';
 import { RespClient } from '../../src/resp/client.js';
+import { plain } from '../cluster/nodes.js';
 import { freePort, SpawnedRedraft } from '../durability/spawned.js';
 import { MemoryGroup } from './memory-group.js';
 
@@ -87,7 +88,7 @@ export class Target {
     const key = `honest${Math.floor(random() * KEYS)}`;
     const value = `${key}:${this.writes + 1}`;
     const isFull = (error: Error): string => {
-      if (!error.message.startsWith('OOM')) throw error;
+      if (!/^(OOM|CLUSTERDOWN)/.test(error.message)) throw error;
       return 'full';
     };
     if ((await this.ask(this.ports[0]!, 'SET', key, value).catch(isFull)) === 'full') return;
@@ -120,6 +121,15 @@ export class Target {
   /** The last lines of all nodes' logs, for a report. */
   logs(): string {
     return this.nodes.map(({ output }, i) => `node ${i}:\n${output.slice(-3000)}`).join('\n');
+  }
+
+  /** What took the nodes longest, for a report. */
+  async slowest(): Promise<string[]> {
+    const asked = this.ports.map((port) => this.ask(port, 'SLOWLOG', 'GET', '6'));
+    const logs = await Promise.allSettled(asked);
+    return logs.map((log) =>
+      log.status === 'fulfilled' ? JSON.stringify(plain(log.value)) : `${log.reason}`,
+    );
   }
 
   /** Digests of the three states at one index. */
