@@ -1,15 +1,30 @@
 /**
- * `npm run chaos:busy -- [--tries 5] [--only WORDS,...]`: a busy node is not a dead one, and a dead one is noticed. Prints a table; exits
- * with 1 if a term was lost, a command failed, a failover took too long or a read was stale.
+ * `npm run chaos:busy -- [--tries 5] [--only WORDS,...] [--state MEGABYTES]`: a busy node is not a dead one, a dead one is noticed, and one that lost all comes
+ * back over a thin link. Prints a table; exits
+ * with 1 if a term was lost, a command failed, a failover or a return took too long, or a read was stale.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BusyCluster, busyCases, losses, slowLinks, tryBusy, tryLoss, tryStaleRead } from './busy.js';
+import {
+  BusyCluster,
+  busyCases,
+  losses,
+  slowLinks,
+  tryBusy,
+  tryLoss,
+  tryRejoin,
+  tryStaleRead,
+} from './busy.js';
 
 const { values } = parseArgs({
-  options: { tries: { type: 'string', default: '5' }, only: { type: 'string' } },
+  options: {
+    tries: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    /** Megabytes of state that a member comes back to. */
+    state: { type: 'string', default: '300' },
+  },
 });
 const tries = Number(values.tries);
 const words = values.only?.split(',');
@@ -76,6 +91,23 @@ if (isWanted('stale reads')) {
     let stale = 0;
     for (let i = 0; i < tries; i++) stale += await tryStaleRead(cluster);
     print('stale reads at medium', `${stale} of ${tries * 5}`, stale === 0);
+  });
+}
+
+if (isWanted('rejoin')) {
+  const rejoin = {
+    stateBytes: Number(values.state) * 1e6,
+    bytesPerSecond: 15e6,
+    writtenPerSecond: 7e6,
+    maxMs: 240_000,
+  };
+  await withCluster(true, [], async (cluster) => {
+    const { tookMs, writes, termsLost } = await tryRejoin(cluster, rejoin);
+    print(
+      `rejoin with ${values.state} MB`,
+      `over 15 MB/s under ${writes} writes of 1 MB: ${tookMs === undefined ? 'never' : `${seconds(tookMs)} s`}, terms lost ${termsLost}`,
+      tookMs !== undefined && termsLost === 0,
+    );
   });
 }
 

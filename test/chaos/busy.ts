@@ -4,7 +4,7 @@
  * The nodes stand behind proxies only where links are to be slow: all connections between two nodes share the bandwidth of their link.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -150,6 +150,12 @@ export class BusyCluster {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
+  }
+
+  /** Kills a node, whose directory is gone with it. */
+  async lose(i: number): Promise<void> {
+    await this.kill(i);
+    rmSync(join(this.root, `${i}`), { recursive: true });
   }
 
   async end(): Promise<void> {
@@ -326,4 +332,66 @@ export async function tryStaleRead(cluster: BusyCluster): Promise<number> {
   const stale = (await replies).filter((reply) => plain(reply) === 'no').length;
   await reader.close();
   return stale;
+}
+
+/** How a member that lost its directory comes back while others write. */
+export interface Rejoin {
+  readonly stateBytes: number;
+  readonly bytesPerSecond: number;
+  readonly writtenPerSecond: number;
+  readonly maxMs: number;
+}
+
+export interface RejoinOutcome {
+  /** From its start to its vote; undefined if it had none in time. */
+  readonly tookMs: number | undefined;
+  readonly writes: number;
+  readonly termsLost: number;
+}
+
+const valueBytes = 1e6;
+
+/** A follower loses all it had, over a link of its own width, while the leader is written to. */
+export async function tryRejoin(cluster: BusyCluster, rejoin: Rejoin): Promise<RejoinOutcome> {
+  const { stateBytes, bytesPerSecond, writtenPerSecond, maxMs } = rejoin;
+  const keys = Math.ceil(stateBytes / valueBytes);
+  const at = await cluster.leader();
+  let leader = await cluster.connect(at);
+  const value = Buffer.alloc(valueBytes, 'x');
+  for (let i = 0; i < keys; i++) await leader.call('SET', `state:${i}`, value);
+  await cluster.even();
+  const before = await cluster.term();
+  // The founder's flags found a cluster: it is not the one that comes back.
+  const lost = everywhere.find((i) => i !== at && i !== 0)!;
+  const others = everywhere.filter((i) => i !== lost);
+  await cluster.lose(lost);
+  slowLinks(cluster, bytesPerSecond);
+  let writes = 0;
+  let isOver = false;
+  const write = async (): Promise<void> => {
+    const beganAt = performance.now();
+    while (!isOver) {
+      if (plain(await leader.call('SET', `state:${writes % keys}`, value)) === 'OK') {
+        writes++;
+      } else {
+        await leader.close();
+        leader = await cluster.connect(await cluster.leader(others));
+      }
+      const dueMs = (writes * valueBytes * 1000) / writtenPerSecond;
+      await delay(Math.max(0, dueMs - (performance.now() - beganAt)));
+    }
+  };
+  const writing = write();
+  const beganAt = performance.now();
+  const late = delay(maxMs).then(() => undefined);
+  const tookMs = await Promise.race([
+    cluster.spawn(lost).then(() => performance.now() - beganAt),
+    writing.then(() => undefined),
+    late,
+  ]);
+  isOver = true;
+  await writing;
+  await leader.close();
+  if (tookMs !== undefined) await cluster.even();
+  return { tookMs, writes, termsLost: (await cluster.term()) - before };
 }

@@ -1,12 +1,13 @@
 /** A disk that fills up, on a small file system of its own (Linux, root). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Redraft } from '../../src/embedding/redraft.js';
 import { RespClient } from '../../src/resp/client.js';
+import { TestCluster, type TestNode, until } from '../cluster/nodes.js';
 
 /** A mounted file system of 24 MiB; undefined where that is not allowed. */
 function smallDisk(t: TestContext): string | undefined {
@@ -85,4 +86,39 @@ test('a full disk: clients are told so, and a node starts on it, serves reads an
   while (again !== 'OK' && Date.now() < deadline) again = text(await client.call('SET', 'a', 'b'));
   assert.equal(again, 'OK');
   await client.close();
+});
+
+test('a leader whose disk is full hands over: writes go on, and none that was acknowledged is lost', async (t) => {
+  const directory = smallDisk(t);
+  if (directory === undefined) {
+    t.diagnostic('no file system can be mounted here');
+    return;
+  }
+  const cluster = await TestCluster.start(t, 1, { durability: 'high', electionTimeoutMs: 500 });
+  const [first] = cluster.nodes;
+  await first.stop();
+  // The founder's directory, on the small disk.
+  const dir = join(directory, 'data');
+  cpSync(first.options.dir!, dir, { recursive: true });
+  Object.assign(first.options, { dir });
+  await first.start();
+  const others = [await cluster.add(), await cluster.add()];
+  let taken = 0;
+  let refused: unknown;
+  for (const deadline = Date.now() + 60_000; refused === undefined && Date.now() < deadline; ) {
+    const reply = await first.ask('SET', `key${taken}`, 'v'.repeat(100_000));
+    if (reply === 'OK') taken++;
+    else refused = reply;
+  }
+  assert.match(String(refused), /^-MISCONF No space left/);
+  fillUp(join(directory, 'ballast'));
+  assert.equal(await first.ask('RAFTTRANSFER', others[0].address), 'OK');
+  let next: TestNode | undefined;
+  await until('another takes writes', async () => {
+    for (const node of others) if ((await node.ask('SET', 'after', 'it')) === 'OK') next = node;
+    return next !== undefined;
+  });
+  assert.equal(await next!.ask('DBSIZE'), taken + 1);
+  assert.equal(await next!.ask('STRLEN', `key${taken - 1}`), 100_000);
+  rmSync(join(directory, 'ballast'));
 });
