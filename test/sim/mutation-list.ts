@@ -13,6 +13,7 @@ const raft = ['raft'];
 const node = ['raft-node'];
 const engine = ['engine'];
 const program = ['src'];
+const cluster = ['cluster'];
 
 export const mutations: readonly Mutation[] = [
   {
@@ -380,5 +381,142 @@ export const mutations: readonly Mutation[] = [
     from: 'if (standing === silent || waitsForDisk || busyMs > boundMs) return undefined;',
     to: 'if (standing === silent || waitsForDisk) return undefined;',
     tests: node,
+  },
+  {
+    name: 'who joins a running sync is released by it',
+    file: 'raft/node/wal/log-sync.ts',
+    from: `        this.waiters = [];
+        this.start(() => {
+          for (const waiter of waiters) waiter();
+        });`,
+    to: `        this.waiters = [];
+        for (const waiter of waiters) waiter();`,
+    tests: node,
+  },
+  {
+    name: 'a sync vouches for what was written while it ran',
+    file: 'raft/node/wal/log-sync.ts',
+    from: 'this.position = Math.max(this.position, target);',
+    to: 'this.position = Math.max(target, this.segments.position);',
+    tests: node,
+  },
+  {
+    name: 'a forwarded EXEC goes through although the watched leader is gone',
+    file: 'src/cluster/forwarder.ts',
+    from: 'return watchedOn !== undefined && watchedOn !== upstream;',
+    to: 'return watchedOn === undefined && upstream === undefined;',
+    tests: cluster,
+  },
+  {
+    name: 'the gone client of a BLPOP is not forgotten',
+    file: 'src/client/connection.ts',
+    from: '    if (this.queue.isBlockedInLog) this.server.forget(this.session);\n',
+    to: '',
+    tests: program,
+  },
+  {
+    name: 'a read index is answered by a round that was sent before',
+    file: 'raft/reads.ts',
+    from: 'index: state.log.committed, round: state.round + 1 };',
+    to: 'index: state.log.committed, round: state.round };',
+    tests: raft,
+  },
+  {
+    name: 'writes that were truncated count',
+    file: 'raft/log.ts',
+    from: '    for (const write of this.#writes) write.lastIndex = Math.min(write.lastIndex, index - 1);\n',
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'a leader counts itself before its own sync',
+    file: 'raft/replication.ts',
+    from: 'id === state.id ? log.persistedIndex() : (state.progress.get(id)?.match ?? 0),',
+    to: 'id === state.id ? log.lastIndex() : (state.progress.get(id)?.match ?? 0),',
+    tests: raft,
+  },
+  {
+    name: 'votes of another term count',
+    file: 'raft/raft.ts',
+    from: "if (type !== 'preVote' && type !== 'vote' && type !== 'preVoteResponse' && type !== 'snapshot') return;",
+    to: "if (type !== 'preVote' && !type.startsWith('vote') && type !== 'preVoteResponse' && type !== 'snapshot') return;",
+    tests: raft,
+  },
+  {
+    name: 'acknowledgements of another term count',
+    file: 'raft/raft.ts',
+    from: "if (type !== 'preVote' && type !== 'vote' && type !== 'preVoteResponse' && type !== 'snapshot') return;",
+    to: "if (type !== 'preVote' && type !== 'vote' && type !== 'preVoteResponse' && type !== 'appendResponse' && type !== 'snapshot') return;",
+    tests: raft,
+  },
+  {
+    name: 'a snapshot discards a longer log that matches',
+    file: 'raft/replication.ts',
+    from: 'if (log.matches(snapshot.index, snapshot.term)) {',
+    to: 'if (log.matches(snapshot.index, snapshot.term) && log.lastIndex() === snapshot.index) {',
+    tests: raft,
+  },
+  {
+    name: 'the membership is not rolled back',
+    file: 'raft/replication.ts',
+    from: '      state.memberships.truncatedFrom(conflict);\n',
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'no check of the quorum',
+    file: 'raft/election.ts',
+    from: 'return state.ticks - heard >= state.config.electionTicks;',
+    to: 'return heard > state.ticks;',
+    tests: raft,
+  },
+  {
+    name: 'a vote within a lease',
+    file: 'raft/raft.ts',
+    from: 'if (inLease(state) && !(message.transfer && state.memberships.isVoter(from))) return;',
+    to: '',
+    tests: raft,
+  },
+  {
+    name: 'a pre-vote within a lease',
+    file: 'raft/election.ts',
+    from: '    !inLease(state) &&\n    state.log.isUpToDate',
+    to: '    state.log.isUpToDate',
+    tests: raft,
+  },
+  {
+    name: 'anybody may tell a follower to campaign',
+    file: 'raft/election.ts',
+    from: "if (state.role !== 'follower' || message.from !== state.leader || !state.promotable) return;",
+    to: "if (state.role !== 'follower' || !state.promotable) return;",
+    tests: raft,
+  },
+  {
+    name: 'a lease counts from the first moment of a leadership',
+    file: 'raft/election.ts',
+    from: 'const leaseTick = state.leaseClock - state.config.electionTicks;',
+    to: 'const leaseTick = state.leaseClock;',
+    tests: raft,
+  },
+  {
+    name: 'an answer renews the lease from when it comes, not from when it was asked for',
+    file: 'raft/replication.ts',
+    from: 'progress.leaseTick = Math.max(progress.leaseTick, echo.sentTick);',
+    to: 'progress.leaseTick = Math.max(progress.leaseTick, state.leaseClock);',
+    tests: raft,
+  },
+  {
+    name: 'a long element that is lent is changed in place',
+    file: 'engine/storage/slab.ts',
+    from: 'if (address >= 0 || !this.lent.has(buffer)) return buffer;',
+    to: 'if (address >= 0 || buffer.length > 0) return buffer;',
+    tests: engine,
+  },
+  {
+    name: 'removed nodes are heard',
+    file: 'raft/raft.ts',
+    from: '  if (state.isRemoved(from)) return from === state.leader && term === state.term;\n',
+    to: '',
+    tests: raft,
   },
 ];
