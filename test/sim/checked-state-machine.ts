@@ -16,7 +16,7 @@ interface ObservedMachine {
 }
 
 export class CheckedStateMachine extends EngineStateMachine {
-  private last = 0;
+  private last: Pick<Entry, 'index' | 'term'> = { index: 0, term: 0 };
   private cuts = 0;
 
   constructor(
@@ -33,9 +33,9 @@ export class CheckedStateMachine extends EngineStateMachine {
     let from = 0;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      world.invariants.follows(nodeId, this.last, entry);
+      world.invariants.follows(nodeId, this.last.index, entry);
       world.invariants.applied(nodeId, entry);
-      this.last = entry.index;
+      this.last = { index: entry.index, term: entry.term };
       if (entry.index % world.digestEvery !== 0) continue;
       super.apply(entries.slice(from, i + 1));
       from = i + 1;
@@ -48,9 +48,8 @@ export class CheckedStateMachine extends EngineStateMachine {
   /** Compares the state with that of the others at this index. A state that is being written is left alone. */
   checkDigest(): void {
     if (this.cuts > 0) return;
-    const { appliedIndex } = this.engine;
-    if (appliedIndex > 0)
-      this.owner.world.invariants.digest(this.owner.nodeId, appliedIndex, this.engine.digest());
+    const { last } = this;
+    if (last.index > 0) this.owner.world.invariants.digest(this.owner.nodeId, last, this.engine.digest());
   }
 
   override async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
@@ -65,11 +64,11 @@ export class CheckedStateMachine extends EngineStateMachine {
     }
   }
 
-  protected override installed({ index }: SnapshotMetadata): void {
+  protected override installed({ index, term }: SnapshotMetadata): void {
     this.owner.log(`installed a snapshot at ${index}`);
     this.owner.world.counts.installs++;
     this.owner.world.happened('install', this.owner.number);
-    this.last = index;
+    this.last = { index, term };
     this.checkDigest();
   }
 }

@@ -33,7 +33,7 @@ export interface MachineWorld {
   readonly machines: readonly Neighbour[];
   /** At every so many indices the states of all nodes are compared. */
   readonly digestEvery: number;
-  readonly counts: { snapshots: number; installs: number };
+  readonly counts: { snapshots: number; installs: number; parted: number };
   machineOf(id: NodeId): Neighbour | undefined;
   /** Something happened on a machine that a fault may have been waiting for. */
   happened(when: Reflex['when'], machineNumber: number): void;

@@ -186,6 +186,7 @@ export class Machine {
     }
     const identity = await directory.countStart();
     const { process } = running;
+    const { plan } = this.world;
     const { node, server } = await startServing(
       running.machine,
       {
@@ -194,7 +195,7 @@ export class Machine {
         clock: process,
         transport: new SimulatedTransport(this, running),
         random: this.random.fork(`node ${this.starts}`).next,
-        durability: 'high',
+        durability: plan.durability,
         ...this.sizes,
         onFailure: (error) => this.failed(running, error),
         onNotice: (text) => this.log(text),
@@ -203,9 +204,14 @@ export class Machine {
       {
         host: this.name,
         port: 7481,
-        configuration: new Configuration({ requirepass: '', maxclients: '10000', 'protected-mode': 'no' }),
-        consistency: 'high',
-        follower: this.world.plan.follower,
+        configuration: new Configuration({
+          requirepass: '',
+          maxclients: '10000',
+          'protected-mode': 'no',
+          durability: plan.durability,
+        }),
+        consistency: plan.consistency,
+        follower: plan.follower,
         cluster: this.dialler(running) as unknown as Cluster,
         log: createLog('quiet', () => {}),
         clock: process,
@@ -284,6 +290,19 @@ export class Machine {
     if (this.running !== running) return;
     this.log(`stops: ${error.message}`);
     const isOfDisk = error instanceof StorageError && (error.code === 'io' || error.code === 'full');
+    if (
+      this.world.invariants.mayLose &&
+      /^this node lost entries|^entry \d+ is committed here/.test(error.message)
+    ) {
+      // It says how it stands with its cluster, and is to be replaced.
+      this.world.counts.parted++;
+      this.world.loop.after(0, () => {
+        if (this.running !== running) return;
+        this.kill();
+        this.state = 'refused';
+      });
+      return;
+    }
     if (!isOfDisk || this.diskFaults === 0) {
       this.world.invariants.violate('no broken invariant', `${this.name}: ${error.stack}`);
       return;
@@ -304,6 +323,8 @@ export class Machine {
 
   /** Power cut: what was not synced may be lost, in part and in any order. */
   cutPower(): void {
+    // What is not synced is promised at durability high alone.
+    if (this.world.plan.durability !== 'high') this.world.invariants.mayLose = true;
     this.disk.crash(this.random.next);
     this.stopRunning('loses power');
   }

@@ -1,4 +1,6 @@
 /** What a seed stands for: the cluster, what its clients will do, and what will go wrong. A plan can be cut down and run again. */
+import type { Durability } from '../../raft/node/index.js';
+import type { Consistency } from '../../src/client/consistency.js';
 import type { Weather } from './network.js';
 import { Random } from './random.js';
 import { type ClientOperation, drawOperations } from './workload.js';
@@ -104,6 +106,8 @@ export interface Plan {
   readonly clients: number;
   /** What followers do with what only the leader can do. */
   readonly follower: 'try' | 'forward';
+  readonly durability: Durability;
+  readonly consistency: Consistency;
   /** Whether, and how, all nodes are started once more at the end. */
   readonly lastRestart: 'none' | 'stop' | 'kill' | 'power cut';
 }
@@ -175,6 +179,8 @@ export function drawPlan(seed: number): Plan {
     operations: drawOperations(random.fork('operations'), clients, stormMs),
     clients,
     follower: random.fork('follower').pick(['try', 'forward']),
+    durability: random.fork('durability').pick(['high', 'high', 'high', 'medium', 'low']),
+    consistency: random.fork('consistency').pick(['high', 'high', 'high', 'medium', 'low']),
     lastRestart: random.pick(['none', 'stop', 'kill', 'power cut']),
   };
 }

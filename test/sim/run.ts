@@ -1,7 +1,8 @@
 /** One run of the simulator: a world in which a plan's clients work and its faults strike, and all checkers watching. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { majority } from '../../raft/index.js';
 import { checkHistory } from '../linearizability/checker.js';
-import type { Operation } from '../linearizability/history.js';
+import { isReadOnly, type Operation } from '../linearizability/history.js';
 import { Client } from './client.js';
 import { applyFault, react } from './faults.js';
 import { Violation } from './invariants.js';
@@ -26,6 +27,9 @@ export interface RunResult {
   readonly fingerprint: number;
   readonly virtualMs: number;
 }
+
+/** The run ends here: no majority is left. */
+class Lost extends Error {}
 
 export class Run {
   readonly world: World;
@@ -67,7 +71,8 @@ export class Run {
       if (plan.lastRestart !== 'none') await this.restartAll();
       this.checkHistories();
     } catch (error) {
-      failure = error;
+      if (error instanceof Lost) this.world.counts.lostClusters++;
+      else failure = error;
     }
     this.world.isOver = true;
     this.world.counts.operations = this.history.length;
@@ -116,7 +121,10 @@ export class Run {
     limitMs: number,
     describe: () => string,
   ): Promise<void> {
-    if (await this.advance(isDone, limitMs)) return;
+    if (await this.advance(() => this.isLost || isDone(), limitMs)) {
+      if (this.isLost) throw new Lost();
+      return;
+    }
     throw new Violation(check, `not within ${limitMs} ms: ${describe()}`);
   }
 
@@ -160,6 +168,15 @@ export class Run {
         `members ${this.world.membership.members.map((member) => `${member.id}${member.learner ? ' (learner)' : ''}`).join(', ')}`,
       )
       .join('; ');
+  }
+
+  /** Below durability high, power cuts may leave no majority that is sound: such a cluster has an operator to wait for. */
+  private get isLost(): boolean {
+    const { invariants, membership, machineOf } = this.world;
+    if (!invariants.mayLose) return false;
+    const voters = membership.members.filter(({ learner }) => !learner);
+    const sound = voters.filter(({ id }) => machineOf.call(this.world, id)?.state !== 'refused');
+    return voters.length > 0 && sound.length < majority(voters.length);
   }
 
   /** A last look at every key: what was acknowledged must be there. */
@@ -225,14 +242,45 @@ export class Run {
     await settled;
   }
 
+  /** What the run's levels promise: below durability high nothing after a power cut, at consistency low no read of the newest state. */
   private checkHistories(): void {
-    const judgement = checkHistory(this.history, { stepsMax: 300_000 });
+    const { plan, invariants } = this.world;
+    if (invariants.mayLose) return;
+    const isFresh = plan.consistency === 'high' || (plan.consistency === 'medium' && !voidsLeases(plan));
+    if (!isFresh) {
+      const phantom = checkSomeState(this.history);
+      if (phantom !== undefined) throw new Violation('reads are of some state', phantom);
+    }
+    const told = isFresh ? this.history : this.withoutReads();
+    const judgement = checkHistory(told, { stepsMax: 300_000 });
     if (judgement.verdict === 'not linearizable') throw new Violation('linearizability', judgement.report!);
     if (judgement.verdict === 'undecided') this.world.counts.undecided++;
-    const lost = checkAcknowledged(this.history);
+    const lost = checkAcknowledged(told);
     if (lost !== undefined) throw new Violation('no acknowledged write lost or doubled', lost);
-    const wrong = checkTtl(this.ttl, this.world.skewMs);
+    const wrong = isFresh ? checkTtl(this.ttl, this.world.skewMs) : undefined;
     if (wrong !== undefined) throw new Violation('time to live', wrong);
+  }
+
+  /** What was written, and how it stands in the end on a member, which all others equal. */
+  private withoutReads(): Operation[] {
+    const { engine } = this.members[0]!.running!.machine;
+    const at = this.world.loop.nowMs;
+    const looks = [0, 1, 2].flatMap((i) => [
+      ['GET', `r${i}`],
+      ['GET', `c${i}`],
+      ['LRANGE', `l${i}`, '0', '-1'],
+    ]);
+    return [
+      ...this.history.filter((operation) => !isReadOnly(operation)),
+      ...looks.map((command) => ({
+        client: 'the end',
+        commands: [command],
+        isTransaction: false,
+        invokedAt: at,
+        returnedAt: at + 1,
+        output: engine.call(...command) as Operation['output'],
+      })),
+    ];
   }
 
   /** Ends all processes; what they still had on hand must not disturb the next run. */
@@ -240,6 +288,34 @@ export class Run {
     for (const machine of this.world.machines) if (machine.running !== undefined) machine.kill();
     await nextTurn();
   }
+}
+
+/** Whether clocks do not run alike, or nodes campaign ahead of their time: leases mean nothing then. */
+function voidsLeases({ faults }: Plan): boolean {
+  return faults.some(
+    (fault) =>
+      ['clock drift', 'stale leader', 'campaign'].includes(fault.kind) ||
+      (fault.kind === 'reflex' && fault.brings === 'campaign'),
+  );
+}
+
+/** Reads that may be old: each shows what somebody had asked to be written before. */
+export function checkSomeState(history: readonly Operation[]): string | undefined {
+  const askedAt = new Map<string, number>();
+  for (const { commands, invokedAt } of history)
+    for (const [, ...words] of commands)
+      for (const word of words) askedAt.set(word, Math.min(askedAt.get(word) ?? invokedAt, invokedAt));
+  for (const { commands, output, returnedAt } of history) {
+    const [name, key] = commands[0]!;
+    if (commands.length > 1 || output === undefined || output === null || !/^[rls]\d$/.test(key!)) continue;
+    if (name !== 'GET' && name !== 'LRANGE' && name !== 'SMEMBERS') continue;
+    for (const value of Array.isArray(output) ? output : [output]) {
+      const asked = askedAt.get(String(value));
+      if (asked === undefined || asked > returnedAt)
+        return `${name} ${key} gave ${String(value)}, which nobody had written`;
+    }
+  }
+  return undefined;
 }
 
 /** What needs no search: every acknowledged element of a list is there once in the last look, the others once at most; counters likewise. */

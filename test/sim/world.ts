@@ -18,7 +18,16 @@ export class World implements MachineWorld {
   readonly machines: Machine[] = [];
   /** At every so many indices the states of all nodes are compared. */
   readonly digestEvery = 40;
-  readonly counts = { snapshots: 0, installs: 0, faults: 0, operations: 0, unknown: 0, undecided: 0 };
+  readonly counts = {
+    snapshots: 0,
+    installs: 0,
+    parted: 0,
+    lostClusters: 0,
+    faults: 0,
+    operations: 0,
+    unknown: 0,
+    undecided: 0,
+  };
   /** How far clocks may be apart by what was done to them. */
   skewMs = 5;
   /** The run has failed or ended: clients go home. */
