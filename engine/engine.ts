@@ -26,15 +26,15 @@ import {
 } from './protocol/javascript-reply.js';
 import { BLOCKED, detach, ErrorReply, NULL_ARRAY, OK, type Reply, viewBytes } from './protocol/reply.js';
 import { type Argument, parseTrusted, Request, RequestBuilder } from './protocol/request.js';
-import { readUint32, TEXT_BYTES_MAX, View } from './protocol/view.js';
+import { readUint32, View } from './protocol/view.js';
+import { ReadyWaiters } from './ready-waiters.js';
 import { type ScriptCaller, ScriptRights, unboundedCaller } from './scripting/script-caller.js';
 import { ScriptSession } from './scripting/script-session.js';
 import { Scripts } from './scripting/scripts.js';
 import { defaultSettings, isSetting } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
-import { ABSENT } from './storage/dictionary.js';
-import { type CreationListener, Keyspace } from './storage/keyspace.js';
+import { Keyspace } from './storage/keyspace.js';
 import { valueTypes } from './types/index.js';
 import { type Waiter, Waiters } from './waiters.js';
 
@@ -45,11 +45,6 @@ export const EXPIRED_PER_ENTRY = 200;
 const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
 
 type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
-
-interface ReadyKey {
-  readonly database: number;
-  readonly key: string;
-}
 
 export class Engine {
   readonly keyspace: Keyspace;
@@ -66,7 +61,6 @@ export class Engine {
   appliedIndex = 0;
 
   private readonly request = new Request();
-  private readonly retryRequest = new Request();
   private readonly random = new Random();
   private readonly readRandom = new Random();
   private readonly context: MutableWriteContext;
@@ -81,8 +75,7 @@ export class Engine {
   private ordinal = 0;
   /** Who hears of the entry at hand. */
   private listener: ApplyListener = silentListener;
-  /** By database and key, in the order in which they became ready. */
-  private readyKeys = new Map<string, ReadyKey>();
+  private readonly ready: ReadyWaiters;
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
   /** Whose the calls are, once they need one. */
@@ -98,6 +91,12 @@ export class Engine {
     const settings = { ...defaultSettings, ...options.settings };
     this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
     this.scripts = new Scripts(new ScriptSession(this));
+    this.ready = new ReadyWaiters({
+      keyspace: this.keyspace,
+      waiters: this.waiters,
+      retry: (waiter, request, readyKey) => this.retry(waiter, request, readyKey),
+      release: (waiter, reply, listener) => this.release(waiter, reply, listener),
+    });
     this.rights = new ScriptRights(this.users, engineCommands);
     this.context = {
       keyspace: this.keyspace,
@@ -138,7 +137,7 @@ export class Engine {
     this.begin(entry.nowMs, listener);
     this.random.seed(entry.seedLow, entry.seedHigh);
     // A key that was due may have had somebody wait at it.
-    if (this.readyKeys.size > 0) this.serveWaiters(listener);
+    if (this.ready.keys.size > 0) this.ready.serve(listener);
     this.item = entry;
     this.isWithinItem = true;
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
@@ -148,7 +147,7 @@ export class Engine {
       const reply = this.applyItem(entry, ordinal, listener);
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
       else listener.blocked?.(ordinal);
-      if (this.readyKeys.size > 0) this.serveWaiters(listener);
+      if (this.ready.keys.size > 0) this.ready.serve(listener);
     }
     this.appliedIndex = index;
     this.isWithinItem = false;
@@ -397,7 +396,7 @@ export class Engine {
 
   /** Called once the state was filled in from a snapshot. */
   restored(): void {
-    if (this.waiters.size > 0) this.keyspace.creationListener = this.creationListener;
+    if (this.waiters.size > 0) this.keyspace.creationListener = this.ready.creationListener;
   }
 
   // ---- calling in process ----
@@ -532,93 +531,16 @@ export class Engine {
       deadlineMs,
       request: rewritten ?? Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
     });
-    this.keyspace.creationListener = this.creationListener;
+    this.keyspace.creationListener = this.ready.creationListener;
     return BLOCKED;
   }
 
-  private readonly creationListener: CreationListener = {
-    created: (database, key, type) => {
-      // Nobody can wait for a longer one: the request was refused.
-      if (key.length <= TEXT_BYTES_MAX) this.noteReady(database.id, key.latin1(), type);
-    },
-    replaced: (database) => {
-      for (const waiter of this.waiters.all()) {
-        if (waiter.database !== database.id) continue;
-        const isShared = valueTypes.named(waiter.type)!.awaited === 'shared';
-        for (const key of waiter.keys) {
-          const slot = database.find(this.viewOfKey(key));
-          if (isShared || (slot !== ABSENT && database.type(slot) === waiter.type))
-            this.noteReady(database.id, key, waiter.type);
-        }
-      }
-    },
-  };
-
-  private noteReady(database: number, key: string, type: string): void {
-    // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for the key: what it holds when
-    // waiters are served decides who is.
-    if (this.waiters.hasType(type) && this.waiters.hasKey(database, key))
-      this.readyKeys.set(`${database}:${key}`, { database, key });
-  }
-
-  private viewOfKey(key: string): View {
-    const bytes = Buffer.from(key, 'latin1');
-    return new View(bytes, 0, bytes.length);
-  }
-
-  /** Serves waiters of keys that came into being, in rounds: a served BLMOVE may make another key ready. */
-  private serveWaiters(listener: ApplyListener): void {
-    while (this.readyKeys.size > 0) {
-      const round = this.readyKeys;
-      this.readyKeys = new Map();
-      for (const { database, key } of round.values()) this.serveKey(database, key, listener);
-    }
-    if (this.waiters.size === 0) this.keyspace.creationListener = undefined;
-  }
-
-  /** Serves who waits for a key. What is there now decides who: the key may have gone, or hold something else. */
-  private serveKey(databaseId: number, key: string, listener: ApplyListener): void {
-    const view = this.viewOfKey(key);
-    const database = this.keyspace.database(databaseId);
-    this.serveTakers(database, view, key, listener);
-    for (const { name, awaited } of valueTypes.types)
-      if (awaited === 'shared') this.serveSharers(name, databaseId, view, key, listener);
-  }
-
-  /** In order, for as long as the key is there and of their type. */
-  private serveTakers(database: Database, view: View, key: string, listener: ApplyListener): void {
-    for (;;) {
-      const slot = database.find(view);
-      if (slot === ABSENT) return;
-      const type = valueTypes.of(database.encoding(slot));
-      const waiter = type.awaited === 'taken' ? this.waiters.first(type.name, database.id, key) : undefined;
-      if (waiter === undefined) return;
-      const reply = this.retry(waiter, view);
-      if (reply === BLOCKED) throw new Error('a waiting request was not served by the key that it waits for');
-      this.release(waiter, reply, listener);
-    }
-  }
-
-  /** All of them, in order; who finds nothing goes on waiting. */
-  private serveSharers(
-    type: string,
-    databaseId: number,
-    view: View,
-    key: string,
-    listener: ApplyListener,
-  ): void {
-    for (const waiter of this.waiters.at(type, databaseId, key)) {
-      const reply = this.retry(waiter, view);
-      if (reply !== BLOCKED) this.release(waiter, reply, listener);
-    }
-  }
-
-  private retry(waiter: Waiter, readyKey: View): Reply {
-    parseTrusted(waiter.request, 0, this.retryRequest);
-    const row = this.table.resolve(this.retryRequest);
+  /** Runs a waiting request again, for the key that it waits for. */
+  private retry(waiter: Waiter, request: Request, readyKey: View): Reply {
+    const row = this.table.resolve(request);
     if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
     this.context.readyKey = readyKey;
-    const reply = this.runWrite(row, this.retryRequest, this.keyspace.database(waiter.database));
+    const reply = this.runWrite(row, request, this.keyspace.database(waiter.database));
     this.context.readyKey = undefined;
     return reply;
   }

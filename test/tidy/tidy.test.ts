@@ -168,10 +168,7 @@ test('each prescribed package is in use', () => {
 /** Beyond this a file is asking to be two. */
 const LINES_MAX = 600;
 /** Still to be split. Nothing joins this list. */
-const LONGER: ReadonlyMap<string, number> = new Map([
-  [join('engine', 'engine.ts'), 700],
-  [join('src', 'embedding', 'redraft.ts'), 700],
-]);
+const LONGER: ReadonlyMap<string, number> = new Map([[join('src', 'embedding', 'redraft.ts'), 700]]);
 
 test('no file outgrows its subject', () => {
   const long = ['engine', 'raft', 'src', 'packaging', 'test', 'conformance', 'bench']
