@@ -237,6 +237,18 @@ test('a snapshot brings its membership, and is refused while another is being in
   assert.equal(raft.status().term, 1);
 });
 
+test('a snapshot of what the log has already commits that much, and discards nothing of what this node has acknowledged', () => {
+  const raft = start({ id: 2, log: [1, 1, 1, 2, 2] });
+  const { membership } = raft.status();
+  raft.step({
+    ...{ type: 'snapshot', from: 1, to: 2, term: 2, ...echo },
+    snapshot: { index: 3, term: 1, membership },
+  });
+  assert.equal(raft.status().commit, 3);
+  assert.equal(raft.status().lastIndex, 5);
+  assert.equal(raft.ready().snapshot, undefined);
+});
+
 test('what a Ready hands out does not change afterwards', () => {
   const raft = start();
   elect(raft);
