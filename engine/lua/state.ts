@@ -199,16 +199,16 @@ export class LuaState {
     { limits = defaultLimits, seed = 0 }: RunOptions,
     script: CompiledScript | undefined,
   ): LuaValue[] {
-    const outer = { ...counters };
+    const { s, b, d, max, c, cMax, k, kMax, t, nextId } = counters;
     const outerRunning = this.running;
     const outerMetatable = shared.stringMetatable;
     const outerCoroutine = current.coroutine;
-    const base = outer.d > 0 ? outer.d + 1 : 0;
+    const base = d > 0 ? d + 1 : 0;
     counters.s = limits.steps;
     counters.b = limits.bytes;
     counters.max = Math.min(base + limits.depth, depthMax);
-    counters.cMax = outer.c + limits.nativeDepth;
-    counters.kMax = outer.k + wideStackMax;
+    counters.cMax = c + limits.nativeDepth;
+    counters.kMax = k + wideStackMax;
     counters.nextId = this.firstId;
     counters.d = base;
     this.bytesAtStart = limits.bytes;
@@ -228,7 +228,16 @@ export class LuaState {
     } finally {
       this.used = { steps: limits.steps - counters.s, bytes: limits.bytes - counters.b };
       unwindTo(before);
-      Object.assign(counters, outer);
+      counters.s = s;
+      counters.b = b;
+      counters.d = d;
+      counters.max = max;
+      counters.c = c;
+      counters.cMax = cMax;
+      counters.k = k;
+      counters.kMax = kMax;
+      counters.t = t;
+      counters.nextId = nextId;
       this.running = outerRunning;
       shared.stringMetatable = outerMetatable;
       current.coroutine = outerCoroutine;

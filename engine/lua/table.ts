@@ -54,6 +54,11 @@ export class LuaTable implements LuaObject {
     if (nodeCount > 0) this.makeNodes(nodeCount);
   }
 
+  /** A table about to take the elements 1 to `size`, as if it had grown by them: where its array part ends decides what `#` finds in holes. */
+  static forList(size: number): LuaTable {
+    return new LuaTable(size === 0 ? 0 : 1 << ceilLog2(size));
+  }
+
   get typeName(): 'table' {
     return 'table';
   }

@@ -23,7 +23,7 @@ export function keyCountOf(request: Request, badCount?: ErrorReply): number {
 
 /** Arguments as a table. */
 export function listOf(request: Request, from: number, to: number): LuaTable {
-  const table = new LuaTable();
+  const table = LuaTable.forList(to - from);
   for (let i = from; i < to; i++) table.setNumber(i - from + 1, request.latin1(i));
   return table;
 }

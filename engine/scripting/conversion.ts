@@ -123,7 +123,8 @@ function inTwos(items: readonly Reply[]): Reply[] {
 
 function list(items: readonly Reply[], protocol: ScriptProtocol): LuaTable {
   chargeSteps(STEPS_PER_ELEMENT * items.length);
-  const table = new LuaTable();
+  // What is nil takes no place.
+  const table = protocol === 2 ? LuaTable.forList(items.length) : new LuaTable();
   for (let i = 0; i < items.length; i++) table.setNumber(i + 1, toLua(items[i], protocol));
   return table;
 }

@@ -97,10 +97,17 @@ export class ScriptSession implements ScriptCalls {
   private hasWritten = false;
   private database = 0;
   private protocol: ScriptProtocol = 2;
-  private faults: unknown[] = [];
+  private readonly faults: unknown[] = [];
+  private knownLimits: LuaLimits = { ...scriptLimits, steps: 0 };
 
   constructor(private readonly host: ScriptHost) {
     this.writeIds = new Set(writeIds(host.table.commands));
+  }
+
+  private limits(): LuaLimits {
+    const steps = this.host.keyspace.settings['lua-step-limit'];
+    if (this.knownLimits.steps !== steps) this.knownLimits = { ...scriptLimits, steps };
+    return this.knownLimits;
   }
 
   /** Runs a script or function to its end. */
@@ -116,9 +123,9 @@ export class ScriptSession implements ScriptCalls {
     this.readOnly = run.isRead || noWrites === true;
     this.database = run.database;
     this.protocol = 2;
-    this.faults = [];
+    this.faults.length = 0;
     try {
-      const [result] = start({ ...scriptLimits, steps: this.host.keyspace.settings['lua-step-limit'] });
+      const [result] = start(this.limits());
       return unlimited(() => fromLua(result, this.protocol));
     } catch (error) {
       if (this.faults.length > 0) throw this.faults[0];

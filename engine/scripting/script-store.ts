@@ -17,6 +17,8 @@ export class ScriptStore {
   /** Sources (latin1) by SHA-1, the one that has not run for longest first. */
   private readonly sources = new Map<string, string>();
   private bytes = 0;
+  /** The last to fall out: to run it again changes no order. */
+  private newest = '';
 
   get size(): number {
     return this.sources.size;
@@ -43,6 +45,8 @@ export class ScriptStore {
 
   /** Notes that a script runs. Within an entry only: the order is state. */
   touch(sha: string, source: string): void {
+    if (sha === this.newest) return;
+    this.newest = sha;
     this.sources.delete(sha);
     this.sources.set(sha, source);
   }
@@ -66,6 +70,7 @@ export class ScriptStore {
   clear(): void {
     this.sources.clear();
     this.bytes = 0;
+    this.newest = '';
   }
 }
 

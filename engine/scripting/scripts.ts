@@ -38,6 +38,7 @@ export class Scripts implements ScriptRunner {
   /** This node's own affair, by SHA-1, the one that has not run for longest first. */
   private readonly compiled = new Map<string, Compiled>();
   private compiledLength = 0;
+  private newest = '';
   private state: LuaState | undefined;
 
   constructor(private readonly session: ScriptSession) {
@@ -64,6 +65,7 @@ export class Scripts implements ScriptRunner {
     this.store.clear();
     this.compiled.clear();
     this.compiledLength = 0;
+    this.newest = '';
   }
 
   // ---- running ----
@@ -98,8 +100,11 @@ export class Scripts implements ScriptRunner {
   private compile(sha: string, source: string): Compiled {
     const known = this.compiled.get(sha);
     if (known !== undefined) {
-      this.compiled.delete(sha);
-      this.compiled.set(sha, known);
+      if (sha !== this.newest) {
+        this.newest = sha;
+        this.compiled.delete(sha);
+        this.compiled.set(sha, known);
+      }
       return known;
     }
     const shebang = parseShebang(source);
@@ -118,6 +123,7 @@ export class Scripts implements ScriptRunner {
   }
 
   private keep(sha: string, compiled: Compiled): void {
+    this.newest = sha;
     this.compiled.set(sha, compiled);
     this.compiledLength += compiled.script.generatedLength;
     for (const [oldest, { script }] of this.compiled) {

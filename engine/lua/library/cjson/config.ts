@@ -1,17 +1,29 @@
 /** The settings of a cjson module. Each run of a script starts from the defaults, so that no script depends on one before. */
 export class CjsonConfig {
-  sparseConvert = false;
-  sparseRatio = 2;
-  sparseSafe = 10;
-  encodeMaxDepth = 1000;
-  decodeMaxDepth = 1000;
+  sparseConvert!: boolean;
+  sparseRatio!: number;
+  sparseSafe!: number;
+  encodeMaxDepth!: number;
+  decodeMaxDepth!: number;
   /** 0: refused, 1: as they are, 2: null. */
-  encodeInvalidNumbers = 0;
-  decodeInvalidNumbers = true;
-  keepBuffer = true;
-  precision = 14;
+  encodeInvalidNumbers!: number;
+  decodeInvalidNumbers!: boolean;
+  keepBuffer!: boolean;
+  precision!: number;
+
+  constructor() {
+    this.reset();
+  }
 
   reset(): void {
-    Object.assign(this, new CjsonConfig());
+    this.sparseConvert = false;
+    this.sparseRatio = 2;
+    this.sparseSafe = 10;
+    this.encodeMaxDepth = 1000;
+    this.decodeMaxDepth = 1000;
+    this.encodeInvalidNumbers = 0;
+    this.decodeInvalidNumbers = true;
+    this.keepBuffer = true;
+    this.precision = 14;
   }
 }
