@@ -29,6 +29,7 @@ export type {
   TransferProgress,
 } from './node-options.js';
 export { type Answer, askPeer } from './peer/ask-peer.js';
+export type { PeerCredentials } from './peer/peer-credentials.js';
 export {
   type Introduction,
   PeerRefusal,

@@ -17,7 +17,7 @@ import {
   oneOf,
   yesOrNo,
 } from './option-types.js';
-import { tlsRows } from './tls-options.js';
+import { certificateRows, tlsRows } from './tls-options.js';
 
 export type { OptionRow };
 
@@ -292,6 +292,15 @@ export const statusTable = {
     example: 'REDRAFT_REQUIREPASS=secret redraft status',
     help: 'The password that the node asks of its clients',
   }),
+  tls: option({
+    group: 'TLS',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--tls --tls-ca-cert-file ca.crt',
+    help: 'Speak TLS with the nodes: those of a cluster with --tls-cluster yes',
+  }),
+  ...certificateRows,
   json: option({
     group: 'How',
     argument: '',

@@ -1,8 +1,11 @@
 /** `redraft status`: how a running node is. */
+import type { SecureContextOptions } from 'node:tls';
 import { ErrorReply } from '../../engine/index.js';
 import { splitAddress } from '../../raft/node/index.js';
+import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import type { StatusOptions } from './options.js';
+import { certificateParameters } from './tls-options.js';
 
 /** INFO fields worth a line, and how they are called. */
 const fields: readonly (readonly [string, string])[] = [
@@ -77,8 +80,8 @@ async function printOnce(
     else print(`${formatTable(members, inColour)}\n${formatFacts(factsOf(info))}`);
     return members.every(({ health }) => health === 'ok' || health === 'catching up') ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof ErrorReply) && !(error instanceof ConnectionError)) throw error;
-    complain(`redraft: ${error instanceof ErrorReply ? error.text : error.message}\n`);
+    if (![ErrorReply, ConnectionError, TlsError].some((kind) => error instanceof kind)) throw error;
+    complain(`redraft: ${error instanceof ErrorReply ? error.text : (error as Error).message}\n`);
     return 1;
   }
 }
@@ -93,11 +96,14 @@ async function gatherLed(options: StatusOptions): Promise<{ info: string; member
   }
 }
 
-async function gather({
-  address,
-  requirepass,
-}: StatusOptions): Promise<{ info: string; members: MemberStatus[]; isLed: boolean }> {
-  const client = await RespClient.connect(address);
+async function gather(
+  options: StatusOptions,
+): Promise<{ info: string; members: MemberStatus[]; isLed: boolean }> {
+  const { address, requirepass } = options;
+  const tls = options.tls
+    ? readClientFiles((name) => certificateParameters(options).get(name) ?? '')
+    : undefined;
+  const client = await RespClient.connect({ ...address, tls });
   let info: string;
   let own: Fields;
   try {
@@ -110,7 +116,7 @@ async function gather({
   const peers = peersOf(own);
   const stats = await Promise.all(
     peers.map(async (peer) =>
-      peer.get('id') === own.get('node_id') ? own : askMember(peer.get('address') ?? '', requirepass),
+      peer.get('id') === own.get('node_id') ? own : askMember(peer.get('address') ?? '', requirepass, tls),
     ),
   );
   const leader = stats.find(
@@ -134,12 +140,14 @@ async function gather({
 async function askMember(
   address: string,
   requirepass: string | undefined,
+  tls: SecureContextOptions | undefined,
 ): Promise<Fields | 'refused' | undefined> {
   try {
     const { host, port } = splitAddress(address);
     const client = await RespClient.connect({
       host,
       port,
+      tls,
       connectTimeoutMs: MEMBER_TIMEOUT_MS,
       replyTimeoutMs: MEMBER_TIMEOUT_MS,
     });

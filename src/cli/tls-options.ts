@@ -81,6 +81,14 @@ export const tlsRows = {
     example: '--tls-auth-clients-user CN',
     help: "CN: the common name of a client's certificate is its user, without a password",
   }),
+  tlsCluster: option({
+    group,
+    argument: 'yes|no',
+    type: oneOf('yes', 'no'),
+    default: 'no',
+    example: '--tls-cluster yes',
+    help: 'Nodes speak TLS with each other, too, each with its certificate; the same on all nodes',
+  }),
   tlsProtocols: option({
     group,
     argument: 'VERSIONS',
@@ -127,20 +135,32 @@ export const tlsRows = {
   }),
 };
 
-type Values = {
+type CertificateValues = {
+  readonly [Key in keyof typeof certificateRows]: string;
+};
+
+/** The configuration parameters that {@link certificateRows} stand for. */
+export function certificateParameters(options: CertificateValues): ReadonlyMap<string, string> {
+  return new Map([
+    ['tls-cert-file', utf8Bytes(options.tlsCertFile)],
+    ['tls-key-file', utf8Bytes(options.tlsKeyFile)],
+    ['tls-key-file-pass', utf8Bytes(options.tlsKeyFilePass)],
+    ['tls-ca-cert-file', utf8Bytes(options.tlsCaCertFile)],
+    ['tls-ca-cert-dir', utf8Bytes(options.tlsCaCertDir)],
+  ]);
+}
+
+type Values = CertificateValues & {
   readonly [Key in keyof typeof tlsRows]: string | number;
 };
 
 /** The configuration parameters that the options stand for, but for the port. */
 export function tlsParameters(options: Values) {
   return {
-    'tls-cert-file': utf8Bytes(`${options.tlsCertFile}`),
-    'tls-key-file': utf8Bytes(`${options.tlsKeyFile}`),
-    'tls-key-file-pass': utf8Bytes(`${options.tlsKeyFilePass}`),
-    'tls-ca-cert-file': utf8Bytes(`${options.tlsCaCertFile}`),
-    'tls-ca-cert-dir': utf8Bytes(`${options.tlsCaCertDir}`),
+    ...Object.fromEntries(certificateParameters(options)),
     'tls-auth-clients': `${options.tlsAuthClients}`,
     'tls-auth-clients-user': `${options.tlsAuthClientsUser}`,
+    'tls-cluster': `${options.tlsCluster}`,
     'tls-protocols': `${options.tlsProtocols}`,
     'tls-ciphers': `${options.tlsCiphers}`,
     'tls-ciphersuites': `${options.tlsCiphersuites}`,

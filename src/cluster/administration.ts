@@ -1,7 +1,14 @@
 /** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
 import { ErrorReply } from '../../engine/index.js';
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
-import { askPeer, type Clock, PeerRefusal, splitAddress, type Timer } from '../../raft/node/index.js';
+import {
+  askPeer,
+  type Clock,
+  type PeerCredentials,
+  PeerRefusal,
+  splitAddress,
+  type Timer,
+} from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Journal } from './journal.js';
@@ -11,7 +18,7 @@ export interface AdministrationOptions {
   readonly consensus: ConsensusNode;
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   readonly clock: Clock;
   readonly log: Log;
   readonly journal: Journal;
@@ -201,12 +208,16 @@ export class Administration {
    * of the network that passes; what is refused, or is another node's, is a wrong address.
    */
   private async dialBack(id: NodeId, address: string): Promise<Answer | undefined> {
-    const { secret, clusterId, nodeId, clock } = this.options;
+    const { credentials, clusterId, nodeId, clock } = this.options;
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = clock.setTimer(DIAL_BACK_MS, () => reject(new Error(`no answer in ${DIAL_BACK_MS} ms`)));
     });
-    const asked = askPeer(address, { secret, clusterId, nodeId, timeoutMs: DIAL_BACK_MS }, { kind: 'who' });
+    const asked = askPeer(
+      address,
+      { credentials, clusterId, nodeId, timeoutMs: DIAL_BACK_MS },
+      { kind: 'who' },
+    );
     asked.catch(() => {});
     let what: string;
     let isWrong = true;
@@ -351,9 +362,9 @@ export class Administration {
     clusterId: string | undefined,
     timeoutMs = ASK_TIMEOUT_MS + CHANGE_TIMEOUT_MS,
   ): Promise<Answer> {
-    const { secret, nodeId } = this.options;
+    const { credentials, nodeId } = this.options;
     try {
-      const { answer } = await askPeer(address, { secret, clusterId, nodeId, timeoutMs }, question);
+      const { answer } = await askPeer(address, { credentials, clusterId, nodeId, timeoutMs }, question);
       return asAnswer(answer);
     } catch (error) {
       const { message } = error as Error;

@@ -5,6 +5,7 @@ import {
   askPeer,
   type Clock,
   type Introduction,
+  type PeerCredentials,
   PeerRefusal,
   PeerTransport,
   type Timer,
@@ -23,7 +24,7 @@ import { asAnswer, asQuestion } from './peer-requests.js';
 export interface ClusterOptions {
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   /** Why nobody may come in as a peer by a socket, whatever it proves. */
   readonly refusesPeer: (socket: Socket) => string | undefined;
   /** Of --join; empty for a founder. */
@@ -105,7 +106,7 @@ export class Cluster {
   }
 
   constructor(private readonly options: ClusterOptions) {
-    const { clusterId, nodeId, secret, clock, log, electionTimeoutMs } = options;
+    const { clusterId, nodeId, credentials, clock, log, electionTimeoutMs } = options;
     this.leaderlessSinceMs = this.lookedAroundMs = clock.monotonicMs();
     this.journal = new Journal(nodeId, log, clock);
     this.clientAddresses = new ClientAddresses({
@@ -114,7 +115,7 @@ export class Cluster {
       ask: async (address) => {
         const { answer } = await askPeer(
           address,
-          { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS },
+          { credentials, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS },
           { kind: 'client-address' },
         );
         const given = asAnswer(answer);
@@ -124,7 +125,7 @@ export class Cluster {
     this.transport = new PeerTransport({
       clusterId,
       nodeId,
-      secret,
+      credentials,
       clock,
       ...(options.isCut === undefined ? { pulse: { electionTimeoutMs } } : { isCut: options.isCut }),
       refusesPeer: this.options.refusesPeer,
@@ -155,12 +156,12 @@ export class Cluster {
   start(consensus: ConsensusNode, address: string, states: ClusterStates): void {
     this.consensus = consensus;
     this.address = address;
-    const { clusterId, nodeId, secret, clock, log } = this.options;
+    const { clusterId, nodeId, credentials, clock, log } = this.options;
     this.administrationOfNode = new Administration({
       consensus,
       clusterId,
       nodeId,
-      secret,
+      credentials,
       clock,
       log,
       journal: this.journal,
@@ -206,7 +207,7 @@ export class Cluster {
    * @throws JoinError when the cluster will not have it
    */
   async join(): Promise<void> {
-    const { nodeId, joinAddresses, secret, clusterId, clock, log } = this.options;
+    const { nodeId, joinAddresses, credentials, clusterId, clock, log } = this.options;
     const consensus = this.consensus!;
     const own = (): Membership['members'][number] | undefined =>
       consensus.members.find(({ id }) => id === nodeId);
@@ -215,7 +216,7 @@ export class Cluster {
     log.notice(`joining the cluster ${clusterId} as node ${nodeId} at ${this.address}`);
     await becomeVoter({
       nodeId,
-      secret,
+      credentials,
       clusterId,
       addresses: joinAddresses,
       ownAddress: this.address,
@@ -272,8 +273,8 @@ export class Cluster {
   }
 
   private askWho(address: string): Promise<unknown> {
-    const { secret, clusterId, nodeId } = this.options;
-    return askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' });
+    const { credentials, clusterId, nodeId } = this.options;
+    return askPeer(address, { credentials, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' });
   }
 
   /** Whether anybody at these addresses takes this node for a member of its cluster. */
@@ -294,11 +295,11 @@ export class Cluster {
    * business of this node, which knows its own.
    */
   private lookAround(): void {
-    const { joinAddresses, secret, clusterId, nodeId, clock } = this.options;
+    const { joinAddresses, credentials, clusterId, nodeId, clock } = this.options;
     this.lookedAroundMs = clock.monotonicMs();
     for (const address of joinAddresses) {
       if (address === this.address) continue;
-      askPeer(address, { secret, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' }).then(
+      askPeer(address, { credentials, clusterId, nodeId, timeoutMs: CHECK_TIMEOUT_MS }, { kind: 'who' }).then(
         (given) => {
           if (!this.isStopped) this.transport.foundAt(given.nodeId, address);
         },
@@ -389,7 +390,7 @@ export class Cluster {
     if (this.claims.size < CLAIMED_CLUSTERS_MAX) this.claims.set(clusterId, claims);
     if (claims.size < CLAIMS_NEEDED) claims.add(from);
     // Who holds data has a log and a quorum of its own, whatever a peer claims; without a secret, one peer is anybody.
-    const isProven = options.secret !== '' || claims.size >= CLAIMS_NEEDED;
+    const isProven = options.credentials.secrets.length > 0 || claims.size >= CLAIMS_NEEDED;
     if (!isAlone || !isProven || this.holdsData()) {
       const now = options.clock.monotonicMs();
       if (now < this.warnAgainMs) return;

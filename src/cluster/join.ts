@@ -1,6 +1,12 @@
 /** How a node finds the cluster that it is to join, and gets in. */
 import { networkInterfaces } from 'node:os';
-import { askPeer, type Clock, PeerRefusal, splitAddress } from '../../raft/node/index.js';
+import {
+  askPeer,
+  type Clock,
+  type PeerCredentials,
+  PeerRefusal,
+  splitAddress,
+} from '../../raft/node/index.js';
 import type { Entrance } from '../net/port.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import type { Log } from '../observability/log.js';
@@ -14,7 +20,7 @@ export class JoinError extends Error {
 
 export interface JoinOptions {
   readonly nodeId: number;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   /** host:port of nodes to ask. */
   readonly addresses: readonly string[];
   /** host:port under which this node is reached. */
@@ -96,7 +102,7 @@ export async function findCluster(
   options: FindOptions,
   port: Entrance,
 ): Promise<{ clusterId: string; addresses: readonly string[] }> {
-  const { nodeId, secret, log, clock } = options;
+  const { nodeId, credentials, log, clock } = options;
   let addresses = othersOf(options.addresses, options.ownAddress);
   const waiting = WaitingPort.open(port, options, (invited) => {
     addresses = [...new Set([...addresses, ...invited])];
@@ -109,7 +115,7 @@ export async function findCluster(
         try {
           const given = await askPeer(
             address,
-            { secret, clusterId: undefined, nodeId, timeoutMs: ASK_TIMEOUT_MS },
+            { credentials, clusterId: undefined, nodeId, timeoutMs: ASK_TIMEOUT_MS },
             { kind: 'who' } satisfies Question,
           );
           if (/^[0-9a-f]{32}$/.test(given.clusterId)) return { clusterId: given.clusterId, addresses };
@@ -146,7 +152,7 @@ export async function becomeVoter(
     readonly progress: () => string | undefined;
   },
 ): Promise<void> {
-  const { nodeId, secret, clusterId, ownAddress, clock, log } = options;
+  const { nodeId, credentials, clusterId, ownAddress, clock, log } = options;
   let leader = '';
   let hops = 0;
   let takenSince: number | undefined;
@@ -160,7 +166,7 @@ export async function becomeVoter(
       if (address === '' || address === ownAddress) continue;
       const question: Question = { kind: 'join', address: ownAddress };
       try {
-        const given = await askPeer(address, { secret, clusterId, nodeId, timeoutMs: 15_000 }, question);
+        const given = await askPeer(address, { credentials, clusterId, nodeId, timeoutMs: 15_000 }, question);
         answer = asAnswer(given.answer);
       } catch (error) {
         // A member looks for its own cluster, whoever else has taken an address.

@@ -1,7 +1,7 @@
 /** The port of a node that belongs to no cluster yet: peers may invite it, clients are told to come later. Its limits are those of any port. */
 import type { Socket } from 'node:net';
 import type { ErrorReply } from '../../engine/index.js';
-import { type Clock, PeerTransport } from '../../raft/node/index.js';
+import { type Clock, type PeerCredentials, PeerTransport } from '../../raft/node/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { type Admitted, Listener } from '../net/listener.js';
 import type { PeerGreeting } from '../net/peer-greeting.js';
@@ -16,7 +16,7 @@ const SILENCE_MS = 5000;
 
 export interface WaitingOptions {
   readonly nodeId: number;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   readonly clock: Clock;
   /** Most clients, and peers that have proved nothing, at a time. */
   readonly maxClients: number;
@@ -37,13 +37,13 @@ export class WaitingPort {
   /** @param onInvited a member of a cluster has named the addresses of its nodes */
   static open(
     port: Entrance,
-    { nodeId, secret, refusesPeer, clock, maxClients }: WaitingOptions,
+    { nodeId, credentials, refusesPeer, clock, maxClients }: WaitingOptions,
     onInvited: (addresses: readonly string[]) => void,
   ): WaitingPort {
     const transport = new PeerTransport({
       clusterId: '-',
       nodeId,
-      secret,
+      credentials,
       refusesPeer,
       clock,
       onQuestion: async (value) => {

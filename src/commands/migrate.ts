@@ -4,6 +4,7 @@
  * Redis stands still meanwhile; here only the connection waits, and the keys may change under it. So each is deleted only if it did
  * not, by an item that names the position up to which that is known: see {@link deleteTransferred}.
  */
+import type { SecureContextOptions } from 'node:tls';
 import {
   dumpValue,
   ErrorReply,
@@ -125,13 +126,23 @@ interface Transfer {
 }
 
 /** Sends the parcels and takes in what the target says of each. */
-async function transfer(order: Order, parcels: readonly Parcel[]): Promise<Transfer> {
+async function transfer(
+  order: Order,
+  parcels: readonly Parcel[],
+  tls: SecureContextOptions | undefined,
+): Promise<Transfer> {
   const { host, port, timeoutMs, credentials } = order;
   const accepted = new Set<string>();
   if (port < 0 || port > 0xffff) return { accepted, error: replies.migrateConnecting };
   let client: RespClient;
   try {
-    client = await RespClient.connect({ host, port, connectTimeoutMs: timeoutMs, replyTimeoutMs: timeoutMs });
+    client = await RespClient.connect({
+      host,
+      port,
+      tls,
+      connectTimeoutMs: timeoutMs,
+      replyTimeoutMs: timeoutMs,
+    });
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
     // Redis learns only from its first write that nobody listened.
@@ -223,7 +234,7 @@ async function migrate(order: Order, connection: Client, server: NodeContext): P
       return pack(order.keys, database, server);
     });
     if (parcels.length === 0) return NO_KEY;
-    const { accepted, error } = await transfer(order, parcels);
+    const { accepted, error } = await transfer(order, parcels, server.tls?.dialing);
     if (watch !== undefined) {
       const changed = await deleteTransferred(connection, server, watch, accepted);
       if (changed > 0) return error ?? replies.migrateChanged(accepted.size, changed);

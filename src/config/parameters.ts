@@ -153,6 +153,7 @@ export const configParameters: readonly ConfigParameter[] = [
   node('tls-client-cert-file', text, ''),
   node('tls-client-key-file', text, ''),
   node('tls-client-key-file-pass', text, '', { sensitive: true }),
+  node('tls-cluster', yesNo, 'no', immutable),
   node('tls-dh-params-file', text, ''),
   node('tls-key-file', text, ''),
   node('tls-key-file-pass', text, '', { sensitive: true }),

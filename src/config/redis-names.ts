@@ -36,6 +36,5 @@ export const redisNamesRefused: ReadonlySet<string> = new Set([
   'rename-command',
   'replicaof',
   'slaveof',
-  'tls-cluster',
   'unixsocket',
 ]);

@@ -14,6 +14,7 @@ import {
   drawNodeId,
   type Identity,
   nodeClock,
+  type PeerCredentials,
   type RaftNode,
   StorageError,
 } from '../../raft/node/index.js';
@@ -21,13 +22,8 @@ import { monotonicNow, setImmediate } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
 import { findCluster, reachableHost } from '../cluster/join.js';
 import { MemorySocket } from '../net/memory-socket.js';
-import {
-  type PeerDoor,
-  provenSecret,
-  refusesLimits,
-  refusesPeer,
-  unsafeStart,
-} from '../net/peer-admission.js';
+import { NodeCredentials } from '../net/node-credentials.js';
+import { type PeerDoor, refusesLimits, refusesPeer, unsafeStart } from '../net/peer-admission.js';
 import type { Entrance } from '../net/port.js';
 import type { NodeTls } from '../net/tls-port.js';
 import { startServing } from '../node.js';
@@ -69,8 +65,9 @@ interface Running {
   readonly directory: DataDirectory | undefined;
   readonly port: Entrance;
   readonly tls: NodeTls | undefined;
-  /** Whether TLS is all that is spoken. */
+  /** Whether {@link port} speaks TLS. */
   readonly isSecure: boolean;
+  readonly plainPort: number | undefined;
   readonly recovery: RecoverySummary;
   /** Takes it off the clock. */
   readonly unfollow: () => void;
@@ -169,15 +166,16 @@ export class Redraft {
     let opened: OpenEntrance;
     try {
       // Before anything is founded: a port that cannot be had leaves no trace.
+      const joins = joinAddresses.length > 0;
       opened =
         options.listen === false
           ? noEntrance(options.port, options.tls)
-          : await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock });
+          : await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock, joins });
     } catch (error) {
       await directory?.close();
       throw error;
     }
-    const { entrance: portInUse, tls, isSecure } = opened;
+    const { entrance: portInUse, tls, isSecure, plainPort } = opened;
     const port = portInUse.number!;
     let redraft: Redraft | undefined;
     let failure: Error | undefined;
@@ -194,16 +192,23 @@ export class Redraft {
     };
     let cluster: Cluster | undefined;
     let asksClients = (): boolean => (options.password ?? '') !== '';
+    const { clusterSecret } = options;
+    const credentials = new NodeCredentials(clusterSecret === undefined ? [] : [clusterSecret], tls);
     const door: PeerDoor = {
-      clusterSecret: options.clusterSecret ?? '',
+      get clusterSecret() {
+        return credentials.clusterSecret;
+      },
       asksClients: () => asksClients(),
+      needsTls: tls?.dialing !== undefined,
     };
+    tls?.identity.onChange(() => cluster?.transport.credentialsChanged());
     try {
       const joining = joinAddresses.length > 0;
       const { identity, invited } = await identityFor(
         directory,
         options,
         door,
+        credentials,
         joinAddresses,
         portInUse,
         clock,
@@ -213,7 +218,7 @@ export class Redraft {
       cluster = new Cluster({
         clusterId: identity.clusterId,
         nodeId: identity.nodeId,
-        secret: provenSecret(options.clusterSecret ?? ''),
+        credentials,
         refusesPeer: (socket) => refusesPeer(door, socket),
         joinAddresses,
         clock,
@@ -335,6 +340,7 @@ export class Redraft {
         port: portInUse,
         tls,
         isSecure,
+        plainPort,
         recovery,
         unfollow,
       };
@@ -527,8 +533,9 @@ export class Redraft {
     }
     await this.kill();
     await pass(downMs);
-    const { port, tlsPort, clock } = this;
+    const { tlsPort, clock } = this;
     const { tls } = this.given;
+    const port = running.plainPort ?? this.port;
     const again = {
       ...this.given,
       port,
@@ -609,6 +616,7 @@ async function identityFor(
   directory: DataDirectory | undefined,
   options: RedraftOptions,
   door: PeerDoor,
+  credentials: PeerCredentials,
   joinAddresses: readonly string[],
   port: Entrance,
   clock: Clock,
@@ -616,7 +624,6 @@ async function identityFor(
 ): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
   if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
   const nodeId = drawNodeId();
-  const secret = provenSecret(door.clusterSecret);
   const ownAddress = advertisedAddress(options, port.number!);
   let identity: Identity;
   let invited: readonly string[] = [];
@@ -624,7 +631,7 @@ async function identityFor(
     const found = await findCluster(
       {
         nodeId,
-        secret,
+        credentials,
         refusesPeer: (socket) => refusesPeer(door, socket),
         maxClients: options.maxClients ?? MAX_CLIENTS,
         addresses: joinAddresses,

@@ -3,6 +3,7 @@ import { utf8Bytes } from '../../engine/index.js';
 import type { Clock } from '../../raft/node/index.js';
 import type { Configuration } from '../config/configuration.js';
 import { type Entrance, Entrances, NoPort, Port } from '../net/port.js';
+import { TlsError } from '../net/tls-files.js';
 import { TlsIdentity } from '../net/tls-identity.js';
 import { NodeTls, TlsPort } from '../net/tls-port.js';
 import type { Log } from '../observability/log.js';
@@ -28,6 +29,8 @@ export interface TlsOptions {
   readonly authClients?: 'yes' | 'no' | 'optional';
   /** CN: the common name of a client's certificate is its user. Default off. */
   readonly authClientsUser?: 'off' | 'CN';
+  /** Nodes speak TLS with each other, too, each with its certificate; the same on all nodes. Default false. */
+  readonly cluster?: boolean;
   /** TLSv1.2, TLSv1.3 or both, with a blank between. Default both. */
   readonly protocols?: string;
   /** Of TLS 1.2, as OpenSSL lists them. */
@@ -49,6 +52,7 @@ const parameterNames: Readonly<Record<Exclude<keyof TlsOptions, 'port'>, string>
   caCertDir: 'tls-ca-cert-dir',
   authClients: 'tls-auth-clients',
   authClientsUser: 'tls-auth-clients-user',
+  cluster: 'tls-cluster',
   protocols: 'tls-protocols',
   ciphers: 'tls-ciphers',
   ciphersuites: 'tls-ciphersuites',
@@ -74,10 +78,13 @@ export function tlsParametersOf(options: TlsOptions = {}): [name: string, value:
 }
 
 export interface OpenEntrance {
+  /** Of several ports the one that peers use comes first: its number is the node's. */
   readonly entrance: Entrance;
   readonly tls: NodeTls | undefined;
-  /** Whether TLS is all that is spoken. */
+  /** Whether the first port speaks TLS. */
   readonly isSecure: boolean;
+  /** The plain port's number, where there is one. */
+  readonly plainPort: number | undefined;
 }
 
 /** What a node without a port says that it has. */
@@ -86,7 +93,7 @@ const REDIS_PORT = 6379;
 /** Of a node that nobody dials. @throws TypeError where TLS is asked for */
 export function noEntrance(port = REDIS_PORT, options: TlsOptions | undefined): OpenEntrance {
   if (options !== undefined) throw new TypeError('a node that does not listen has no TLS');
-  return { entrance: new NoPort(port), tls: undefined, isSecure: false };
+  return { entrance: new NoPort(port), tls: undefined, isSecure: false, plainPort: port };
 }
 
 /**
@@ -98,33 +105,48 @@ export async function openEntrance(
   host: string,
   port: number,
   options: TlsOptions | undefined,
-  ports: { readonly configuration: Configuration; readonly log: Log; readonly clock: Clock },
+  ports: {
+    readonly configuration: Configuration;
+    readonly log: Log;
+    readonly clock: Clock;
+    /** Whether the node is to join others. */
+    readonly joins: boolean;
+  },
 ): Promise<OpenEntrance> {
-  if (options === undefined)
-    return { entrance: await Port.open(host, port), tls: undefined, isSecure: false };
-  const { configuration, log, clock } = ports;
-  const identity = new TlsIdentity({
-    text: (name) => configuration.text(name),
-    log,
-    clock,
-  });
+  const { configuration, log, clock, joins } = ports;
+  const isOfCluster = configuration.flag('tls-cluster');
+  if (options === undefined) {
+    if (isOfCluster) throw new TlsError('tls-cluster needs a port for TLS: give --tls-port');
+    const entrance = await Port.open(host, port);
+    return { entrance, tls: undefined, isSecure: false, plainPort: entrance.number };
+  }
+  const isOnly = options.port === undefined;
+  if (joins && isOnly && !isOfCluster)
+    throw new TlsError(
+      'peers cannot reach a node that speaks TLS alone: start all nodes with --tls-cluster yes',
+    );
+  const identity = new TlsIdentity({ text: (name) => configuration.text(name), log, clock });
   configuration.onApplied = (changes) => {
     if (changes.some(({ parameter }) => parameter.name.startsWith('tls-'))) identity.reload();
   };
-  const isSecure = options.port === undefined;
   let plain: Port | undefined;
   try {
-    if (!isSecure) plain = await Port.open(host, port);
+    if (!isOnly) plain = await Port.open(host, port);
     const secure = await TlsPort.open(host, options.port ?? port, {
       identity,
-      takesPeers: false,
       log,
       clock,
       waitingMax: () => configuration.integer('maxclients'),
     });
     configuration.adopt('tls-port', `${secure.number}`);
-    const tls = new NodeTls(identity, secure);
-    return { entrance: plain === undefined ? secure : new Entrances([plain, secure]), tls, isSecure };
+    const open: [Entrance, ...Entrance[]] =
+      plain === undefined ? [secure] : isOfCluster ? [secure, plain] : [plain, secure];
+    return {
+      entrance: open.length === 1 ? secure : new Entrances(open),
+      tls: new NodeTls(identity, secure),
+      isSecure: open[0] === secure,
+      plainPort: plain?.number,
+    };
   } catch (error) {
     identity.close();
     await plain?.close();

@@ -3,6 +3,7 @@
  * can, so an open door for peers makes the clients' password worthless.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { isLocal, isLoopback } from './socket-addresses.js';
 
 /** What `--cluster-secret` is given to say that there shall be none, and peers from everywhere. */
@@ -13,6 +14,8 @@ export interface PeerDoor {
   readonly clusterSecret: string;
   /** Whether clients are asked for a password now. */
   readonly asksClients: () => boolean;
+  /** Whether peers come over TLS alone, with a certificate (`--tls-cluster`). */
+  readonly needsTls?: boolean;
 }
 
 /** The secret that peers prove; empty for none. */
@@ -22,6 +25,8 @@ export function provenSecret(clusterSecret: string): string {
 
 /** Why a peer may not come in by this socket, in words for its operator; undefined if it may try. */
 export function refusesPeer(door: PeerDoor, socket: Pick<Socket, 'remoteAddress'>): string | undefined {
+  if (door.needsTls === true && !(socket instanceof TLSSocket && socket.authorized))
+    return 'peers of this node come over TLS, with a certificate of an authority that it knows: start all nodes with --tls-cluster yes';
   if (provenSecret(door.clusterSecret) !== '') return undefined;
   if (door.asksClients())
     return 'this node asks clients for a password and has no cluster secret to ask peers for: give all nodes the same --cluster-secret';

@@ -27,6 +27,8 @@ export interface TlsSetup {
   /** For connections that this node opens. */
   readonly dialing: SecureContextOptions;
   readonly clientCertificates: ClientCertificates;
+  /** Whether peers speak TLS, too. */
+  readonly isOfCluster: boolean;
   /** Whether the common name of a client's certificate says who its user is. */
   readonly namesUsers: boolean;
   readonly sessionCaching: boolean;
@@ -60,9 +62,10 @@ export function readTlsFiles(text: ParameterText): TlsSetup {
   if (cert === undefined) throw new TlsError('no tls-cert-file is given');
   if (key === undefined) throw new TlsError('no tls-key-file is given');
   const authorities = authoritiesOf(text);
-  if (authorities.length === 0 && clientCertificates !== 'no') {
+  const isOfCluster = text('tls-cluster') === 'yes';
+  if (authorities.length === 0 && (clientCertificates !== 'no' || isOfCluster)) {
     throw new TlsError(
-      'tls-auth-clients (unless it is no) needs tls-ca-cert-file or tls-ca-cert-dir to judge certificates by',
+      'tls-auth-clients (unless it is no) and tls-cluster need tls-ca-cert-file or tls-ca-cert-dir to judge certificates by',
     );
   }
   const shared: SecureContextOptions = {
@@ -91,12 +94,36 @@ export function readTlsFiles(text: ParameterText): TlsSetup {
     accepting,
     dialing,
     clientCertificates,
+    isOfCluster,
     namesUsers: text('tls-auth-clients-user') === 'cn',
     sessionCaching,
     sessionSeconds,
     certificateEndsMs: endOf(cert, 'tls-cert-file'),
     authoritiesEndMs: ends.length === 0 ? undefined : Math.min(...ends),
   };
+}
+
+/**
+ * What a mere client needs: authorities to judge by, and a certificate of its own if there is one.
+ *
+ * @throws TlsError
+ */
+export function readClientFiles(text: ParameterText): SecureContextOptions {
+  const ca = authoritiesOf(text);
+  if (ca.length === 0)
+    throw new TlsError('TLS needs tls-ca-cert-file or tls-ca-cert-dir to judge certificates by');
+  const cert = fileOf(text, 'tls-cert-file');
+  const key = fileOf(text, 'tls-key-file');
+  if ((cert === undefined) !== (key === undefined))
+    throw new TlsError('tls-cert-file and tls-key-file belong together');
+  const options: SecureContextOptions = {
+    ca,
+    cert,
+    key,
+    passphrase: passphraseOf(text, 'tls-key-file-pass'),
+  };
+  tryOut(options, 'tls-cert-file, tls-key-file');
+  return options;
 }
 
 /** The node's own certificate, unless there is another one for connections that it opens. */

@@ -1,6 +1,6 @@
 /** A port that speaks TLS: whoever it hands on has gone through the handshake, and has shown what certificate it must. */
 import type { Socket } from 'node:net';
-import { createServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer, type SecureContextOptions, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { utf8Bytes } from '../../engine/index.js';
 import type { Clock } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';
@@ -15,8 +15,6 @@ const COMPLAINT_EVERY_MS = 1000;
 
 export interface TlsPortOptions {
   readonly identity: TlsIdentity;
-  /** Peers come in here and show a certificate, whether clients must or not. */
-  readonly takesPeers: boolean;
   readonly log: Log;
   readonly clock: Clock;
   /** Connections that may wait for their handshake. */
@@ -29,6 +27,11 @@ export class NodeTls {
     readonly identity: TlsIdentity,
     readonly port: TlsPort,
   ) {}
+
+  /** What peers are dialed with, and targets of MIGRATE, as in Redis; undefined: plain TCP (`tls-cluster`). */
+  get dialing(): SecureContextOptions | undefined {
+    return this.identity.current.isOfCluster ? this.identity.current.dialing : undefined;
+  }
 
   /** Whom a client's certificate names (`tls-auth-clients-user`), in latin1; undefined where none does, or shall. */
   userOf(socket: Socket): string | undefined {
@@ -124,7 +127,8 @@ export class TlsPort implements Entrance {
     const server = createServer({
       ...setup.accepting,
       handshakeTimeout: HANDSHAKE_MS,
-      requestCert: clientCertificates !== 'no' || this.options.takesPeers,
+      // Peers show one, whether clients must or not.
+      requestCert: clientCertificates !== 'no' || setup.isOfCluster,
       rejectUnauthorized: clientCertificates === 'yes',
     });
     server.on('secureConnection', (socket) => this.secured(socket, setup));

@@ -44,7 +44,7 @@ async function liar(
         socket,
         args: greeting.args,
         head: greeting.head,
-        secret,
+        credentials: { secrets: [secret] },
         closed: undefined,
         clusterId: claim === 'cluster' ? 'ab'.repeat(16) : clusterId,
         nodeId,
@@ -134,7 +134,7 @@ async function stream(
   });
   const { peer } = await dialPeer({
     address: target.address,
-    secret,
+    credentials: { secrets: [secret] },
     introduction: { clusterId: target.redraft.cluster.clusterId, from, to: id, purpose: 'snapshot' },
     onFrame: (kind, body) => answered!(kind === frameKind.snapshotResult && body[0] === 1),
     onClose: () => answered!(false),

@@ -57,7 +57,7 @@ async function knock(redraft: Redraft, secret: string, changed: Partial<Introduc
   try {
     const { peer } = await dialPeer({
       address: redraft.address,
-      secret,
+      credentials: { secrets: [secret] },
       introduction,
       onFrame: () => {},
       onClose: () => {},

@@ -35,7 +35,13 @@ async function serving(t: TestContext): Promise<Target> {
 
 async function waiting(t: TestContext): Promise<Target> {
   const port = await Port.open('127.0.0.1', 0);
-  const options = { nodeId: 9, secret, clock: nodeClock, maxClients, refusesPeer: () => undefined };
+  const options = {
+    nodeId: 9,
+    credentials: { secrets: [secret] },
+    clock: nodeClock,
+    maxClients,
+    refusesPeer: () => undefined,
+  };
   const open = WaitingPort.open(port, options, () => {});
   t.after(async () => {
     await open.close();
@@ -45,7 +51,7 @@ async function waiting(t: TestContext): Promise<Target> {
 }
 
 async function getsIn(port: number, clusterId: string | undefined): Promise<boolean> {
-  const asked = { secret, clusterId, nodeId: 8, timeoutMs: 5000 };
+  const asked = { credentials: { secrets: [secret] }, clusterId, nodeId: 8, timeoutMs: 5000 };
   await askPeer(`127.0.0.1:${port}`, asked, { kind: 'who' });
   return true;
 }

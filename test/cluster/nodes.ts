@@ -72,7 +72,8 @@ export class TestNode {
 
   /** Opens a connection of its own. */
   connect(): Promise<RespClient> {
-    return RespClient.connect({ host: '127.0.0.1', port: this.port });
+    const tls = this.redraft.server.tls?.identity.current.dialing;
+    return RespClient.connect({ host: '127.0.0.1', port: this.port, tls });
   }
 
   /** Asks one command on a connection that is kept. */

@@ -17,8 +17,18 @@ interface Shown {
   }[];
 }
 
+const withoutTls = {
+  tls: false,
+  tlsCertFile: '',
+  tlsKeyFile: '',
+  tlsKeyFilePass: '',
+  tlsCaCertFile: '',
+  tlsCaCertDir: '',
+};
+
 async function shown(port: number): Promise<{ code: number; shown: Shown; table: string }> {
   const options = {
+    ...withoutTls,
     address: { host: '127.0.0.1', port },
     port: undefined,
     requirepass: undefined,
@@ -72,7 +82,14 @@ test('redraft status tells the truth whatever password a member was started with
     const print = (text: string): void => {
       json += text;
     };
-    const options = { address: { host: '127.0.0.1', port }, port, requirepass, json: true, watch: false };
+    const options = {
+      ...withoutTls,
+      address: { host: '127.0.0.1', port },
+      port,
+      requirepass,
+      json: true,
+      watch: false,
+    };
     assert.equal(await status(options, print, assert.fail), 0);
     return (JSON.parse(json) as Shown).members;
   };

@@ -136,7 +136,7 @@ async function insider(
   try {
     ({ peer } = await dialPeer({
       address: `127.0.0.1:${port}`,
-      secret: target.secret,
+      credentials: { secrets: [target.secret] },
       introduction: { clusterId: target.clusterId, from: 2 ** 50 + random.below(1000), to: 0, purpose },
       onFrame: () => {},
       onClose: () => {},

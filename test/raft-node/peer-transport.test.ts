@@ -37,7 +37,7 @@ class Station {
     this.transport = new PeerTransport({
       clusterId,
       nodeId: this.id,
-      secret: 'open sesame',
+      credentials: { secrets: ['open sesame'] },
       onNotice: (text) => {
         this.notices.push(text);
         this.wake();
@@ -189,7 +189,7 @@ test('strangers are refused with the reason, and have no influence', async () =>
   const wanted: string[] = [];
   const b = new Station(2, { onMismatch: ({ clusterId: cluster, to }) => wanted.push(`${cluster} ${to}`) });
   const cases: [Station, string, RegExp][] = [
-    [new Station(1, { secret: 'guessed' }), '', /the cluster secrets differ/],
+    [new Station(1, { credentials: { secrets: ['guessed'] } }), '', /the cluster secrets differ/],
     [new Station(1, { clusterId: otherCluster }), '2 cluster', /belongs to cluster 0011/],
   ];
   await withStations([b, ...cases.map(([station]) => station)], async () => {
@@ -272,11 +272,16 @@ test('a node that does not know the secret cannot pass for a member either', asy
 test('a question from a node that is no member yet is answered, with the name of the cluster', async () => {
   const b = new Station(2);
   await withStations([b], async () => {
-    const options = { secret: 'open sesame', clusterId: undefined, nodeId: 77, timeoutMs: 5000 };
+    const options = {
+      credentials: { secrets: ['open sesame'] },
+      clusterId: undefined,
+      nodeId: 77,
+      timeoutMs: 5000,
+    };
     const answer = await askPeer(b.address, options, { join: 'host:1' });
     assert.deepEqual(answer, { clusterId, nodeId: 2, answer: { question: { join: 'host:1' }, from: 77 } });
     await assert.rejects(
-      askPeer(b.address, { ...options, secret: 'wrong' }, {}),
+      askPeer(b.address, { ...options, credentials: { secrets: ['wrong'] } }, {}),
       (error: PeerRefusal) => error instanceof PeerRefusal && error.code === 'secret',
     );
     await assert.rejects(

@@ -34,7 +34,11 @@ async function withPulse(
   const felt: Pulse[] = [];
   const notices: string[] = [];
   const { busyMaxMs, otherTimeoutMs = 500 } = timeouts;
-  const common = { clusterId, secret: 'open sesame', onNotice: (text: string) => notices.push(text) };
+  const common = {
+    clusterId,
+    credentials: { secrets: ['open sesame'] },
+    onNotice: (text: string) => notices.push(text),
+  };
   const sender = new PeerTransport({ ...common, nodeId: 1, pulse: { electionTimeoutMs: 500, busyMaxMs } });
   const receiver = new PeerTransport({ ...common, nodeId: 2, pulse: { electionTimeoutMs: otherTimeoutMs } });
   const handler = {
@@ -150,7 +154,7 @@ test('a node without peers has no thread', async () => {
   const alone = new PeerTransport({
     clusterId,
     nodeId: 1,
-    secret: '',
+    credentials: { secrets: [] },
     pulse: { electionTimeoutMs: 500 },
   });
   alone.setMembership({ members: [{ id: 1, address: '127.0.0.1:1', learner: false }], removed: [] });

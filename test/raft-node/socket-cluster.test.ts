@@ -36,7 +36,7 @@ class SocketNode {
     }
     const identity = await this.directory.countStart();
     this.machine = new WordList();
-    this.transport = new PeerTransport({ clusterId, nodeId: this.id, secret: 'secret' });
+    this.transport = new PeerTransport({ clusterId, nodeId: this.id, credentials: { secrets: ['secret'] } });
     this.node = await RaftNode.start({
       identity,
       directory: this.directory,

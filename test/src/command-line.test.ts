@@ -51,6 +51,7 @@ test('defaults', () => {
     tlsCaCertDir: '',
     tlsAuthClients: 'yes',
     tlsAuthClientsUser: 'off',
+    tlsCluster: 'no',
     tlsProtocols: '',
     tlsCiphers: '',
     tlsCiphersuites: '',

@@ -56,6 +56,14 @@ export class Issued {
     );
   }
 
+  /** Its file of authorities, which others may share, becomes one of these alone. */
+  trust(...authorities: Authority[]): void {
+    writeFileSync(
+      this.caCertFile,
+      authorities.map(({ certFile }) => readFileSync(certFile, 'utf8')).join(''),
+    );
+  }
+
   /** Takes the place of another in its files, as a rotation does. */
   replace(other: Issued): void {
     copyFileSync(this.keyFile, other.keyFile);
@@ -92,6 +100,7 @@ export class Authority {
       ...['x509', '-req', '-in', `${path}.csr`, '-CA', this.certFile, '-CAkey', this.keyFile],
       ...['-CAcreateserial', '-days', `${days}`, '-extfile', extensions, '-out', `${path}.crt`],
     );
-    return new Issued(`${path}.crt`, `${path}.key`, this.certFile);
+    copyFileSync(this.certFile, `${path}.ca`);
+    return new Issued(`${path}.crt`, `${path}.key`, `${path}.ca`);
   }
 }

@@ -2,6 +2,7 @@
 import type { NodeId } from '../../types.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { decodeValue, encodeValue } from './peer-codec.js';
+import type { PeerCredentials } from './peer-credentials.js';
 import { dialPeer } from './peer-handshake.js';
 import { frameKind } from './peer-socket.js';
 
@@ -20,7 +21,7 @@ export interface Answer {
 export async function askPeer(
   address: string,
   options: {
-    readonly secret: string;
+    readonly credentials: PeerCredentials;
     readonly clusterId: string | undefined;
     readonly nodeId: NodeId;
     readonly timeoutMs: number;
@@ -36,7 +37,7 @@ export async function askPeer(
   reply.catch(() => {});
   const { peer, clusterId, nodeId } = await dialPeer({
     address,
-    secret: options.secret,
+    credentials: options.credentials,
     introduction: { clusterId: options.clusterId, from: options.nodeId, to: 0, purpose: 'exchange' },
     onFrame: (kind, body) => {
       try {

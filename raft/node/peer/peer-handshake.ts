@@ -12,8 +12,10 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import net from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { NodeId } from '../../types.js';
 import { clearTimeout, setTimeout } from '../timers.js';
+import type { PeerCredentials } from './peer-credentials.js';
 import { PeerSocket } from './peer-socket.js';
 
 export const peerCommand = 'RAFTPEER';
@@ -101,7 +103,7 @@ function isProof(given: string, expected: string): boolean {
 export interface DialOptions {
   /** host:port, [host]:port for IPv6. */
   readonly address: string;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   readonly introduction: Introduction;
   readonly onFrame: (kind: number, body: Buffer) => void;
   /** After the handshake: the connection is gone. */
@@ -122,18 +124,25 @@ export function splitAddress(address: string): { host: string; port: number } {
   return { host: (match[1] ?? match[2])!, port };
 }
 
+/** Over TLS, whoever has a certificate of a trusted authority is heard, whatever its host's name: members are known by addresses. */
+function dialSocket(host: string, port: number, { tls }: PeerCredentials): net.Socket {
+  if (tls === undefined) return net.connect({ host, port });
+  return connectTls({ ...tls, host, port, checkServerIdentity: () => undefined });
+}
+
 /**
  * Connects to a node and goes through the handshake.
  *
  * @throws PeerRefusal if the node refuses or cannot prove the secret; Error if it cannot be reached
  */
 export function dialPeer(options: DialOptions): Promise<Dialed> {
-  const { secret, introduction } = options;
+  const { credentials, introduction } = options;
+  const [secret = ''] = credentials.secrets;
   const { clusterId = '-', from, to, purpose } = introduction;
   const nonce = randomBytes(16).toString('hex');
   return new Promise((resolve, reject) => {
     const { host, port } = splitAddress(options.address);
-    const socket = net.connect({ host, port });
+    const socket = dialSocket(host, port, credentials);
     let isReady = false;
     let transcript: (string | number)[] | undefined;
     const fail = (error: Error): void => {
@@ -201,7 +210,7 @@ export interface AcceptOptions {
   readonly args: readonly string[];
   /** What was read from the socket after the command. */
   readonly head: Uint8Array;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   /** Why nobody may come in by this socket, whatever it proves; undefined if the handshake decides. */
   readonly closed: string | undefined;
   /** `-` for a node that belongs to none yet. */
@@ -222,7 +231,10 @@ export interface AcceptOptions {
 
 /** Answers a handshake. The socket belongs to this function from now on; nothing is thrown. */
 export function acceptPeer(options: AcceptOptions): void {
-  const { secret, clusterId, nodeId } = options;
+  const { clusterId, nodeId } = options;
+  const { secrets } = options.credentials;
+  /** The one that the dialer has proved. */
+  let secret = '';
   let handler: ReturnType<AcceptOptions['onAccepted']> | undefined;
   let transcript: (string | number)[] | undefined;
   let introduction: Introduction | undefined;
@@ -235,10 +247,14 @@ export function acceptPeer(options: AcceptOptions): void {
   const peer = new PeerSocket(options.socket, {
     onLine: (line) => {
       if (transcript === undefined || introduction === undefined || handler !== undefined) return;
-      if (!isProof(line, proof(secret, 'dialer', transcript))) {
+      const parts = transcript;
+      const known = secrets.length === 0 ? [''] : secrets;
+      const proved = known.find((one) => isProof(line, proof(one, 'dialer', parts)));
+      if (proved === undefined) {
         refuse('secret', 'the cluster secrets differ');
         return;
       }
+      secret = proved;
       const { clusterId: cluster, from, to } = introduction;
       if (cluster !== undefined && clusterId === '-') {
         refuse('waiting', 'this node waits to join a cluster itself', true);

@@ -4,6 +4,7 @@ import type { SnapshotMessage } from '../../messages.js';
 import type { NodeId } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import { decodeMessages, encodeMessages } from './peer-codec.js';
+import type { PeerCredentials } from './peer-credentials.js';
 import { dialPeer, type Introduction } from './peer-handshake.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
 import type { TransportHandler } from './transport.js';
@@ -15,7 +16,7 @@ const receiveBufferBytes = 4 * 1024 * 1024;
 
 export interface OutgoingSnapshot {
   readonly address: string;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   readonly introduction: Introduction;
   readonly message: SnapshotMessage;
   readonly reader: SnapshotReader;
@@ -24,7 +25,7 @@ export interface OutgoingSnapshot {
 
 /** Streams a snapshot. @returns whether the peer took it @throws Error if the connection cannot be had or breaks */
 export async function streamSnapshot(outgoing: OutgoingSnapshot, sockets: Set<PeerSocket>): Promise<boolean> {
-  const { address, secret, introduction, message, reader, onProgress } = outgoing;
+  const { address, credentials, introduction, message, reader, onProgress } = outgoing;
   let settle!: (isTaken: boolean) => void;
   let giveUp!: (error: Error) => void;
   const result = new Promise<boolean>((resolve, reject) => {
@@ -34,7 +35,7 @@ export async function streamSnapshot(outgoing: OutgoingSnapshot, sockets: Set<Pe
   result.catch(() => {});
   const { peer } = await dialPeer({
     address,
-    secret,
+    credentials,
     introduction,
     onFrame: (kind, body) => settle(kind === frameKind.snapshotResult && body[0] === 1),
     onClose: (reason) => giveUp(new Error(reason)),

@@ -9,6 +9,7 @@ import type { Membership, NodeId } from '../../types.js';
 import { type Clock, nodeClock, type Timer } from '../clock.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
+import type { PeerCredentials } from './peer-credentials.js';
 import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
@@ -18,8 +19,7 @@ import type { Transport, TransportHandler } from './transport.js';
 export interface PeerTransportOptions {
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  /** The cluster's secret; empty: whoever knows that there is none is trusted. */
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   readonly clock?: Clock;
   /** Peers are told that this node lives, by a thread of its own (see pulse.ts). Default: they are not. */
   readonly pulse?: Pick<PulseOptions, 'electionTimeoutMs' | 'busyMaxMs'>;
@@ -111,9 +111,9 @@ export class PeerTransport implements Transport {
 
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
-    const { clusterId, nodeId, secret, pulse } = options;
+    const { clusterId, nodeId, credentials, pulse } = options;
     if (pulse !== undefined) {
-      this.pulseThread = new PulseThread({ clusterId, nodeId, secret, ...pulse }, (text) =>
+      this.pulseThread = new PulseThread({ clusterId, nodeId, credentials, ...pulse }, (text) =>
         options.onNotice?.(text),
       );
     }
@@ -174,7 +174,7 @@ export class PeerTransport implements Transport {
     head: Uint8Array,
     onProven: () => void = () => {},
   ): void {
-    const { secret, clusterId, nodeId } = this.options;
+    const { credentials, clusterId, nodeId } = this.options;
     if (this.isClosed) {
       socket.destroy();
       return;
@@ -183,7 +183,7 @@ export class PeerTransport implements Transport {
       socket,
       args,
       head,
-      secret,
+      credentials,
       closed: this.options.refusesPeer?.(socket),
       clusterId,
       nodeId,
@@ -218,13 +218,13 @@ export class PeerTransport implements Transport {
     reader: SnapshotReader,
     onProgress: (bytes: number, bytesTotal: number) => void,
   ): Promise<boolean> {
-    const { secret, clusterId, nodeId: from } = this.options;
+    const { credentials, clusterId, nodeId: from } = this.options;
     try {
       const link = this.links.get(message.to);
       if (link === undefined || this.isClosed || this.isCut(message.to)) return false;
       const introduction: Introduction = { clusterId, from, to: message.to, purpose: 'snapshot' };
       return await streamSnapshot(
-        { address: link.address, secret, introduction, message, reader, onProgress },
+        { address: link.address, credentials, introduction, message, reader, onProgress },
         this.sockets,
       );
     } catch (error) {
@@ -242,11 +242,11 @@ export class PeerTransport implements Transport {
    * @throws PeerRefusal, or Error if the member cannot be reached
    */
   async dialClient(to: NodeId, address: string): Promise<net.Socket> {
-    const { secret, clusterId, nodeId: from } = this.options;
+    const { credentials, clusterId, nodeId: from } = this.options;
     if (this.isCut(to)) throw new Error(cutOff);
     const { peer } = await dialPeer({
       address,
-      secret,
+      credentials,
       introduction: { clusterId, from, to, purpose: 'client' },
       onFrame: () => {},
       onClose: () => {},
@@ -311,6 +311,11 @@ export class PeerTransport implements Transport {
     return this.options.isCut?.(peer) === true;
   }
 
+  /** What the credentials hold is different now: whoever dials from now on goes by it. */
+  credentialsChanged(): void {
+    this.pulseThread?.credentialsChanged();
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.timer?.cancel();
@@ -322,7 +327,7 @@ export class PeerTransport implements Transport {
   // Dialed connections
 
   private dial(link: Link): void {
-    const { secret, clusterId, nodeId: from } = this.options;
+    const { credentials, clusterId, nodeId: from } = this.options;
     if (link.isDialing || this.isClosed || this.clock.monotonicMs() < link.redialAt) {
       if (!link.isDialing) link.waiting = [];
       return;
@@ -334,7 +339,7 @@ export class PeerTransport implements Transport {
     link.isDialing = true;
     dialPeer({
       address: link.address,
-      secret,
+      credentials,
       introduction: { clusterId, from, to: link.id, purpose: 'messages' },
       onFrame: (kind, body) => this.linkFrame(link, kind, body),
       onClose: (reason) => {

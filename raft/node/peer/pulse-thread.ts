@@ -20,12 +20,14 @@ interface PulseLink {
 }
 
 const data = workerData as PulseThreadData;
+let { credentials } = data;
 const cell = new PulseCell(data.memory);
 const diskWait = new Int32Array(data.diskWait);
 const links = new Map<NodeId, PulseLink>();
 
 parentPort!.on('message', (order: PulseOrder) => {
   if (order.kind === 'peers') setPeers(order.peers);
+  else if (order.kind === 'credentials') credentials = order.credentials;
   else redial(order.id);
 });
 setInterval(beat, pulseIntervalMs);
@@ -54,7 +56,7 @@ function redial(id: NodeId): void {
 
 function dial(id: NodeId, link: PulseLink): void {
   if (link.isDialing || link.peer !== undefined || monotonicNow() < link.redialAtMs) return;
-  const { clusterId, nodeId: from, secret } = data;
+  const { clusterId, nodeId: from } = data;
   link.isDialing = true;
   const lost = (): void => {
     link.peer = undefined;
@@ -63,7 +65,7 @@ function dial(id: NodeId, link: PulseLink): void {
   };
   dialPeer({
     address: link.address,
-    secret,
+    credentials,
     introduction: { clusterId, from, to: id, purpose: 'pulse' },
     onFrame: () => {},
     onClose: lost,

@@ -8,6 +8,7 @@
 import { Worker } from 'node:worker_threads';
 import type { NodeId } from '../../types.js';
 import { diskWait } from '../directory/disk.js';
+import type { PeerCredentials } from './peer-credentials.js';
 
 export const pulseIntervalMs = 100;
 /** A node whose loop has not turned for so long is given up, however its pulse thread fares. */
@@ -98,7 +99,7 @@ export class PulseCell implements LoopPulse {
 export interface PulseOptions {
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  readonly secret: string;
+  readonly credentials: PeerCredentials;
   /** Told to the peers: all nodes of a cluster must have the same. */
   readonly electionTimeoutMs: number;
   /** For tests: {@link busyMaxMs} by default. */
@@ -114,7 +115,9 @@ export interface PulseThreadData extends Required<PulseOptions> {
 /** To the thread: whom to tell; or that the way to a peer is a new one. */
 export type PulseOrder =
   | { readonly kind: 'peers'; readonly peers: readonly { readonly id: NodeId; readonly address: string }[] }
-  | { readonly kind: 'redial'; readonly id: NodeId };
+  | { readonly kind: 'redial'; readonly id: NodeId }
+  /** Others are to be used from now on. */
+  | { readonly kind: 'credentials'; readonly credentials: PeerCredentials };
 
 /** The thread, as the loop sees it. It starts with the first peer: a node without peers has none. */
 export class PulseThread {
@@ -141,6 +144,11 @@ export class PulseThread {
     this.order({ kind: 'redial', id });
   }
 
+  /** The node's credentials are others now. */
+  credentialsChanged(): void {
+    this.order({ kind: 'credentials', credentials: copyOf(this.options.credentials) });
+  }
+
   async close(): Promise<void> {
     this.cell.stop();
     const { worker } = this;
@@ -156,6 +164,7 @@ export class PulseThread {
     const workerData: PulseThreadData = {
       busyMaxMs,
       ...this.options,
+      credentials: copyOf(this.options.credentials),
       memory: this.cell.memory,
       diskWait: diskWait.buffer as SharedArrayBuffer,
     };
@@ -172,4 +181,9 @@ export class PulseThread {
     });
     return worker;
   }
+}
+
+/** As they are now, and nothing but data. */
+function copyOf({ secrets, tls }: PeerCredentials): PeerCredentials {
+  return { secrets: [...secrets], tls };
 }

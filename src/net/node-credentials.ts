@@ -1,0 +1,30 @@
+/** What this node proves itself to its peers by: it may change while the node runs. */
+import type { SecureContextOptions } from 'node:tls';
+import type { PeerCredentials } from '../../raft/node/index.js';
+import { provenSecret } from './peer-admission.js';
+import type { NodeTls } from './tls-port.js';
+
+export class NodeCredentials implements PeerCredentials {
+  constructor(
+    /** As the operator gave them; `none` says that there shall be none. */
+    private given: readonly string[],
+    private readonly nodeTls: NodeTls | undefined,
+  ) {}
+
+  /** The one that is proved, as it was given; empty for none. */
+  get clusterSecret(): string {
+    return this.given[0] ?? '';
+  }
+
+  get secrets(): readonly string[] {
+    return this.given.filter((secret) => provenSecret(secret) !== '');
+  }
+
+  get tls(): SecureContextOptions | undefined {
+    return this.nodeTls?.dialing;
+  }
+
+  replace(given: readonly string[]): void {
+    this.given = given;
+  }
+}
