@@ -18,6 +18,7 @@ import {
   serveTable,
   statusTable,
 } from './options.js';
+import { readClusterSecrets, readPasswordFile, SecretFileError } from './secret-files.js';
 
 export type CommandLine =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
@@ -81,15 +82,33 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     const source = flags.get(key) ?? given(environment, key) ?? file.options.get(key);
     values[key] = source === undefined ? defaultOf(row) : checked(row, source);
   }
+  const clusterSecrets = takeSecrets(values);
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = {
     ...values,
+    clusterSecrets,
     users: file.users,
     parameters: Object.fromEntries(file.parameters),
     withoutMeaning: [...file.withoutMeaning],
   };
   return { kind: 'serve', options: options as unknown as ServeOptions };
+}
+
+/** Puts the password of its file in its place. @returns the cluster's secrets @throws UsageError */
+function takeSecrets(values: Record<string, unknown>): readonly string[] {
+  const { requirepass, requirepassFile, clusterSecret, clusterSecretFile } = values as Partial<ServeOptions>;
+  if (requirepass !== undefined && requirepassFile !== undefined)
+    throw new UsageError('--requirepass and --requirepass-file are one thing: give one of them');
+  if (clusterSecret !== undefined && clusterSecretFile !== undefined)
+    throw new UsageError('--cluster-secret and --cluster-secret-file are one thing: give one of them');
+  try {
+    if (requirepassFile !== undefined) values.requirepass = readPasswordFile(requirepassFile);
+    if (clusterSecretFile !== undefined) return readClusterSecrets(clusterSecretFile);
+  } catch (error) {
+    throw error instanceof SecretFileError ? new UsageError(error.message) : error;
+  }
+  return clusterSecret === undefined ? [] : [clusterSecret];
 }
 
 function seeHelp({ name }: Subcommand): string {

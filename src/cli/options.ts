@@ -88,6 +88,15 @@ export const serveTable = {
     example: 'REDRAFT_REQUIREPASS=secret redraft',
     help: 'Clients must AUTH with it; a file or the environment hides it from ps',
   }),
+  requirepassFile: option({
+    group: 'Network',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--requirepass-file /run/secrets/redraft',
+    help: 'The same, from the one line of a file',
+  }),
   protectedMode: option({
     group: 'Network',
     argument: 'yes|no',
@@ -209,6 +218,15 @@ export const serveTable = {
     example: 'REDRAFT_CLUSTER_SECRET=secret redraft',
     help: 'Nodes prove to each other that they know it; none lets in any peer',
   }),
+  clusterSecretFile: option({
+    group: 'Cluster',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--cluster-secret-file /run/secrets/cluster',
+    help: 'The same, from a file: the line that is proved, and one more that is taken; read again at SIGHUP',
+  }),
   consistency: option({
     group: 'Cluster',
     short: 'c',
@@ -292,6 +310,15 @@ export const statusTable = {
     example: 'REDRAFT_REQUIREPASS=secret redraft status',
     help: 'The password that the node asks of its clients',
   }),
+  requirepassFile: option({
+    group: 'Which node',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--requirepass-file /run/secrets/redraft',
+    help: 'The same, from the one line of a file',
+  }),
   tls: option({
     group: 'TLS',
     argument: '',
@@ -356,6 +383,8 @@ export const checkTable = {} satisfies OptionTable;
 export interface ServeOptions extends OptionValues<typeof serveTable> {
   /** Configuration parameters that are no options of their own, from the file: name to canonical value. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Of --cluster-secret or --cluster-secret-file: the one that is proved, and another one that is taken. */
+  readonly clusterSecrets: readonly string[];
   /** Lines of users in the file: `user alice on >secret ~a:* +@all`. */
   readonly users: readonly string[];
   /** Names of Redis's that stand in the file and change nothing here. */

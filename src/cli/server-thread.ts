@@ -13,19 +13,22 @@ import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
 import type { ServerOrder, ServerReport } from './launcher.js';
 import { formatHostAndPort } from './option-types.js';
 import type { ServeOptions } from './options.js';
+import { readClusterSecrets } from './secret-files.js';
 import { tlsParameters } from './tls-options.js';
 
 const PROGRESS_EVERY_MS = 1000;
 
 const launcher = parentPort!;
 let redraft: Redraft | undefined;
+/** Of --cluster-secret-file. */
+let secretFile: string | undefined;
 let ending = false;
 /** host:port */
 let listensOn = '';
 
 launcher.on('message', (order: ServerOrder) => {
   if (order.kind === 'start') void start(order.options);
-  else if (order.kind === 'reload') redraft?.reloadCertificates();
+  else if (order.kind === 'reload') reload();
   else void stop(order.reason);
 });
 
@@ -41,6 +44,7 @@ function writeLog(line: string): void {
 
 async function start(options: ServeOptions): Promise<void> {
   log = createLog(options.loglevel, writeLog);
+  secretFile = options.clusterSecretFile;
   listensOn = formatHostAndPort({ host: options.bind, port: options.port });
   report({ kind: 'title', title: titleOf('starting') });
   if (options.withoutMeaning.length > 0) {
@@ -58,6 +62,18 @@ async function start(options: ServeOptions): Promise<void> {
   printBanner(redraft, options);
 }
 
+/** SIGHUP: what stands in files is read again. */
+function reload(): void {
+  if (redraft === undefined) return;
+  redraft.reloadCertificates();
+  if (secretFile === undefined) return;
+  try {
+    redraft.replaceClusterSecrets(readClusterSecrets(secretFile));
+  } catch (error) {
+    log.warning(`the cluster's secrets stay as they are: ${(error as Error).message}`);
+  }
+}
+
 function nodeOptions(options: ServeOptions): RedraftOptions {
   const settings: Partial<Settings> = { databases: options.databases };
   for (const [name, value] of Object.entries(options.parameters)) {
@@ -72,7 +88,7 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
     tls: options.tlsPort === 0 ? undefined : isSecure ? {} : { port: options.tlsPort },
     advertise: options.advertise && formatHostAndPort(options.advertise),
     join: options.join?.map(formatHostAndPort),
-    clusterSecret: options.clusterSecret,
+    clusterSecret: options.clusterSecrets,
     dir: options.backend === 'memory' ? undefined : resolve(options.dir),
     durability: options.durability,
     consistency: options.consistency,

@@ -27,9 +27,9 @@ export interface RedraftOptions {
   readonly join?: string | readonly string[];
   /**
    * Nodes prove to each other that they know it. Without one, peers come from this machine only, and none where clients are asked for a
-   * password; `none` lets in any peer.
+   * password; `none` lets in any peer. Of several the first is proved, and each of them is taken: while a secret is changed.
    */
-  readonly clusterSecret?: string;
+  readonly clusterSecret?: string | readonly string[];
   /** Directory for log and snapshots. Without one everything stays in memory. */
   readonly dir?: string;
   /** When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or left to the system. */

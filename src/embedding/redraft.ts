@@ -68,6 +68,7 @@ interface Running {
   /** Whether {@link port} speaks TLS. */
   readonly isSecure: boolean;
   readonly plainPort: number | undefined;
+  readonly credentials: NodeCredentials;
   readonly recovery: RecoverySummary;
   /** Takes it off the clock. */
   readonly unfollow: () => void;
@@ -146,7 +147,7 @@ export class Redraft {
     checkOptions(options);
     const unsafe = unsafeStart(
       options.host ?? '127.0.0.1',
-      options.clusterSecret ?? '',
+      secretsOf(options)[0] ?? '',
       options.password ?? '',
     );
     if (unsafe !== undefined) throw new Error(unsafe);
@@ -192,8 +193,7 @@ export class Redraft {
     };
     let cluster: Cluster | undefined;
     let asksClients = (): boolean => (options.password ?? '') !== '';
-    const { clusterSecret } = options;
-    const credentials = new NodeCredentials(clusterSecret === undefined ? [] : [clusterSecret], tls);
+    const credentials = new NodeCredentials(secretsOf(options), tls);
     const door: PeerDoor = {
       get clusterSecret() {
         return credentials.clusterSecret;
@@ -341,6 +341,7 @@ export class Redraft {
         tls,
         isSecure,
         plainPort,
+        credentials,
         recovery,
         unfollow,
       };
@@ -398,6 +399,18 @@ export class Redraft {
    */
   reloadCertificates(): boolean {
     return this.running.tls?.identity.reload() ?? true;
+  }
+
+  /**
+   * Changes the cluster's secrets: the first is proved from now on, each of them is taken. Connections that stand go on. On every node first
+   * the old and the new one, then the new and the old one, then the new one alone: so no node is shut out meanwhile.
+   *
+   * @throws Error where there was a secret and shall be none, or the other way round: that takes a restart of all nodes
+   */
+  replaceClusterSecrets(secrets: readonly string[]): void {
+    this.running.credentials.replace(secrets);
+    this.cluster.transport.credentialsChanged();
+    this.running.server.log.notice(`peers prove another secret now; ${secrets.length} are taken`);
   }
 
   /** What the node is at the moment; `learner`, too, for one that is not let in yet. */
@@ -539,6 +552,7 @@ export class Redraft {
     const again = {
       ...this.given,
       port,
+      clusterSecret: running.credentials.all,
       tls: tls?.port === undefined ? tls : { ...tls, port: tlsPort },
       clock,
       now: undefined,
@@ -599,6 +613,11 @@ async function end({ server, node, cluster, directory, unfollow }: Running): Pro
   await node.stop();
   await server.ended;
   await directory?.close();
+}
+
+/** As they were given. */
+function secretsOf({ clusterSecret = [] }: RedraftOptions): readonly string[] {
+  return typeof clusterSecret === 'string' ? [clusterSecret] : clusterSecret;
 }
 
 /** host:port under which others reach a node that listens on `port`. */

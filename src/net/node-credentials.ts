@@ -24,7 +24,16 @@ export class NodeCredentials implements PeerCredentials {
     return this.nodeTls?.dialing;
   }
 
+  /** All of them, as they were given. */
+  get all(): readonly string[] {
+    return this.given;
+  }
+
+  /** @throws Error where there was a secret and shall be none, or the other way round */
   replace(given: readonly string[]): void {
-    this.given = given;
+    const isProven = (secret: string): boolean => provenSecret(secret) !== '';
+    if (this.secrets.length === 0 || given.length === 0 || !given.every(isProven))
+      throw new Error('whether peers prove a secret is settled at the start: stop all nodes to change that');
+    this.given = [...given];
   }
 }

@@ -17,7 +17,8 @@ interface Shown {
   }[];
 }
 
-const withoutTls = {
+const unasked = {
+  requirepassFile: undefined,
   tls: false,
   tlsCertFile: '',
   tlsKeyFile: '',
@@ -28,7 +29,7 @@ const withoutTls = {
 
 async function shown(port: number): Promise<{ code: number; shown: Shown; table: string }> {
   const options = {
-    ...withoutTls,
+    ...unasked,
     address: { host: '127.0.0.1', port },
     port: undefined,
     requirepass: undefined,
@@ -83,7 +84,7 @@ test('redraft status tells the truth whatever password a member was started with
       json += text;
     };
     const options = {
-      ...withoutTls,
+      ...unasked,
       address: { host: '127.0.0.1', port },
       port,
       requirepass,

@@ -41,6 +41,9 @@ test('defaults', () => {
     advertise: undefined,
     maxclients: 10000,
     requirepass: undefined,
+    requirepassFile: undefined,
+    clusterSecrets: [],
+    clusterSecretFile: undefined,
     protectedMode: 'yes',
     enableDebugCommand: 'no',
     tlsPort: 0,
@@ -190,7 +193,8 @@ test('every example in --help is taken', () => {
     const [environment, args] = example.startsWith('REDRAFT_')
       ? [Object.fromEntries([example.split(' ')[0].split('=')]), []]
       : [{}, example.split(' ')];
-    if (example.startsWith('--config')) continue;
+    // Their files would have to be there.
+    if (/^--(config|requirepass-file|cluster-secret-file) /.test(example)) continue;
     assert.equal(parseCommandLine(args, environment).kind, 'serve', example);
   }
 });
@@ -303,6 +307,13 @@ test('subcommands', () => {
       address: { host: 'h', port: 1 },
       port: undefined,
       requirepass: 'p',
+      requirepassFile: undefined,
+      tls: false,
+      tlsCertFile: '',
+      tlsKeyFile: '',
+      tlsKeyFilePass: '',
+      tlsCaCertFile: '',
+      tlsCaCertDir: '',
       json: false,
       watch: false,
     },
