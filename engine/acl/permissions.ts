@@ -228,8 +228,11 @@ interface Touched {
 /** No word that says where keys are is longer; keys themselves are looked at where they lie. */
 const WORD_BYTES_MAX = 64;
 
-/** Commands that obey the last of several STOREs, while their specification finds the first. */
-const storesByLastWord = new Set(['georadius', 'georadiusbymember']);
+/** Commands that obey the last of several STOREs, while their specification finds the first; and where their options begin. */
+const storesByLastWord: ReadonlyMap<string, number> = new Map([
+  ['georadius', 6],
+  ['georadiusbymember', 5],
+]);
 
 const ranks = { command: 1, key: 2, channel: 4 } as const;
 
@@ -285,8 +288,9 @@ export class AclCommands implements CommandNames {
       reads: flags.includes('access'),
       writes: flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update'),
     }));
-    if (storesByLastWord.has(name)) {
-      for (let i = 4; i + 1 < words.length; i++)
+    const optionsAt = storesByLastWord.get(name);
+    if (optionsAt !== undefined) {
+      for (let i = optionsAt; i + 1 < words.length; i++)
         if (/^store(dist)?$/i.test(words[i])) keys.push({ position: i + 1, reads: false, writes: true });
     }
     return { keys, channels };

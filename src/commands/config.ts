@@ -90,11 +90,17 @@ async function rewrite(_request: Request, _connection: Client, server: NodeConte
       ? Buffer.from(configuration.text(name), 'latin1').toString()
       : configuration.text(name);
   try {
-    await rewriteConfigFile(configFile, written, changed);
+    await rewriteConfigFile(configFile, written, changed, usersToWrite(server));
   } catch (error) {
     throw new ErrorReply(`ERR Rewriting config file: ${(error as Error).message}`);
   }
   return OK;
+}
+
+/** Lines of all users, in UTF-8, where they have no file of their own and there are any but the one of the start. */
+function usersToWrite({ access, configuration, engine }: NodeContext): string[] | undefined {
+  if (configuration.text('aclfile') !== '' || !engine.users.haveChanged) return undefined;
+  return access.all().map((user) => Buffer.from(access.commands.line(user), 'latin1').toString());
 }
 
 const help = (_request: Request, _connection: Client, server: NodeContext): Reply =>

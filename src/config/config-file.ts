@@ -8,22 +8,31 @@ import { configParameter } from './configuration.js';
  *
  * @param value the value in force
  * @param changed parameters that were changed since the start
+ * @param users lines that take the place of all lines about users; undefined: those stay
  */
 export function rewriteConfig(
   text: string,
   value: (name: string) => string,
   changed: readonly string[],
+  users?: readonly string[],
 ): string {
   const missing = new Set(changed);
-  const lines = text.split(/\r?\n/).map((line) => {
-    const word = /^\s*([a-z][\w-]*)\s/i.exec(line)?.[1];
+  let unwritten = users ?? [];
+  const lines = text.split(/\r?\n/).flatMap((line) => {
+    const word = /^\s*([a-z][\w-]*)\s/i.exec(line)?.[1].toLowerCase();
+    if (word === 'user' && users !== undefined) {
+      const written = unwritten;
+      unwritten = [];
+      return written;
+    }
     const parameter = word === undefined ? undefined : configParameter(word);
-    if (parameter === undefined || !changed.includes(parameter.name)) return line;
+    if (parameter === undefined || !changed.includes(parameter.name)) return [line];
     missing.delete(parameter.name);
-    return `${parameter.name} ${quoted(value(parameter.name))}`;
+    return [`${parameter.name} ${quoted(value(parameter.name))}`];
   });
   while (lines.at(-1) === '') lines.pop();
   for (const name of missing) lines.push(`${name} ${quoted(value(name))}`);
+  lines.push(...unwritten);
   return `${lines.join('\n')}\n`;
 }
 
@@ -41,8 +50,9 @@ export async function rewriteConfigFile(
   path: string,
   value: (name: string) => string,
   changed: readonly string[],
+  users?: readonly string[],
 ): Promise<void> {
-  const text = rewriteConfig(await fs.promises.readFile(path, 'utf8'), value, changed);
+  const text = rewriteConfig(await fs.promises.readFile(path, 'utf8'), value, changed, users);
   // What is there gives way, be it a link that would lead the bytes elsewhere.
   await fs.promises.rm(`${path}.new`, { force: true });
   const file = await fs.promises.open(`${path}.new`, 'wx', 0o600);
