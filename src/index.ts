@@ -11,7 +11,8 @@ export type { ClusterClientOptions, ClusterOptions, LocalCluster } from './embed
 export { type Connector, type ConnectorOptions, connectorClass } from './embedding/memory-connector.js';
 export type { RedraftOptions, Role } from './embedding/options.js';
 export type { LoadableValue, PlainStreamEntry, PlainText, PlainValue } from './embedding/plain-values.js';
-export { type RecoverySummary, Redraft } from './embedding/redraft.js';
+export { Redraft } from './embedding/redraft.js';
+export type { RecoverySummary } from './embedding/running.js';
 export { TestClock } from './embedding/test-clock.js';
 export type { TlsOptions } from './embedding/tls-options.js';
 export { createLog, type Log, type LogLevel, logLevels } from './observability/log.js';

@@ -5,29 +5,21 @@ import { inspect } from 'node:util';
 import { durabilityLevels } from '../../engine/index.js';
 import {
   backgroundClock,
-  type Clock,
   DataDirectory,
   type Durability,
   defaultElectionTimeoutMs,
-  drawClusterId,
-  drawIdentity,
-  drawNodeId,
-  type Identity,
   nodeClock,
-  type PeerCredentials,
   type RaftNode,
   StorageError,
 } from '../../raft/node/index.js';
 import { monotonicNow, setImmediate } from '../../raft/node/timers.js';
 import { Cluster } from '../cluster/cluster.js';
-import { findCluster, reachableHost } from '../cluster/join.js';
 import { MemorySocket } from '../net/memory-socket.js';
 import { NodeCredentials } from '../net/node-credentials.js';
 import { type PeerDoor, refusesLimits, refusesPeer, unsafeStart } from '../net/peer-admission.js';
 import type { Entrance } from '../net/port.js';
-import type { NodeTls } from '../net/tls-port.js';
 import { startServing } from '../node.js';
-import { createLog, type Log } from '../observability/log.js';
+import { createLog } from '../observability/log.js';
 import { DiskSpace, SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
 import type { LoadingProgress } from '../replication/snapshot-record.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
@@ -37,43 +29,17 @@ import { type ClientLibrary, type ClientOptions, clientOptions } from './client-
 import { CommandLog } from './command-log.js';
 import { Contents, type DataSnapshot } from './contents.js';
 import { Faults } from './faults.js';
+import { advertisedAddress, identityFor, secretsOf } from './identity.js';
 import { configurationOf } from './initial-configuration.js';
 import { type ClusterOptions, LocalCluster } from './local-cluster.js';
 import { connectorClass } from './memory-connector.js';
 import { checkOptions, type RedraftOptions, type Role } from './options.js';
 import type { PlainValue } from './plain-values.js';
+import { end, type RecoverySummary, type Running } from './running.js';
 import { beginning, SeedSequence } from './seed-sequence.js';
 import { pass, settleTime } from './settle-time.js';
 import { TestClock } from './test-clock.js';
 import { noEntrance, type OpenEntrance, openEntrance } from './tls-options.js';
-
-const MAX_CLIENTS = 10_000;
-
-/** What a start found in the data directory. */
-export interface RecoverySummary {
-  readonly entries: number;
-  readonly snapshotIndex: number;
-  readonly keys: number;
-  readonly milliseconds: number;
-}
-
-/** What a start puts together, and a restart puts in its place. */
-interface Running {
-  readonly server: Server;
-  readonly node: RaftNode;
-  readonly cluster: Cluster;
-  readonly directory: DataDirectory | undefined;
-  readonly port: Entrance;
-  readonly tls: NodeTls | undefined;
-  /** Whether {@link port} speaks TLS. */
-  readonly isSecure: boolean;
-  readonly plainPort: number | undefined;
-  readonly credentials: NodeCredentials;
-  readonly recovery: RecoverySummary;
-  /** Takes it off the clock. */
-  readonly unfollow: () => void;
-  stopped?: Promise<void>;
-}
 
 export class Redraft {
   /** Time as clients see it. */
@@ -602,72 +568,4 @@ export class Redraft {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-/** Ends what runs, without handing over. */
-async function end({ server, node, cluster, directory, unfollow }: Running): Promise<void> {
-  unfollow();
-  cluster.stop();
-  server.diskSpace?.stop();
-  await server.close();
-  await node.stop();
-  await server.ended;
-  await directory?.close();
-}
-
-/** As they were given. */
-function secretsOf({ clusterSecret = [] }: RedraftOptions): readonly string[] {
-  return typeof clusterSecret === 'string' ? [clusterSecret] : clusterSecret;
-}
-
-/** host:port under which others reach a node that listens on `port`. */
-function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOptions, port: number): string {
-  if (advertise !== undefined) return advertise;
-  const reachable = reachableHost(host);
-  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
-}
-
-/**
- * The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. Further, the addresses of
- * the cluster that has invited it.
- */
-async function identityFor(
-  directory: DataDirectory | undefined,
-  options: RedraftOptions,
-  door: PeerDoor,
-  credentials: PeerCredentials,
-  joinAddresses: readonly string[],
-  port: Entrance,
-  clock: Clock,
-  log: Log,
-): Promise<{ readonly identity: Identity; readonly invited: readonly string[] }> {
-  if (directory?.identity !== undefined) return { identity: await directory.countStart(), invited: [] };
-  const nodeId = drawNodeId();
-  const ownAddress = advertisedAddress(options, port.number!);
-  let identity: Identity;
-  let invited: readonly string[] = [];
-  if (joinAddresses.length > 0) {
-    const found = await findCluster(
-      {
-        nodeId,
-        credentials,
-        refusesPeer: (socket) => refusesPeer(door, socket),
-        maxClients: options.maxClients ?? MAX_CLIENTS,
-        addresses: joinAddresses,
-        ownAddress,
-        clock,
-        log,
-        isStopped: () => false,
-      },
-      port,
-    );
-    identity = drawIdentity(found.clusterId, nodeId, { members: [], removed: [] });
-    invited = found.addresses;
-  } else {
-    const members = [{ id: nodeId, address: ownAddress, learner: false }];
-    identity = drawIdentity(drawClusterId(), nodeId, { members, removed: [] });
-  }
-  identity = { ...identity, starts: 1 };
-  await directory?.establish(identity);
-  return { identity, invited };
 }

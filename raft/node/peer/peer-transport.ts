@@ -111,16 +111,17 @@ export class PeerTransport implements Transport {
 
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
-    const { clusterId, nodeId, credentials, pulse } = options;
-    if (pulse !== undefined) {
-      this.pulseThread = new PulseThread({ clusterId, nodeId, credentials, ...pulse }, (text) =>
-        options.onNotice?.(text),
-      );
-    }
+    const { clusterId, nodeId, credentials, pulse, onNotice = () => {} } = options;
+    if (pulse !== undefined)
+      this.pulseThread = new PulseThread({ clusterId, nodeId, credentials, ...pulse }, onNotice);
   }
 
   get pulse(): LoopPulse | undefined {
     return this.pulseThread?.cell;
+  }
+
+  credentialsChanged(): void {
+    this.pulseThread?.credentialsChanged();
   }
 
   start(handler: TransportHandler): void {
@@ -309,11 +310,6 @@ export class PeerTransport implements Transport {
 
   private isCut(peer: NodeId): boolean {
     return this.options.isCut?.(peer) === true;
-  }
-
-  /** What the credentials hold is different now: whoever dials from now on goes by it. */
-  credentialsChanged(): void {
-    this.pulseThread?.credentialsChanged();
   }
 
   async close(): Promise<void> {
