@@ -249,6 +249,16 @@ test('a snapshot of what the log has already commits that much, and discards not
   assert.equal(raft.ready().snapshot, undefined);
 });
 
+test('a new leader has no lease by its election: who voted for it has promised nothing yet', () => {
+  const raft = start({ config: { quietTicks: 0 } });
+  elect(raft);
+  assert.equal(raft.leaseValid(), false);
+  const { term } = raft.status();
+  const answer = { type: 'heartbeatResponse', to: 1, term, round: 0, sentTick: 0 } as const;
+  raft.step({ ...answer, from: 2 });
+  assert.equal(raft.leaseValid(), true);
+});
+
 test('what a Ready hands out does not change afterwards', () => {
   const raft = start();
   elect(raft);
