@@ -10,7 +10,8 @@ const ENTRY = 'ioredis/built/index.js';
 /** @throws Error when there is none */
 export function realIoredis(): Ioredis {
   const places = [import.meta.url, join(process.cwd(), 'package.json')];
-  for (const load of [createRequire, hostRequire()]) {
+  for (const loader of [() => createRequire, hostRequire]) {
+    const load = loader();
     if (load === undefined) continue;
     for (const place of places) {
       const found = loaded(load, place);
@@ -32,9 +33,15 @@ function loaded(load: typeof createRequire, place: string): Ioredis | undefined 
   }
 }
 
-/** Node's own, where a test runner has put another in its place. */
+/**
+ * Node's own, where a test runner has put another in its place. Jest runs tests in a realm of their own, with a `process` of its making;
+ * Buffer is the host's, and so is the global scope that Buffer's constructor makes functions in.
+ */
 function hostRequire(): typeof createRequire | undefined {
-  const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => unknown };
+  const HostFunction = Buffer.constructor as FunctionConstructor;
+  const { getBuiltinModule } = new HostFunction('return process')() as {
+    getBuiltinModule?: (name: string) => unknown;
+  };
   return (getBuiltinModule?.('node:module') as { createRequire?: typeof createRequire } | undefined)
     ?.createRequire;
 }

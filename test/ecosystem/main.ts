@@ -1,12 +1,14 @@
 /**
  * `npm run test:ecosystem [FILE...]`: the tests of this folder, whose libraries are installed here (`npm ci --prefix test/ecosystem`), against
- * one node; against a follower of three; then once more after the leader has gone.
+ * one node; against a follower of three; then once more after the leader has gone. Without a FILE
+ * the examples of docs/examples, too.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redraft } from '../../src/index.js';
+import { runExamples } from './examples.js';
 
 const folder = join(import.meta.dirname, '../../../test/ecosystem');
 
@@ -38,4 +40,5 @@ await nodes[0].stop();
 if (code === 0) code = await runTests(follower.port);
 await Promise.all(nodes.slice(1).map((node) => node.stop()));
 rmSync(root, { recursive: true, force: true });
+if (code === 0 && named.length === 0 && !runExamples()) code = 1;
 process.exit(code);
