@@ -44,11 +44,14 @@ export const EXPIRED_PER_ENTRY = 200;
 /** What the replies of one transaction may take, beyond which its reads are refused: every node must keep them until EXEC ends. */
 const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
 
+/** Nothing changes it: all engines of a process have the same one, 200 KB. */
+const engineTable = new CommandTable(engineCommands);
+
 type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
 
 export class Engine {
   readonly keyspace: Keyspace;
-  readonly table = new CommandTable(engineCommands);
+  readonly table = engineTable;
   readonly waiters = new Waiters();
   /** Who may use the cluster. Apply asks nobody's rights: whoever proposes has judged. */
   readonly users = new Users();

@@ -59,8 +59,11 @@ import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
 import { ReadKeys } from './tracking/read-keys.js';
 
+/** Nothing changes it: all servers of a process have the same one. */
+const serverTable = new CommandTable([...engineCommands, ...programCommands]);
+
 export class Server implements ClientHost {
-  readonly table = new CommandTable([...engineCommands, ...programCommands]);
+  readonly table = serverTable;
   private readonly clients = new Connections(this);
   readonly connections = this.clients.byId;
   readonly statistics = new Statistics();
