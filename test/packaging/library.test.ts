@@ -44,6 +44,19 @@ test('ES modules import it', () => {
   assert.equal(outputOf('use.mjs', script), 'string 1 300 Raft');
 });
 
+test('who imports and who requires have the same classes', () => {
+  const script = `import { createRequire } from 'node:module';
+    import * as redraft from 'redraft';
+    import * as engine from 'redraft/engine';
+    import Redis, { Cluster, Redis as Named } from 'redraft/ioredis';
+    const require = createRequire(import.meta.url);
+    const required = [require('redraft'), require('redraft/engine')];
+    const alike = [redraft, engine].map((imported, i) =>
+      Object.keys(required[i]).length > 0 && Object.entries(required[i]).every(([name, value]) => imported[name] === value));
+    console.log(...alike, Redis === require('redraft/ioredis'), Named === Redis, Redis.Cluster === Cluster);`;
+  assert.equal(outputOf('alike.mjs', script), 'true true true true true');
+});
+
 test('what CommonJS requires is one library: its parts share their classes', () => {
   const script = `const whole = require('redraft/engine');
     console.log(whole === require('redraft/engine'), require.resolve('redraft').includes('library'));`;
