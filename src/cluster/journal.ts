@@ -44,6 +44,8 @@ export class Journal {
     this.state = state;
     const { role, leader, term } = state;
     const { log } = this;
+    if (before.role === 'leader' && role !== 'leader')
+      log.notice(`this node leads no more, as of term ${term}`);
     if (role === 'leader') {
       if (before.role !== 'leader') log.notice(`this node leads in term ${term}`);
       this.isLeaderless = false;
@@ -52,8 +54,8 @@ export class Journal {
         log.notice(`${this.name(leader)} leads in term ${term}`);
       this.isLeaderless = false;
     } else {
-      if (before.role === 'leader') log.notice(`this node leads no more, as of term ${term}`);
-      else if (!this.isLeaderless) log.notice(`no leader is known any more: ${this.lost(before)}`);
+      if (before.role !== 'leader' && !this.isLeaderless)
+        log.notice(`no leader is known any more: ${this.lost(before)}`);
       this.isLeaderless = true;
       if (role === 'candidate' && (before.role !== 'candidate' || before.term !== term))
         log.notice(`this node stands for election in term ${term}`);

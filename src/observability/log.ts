@@ -11,7 +11,6 @@ export interface Log {
   debug(text: string): void;
 }
 
-/** Writes a line with the time of day for everything up to `level`. */
 /** Escapes what would end the line or steer a terminal: texts hold what strangers sent. Stacks of errors keep their lines, indented. */
 function oneLine(text: string): string {
   return text
@@ -20,6 +19,7 @@ function oneLine(text: string): string {
     .replaceAll('\u2028', '\n');
 }
 
+/** Writes a line with the time of day for everything up to `level`. */
 export function createLog(level: LogLevel, write: (line: string) => void): Log {
   const line = (of: LogLevel, text: string): void => {
     if (logLevels.indexOf(of) > logLevels.indexOf(log.level)) return;
