@@ -1,6 +1,7 @@
 /**
- * `npm run bench:cluster`: three nodes and redis-benchmark on one machine, fsync on, 50 clients, keys random over 100,000 (medians of three
- * runs); how long it takes from kill -9 of the leader to the next accepted write; and what a write takes with one, three and five nodes.
+ * `npm run bench:cluster`: three nodes and redis-benchmark on one machine, fsync on, 50 clients, keys random
+ * over 100,000 (medians of three runs); how long it takes from kill -9 of the leader to the next accepted
+ * write; and what a write takes with one, three and five nodes.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The two servers side by side: the same load on each in turn, A B A B, so that whatever else the machine does meets both. */
+/**
+ * The two servers side by side: the same load on each in turn, A B A B, so that whatever else the machine
+ * does meets both.
+ */
 import { drive, type Round } from './drive.js';
 import { type Mode, processorUs, type RunningServer, startServer } from './servers.js';
 import { median, short } from './statistics.js';
@@ -10,7 +13,10 @@ export interface Cell {
   readonly pipeline: number;
 }
 
-/** A round, and what the server's process spent on each request: less at the mercy of what else the machine does. */
+/**
+ * A round, and what the server's process spent on each request: less at the mercy of what else the machine
+ * does.
+ */
 interface ServerRound extends Round {
   readonly processorUs: number;
 }

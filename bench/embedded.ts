@@ -33,7 +33,10 @@ const operations: readonly Operation[] = [
 
 type Mock = Readonly<Record<string, (...args: (string | number)[]) => Promise<unknown>>>;
 
-/** ioredis-mock from a folder in which it was installed; it is no dependency of this project (it wants another ioredis). */
+/**
+ * ioredis-mock from a folder in which it was installed; it is no dependency of this project (it wants another
+ * ioredis).
+ */
 function loadMock(folder: string): Mock {
   const load = createRequire(join(folder, 'package.json'));
   const Constructor = load('ioredis-mock') as new () => Mock;
@@ -46,7 +49,9 @@ function timeEngine(engine: Engine, { call }: Operation, count: number): number 
   return count / ((performance.now() - began) / 1000);
 }
 
-/** Each call is waited for, as a test does: only then is its reply there, as it is when engine.call returns. */
+/**
+ * Each call is waited for, as a test does: only then is its reply there, as it is when engine.call returns.
+ */
 async function timeMock(mock: Mock, { call }: Operation, count: number): Promise<number> {
   const began = performance.now();
   for (let i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 /**
- * Redraft and redis-server side by side: `npm run bench -- [flags]`. Without flags it measures everything but what takes long, in some
- * minutes. docs/PERFORMANCE.md has what came of it.
+ * Redraft and redis-server side by side: `npm run bench -- [flags]`. Without flags it measures everything but
+ * what takes long, in some minutes. docs/PERFORMANCE.md has what came of it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -81,7 +81,10 @@ const rounds = Number(flags.rounds);
 const chosen = workloads.filter(({ name }) => name.toLowerCase().includes(flags.workload.toLowerCase()));
 const numbers = (text: string): number[] => text.split(',').map(Number);
 
-/** What is measured without flags: everything at 50 clients and a pipeline of 16, the simplest commands in every way. */
+/**
+ * What is measured without flags: everything at 50 clients and a pipeline of 16, the simplest commands in
+ * every way.
+ */
 function cellsFor(mode: Mode): Cell[] {
   const simple = new Set(['SET', 'GET', 'INCR']);
   const cells: Cell[] = [];

@@ -91,7 +91,9 @@ export interface Recovery {
   readonly snapshotMs: number;
 }
 
-/** Kills a server that holds `keys` keys and starts it again: once from the log alone, once from a snapshot. */
+/**
+ * Kills a server that holds `keys` keys and starts it again: once from the log alone, once from a snapshot.
+ */
 export async function measureRecovery(keys: number): Promise<Recovery> {
   const first = await startServer('redraft', 'durable');
   await fillKeys(first.port, keys);
@@ -128,7 +130,10 @@ export interface MemoryPerKey {
   readonly residentBytes: number;
 }
 
-/** Bytes that a key of 16 bytes with a value of 16 bytes costs: by the server's own account, and in resident memory. */
+/**
+ * Bytes that a key of 16 bytes with a value of 16 bytes costs: by the server's own account, and in resident
+ * memory.
+ */
 export async function measureMemory(keys: number): Promise<MemoryPerKey[]> {
   const results: MemoryPerKey[] = [];
   for (const name of hasRedis() ? (['redraft', 'redis'] as const) : (['redraft'] as const)) {

@@ -1,6 +1,6 @@
 /**
- * Fills an engine in this process with one case of the memory benchmark and prints what it took, as JSON. A process of its own for
- * each case (`node --expose-gc`), so that nothing of an earlier one counts.
+ * Fills an engine in this process with one case of the memory benchmark and prints what it took, as JSON. A
+ * process of its own for each case (`node --expose-gc`), so that nothing of an earlier one counts.
  */
 import { Engine } from '../engine/index.js';
 import { memoryCases } from './memory-cases.js';

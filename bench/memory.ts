@@ -1,6 +1,6 @@
 /**
- * `npm run bench:memory [-- CASE...] [--write]`: bytes an item in Redraft and in redis-server, side by side. With `--write` the table in
- * docs/MEMORY.md is renewed.
+ * `npm run bench:memory [-- CASE...] [--write]`: bytes an item in Redraft and in redis-server, side by side.
+ * With `--write` the table in docs/MEMORY.md is renewed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

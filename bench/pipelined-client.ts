@@ -1,4 +1,7 @@
-/** A client that keeps requests in flight and only counts replies: for loads that redis-benchmark has no words for. */
+/**
+ * A client that keeps requests in flight and only counts replies: for loads that redis-benchmark has no words
+ * for.
+ */
 import { connect, type Socket } from 'node:net';
 
 export function encode(args: readonly (string | number)[]): string {

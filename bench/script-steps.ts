@@ -1,6 +1,6 @@
 /**
- * How long a step of a script takes: programs, and commands in a loop, that run until their steps are used up. Whatever makes one step
- * much longer than the others is charged too little.
+ * How long a step of a script takes: programs, and commands in a loop, that run until their steps are used
+ * up. Whatever makes one step much longer than the others is charged too little.
  *
  *     npm run bench:scripts [-- STEPS [NAME]]
  */

@@ -55,7 +55,8 @@ function commandLine(name: ServerName, mode: Mode, port: number, directory: stri
 }
 
 /**
- * Starts a server and waits for its first reply. Neither rewrites nor cuts its log in the background, so that rounds are alike.
+ * Starts a server and waits for its first reply. Neither rewrites nor cuts its log in the background, so that
+ * rounds are alike.
  *
  * @param extra arguments for its command line, behind those of the mode
  */

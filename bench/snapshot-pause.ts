@@ -1,5 +1,6 @@
 /**
- * The longest time for which the event loop stands still while a snapshot of a full keyspace is written under load.
+ * The longest time for which the event loop stands still while a snapshot of a full keyspace is written under
+ * load.
  *
  * Run by itself (`npm run bench:snapshot`), it prints the figures; `--keys N` sets the size of the keyspace.
  */

@@ -13,7 +13,9 @@ export function short(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
 
-/** Rows of text in columns; the first row is the head. As Markdown, so that it can go into a page as it is. */
+/**
+ * Rows of text in columns; the first row is the head. As Markdown, so that it can go into a page as it is.
+ */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row: readonly string[]): string =>

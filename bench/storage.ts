@@ -1,6 +1,6 @@
 /**
- * The storage spike: three layouts side by side, and redis-server. `npm run bench:storage -- [--keys 1000000] [--rounds 5] [--docs]`.
- * docs/STORAGE.md has what came of it.
+ * The storage spike: three layouts side by side, and redis-server. `npm run bench:storage -- [--keys 1000000]
+ * [--rounds 5] [--docs]`. docs/STORAGE.md has what came of it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:tls`: SET and GET over TLS, Redraft beside redis-server, by redis-benchmark, in turn. Needs openssl, and a redis-server and a
- * redis-benchmark that speak TLS. Prints a table of thousands of commands a second.
+ * `npm run bench:tls`: SET and GET over TLS, Redraft beside redis-server, by redis-benchmark, in turn. Needs
+ * openssl, and a redis-server and a redis-benchmark that speak TLS. Prints a table of thousands of commands a
+ * second.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

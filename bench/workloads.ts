@@ -3,7 +3,10 @@ import { load, padded } from './pipelined-client.js';
 
 export interface Workload {
   readonly name: string;
-  /** What redis-benchmark runs: one of its own tests, or a command in which `__rand_int__` is a random number of 12 digits. */
+  /**
+   * What redis-benchmark runs: one of its own tests, or a command in which `__rand_int__` is a random number
+   * of 12 digits.
+   */
   readonly test?: string;
   readonly command?: readonly string[];
   /** A mix of commands that redis-benchmark has no words for; it is run by our own client. */

@@ -1,6 +1,7 @@
 /**
- * `npm run conformance:acl -- [--pairs N] [--seed N]`: random rules and random commands; redis-server's ACL DRYRUN and Redraft's must say the
- * same of each pair, byte by byte, and ACL SETUSER and GETUSER of each user. Prints what differs.
+ * `npm run conformance:acl -- [--pairs N] [--seed N]`: random rules and random commands; redis-server's ACL
+ * DRYRUN and Redraft's must say the same of each pair, byte by byte, and ACL SETUSER and GETUSER of each
+ * user. Prints what differs.
  */
 import { parseArgs } from 'node:util';
 import { recordedCommandFacts } from './command-facts.js';
@@ -109,8 +110,9 @@ let users = 0;
 let differences = 0;
 
 /**
- * GETUSER sums up a user's commands by categories, whose members differ where Redraft lacks a command, in the order of a hash table whose
- * seed is new at each start: that text is not compared. What it amounts to, DRYRUN tells.
+ * GETUSER sums up a user's commands by categories, whose members differ where Redraft lacks a command, in the
+ * order of a hash table whose seed is new at each start: that text is not compared. What it amounts to,
+ * DRYRUN tells.
  */
 function withoutCommands(reply: Reply): Reply {
   if ('items' in reply) return { ...reply, items: reply.items.map(withoutCommands) } as Reply;

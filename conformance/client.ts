@@ -1,4 +1,7 @@
-/** A raw client for conformance work: sends exactly the bytes it is told to and hands out replies one by one, type by type. */
+/**
+ * A raw client for conformance work: sends exactly the bytes it is told to and hands out replies one by one,
+ * type by type.
+ */
 import { connect as connectSocket, type Socket } from 'node:net';
 import RedisParser from 'redis-parser';
 import { quote } from './notation.js';
@@ -31,8 +34,9 @@ export function encodeCommand(words: readonly string[]): string {
 }
 
 /**
- * A second opinion on RESP2: redis-parser, which ioredis and others trust, reads the same stream and must see the same values.
- * It can't tell `+OK` from `$2`, so it can't be the only judge; it knows no RESP3, so it retires at HELLO and at raw bytes.
+ * A second opinion on RESP2: redis-parser, which ioredis and others trust, reads the same stream and must see
+ * the same values. It can't tell `+OK` from `$2`, so it can't be the only judge; it knows no RESP3, so it
+ * retires at HELLO and at raw bytes.
  */
 class SecondOpinion {
   private readonly values: unknown[] = [];

@@ -1,15 +1,18 @@
 /**
- * What redis-server says about its commands: the facts of COMMAND INFO and COMMAND DOCS without their prose, kept in
- * command-facts.jsonl and compared with our command table.
+ * What redis-server says about its commands: the facts of COMMAND INFO and COMMAND DOCS without their prose,
+ * kept in command-facts.jsonl and compared with our command table.
  *
- * `node dist/conformance/command-facts.js PORT` records them anew from a running redis-server 7.0.15, by way of redis-cli.
+ * `node dist/conformance/command-facts.js PORT` records them anew from a running redis-server 7.0.15, by way
+ * of redis-cli.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A key specification as COMMAND INFO replies it. Of its notes, which are prose, only that they are there. */
+/**
+ * A key specification as COMMAND INFO replies it. Of its notes, which are prose, only that they are there.
+ */
 export interface KeySpecFacts {
   readonly notes?: string;
   readonly flags: readonly string[];
@@ -29,7 +32,10 @@ export interface ArgumentFacts {
   readonly arguments?: readonly ArgumentFacts[];
 }
 
-/** What COMMAND INFO and COMMAND DOCS say about one command or subcommand, in their own words but for the prose. */
+/**
+ * What COMMAND INFO and COMMAND DOCS say about one command or subcommand, in their own words but for the
+ * prose.
+ */
 export interface CommandFactsRecord {
   readonly arity: number;
   readonly flags: readonly string[];
@@ -63,7 +69,10 @@ export function recordedCommandFacts(): ReadonlyMap<string, CommandFactsRecord> 
   return new Map(lines.map((line) => JSON.parse(line) as [string, CommandFactsRecord]));
 }
 
-/** COMMAND INFO's reply as JSON: name, arity, flags, first, last, step, categories, tips, key specifications, subcommands. */
+/**
+ * COMMAND INFO's reply as JSON: name, arity, flags, first, last, step, categories, tips, key specifications,
+ * subcommands.
+ */
 type Info = [string, number, string[], number, number, number, string[], string[], KeySpecFacts[], Info[]];
 
 interface Docs {
@@ -76,7 +85,10 @@ interface Docs {
   readonly subcommands?: Record<string, Docs>;
 }
 
-/** Turns the replies (as `redis-cli -3 --json` prints them) into records, sorted by name: the server's own order is that of a hash table. */
+/**
+ * Turns the replies (as `redis-cli -3 --json` prints them) into records, sorted by name: the server's own
+ * order is that of a hash table.
+ */
 export function commandFactsOf(
   infos: readonly Info[],
   docs: Record<string, Docs>,

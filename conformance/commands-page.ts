@@ -1,5 +1,6 @@
 /**
- * Writes docs/COMMANDS.md from the command table: every command with its arguments, since when Redis has it, and how ours differs.
+ * Writes docs/COMMANDS.md from the command table: every command with its arguments, since when Redis has it,
+ * and how ours differs.
  *
  * `npm run docs:commands`
  */

@@ -19,8 +19,8 @@ export function jsonOf(reply: Reply): unknown {
 }
 
 /**
- * What our COMMAND INFO and COMMAND DOCS reply about a command, in the form of the record: without prose, which is ours and
- * differs. Undefined for a command that is not in the catalog.
+ * What our COMMAND INFO and COMMAND DOCS reply about a command, in the form of the record: without prose,
+ * which is ours and differs. Undefined for a command that is not in the catalog.
  */
 function factsOf(catalog: CommandCatalog, name: string): Record<string, unknown> | undefined {
   const [info] = jsonOf(commandInfo(catalog, [name])) as unknown[][];
@@ -47,7 +47,8 @@ function factsOf(catalog: CommandCatalog, name: string): Record<string, unknown>
 }
 
 /**
- * Pairs of facts, ours and the server's, for each command of the catalog that Redis has too; `subcommands` holds those that both have.
+ * Pairs of facts, ours and the server's, for each command of the catalog that Redis has too; `subcommands`
+ * holds those that both have.
  * @returns name, our facts, the recorded facts
  */
 export function comparedFacts(catalog: CommandCatalog): [name: string, ours: unknown, recorded: unknown][] {

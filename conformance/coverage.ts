@@ -1,6 +1,6 @@
 /**
- * `npm run conformance:coverage [-- NAMES FILE | COMMAND…]`: which commands no transcript speaks of. Names come from the arguments, or from a
- * redis-server's COMMAND LIST where one is installed.
+ * `npm run conformance:coverage [-- NAMES FILE | COMMAND…]`: which commands no transcript speaks of. Names
+ * come from the arguments, or from a redis-server's COMMAND LIST where one is installed.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -11,7 +11,10 @@ import { startRedis } from './servers.js';
 import { parseTranscript } from './transcript.js';
 import { transcriptFiles } from './transcript-files.js';
 
-/** How many transcript lines each command has, by lower-case name; subcommands as `config|get`. Raw bytes are not counted. */
+/**
+ * How many transcript lines each command has, by lower-case name; subcommands as `config|get`. Raw bytes are
+ * not counted.
+ */
 export function countTranscriptLines(): Map<string, number> {
   const counts = new Map<string, number>();
   const add = (name: string): void => {

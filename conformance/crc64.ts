@@ -1,6 +1,6 @@
 /**
- * CRC-64 as Redis computes it over DUMP payloads: the Jones polynomial 0xad93d23594c935a9, reflected, initial value 0.
- * Check value of "123456789": 0xe9c6d914c4b8d9ca. Bit by bit, for the short payloads of transcripts.
+ * CRC-64 as Redis computes it over DUMP payloads: the Jones polynomial 0xad93d23594c935a9, reflected, initial
+ * value 0. Check value of "123456789": 0xe9c6d914c4b8d9ca. Bit by bit, for the short payloads of transcripts.
  */
 
 /** The checksum of latin1 bytes. */

@@ -1,6 +1,7 @@
 /**
- * Known differences from Redis, each with its reason: `conformance/exceptions.txt`. A difference that stands there does not fail a run; any other
- * does. The file holds blocks of `name: value` lines, separated by empty lines:
+ * Known differences from Redis, each with its reason: `conformance/exceptions.txt`. A difference that stands
+ * there does not fail a run; any other does. The file holds blocks of `name: value` lines, separated by empty
+ * lines:
  *
  *     command: ^OBJECT FREQ          regular expression on the command as typed
  *     redis: .*                      on Redis's reply in the notation (lines joined by \n)

@@ -1,5 +1,6 @@
 /**
- * `npm run conformance:live`: random commands to a real redis-server and to Redraft; the first difference, shrunk, is printed as a transcript snippet.
+ * `npm run conformance:live`: random commands to a real redis-server and to Redraft; the first difference,
+ * shrunk, is printed as a transcript snippet.
  */
 import { parseArgs } from 'node:util';
 import { startFaultProxy } from './live/fault-proxy.js';

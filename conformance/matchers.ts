@@ -1,6 +1,7 @@
 /**
- * Matchers say in what sense a reply must equal the recorded one, where equality byte by byte would ask for too much. They stand in brackets
- * before the `>` of a command, separated by `;`, so that recording again keeps them.
+ * Matchers say in what sense a reply must equal the recorded one, where equality byte by byte would ask for
+ * too much. They stand in brackets before the `>` of a command, separated by `;`, so that recording again
+ * keeps them.
  *
  *     unordered         the elements (or a map's entries) in any order          unordered-pairs   a flat array of pairs in any order
  *     unordered-at N    the same for element N of the reply (SCAN's second)     unordered-pairs-at N

@@ -65,7 +65,8 @@ function quotedAt(text: string, index: number): [bytes: string, next: number] {
 }
 
 /**
- * Splits a line into arguments by redis-cli's rules: blanks separate, "double quotes" with escapes, 'single quotes' with only \'.
+ * Splits a line into arguments by redis-cli's rules: blanks separate, "double quotes" with escapes, 'single
+ * quotes' with only \'.
  * @throws NotationError for unbalanced quotes and for characters outside ASCII
  */
 export function splitArguments(line: string): string[] {
@@ -147,7 +148,8 @@ export function printReply(reply: Reply, depth = 0): string[] {
   if (!('entries' in reply)) throw new NotationError(`no notation for ${JSON.stringify(reply)}`);
   const lines = [`${indent}${markers[reply.type]}${reply.entries.length}`];
   for (const [key, value] of reply.entries) {
-    // Only a key whose end can be seen stands before a colon; any other key has its own lines, and the value follows.
+    // Only a key whose end can be seen stands before a colon; any other key has its own lines, and the value
+    // follows.
     if (key.type === 'bulk' || key.type === 'integer') {
       const [first, ...others] = printReply(value, depth + 1);
       lines.push(`${indent}  ${scalar(key)}: ${first!.trimStart()}`, ...others);

@@ -1,4 +1,7 @@
-/** `npm run conformance:record [-- FAMILY…]`: records the transcripts again, in place, from a redis-server which it starts. */
+/**
+ * `npm run conformance:record [-- FAMILY…]`: records the transcripts again, in place, from a redis-server
+ * which it starts.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,7 @@
-/** A Redraft in a process of its own, in memory: `node redraft-process.js PORT [cluster]`. What conformance runs against unless told otherwise. */
+/**
+ * A Redraft in a process of its own, in memory: `node redraft-process.js PORT [cluster]`. What conformance
+ * runs against unless told otherwise.
+ */
 import { Redraft } from '../src/index.js';
 
 const port = Number(process.argv[2]);

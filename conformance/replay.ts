@@ -1,4 +1,7 @@
-/** `npm run conformance [-- FAMILY…] [--target redraft|redis|HOST:PORT]`: replays the transcripts; needs no redis-server. */
+/**
+ * `npm run conformance [-- FAMILY…] [--target redraft|redis|HOST:PORT]`: replays the transcripts; needs no
+ * redis-server.
+ */
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ReplyClient } from './client.js';

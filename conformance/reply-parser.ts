@@ -1,6 +1,6 @@
 /**
- * An incremental parser of replies, RESP2 and RESP3, that keeps what redis-parser folds together: `+OK` and `$2 OK`, `$-1` and `*-1`,
- * the digits of a double. It trusts nothing: a stream that is not RESP throws.
+ * An incremental parser of replies, RESP2 and RESP3, that keeps what redis-parser folds together: `+OK` and
+ * `$2 OK`, `$-1` and `*-1`, the digits of a double. It trusts nothing: a stream that is not RESP throws.
  */
 import type { Reply } from './reply.js';
 

@@ -1,9 +1,13 @@
 /**
- * What a server answered, type by type. Every byte string is held as latin1 text (one char a byte), so that `===` compares bytes.
- * Source of the types: the RESP2 and RESP3 specifications (redis.io/docs/reference/protocol-spec).
+ * What a server answered, type by type. Every byte string is held as latin1 text (one char a byte), so that
+ * `===` compares bytes. Source of the types: the RESP2 and RESP3 specifications
+ * (redis.io/docs/reference/protocol-spec).
  */
 
-/** A reply that is one piece of text. Numbers keep the digits that the server sent: `1.0` and `1` are not the same reply. */
+/**
+ * A reply that is one piece of text. Numbers keep the digits that the server sent: `1.0` and `1` are not the
+ * same reply.
+ */
 export interface TextReply {
   type: 'simple' | 'error' | 'bulk' | 'integer' | 'double' | 'big number' | 'blob error';
   text: string;

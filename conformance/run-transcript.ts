@@ -1,4 +1,7 @@
-/** Plays transcripts against a server: compares what it answers with what stands in the file, or records it there. */
+/**
+ * Plays transcripts against a server: compares what it answers with what stands in the file, or records it
+ * there.
+ */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Client } from './client.js';
@@ -66,7 +69,10 @@ const quietMs = 120;
 
 type Mode = 'replay' | 'record';
 
-/** Plays a transcript file and compares. Rejects when the file is no transcript or the server can't be reached. */
+/**
+ * Plays a transcript file and compares. Rejects when the file is no transcript or the server can't be
+ * reached.
+ */
 export async function runTranscript(
   file: string,
   connect: () => Promise<Client>,
@@ -76,7 +82,9 @@ export async function runTranscript(
   return play(transcript, basename(file), connect, options, 'replay');
 }
 
-/** Plays a parsed transcript; in `record` mode it writes the outcomes into it, in `replay` mode it compares. */
+/**
+ * Plays a parsed transcript; in `record` mode it writes the outcomes into it, in `replay` mode it compares.
+ */
 export async function play(
   transcript: Transcript,
   file: string,
@@ -108,7 +116,8 @@ async function ask(client: Client, ...words: string[]): Promise<Reply> {
 }
 
 async function blockedCount(control: Client): Promise<number> {
-  // A write (of nothing) is ordered behind what was sent before: a server that orders writes by a log has done that by then.
+  // A write (of nothing) is ordered behind what was sent before: a server that orders writes by a log has
+  // done that by then.
   await ask(control, 'DEL', 'conformance:no-such-key');
   const text = textOf(await ask(control, 'INFO', 'clients')) ?? '';
   const match = /blocked_clients:(\d+)/.exec(text);
@@ -233,7 +242,8 @@ class SectionRun {
     const recorded = step.recorded[this.protocol];
     const equal = recorded !== undefined && sameOutcome(step, recorded, outcome);
     if (this.mode === 'record') {
-      // An outcome that the matcher takes for the recorded one stays as it was: recording again changes nothing without need.
+      // An outcome that the matcher takes for the recorded one stays as it was: recording again changes
+      // nothing without need.
       if (!equal || step.exact) {
         step.recorded[this.protocol] = {
           ...outcome,

@@ -1,4 +1,7 @@
-/** Starts the servers that conformance work needs: the real one, Redraft, or neither when told where one listens. */
+/**
+ * Starts the servers that conformance work needs: the real one, Redraft, or neither when told where one
+ * listens.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -103,7 +106,10 @@ export function installedRedisVersion(): string | undefined {
   return result.status === 0 ? /v=(\S+)/.exec(result.stdout)?.[1] : undefined;
 }
 
-/** Starts a real redis-server without persistence, with its DEBUG command enabled; as a cluster of one that owns all slots, if told so. */
+/**
+ * Starts a real redis-server without persistence, with its DEBUG command enabled; as a cluster of one that
+ * owns all slots, if told so.
+ */
 export async function startRedis(isCluster = false): Promise<RunningServer> {
   if (installedRedisVersion() === undefined) {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
@@ -153,7 +159,8 @@ export function startRedraft(isCluster = false): Promise<RunningServer> {
 }
 
 /**
- * The server that `--target` names: `redraft` (started here), `redis` (a redis-server started here) or `host:port`.
+ * The server that `--target` names: `redraft` (started here), `redis` (a redis-server started here) or
+ * `host:port`.
  * @throws Error for anything else
  */
 export async function openTarget(target: string, isCluster = false): Promise<RunningServer> {

@@ -16,12 +16,14 @@
  *     [unordered]> SMEMBERS s           a matcher (see matchers.ts)
  *     ! sleep 20                        milliseconds      ! disconnect c2
  *
- * Where RESP3's reply differs it stands below a line `(resp3)`. A section begins with an empty keyspace and fresh connections, and settings changed by
- * CONFIG SET are put back at its end.
+ * Where RESP3's reply differs it stands below a line `(resp3)`. A section begins with an empty keyspace and
+ * fresh connections, and settings changed by CONFIG SET are put back at its end.
  *
- * More directives: `blocks`, `still` (for `c2 [still]<`: no reply yet), `closes` (the server closes the connection after the reply), `raw` (the
- * arguments are sent as bare bytes), `checksum` (the CRC-64 that ends a DUMP payload is put behind the fourth word), `no-reply`, `times N` (`${i}` counts, the last reply is recorded), `replies N`, `as NAME` (`${NAME}` is this
- * reply's text from here on). `${text*N}` repeats, `${now+N}` and `${now-ms+N}` give the time.
+ * More directives: `blocks`, `still` (for `c2 [still]<`: no reply yet), `closes` (the server closes the
+ * connection after the reply), `raw` (the arguments are sent as bare bytes), `checksum` (the CRC-64 that ends
+ * a DUMP payload is put behind the fourth word), `no-reply`, `times N` (`${i}` counts, the last reply is
+ * recorded), `replies N`, `as NAME` (`${NAME}` is this reply's text from here on). `${text*N}` repeats,
+ * `${now+N}` and `${now-ms+N}` give the time.
  */
 import { exactMatcher, type Matcher, parseMatcher } from './matchers.js';
 import { NotationError, printReply, ReplyReader } from './notation.js';

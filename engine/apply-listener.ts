@@ -18,9 +18,15 @@ export interface ApplyListener {
   publish(channel: View, message: View, isSharded: boolean): number;
   /** A read inside EXEC is about to run. */
   readInTransaction?(ordinal: number, row: ReadCommand, request: Request): void;
-  /** Who hears what the scripts of the entry's item number `ordinal` call: of the node that proposed it, and only if anybody listens. */
+  /**
+   * Who hears what the scripts of the entry's item number `ordinal` call: of the node that proposed it, and
+   * only if anybody listens.
+   */
   scriptAudience?(ordinal: number): ScriptAudience | undefined;
-  /** A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is not looked at. */
+  /**
+   * A command of the program inside EXEC. Only the node that proposed the item has an answer; elsewhere it is
+   * not looked at.
+   */
   runProgramCommand(ordinal: number, request: Request, database: number): Reply;
 }
 

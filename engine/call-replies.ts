@@ -1,6 +1,6 @@
 /**
- * What `engine.call` answers to common commands whose replies have one form, whatever their options. Numbers past 2^53 are bigints. Others
- * are left out: LPOP answers a string or an array, HRANDFIELD one of three.
+ * What `engine.call` answers to common commands whose replies have one form, whatever their options. Numbers
+ * past 2^53 are bigints. Others are left out: LPOP answers a string or an array, HRANDFIELD one of three.
  */
 export interface CallReplies {
   readonly APPEND: number;

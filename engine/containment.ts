@@ -1,9 +1,10 @@
 /**
  * What becomes of an item whose handler threw what is no error reply: a fault of the engine.
  *
- * Every node comes to the same fault at the same item, and comes to it again at each start. So the item is answered with a fixed error and the node
- * goes on, provided that nothing has changed yet ({@link Keyspace.mutations} tells) and that the fault is one of the item, not of
- * the machine: where memory or stack ran out on one node, the others may have applied the item.
+ * Every node comes to the same fault at the same item, and comes to it again at each start. So the item is
+ * answered with a fixed error and the node goes on, provided that nothing has changed yet ({@link
+ * Keyspace.mutations} tells) and that the fault is one of the item, not of the machine: where memory or stack
+ * ran out on one node, the others may have applied the item.
  */
 
 /** The memory that this process can have is used up. */

@@ -16,7 +16,10 @@ export function evict(keyspace: Keyspace, database: Database, request: Request):
   }
 }
 
-/** Of each key that a request names 1 when it is gone now, 0 when it may have changed behind a position, and stays. */
+/**
+ * Of each key that a request names 1 when it is gone now, 0 when it may have changed behind a position, and
+ * stays.
+ */
 export function deleteUnchanged(
   keyspace: Keyspace,
   database: Database,

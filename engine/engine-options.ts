@@ -6,10 +6,16 @@ export interface EngineOptions {
   /** Keys the hash tables; random per process where strangers choose keys. No part of the state. */
   readonly hashSeed?: HashSeed;
   readonly settings?: Partial<Settings>;
-  /** Milliseconds since the epoch, for `Engine.call`. Without it time stands still but for setTime and fastForward. */
+  /**
+   * Milliseconds since the epoch, for `Engine.call`. Without it time stands still but for setTime and
+   * fastForward.
+   */
   readonly clock?: () => number;
   /** Seeds what `Engine.call` draws at random; 0 if not given. */
   readonly seed?: number;
-  /** Told of a command that failed by a fault of the engine, and was answered with an error since nothing had changed. */
+  /**
+   * Told of a command that failed by a fault of the engine, and was answered with an error since nothing had
+   * changed.
+   */
   readonly onContained?: (command: string, error: unknown) => void;
 }

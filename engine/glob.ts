@@ -1,8 +1,10 @@
 /**
- * Redis's glob patterns (KEYS, SCAN's MATCH, PSUBSCRIBE, CONFIG GET): `*`, `?`, `[abc]`, `[^a-z]`, `\` before a byte meant literally.
+ * Redis's glob patterns (KEYS, SCAN's MATCH, PSUBSCRIBE, CONFIG GET): `*`, `?`, `[abc]`, `[^a-z]`, `\` before
+ * a byte meant literally.
  *
- * Facts that only redis-server 7.0.15 itself tells, kept here: an empty string matches the empty pattern alone (`*` is a shortcut of the
- * commands); a class that is never closed ends with the pattern; `]` may end a range; ranges compare bytes as signed.
+ * Facts that only redis-server 7.0.15 itself tells, kept here: an empty string matches the empty pattern
+ * alone (`*` is a shortcut of the commands); a class that is never closed ends with the pattern; `]` may end
+ * a range; ranges compare bytes as signed.
  */
 import type { View } from './protocol/view.js';
 
@@ -20,8 +22,8 @@ export function matchesEverything(pattern: View): boolean {
 }
 
 /**
- * Whether the whole of `text` matches. Time is at most pattern times text: when the part behind a star fails everywhere, no other
- * choice for an earlier star can help.
+ * Whether the whole of `text` matches. Time is at most pattern times text: when the part behind a star fails
+ * everywhere, no other choice for an earlier star can help.
  */
 export function globMatches(pattern: View, text: View, ignoreCase = false): boolean {
   const bytes = pattern.buffer;

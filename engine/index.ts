@@ -48,7 +48,8 @@ export { type Argument, parseTrusted, Request, RequestBuilder } from './protocol
 export { copyBytes, utf8Bytes, View, viewOf, writeLatin1 } from './protocol/view.js';
 export type { ScriptAudience, ScriptCaller } from './scripting/script-caller.js';
 export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Settings } from './settings.js';
-// Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and `Restore`.
+// Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and
+// `Restore`.
 export type { Cut } from './snapshot/cut.js';
 export { RESERVED_FOR_STRANGERS, Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
 // Hashes that strangers cannot aim at.

@@ -1,4 +1,7 @@
-/** The client that `engine.call` is: its database, its transaction, the keys that it watches and what it subscribes to. */
+/**
+ * The client that `engine.call` is: its database, its transaction, the keys that it watches and what it
+ * subscribes to.
+ */
 
 import { commandCount, commandDocs, commandInfo, commandList } from './command/catalog-replies.js';
 import type { CommandTable } from './command/command-table.js';

@@ -51,8 +51,8 @@ export class ReadyWaiters {
   };
 
   private noteReady(database: number, key: string, type: string): void {
-    // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for the key: what it holds when
-    // waiters are served decides who is.
+    // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for
+    // the key: what it holds when waiters are served decides who is.
     if (this.host.waiters.hasType(type) && this.host.waiters.hasKey(database, key))
       this.keys.set(`${database}:${key}`, { database, key });
   }
@@ -72,7 +72,9 @@ export class ReadyWaiters {
     if (this.host.waiters.size === 0) this.host.keyspace.creationListener = undefined;
   }
 
-  /** Serves who waits for a key. What is there now decides who: the key may have gone, or hold something else. */
+  /**
+   * Serves who waits for a key. What is there now decides who: the key may have gone, or hold something else.
+   */
   private serveKey(databaseId: number, key: string, listener: ApplyListener): void {
     const view = this.viewOfKey(key);
     const database = this.host.keyspace.database(databaseId);

@@ -1,6 +1,6 @@
 /**
- * Settings that apply reads: replicated state. They enter by an entry (the first one of a cluster, then CONFIG SET) and travel in snapshots; the names
- * are Redis's configuration parameters.
+ * Settings that apply reads: replicated state. They enter by an entry (the first one of a cluster, then
+ * CONFIG SET) and travel in snapshots; the names are Redis's configuration parameters.
  */
 export interface Settings {
   databases: number;
@@ -17,17 +17,31 @@ export interface Settings {
   'proto-max-bulk-len': number;
   /** Steps that a script may take: see `engine/scripting/`. */
   'lua-step-limit': number;
-  /** The classes of keyspace notifications, a bit for each letter of {@link keyEventLetters}. The engine only keeps it for the cluster. */
+  /**
+   * The classes of keyspace notifications, a bit for each letter of {@link keyEventLetters}. The engine only
+   * keeps it for the cluster.
+   */
   'notify-keyspace-events': number;
-  /** Whether entries delete keys whose deadline has passed before a command meets them (DEBUG SET-ACTIVE-EXPIRE). */
+  /**
+   * Whether entries delete keys whose deadline has passed before a command meets them (DEBUG
+   * SET-ACTIVE-EXPIRE).
+   */
   'active-expire': number;
-  /** When a write is acknowledged: its place in {@link durabilityLevels}. The engine only keeps it for the cluster. */
+  /**
+   * When a write is acknowledged: its place in {@link durabilityLevels}. The engine only keeps it for the
+   * cluster.
+   */
   durability: number;
-  /** Whether clients are shown a Redis Cluster of one shard, 1 or 0. The engine only keeps it for the cluster. */
+  /**
+   * Whether clients are shown a Redis Cluster of one shard, 1 or 0. The engine only keeps it for the cluster.
+   */
   'cluster-enabled': number;
 }
 
-/** Letters of `notify-keyspace-events`, from the lowest bit on: the classes of events, then keyspace and keyevent channels. */
+/**
+ * Letters of `notify-keyspace-events`, from the lowest bit on: the classes of events, then keyspace and
+ * keyevent channels.
+ */
 export const keyEventLetters = 'g$lshzxetdnmKE';
 
 /** Left to the system, synced each second, synced before the acknowledgement. */
@@ -54,7 +68,10 @@ export const defaultSettings: Readonly<Settings> = {
   'cluster-enabled': 1,
 };
 
-/** Whether a name is one of a setting: what a log, a snapshot or a file says is no name of an object's prototype. */
+/**
+ * Whether a name is one of a setting: what a log, a snapshot or a file says is no name of an object's
+ * prototype.
+ */
 export function isSetting(name: string): name is keyof Settings {
   return Object.hasOwn(defaultSettings, name);
 }

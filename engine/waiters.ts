@@ -1,9 +1,10 @@
 /**
  * Clients that wait for keys (BLPOP and its like): engine state, the same on every node.
  *
- * A waiter is its own request, kept as bytes. When a key that it waits for comes into being, the request runs again, restricted to that
- * key: in the apply of the very push that created it, first come first served (Redis 7.0, blocked.c: clients are served in the
- * order in which they blocked, keys in the order in which they became ready).
+ * A waiter is its own request, kept as bytes. When a key that it waits for comes into being, the request runs
+ * again, restricted to that key: in the apply of the very push that created it, first come first served
+ * (Redis 7.0, blocked.c: clients are served in the order in which they blocked, keys in the order in which
+ * they became ready).
  */
 import Denque from 'denque';
 import type { Session } from './command/command.js';

@@ -1,6 +1,6 @@
 /**
- * `npm run build` makes the program that ships, in dist/program: what tsc has compiled, in one file a part, and with V8's code cache for the
- * parts that every start loads. docs/PROCESS.md has what that wins.
+ * `npm run build` makes the program that ships, in dist/program: what tsc has compiled, in one file a part,
+ * and with V8's code cache for the parts that every start loads. docs/PROCESS.md has what that wins.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,8 +36,8 @@ const partsStayApart: Plugin = {
 };
 
 /**
- * Modules of the lower floors only declare things: of those that an index names, a part gets what it uses. The command line, for one, needs the
- * words of error replies and not the engine.
+ * Modules of the lower floors only declare things: of those that an index names, a part gets what it uses.
+ * The command line, for one, needs the words of error replies and not the engine.
  */
 const declaresOnly: Plugin = {
   name: 'lower floors only declare',
@@ -50,7 +50,10 @@ const declaresOnly: Plugin = {
   },
 };
 
-/** CommonJS, because V8's code cache can be had for scripts alone, and because Node's loader of ES modules takes 8 ms itself. */
+/**
+ * CommonJS, because V8's code cache can be had for scripts alone, and because Node's loader of ES modules
+ * takes 8 ms itself.
+ */
 const common: BuildOptions = {
   bundle: true,
   platform: 'node',

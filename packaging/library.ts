@@ -1,7 +1,7 @@
 /**
- * The library for `require`: all of it in one CommonJS file, since Jest by default and many suites load nothing else. Its parts are that
- * file's exports, so that `redraft` and `redraft/engine` share their classes. Its types are the compiled ones, in a folder that says
- * that they are CommonJS's.
+ * The library for `require`: all of it in one CommonJS file, since Jest by default and many suites load
+ * nothing else. Its parts are that file's exports, so that `redraft` and `redraft/engine` share their
+ * classes. Its types are the compiled ones, in a folder that says that they are CommonJS's.
  */
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,7 +14,10 @@ const compiled = join(import.meta.dirname, '..');
 /** The package's entries: their names under `exports`, and what tsc has made of them. */
 const parts = { index: 'src/index', engine: 'engine/index', raft: 'raft/index' } as const;
 
-/** Packages that are CommonJS themselves. cbor-x is none where its encoder is imported alone, and goes into the file. */
+/**
+ * Packages that are CommonJS themselves. cbor-x is none where its encoder is imported alone, and goes into
+ * the file.
+ */
 const external = ['denque', 'hyperloglog-lite', 'redis-parser', 'sorted-btree', 'cbor-extract'];
 
 const common: BuildOptions = {
@@ -32,7 +35,10 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
-/** What stands on the library and loads another package: a file of its own, so that who does not use it need not have that. */
+/**
+ * What stands on the library and loads another package: a file of its own, so that who does not use it need
+ * not have that.
+ */
 const addition = { name: 'ioredis', path: 'src/ioredis/index' } as const;
 
 /** The library is there already. */
@@ -44,9 +50,9 @@ const libraryIsThere: Plugin = {
 };
 
 /**
- * A part for `import`: one file is loaded in a third of the time that some 300 take, and who requires the library in the same process has
- * the same classes. Not `import` of that file, which Node would read for the names of its exports. Bundlers, which cannot follow this, take
- * the compiled modules (`module`).
+ * A part for `import`: one file is loaded in a third of the time that some 300 take, and who requires the
+ * library in the same process has the same classes. Not `import` of that file, which Node would read for the
+ * names of its exports. Bundlers, which cannot follow this, take the compiled modules (`module`).
  */
 const moduleOf = (file: string, part: string, names: readonly string[]): string =>
   `import { createRequire } from 'node:module';

@@ -1,9 +1,10 @@
 /**
- * Ships with the program: runs a bundle with the code that V8 compiled at an earlier start, and names source files in stack traces.
+ * Ships with the program: runs a bundle with the code that V8 compiled at an earlier start, and names source
+ * files in stack traces.
  *
- * The cache lies beside the bundle, one for each release of V8: the build makes its own, any other is made by the first start that can write
- * there. The bundle's name holds a hash of its contents, so that no cache outlives what it was made of. V8 itself passes over a cache that
- * was made with other flags.
+ * The cache lies beside the bundle, one for each release of V8: the build makes its own, any other is made by
+ * the first start that can write there. The bundle's name holds a hash of its contents, so that no cache
+ * outlives what it was made of. V8 itself passes over a cache that was made with other flags.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
@@ -73,7 +74,9 @@ function mapOf(path: string): SourceMap | undefined {
   return maps.get(path);
 }
 
-/** V8's own form of a stack trace, with the places in the sources: `at Server.listen (src/server.ts:12:3)`. */
+/**
+ * V8's own form of a stack trace, with the places in the sources: `at Server.listen (src/server.ts:12:3)`.
+ */
 function stackTrace(error: Error, frames: readonly NodeJS.CallSite[]): string {
   return [titleOf(error), ...frames.map((frame) => `    at ${describe(frame)}`)].join('\n');
 }

@@ -1,6 +1,6 @@
 /**
- * Elections (Raft paper, 5.2 and 5.4.1) with pre-vote (thesis, 9.6), leader leases on votes (paper, 6; thesis, 4.2.3) and
- * check-quorum (thesis, 6.2).
+ * Elections (Raft paper, 5.2 and 5.4.1) with pre-vote (thesis, 9.6), leader leases on votes (paper, 6;
+ * thesis, 4.2.3) and check-quorum (thesis, 6.2).
  */
 import { invariant } from './invariant.js';
 import type {
@@ -38,7 +38,8 @@ export function becomeFollower(state: RaftState, term: number, leader: NodeId): 
     state.vote = 0;
     dropForwardedReads(state);
   }
-  // A mere rumour of a higher term does not put off an election; a leader, or the end of one's own attempt, does.
+  // A mere rumour of a higher term does not put off an election; a leader, or the end of one's own attempt,
+  // does.
   if (state.role !== 'follower' || leader !== 0) state.resetElectionTimer();
   setLeader(state, leader);
   state.role = 'follower';
@@ -112,8 +113,8 @@ function becomeLeader(state: RaftState): void {
 }
 
 /**
- * Starts to follow the progress of every member that has none yet. None of them counts towards the lease before its first
- * answer: who voted for this leader, or joined it, has not promised to refuse others yet.
+ * Starts to follow the progress of every member that has none yet. None of them counts towards the lease
+ * before its first answer: who voted for this leader, or joined it, has not promised to refuse others yet.
  */
 export function addProgress(state: RaftState, next: number): void {
   const { voters, learners } = state.memberships;
@@ -125,8 +126,8 @@ export function addProgress(state: RaftState, next: number): void {
 }
 
 /**
- * Whether a majority still followed this leader less than an election timeout ago, by the time when it asked: none of them votes for
- * another within that time, unless a transfer asks it to.
+ * Whether a majority still followed this leader less than an election timeout ago, by the time when it asked:
+ * none of them votes for another within that time, unless a transfer asks it to.
  *
  * @param sinceTick ticks that have passed without {@link Raft.tick} having been told
  */
@@ -156,8 +157,9 @@ function quorumLost(state: RaftState): boolean {
 }
 
 /**
- * A peer lives, although it may be too busy to say more. That puts off elections and a leader's resignation and nothing else: it answers no
- * question, so it renews no lease, and a pulse that lies costs time and never an answer.
+ * A peer lives, although it may be too busy to say more. That puts off elections and a leader's resignation
+ * and nothing else: it answers no question, so it renews no lease, and a pulse that lies costs time and never
+ * an answer.
  */
 export function feelPulse(state: RaftState, { from, term, leads }: Pulse): void {
   if (term !== state.term) return;

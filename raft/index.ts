@@ -1,6 +1,7 @@
 /**
- * A Raft consensus core that does no I/O: a log whose order a cluster agrees on, membership, reads and leadership, as a function
- * of messages, ticks and proposals. The body that gives it a disk and a network lives in `raft/node`.
+ * A Raft consensus core that does no I/O: a log whose order a cluster agrees on, membership, reads and
+ * leadership, as a function of messages, ticks and proposals. The body that gives it a disk and a network
+ * lives in `raft/node`.
  */
 
 export type { Pulse } from './election.js';

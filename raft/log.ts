@@ -1,5 +1,6 @@
 /**
- * The log as the core sees it: what the body has made durable, followed by the tail that is still on its way to disk.
+ * The log as the core sees it: what the body has made durable, followed by the tail that is still on its way
+ * to disk.
  *
  * snapshot <= applied <= delivered <= committed <= lastIndex, and delivered <= persistedIndex.
  */
@@ -176,7 +177,8 @@ export class Log {
       this.#offset = index;
     }
     this.#handOutFrom = Math.min(this.#handOutFrom, index);
-    // A write under way of what is now gone proves nothing about what takes its place, even if index and term agree.
+    // A write under way of what is now gone proves nothing about what takes its place, even if index and term
+    // agree.
     for (const write of this.#writes) write.lastIndex = Math.min(write.lastIndex, index - 1);
   }
 
@@ -189,8 +191,8 @@ export class Log {
   }
 
   /**
-   * The largest index at or below `index` whose term is at most `term`: both sides of a mismatch skip whole terms by it, so that
-   * a probe costs one round a term at worst (Raft paper, end of 5.3).
+   * The largest index at or below `index` whose term is at most `term`: both sides of a mismatch skip whole
+   * terms by it, so that a probe costs one round a term at worst (Raft paper, end of 5.3).
    *
    * @returns the index and its term; term 0 if that entry is compacted
    */

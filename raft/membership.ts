@@ -1,7 +1,7 @@
 /**
- * Who is in the cluster. A membership takes effect on a node when its entry is appended, committed or not (Raft paper, 6;
- * thesis, 4.1), so it is a function of the log: it is rolled back when its entry is truncated. Changes are made one member at a
- * time, so that any two consecutive majorities overlap.
+ * Who is in the cluster. A membership takes effect on a node when its entry is appended, committed or not
+ * (Raft paper, 6; thesis, 4.1), so it is a function of the log: it is rolled back when its entry is
+ * truncated. Changes are made one member at a time, so that any two consecutive majorities overlap.
  */
 import { invariant } from './invariant.js';
 import type { Entry, Member, Membership, NodeId } from './types.js';
@@ -23,7 +23,10 @@ export type MembershipRefusal =
   | 'transferring'
   /** The previous change is not committed yet. */
   | 'change-in-flight'
-  /** No entry of the leader's own term is committed yet: without this, two leaders could commit changes that miss each other. */
+  /**
+   * No entry of the leader's own term is committed yet: without this, two leaders could commit changes that
+   * miss each other.
+   */
   | 'term-not-committed'
   | 'unknown-id'
   | 'removed-id'
@@ -34,7 +37,10 @@ export type MembershipRefusal =
   | 'not-caught-up'
   /** It is the only voter. */
   | 'last-voter'
-  /** Too few voters of the new membership were heard from lately: the change could not be committed, nor taken back. */
+  /**
+   * Too few voters of the new membership were heard from lately: the change could not be committed, nor taken
+   * back.
+   */
   | 'quorum-unreachable'
   | 'invalid-change';
 

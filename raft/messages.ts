@@ -1,6 +1,7 @@
 /**
- * What cores say to each other. Plain data: the body encodes it, carries it between authenticated peers and hands it to
- * {@link Raft.step}. Messages may be lost, delayed, doubled and reordered; only speed depends on the order.
+ * What cores say to each other. Plain data: the body encodes it, carries it between authenticated peers and
+ * hands it to {@link Raft.step}. Messages may be lost, delayed, doubled and reordered; only speed depends on
+ * the order.
  */
 import type { Entry, NodeId, SnapshotMetadata } from './types.js';
 
@@ -12,8 +13,9 @@ interface Addressed {
 }
 
 /**
- * What a leader writes on its messages and gets back with the answer, so that it knows how fresh the answer is: the answer
- * proves that the peer took it for its leader when it sent the question, not when the answer arrived.
+ * What a leader writes on its messages and gets back with the answer, so that it knows how fresh the answer
+ * is: the answer proves that the peer took it for its leader when it sent the question, not when the answer
+ * arrived.
  */
 export interface Echo {
   /** The read round that was under way (see reads.ts). */
@@ -39,7 +41,10 @@ export interface VoteMessage extends Addressed {
   readonly type: 'vote';
   readonly lastIndex: number;
   readonly lastTerm: number;
-  /** The leader itself asked for this election: voters need not wait until its lease has run out (thesis, 4.2.3). */
+  /**
+   * The leader itself asked for this election: voters need not wait until its lease has run out (thesis,
+   * 4.2.3).
+   */
   readonly transfer: boolean;
 }
 
@@ -59,10 +64,16 @@ export interface AppendMessage extends Addressed, Echo {
 
 export interface AppendResponseMessage extends Addressed, Echo {
   readonly type: 'appendResponse';
-  /** Accepted: the log is durable and equal to the leader's up to here. Rejected: the `previousIndex` that did not match. */
+  /**
+   * Accepted: the log is durable and equal to the leader's up to here. Rejected: the `previousIndex` that did
+   * not match.
+   */
   readonly index: number;
   readonly rejected: boolean;
-  /** Rejected: the last entry of this node that can possibly match (paper 5.3, fast backtracking), and its term. */
+  /**
+   * Rejected: the last entry of this node that can possibly match (paper 5.3, fast backtracking), and its
+   * term.
+   */
   readonly hintIndex: number;
   readonly hintTerm: number;
 }
@@ -85,8 +96,9 @@ export interface CommitMessage extends Addressed {
 }
 
 /**
- * The peer needs entries that are gone. The leader's body sees this message leave, streams the snapshot (this one or a newer)
- * and reports the end by {@link Raft.reportSnapshot}; the peer's body steps the message when the data has arrived whole.
+ * The peer needs entries that are gone. The leader's body sees this message leave, streams the snapshot (this
+ * one or a newer) and reports the end by {@link Raft.reportSnapshot}; the peer's body steps the message when
+ * the data has arrived whole.
  */
 export interface SnapshotMessage extends Addressed, Echo {
   readonly type: 'snapshot';
@@ -96,7 +108,10 @@ export interface SnapshotMessage extends Addressed, Echo {
 /** The leader hands over: campaign at once (thesis, 3.10). */
 export interface TimeoutNowMessage extends Addressed {
   readonly type: 'timeoutNow';
-  /** The read round that was under way: whoever has heard of a later one takes this for an abandoned transfer's. */
+  /**
+   * The read round that was under way: whoever has heard of a later one takes this for an abandoned
+   * transfer's.
+   */
   readonly round: number;
 }
 

@@ -1,9 +1,10 @@
 /**
- * What a peer says is input: before the core steps a message, this file asks whether it can be true. A message that breaks the rules
- * of the protocol, or speaks of terms and indices that no cluster ever reaches, must neither end the node nor spoil its state.
+ * What a peer says is input: before the core steps a message, this file asks whether it can be true. A
+ * message that breaks the rules of the protocol, or speaks of terms and indices that no cluster ever reaches,
+ * must neither end the node nor spoil its state.
  *
- * Honest nodes never fail these checks, whatever is lost, doubled or late. Consistent lies of a member cannot be told from the truth:
- * whoever may speak as a member is believed as one.
+ * Honest nodes never fail these checks, whatever is lost, doubled or late. Consistent lies of a member cannot
+ * be told from the truth: whoever may speak as a member is believed as one.
  */
 import { inLease } from './election.js';
 import { decodeMembership, hasVoter } from './membership.js';
@@ -13,9 +14,15 @@ import { EntryKind } from './types.js';
 
 /** No cluster holds so many elections: ten a second for 800,000 years. */
 export const termMax = 2 ** 48;
-/** How far a term may be ahead of this node's: ten elections a second for 13 years. A node with an empty log knows nothing yet. */
+/**
+ * How far a term may be ahead of this node's: ten elections a second for 13 years. A node with an empty log
+ * knows nothing yet.
+ */
 const termLeapMax = 2 ** 32;
-/** The same while the leader of this node's own term has a majority: elections on the other side can only just have begun. */
+/**
+ * The same while the leader of this node's own term has a majority: elections on the other side can only just
+ * have begun.
+ */
 const termLeapWithLeaderMax = 2 ** 16;
 /** A log of 100,000 entries a second reaches this after 1,400 years. */
 export const indexMax = 2 ** 52;

@@ -25,7 +25,10 @@ export class Progress {
   snapshotIndex = 0;
   /** Highest commit index that it was told of. */
   commitSent = 0;
-  /** An append without entries is to be sent even if there is nothing to send: its answer tells whether one was lost. */
+  /**
+   * An append without entries is to be sent even if there is nothing to send: its answer tells whether one
+   * was lost.
+   */
   poke = false;
   /** The leader's tick at which it was last heard from, for check-quorum. */
   heardTick: number;
@@ -35,7 +38,9 @@ export class Progress {
   leaseTick: number;
   /** Highest read round that it answered. */
   ackedRound = 0;
-  /** The round at which `match` was last raised: a mismatch below `match` that is younger proves a lost log. */
+  /**
+   * The round at which `match` was last raised: a mismatch below `match` that is younger proves a lost log.
+   */
   matchRound = 0;
   /** `match` at the last heartbeat answer. */
   matchAtHeartbeat = -1;

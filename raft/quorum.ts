@@ -9,7 +9,8 @@ export function majority(voters: number): number {
 }
 
 /**
- * The largest value that a majority of the voters has reached: with match indices, what may be committed (Raft paper, 5.3).
+ * The largest value that a majority of the voters has reached: with match indices, what may be committed
+ * (Raft paper, 5.3).
  *
  * @returns 0 without voters: nobody can commit anything
  */

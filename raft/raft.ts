@@ -1,6 +1,7 @@
 /**
- * The consensus core's public face: what comes in from the body (ticks, messages, proposals, reports of finished work) and, as
- * {@link Ready}, what the body is to do. The algorithm lives in the files named after its parts.
+ * The consensus core's public face: what comes in from the body (ticks, messages, proposals, reports of
+ * finished work) and, as {@link Ready}, what the body is to do. The algorithm lives in the files named after
+ * its parts.
  */
 import {
   becomeFollower,
@@ -70,8 +71,9 @@ export class Raft {
   #hardStateWrites: { readonly sequence: number; readonly term: number; readonly vote: NodeId }[] = [];
 
   /**
-   * A core that goes on where its log left off. The newest snapshot of `storage` gives the membership; membership entries
-   * behind it override it. A founder starts from a snapshot of index 0 that names itself, a joiner from one without members.
+   * A core that goes on where its log left off. The newest snapshot of `storage` gives the membership;
+   * membership entries behind it override it. A founder starts from a snapshot of index 0 that names itself,
+   * a joiner from one without members.
    *
    * @throws Error if configuration, log and hard state contradict each other
    */
@@ -101,15 +103,18 @@ export class Raft {
   }
 
   /**
-   * The body's event loop stood still for so long. That counts against a leader's lease, and never towards an election: while
-   * a node does not look, it cannot say that its leader is silent.
+   * The body's event loop stood still for so long. That counts against a leader's lease, and never towards an
+   * election: while a node does not look, it cannot say that its leader is silent.
    */
   stalled(ticks: number): void {
     invariant(Number.isSafeInteger(ticks) && ticks >= 0, `stalled for ${ticks} ticks`);
     this.#state.stalledTicks += ticks;
   }
 
-  /** Why a message cannot be true and must not be stepped, in words for the log; undefined if it can (see plausibility.ts). */
+  /**
+   * Why a message cannot be true and must not be stepped, in words for the log; undefined if it can (see
+   * plausibility.ts).
+   */
   examine(message: Message): string | undefined {
     const state = this.#state;
     const why = implausible(state, message);
@@ -202,7 +207,8 @@ export class Raft {
   /**
    * Appends a payload to the log; it leaves with the next Ready.
    *
-   * @returns where it stands if it commits; undefined if this node does not lead, is handing over, or was removed
+   * @returns where it stands if it commits; undefined if this node does not lead, is handing over, or was
+   * removed
    */
   propose(payload: Uint8Array): Proposed | undefined {
     const state = this.#state;
@@ -217,7 +223,8 @@ export class Raft {
     if (state.role !== 'leader') return { refused: 'not-leader' };
     if (state.transferTarget !== 0) return { refused: 'transferring' };
     if (state.memberships.index > state.log.committed) return { refused: 'change-in-flight' };
-    // Without this, leaders of two terms could make changes whose majorities miss each other (thesis, 4.1, erratum).
+    // Without this, leaders of two terms could make changes whose majorities miss each other (thesis, 4.1,
+    // erratum).
     if (!state.ownTermCommitted) return { refused: 'term-not-committed' };
     const membership = changedMembership(state.memberships.current, change);
     if (typeof membership === 'string') return { refused: membership };
@@ -244,10 +251,11 @@ export class Raft {
   }
 
   /**
-   * Asks from which index on a read is linearizable; the answer comes in `Ready.readStates`, or the context in
-   * `Ready.readsDropped`. A follower asks its leader. One context stands for all reads of a turn.
+   * Asks from which index on a read is linearizable; the answer comes in `Ready.readStates`, or the context
+   * in `Ready.readsDropped`. A follower asks its leader. One context stands for all reads of a turn.
    *
-   * @param context never used before, not even before a restart (start from a random number), or a late answer would pass for
+   * @param context never used before, not even before a restart (start from a random number), or a late
+   * answer would pass for
    *   a new one
    * @returns false if nobody can be asked, because no leader is known
    */
@@ -256,7 +264,8 @@ export class Raft {
   }
 
   /**
-   * Hands leadership to another voter. Proposals are refused until it has taken over or an election timeout has passed.
+   * Hands leadership to another voter. Proposals are refused until it has taken over or an election timeout
+   * has passed.
    *
    * @returns false if this node does not lead, or `to` is not another voter
    */
@@ -265,8 +274,8 @@ export class Raft {
   }
 
   /**
-   * Whether this node may stand for election, such as while its clock is sound. Does not end a leadership: transfer it. The only
-   * voter leads in any case.
+   * Whether this node may stand for election, such as while its clock is sound. Does not end a leadership:
+   * transfer it. The only voter leads in any case.
    */
   setMayLead(mayLead: boolean): void {
     const state = this.#state;
@@ -276,8 +285,9 @@ export class Raft {
   }
 
   /**
-   * Whether this node's disk does what it is told in good time. A leader without one commits nothing that it could apply: it hands over to
-   * the voter that is furthest ahead, or steps down if that does not take over. It does not stand again meanwhile.
+   * Whether this node's disk does what it is told in good time. A leader without one commits nothing that it
+   * could apply: it hands over to the voter that is furthest ahead, or steps down if that does not take over.
+   * It does not stand again meanwhile.
    */
   setDiskAnswers(diskAnswers: boolean): void {
     const state = this.#state;
@@ -296,22 +306,28 @@ export class Raft {
   }
 
   /**
-   * Whether this leader may take itself for the only one: it reached a majority within the last election timeout, and nobody may be
-   * campaigning at its own request.
+   * Whether this leader may take itself for the only one: it reached a majority within the last election
+   * timeout, and nobody may be campaigning at its own request.
    *
-   * @param sinceTick ticks that have passed since the last call of {@link tick} or {@link stalled}, rounded up
+   * @param sinceTick ticks that have passed since the last call of {@link tick} or {@link stalled}, rounded
+   * up
    */
   leaseValid(sinceTick = 0): boolean {
     return this.quorumHeld(sinceTick) && !transferAtLarge(this.#state);
   }
 
-  /** Whether this node leads and reached a majority within the last election timeout (see {@link leaseValid}). */
+  /**
+   * Whether this node leads and reached a majority within the last election timeout (see {@link leaseValid}).
+   */
   quorumHeld(sinceTick = 0): boolean {
     const state = this.#state;
     return state.role === 'leader' && leaseHeld(state, sinceTick);
   }
 
-  /** Everything that the Readies up to `sequence` had to write is durable, as far as the cluster's durability demands it. */
+  /**
+   * Everything that the Readies up to `sequence` had to write is durable, as far as the cluster's durability
+   * demands it.
+   */
   persisted(sequence: number): void {
     const state = this.#state;
     invariant(
@@ -359,7 +375,10 @@ export class Raft {
     if (progress?.state === 'replicate') progress.becomeProbe();
   }
 
-  /** The membership in force at an index from the last applied one on, as a snapshot of that index must carry it. */
+  /**
+   * The membership in force at an index from the last applied one on, as a snapshot of that index must carry
+   * it.
+   */
   membershipAt(index: number): Membership {
     return this.#state.memberships.at(index);
   }
@@ -485,7 +504,10 @@ function taken<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? nothing : list;
 }
 
-/** Elections that a cluster may have held without this node: what a stranger says beyond that would only spoil the term. */
+/**
+ * Elections that a cluster may have held without this node: what a stranger says beyond that would only spoil
+ * the term.
+ */
 const strangerTermLeapMax = 2 ** 16;
 
 /** Whether the sender may have a say: nobody outside the cluster can raise a term or keep a node busy. */
@@ -497,7 +519,8 @@ function mayHear(state: RaftState, { type, from, term }: Message): boolean {
   if (state.role === 'leader') return false;
   // Only members are asked anything, and may ask for reads.
   if (isAnswer(type) || type === 'readIndex' || term > state.term + strangerTermLeapMax) return false;
-  // The others may know of a membership that this node has yet to learn. A leader that it does not know is heard when its own is silent.
+  // The others may know of a membership that this node has yet to learn. A leader that it does not know is
+  // heard when its own is silent.
   return !isFromLeader(type) || mayHearStranger(state, from, term);
 }
 

@@ -1,7 +1,7 @@
 /**
- * Linearizable reads without growing the log: ReadIndex (thesis, 6.4). The leader notes its commit index, proves by a round of
- * heartbeats that it was still leader afterwards, and the read is served once that index is applied. All reads that are asked
- * between two Readies share a round.
+ * Linearizable reads without growing the log: ReadIndex (thesis, 6.4). The leader notes its commit index,
+ * proves by a round of heartbeats that it was still leader afterwards, and the read is served once that index
+ * is applied. All reads that are asked between two Readies share a round.
  */
 import type { ReadIndexMessage, ReadIndexResponseMessage } from './messages.js';
 import { reachedByMajority } from './quorum.js';

@@ -33,12 +33,14 @@ export interface Parting {
 }
 
 /**
- * One batch of duties. Readies are numbered; the body writes them in order and may have several under way. For each:
+ * One batch of duties. Readies are numbered; the body writes them in order and may have several under way.
+ * For each:
  *
- * 1. Send `messages` at once.
- * 2. Write `hardState`, install `snapshot` if there is one (the log becomes empty behind it), append `entries` (whatever the log
+ * 1. Send `messages` at once. 2. Write `hardState`, install `snapshot` if there is one (the log becomes empty
+ * behind it), append `entries` (whatever the log
  *    holds from `entries[0].index` on is replaced): in this order, in one stream, so that a crash keeps a prefix of it.
- * 3. When that and everything of earlier Readies is durable, call `persisted(sequence)` and send `messagesAfterPersist`. A Ready
+ * 3. When that and everything of earlier Readies is durable, call `persisted(sequence)` and send
+ * `messagesAfterPersist`. A Ready
  *    that has only messages after persist waits for the writes of the Readies before it.
  * 4. Apply `committed` in order, then call `applied(index)`. They are durable here already.
  */
@@ -49,7 +51,9 @@ export interface Ready {
   readonly hardState: HardState | undefined;
   readonly entries: readonly Entry[];
   readonly snapshot: SnapshotMetadata | undefined;
-  /** Whether `persisted` waits for a sync. False if only the commit index moved: that may be written lazily. */
+  /**
+   * Whether `persisted` waits for a sync. False if only the commit index moved: that may be written lazily.
+   */
   readonly mustSync: boolean;
   /** May leave at once: a leader's appends travel in parallel with its own disk write (thesis, 10.2.1). */
   readonly messages: readonly Message[];

@@ -22,7 +22,10 @@ const noEntries: readonly Entry[] = [];
 /** An entry beyond this is sent only when it is known to fit. */
 const hugeBytes = 1 << 20;
 
-/** Sends what this turn made due: heartbeats, a read round, entries within each peer's window, and news of commits. */
+/**
+ * Sends what this turn made due: heartbeats, a read round, entries within each peer's window, and news of
+ * commits.
+ */
 export function flushLeader(state: RaftState): void {
   if (state.heartbeatDue || state.roundWanted) {
     state.round++;
@@ -118,7 +121,9 @@ function sendSnapshot(state: RaftState, progress: Progress): void {
   state.send({ type: 'snapshot', from, to: progress.id, term, snapshot, round, sentTick });
 }
 
-/** Commits what a majority of the voters holds durably, if it is of the leader's own term (Raft paper, 5.4.2). */
+/**
+ * Commits what a majority of the voters holds durably, if it is of the leader's own term (Raft paper, 5.4.2).
+ */
 export function maybeCommit(state: RaftState): void {
   const { log } = state;
   const index = reachedByMajority(state.memberships.voters, (id) =>
@@ -128,7 +133,8 @@ export function maybeCommit(state: RaftState): void {
   log.commitTo(index);
   releaseEarlyReads(state);
   if (state.memberships.index > index || state.memberships.isVoter(state.id)) return;
-  // This leader was removed, and the removal holds now (thesis, 4.2.2). The others learn that before it falls silent.
+  // This leader was removed, and the removal holds now (thesis, 4.2.2). The others learn that before it falls
+  // silent.
   flushLeader(state);
   handOverOnRemoval(state);
   becomeFollower(state, state.term, 0);
@@ -244,7 +250,8 @@ export function handleAppend(state: RaftState, message: AppendMessage): void {
   }
   log.commitTo(Math.min(message.commit, end));
   forgetLostLog(state);
-  // What both know to be committed is equal, too; what only this node takes for committed, the leader may not have.
+  // What both know to be committed is equal, too; what only this node takes for committed, the leader may not
+  // have.
   respondAppend(state, message, Math.max(end, Math.min(message.commit, log.committed)));
 }
 
@@ -328,8 +335,8 @@ function learnCommit(state: RaftState, message: HeartbeatMessage | CommitMessage
 }
 
 /**
- * A later leader, for whom this node did not vote, has brought it up to a commit of its own term: there is nothing left that the claim
- * could be right about.
+ * A later leader, for whom this node did not vote, has brought it up to a commit of its own term: there is
+ * nothing left that the claim could be right about.
  */
 function forgetLostLog(state: RaftState): void {
   if (state.lostLog === undefined) return;
@@ -337,13 +344,17 @@ function forgetLostLog(state: RaftState): void {
   if (committedTerm !== undefined && committedTerm > state.lostLog.term) state.lostLog = undefined;
 }
 
-/** Whether a leader has been saying for four election timeouts that this node lost entries: a lie would have been contradicted. */
+/**
+ * Whether a leader has been saying for four election timeouts that this node lost entries: a lie would have
+ * been contradicted.
+ */
 export function isLogLost({ lostLog, config }: RaftState): boolean {
   return lostLog !== undefined && lostLog.lastTick - lostLog.sinceTick >= 4 * config.electionTicks;
 }
 
 /**
- * A snapshot has arrived whole. It holds only committed entries, so it is welcome whatever became of the leader that sent it.
+ * A snapshot has arrived whole. It holds only committed entries, so it is welcome whatever became of the
+ * leader that sent it.
  */
 export function handleSnapshot(state: RaftState, message: SnapshotMessage): void {
   const { snapshot } = message;

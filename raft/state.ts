@@ -10,7 +10,9 @@ import { EntryKind } from './types.js';
 
 export interface RaftConfig {
   readonly id: NodeId;
-  /** The base of the election timeout, in ticks. A node campaigns after more than this and at most twice this. */
+  /**
+   * The base of the election timeout, in ticks. A node campaigns after more than this and at most twice this.
+   */
   readonly electionTicks: number;
   /** Ticks between heartbeats; a small fraction of `electionTicks`. */
   readonly heartbeatTicks: number;
@@ -27,8 +29,9 @@ export interface RaftConfig {
   /** Bytes of committed entries in one Ready. Default 4 MiB. */
   readonly maxCommittedBytes?: number;
   /**
-   * Ticks from the start in which no vote is granted, but at a leader's own request: before the start this node may have promised a leader
-   * not to. Default: `electionTicks`, and 0 for a node that never heard of a term.
+   * Ticks from the start in which no vote is granted, but at a leader's own request: before the start this
+   * node may have promised a leader not to. Default: `electionTicks`, and 0 for a node that never heard of a
+   * term.
    */
   readonly quietTicks?: number;
 }
@@ -73,8 +76,9 @@ export interface PendingRead {
 }
 
 /**
- * A leader's word that this node lost entries. It may be a lie: a leader keeps saying so, and never says otherwise in its term. While
- * the claim stands, this node neither votes nor stands for election: entries that only it could know of must not be forgotten.
+ * A leader's word that this node lost entries. It may be a lie: a leader keeps saying so, and never says
+ * otherwise in its term. While the claim stands, this node neither votes nor stands for election: entries
+ * that only it could know of must not be forgotten.
  */
 export interface LostLogClaim {
   readonly term: number;
@@ -118,8 +122,8 @@ export class RaftState {
   transferElapsed = 0;
   transferSent = false;
   /**
-   * Leader: targets of abandoned transfers, each with the round in which it was told to campaign. It may still do so, past everybody's
-   * lease, until it has answered a later round.
+   * Leader: targets of abandoned transfers, each with the round in which it was told to campaign. It may
+   * still do so, past everybody's lease, until it has answered a later round.
    */
   abandonedTransfers = new Map<NodeId, number>();
   /** Follower: the highest round that the leader has sent. */
@@ -194,8 +198,9 @@ export class RaftState {
   }
 
   /**
-   * Whether this node may stand for election. A voter whose removal is not committed may: it can be the only one whose log reaches
-   * far enough to commit the removal, as in a cluster of two (thesis, 4.2.2). Its own vote counts nothing then.
+   * Whether this node may stand for election. A voter whose removal is not committed may: it can be the only
+   * one whose log reaches far enough to commit the removal, as in a cluster of two (thesis, 4.2.2). Its own
+   * vote counts nothing then.
    */
   get promotable(): boolean {
     return (
@@ -226,8 +231,9 @@ export class RaftState {
   }
 
   /**
-   * Puts a message where the order of writes and sends allows it to leave. What promises something that is not on disk yet (a
-   * vote, a term, entries) waits for the disk; the rest, above all a leader's appends, does not.
+   * Puts a message where the order of writes and sends allows it to leave. What promises something that is
+   * not on disk yet (a vote, a term, entries) waits for the disk; the rest, above all a leader's appends,
+   * does not.
    */
   send(message: Message): void {
     const promisesEntries =

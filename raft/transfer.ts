@@ -1,4 +1,7 @@
-/** Leadership transfer (thesis, 3.10): the target catches up, is told to campaign, and voters let it past the old lease. */
+/**
+ * Leadership transfer (thesis, 3.10): the target catches up, is told to campaign, and voters let it past the
+ * old lease.
+ */
 import type { RaftState } from './state.js';
 import type { NodeId } from './types.js';
 
@@ -45,13 +48,19 @@ export function tickTransfer(state: RaftState): void {
   abandonTransfer(state);
 }
 
-/** A removed leader lets the voter that is furthest ahead campaign at once, so that nobody waits for a timeout. */
+/**
+ * A removed leader lets the voter that is furthest ahead campaign at once, so that nobody waits for a
+ * timeout.
+ */
 export function handOverOnRemoval(state: RaftState): void {
   const to = furthestVoter(state);
   if (to !== 0) state.send({ type: 'timeoutNow', from: state.id, to, term: state.term, round: state.round });
 }
 
-/** Of the voters that have answered lately, this node aside, the one that holds most of the log; 0 if there is none. */
+/**
+ * Of the voters that have answered lately, this node aside, the one that holds most of the log; 0 if there is
+ * none.
+ */
 export function furthestVoter(state: RaftState): NodeId {
   let best: NodeId = 0;
   let bestMatch = -1;

@@ -1,4 +1,7 @@
-/** What a node does by itself, ten times a second: deadlines that have come, limits, memory that is given back, word of a leader. */
+/**
+ * What a node does by itself, ten times a second: deadlines that have come, limits, memory that is given
+ * back, word of a leader.
+ */
 import type { Session } from '../engine/index.js';
 import type { Clock, Timer } from '../raft/node/index.js';
 import type { AccountedClient, ClientHost } from './client/client-host.js';
@@ -62,7 +65,10 @@ export class Housekeeping {
     this.freeDiscarded();
   }
 
-  /** Of clients that block where no leader has been known for long, nobody can say any more what became of them. */
+  /**
+   * Of clients that block where no leader has been known for long, nobody can say any more what became of
+   * them.
+   */
   private endLostWaiting(): void {
     const { host } = this;
     host.leaderWait.look();

@@ -1,4 +1,6 @@
-/** A consensus node, the state machine that it drives and the server that proposes to it, bound to each other. */
+/**
+ * A consensus node, the state machine that it drives and the server that proposes to it, bound to each other.
+ */
 import { RaftNode, type RaftNodeOptions } from '../raft/node/index.js';
 import { ConsensusNode } from './replication/consensus.js';
 import type { EngineStateMachine } from './replication/state-machine.js';
@@ -11,7 +13,8 @@ export type ServingOptions = Omit<RaftNodeOptions, 'stateMachine' | 'onReadState
 /**
  * Starts a node and a server on its state. The server does not listen by itself.
  *
- * @param onServer told of the server before the node recovers: it may take clients already, if its `loading` is set
+ * @param onServer told of the server before the node recovers: it may take clients already, if its `loading`
+ * is set
  * @throws StorageError for what is wrong with the node's directory
  */
 export async function startServing(

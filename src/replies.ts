@@ -1,7 +1,13 @@
-/** Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has them. */
+/**
+ * Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has
+ * them.
+ */
 import { ErrorReply, errors, quoted } from '../engine/index.js';
 
-/** The command is the leader's, and this node does not lead: nothing has happened, so that another node may be asked. */
+/**
+ * The command is the leader's, and this node does not lead: nothing has happened, so that another node may be
+ * asked.
+ */
 export class NotLeading extends ErrorReply {}
 
 const error = (text: string): ErrorReply => new ErrorReply(text);

@@ -27,7 +27,10 @@ export interface ServerOptions extends NodeUsersOptions {
   /** The digest of the state at an index to come, or now. */
   readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
   readonly clock: Clock;
-  /** What stamps the log, and what clients take for the time, where that is not the clock by which the node lives. */
+  /**
+   * What stamps the log, and what clients take for the time, where that is not the clock by which the node
+   * lives.
+   */
   readonly time?: Clock;
   /** 32 random bits, to seed what an entry draws at random. */
   readonly randomSeed: () => number;

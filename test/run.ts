@@ -1,4 +1,7 @@
-/** Runs every compiled `*.test.js` below dist/test with Node's own runner (`node --test` of Node 20 takes no glob). */
+/**
+ * Runs every compiled `*.test.js` below dist/test with Node's own runner (`node --test` of Node 20 takes no
+ * glob).
+ */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -23,7 +26,8 @@ if (files.length === 0) {
   console.error(`no test file matches ${words.join(' ')}`);
   process.exit(1);
 }
-// Most files wait more than they compute: as many at a time as there are processors (Node's own choice is one fewer).
+// Most files wait more than they compute: as many at a time as there are processors (Node's own choice is one
+// fewer).
 const result = spawnSync(
   process.execPath,
   ['--test', `--test-concurrency=${availableParallelism()}`, ...files],

@@ -13,7 +13,10 @@ export interface Layout {
 
 const digits = Buffer.from('key:000000000000', 'latin1');
 
-/** The bytes of key number `i` (`key:` and 12 digits, as redis-benchmark writes it), in one buffer that every call reuses. */
+/**
+ * The bytes of key number `i` (`key:` and 12 digits, as redis-benchmark writes it), in one buffer that every
+ * call reuses.
+ */
 export function keyBytes(i: number): Buffer {
   for (let at = 15; at >= 4; at--) {
     digits[at] = 0x30 + (i % 10);

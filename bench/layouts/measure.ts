@@ -1,4 +1,7 @@
-/** The process in which one layout is measured: `measure.js a|b|c KEYS`, run with --expose-gc. Prints its figures as JSON, then serves. */
+/**
+ * The process in which one layout is measured: `measure.js a|b|c KEYS`, run with --expose-gc. Prints its
+ * figures as JSON, then serves.
+ */
 import { createServer } from 'node:net';
 import { PerformanceObserver } from 'node:perf_hooks';
 import type { Layout } from './layout.js';

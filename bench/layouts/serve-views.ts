@@ -1,4 +1,7 @@
-/** The request path of layouts (b) and (c): the program's own parser and reply writer, and nothing of the server between them. */
+/**
+ * The request path of layouts (b) and (c): the program's own parser and reply writer, and nothing of the
+ * server between them.
+ */
 import { OK, type Reply } from '../../engine/protocol/reply.js';
 import type { Request } from '../../engine/protocol/request.js';
 import { ReplyWriter } from '../../src/resp/reply-writer.js';

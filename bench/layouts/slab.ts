@@ -1,4 +1,7 @@
-/** Layout (c), the product's: request views, the engine's dictionary over dense paged slots, keys and values in the slab. */
+/**
+ * Layout (c), the product's: request views, the engine's dictionary over dense paged slots, keys and values
+ * in the slab.
+ */
 
 import { View } from '../../engine/protocol/view.js';
 import { defaultSettings } from '../../engine/settings.js';

@@ -1,6 +1,7 @@
 /**
- * Layout (b): views on the request, a segmented hash table of our own, and keys and values as latin1 strings in paged columns. The
- * table is the engine's in small: open addressing in segments of 2048, which split one at a time.
+ * Layout (b): views on the request, a segmented hash table of our own, and keys and values as latin1 strings
+ * in paged columns. The table is the engine's in small: open addressing in segments of 2048, which split one
+ * at a time.
  */
 
 import { View } from '../../engine/protocol/view.js';

@@ -1,4 +1,7 @@
-/** Layout (a): arguments as strings, one V8 Map, an object for each entry. What a Node program does without further thought. */
+/**
+ * Layout (a): arguments as strings, one V8 Map, an object for each entry. What a Node program does without
+ * further thought.
+ */
 import { keyBytes, type Layout, valueBytes } from './layout.js';
 
 interface Entry {

@@ -24,7 +24,9 @@ function timeout(random: Random): string {
   return random.oneIn(20) ? random.pick(['-1', 'x', '0.001', '1e-3']) : '0';
 }
 
-/** A command that may wait, now and then with a wrong word; never with a timeout that would hold up the run. */
+/**
+ * A command that may wait, now and then with a wrong word; never with a timeout that would hold up the run.
+ */
 function waitUnit(random: Random): Unit {
   const words = wait(random);
   if (random.oneIn(30)) words[random.between(1, words.length - 1)] = random.pick(['x', '', '-1']);

@@ -1,4 +1,7 @@
-/** Connection and server commands where two servers can be equal: replies whose values are of the moment are compared by shape. */
+/**
+ * Connection and server commands where two servers can be equal: replies whose values are of the moment are
+ * compared by shape.
+ */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { command } from '../live/unit.js';

@@ -31,7 +31,10 @@ function large(random: Random): string[] {
   }
 }
 
-/** A stream whose groups have consumers and unacknowledged entries. Ids are given, so that they are equal on both servers. */
+/**
+ * A stream whose groups have consumers and unacknowledged entries. Ids are given, so that they are equal on
+ * both servers.
+ */
 function stream(random: Random): Unit {
   const name = key(random);
   const count = random.pick([1, 5, 99, 101, 250]);

@@ -65,7 +65,10 @@ function withOptions(random: Random): string[][] {
   ];
 }
 
-/** COUNT ANY stops at some elements, in an order that is Redis's scan order: it is deterministic and compared as such. */
+/**
+ * COUNT ANY stops at some elements, in an order that is Redis's scan order: it is deterministic and compared
+ * as such.
+ */
 function narrowing(random: Random): string[][] {
   return [
     random.maybe(() => [random.case('COUNT'), count(random), ...random.maybe(() => ['ANY'], 4)], 3),
@@ -74,8 +77,9 @@ function narrowing(random: Random): string[][] {
 }
 
 /**
- * Stores distances at a key of its own, looks at them and deletes them: the C library's sine and arc sine are not always rounded to the nearest
- * double (and differ between processors), so that the last digits of a stored distance are no common ground.
+ * Stores distances at a key of its own, looks at them and deletes them: the C library's sine and arc sine are
+ * not always rounded to the nearest double (and differ between processors), so that the last digits of a
+ * stored distance are no common ground.
  */
 function storedDistances(destination: string, words: string[]): Unit {
   const compare = (reference: Reply, target: Reply): boolean => within(1e-6, reference, target);

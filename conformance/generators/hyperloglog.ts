@@ -18,7 +18,9 @@ function elements(random: Random): string[] {
   return random.many(0, 6, () => (random.oneIn(3) ? value(random) : `e${random.below(2000)}`));
 }
 
-/** Bytes that damage a HYLL string (but for the estimate in it, which Redraft never caches), or that are none. */
+/**
+ * Bytes that damage a HYLL string (but for the estimate in it, which Redraft never caches), or that are none.
+ */
 function corrupt(random: Random): Unit {
   const name = key(random);
   const words = random.pick([

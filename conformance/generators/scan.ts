@@ -1,4 +1,7 @@
-/** SCAN, SSCAN, HSCAN, ZSCAN: cursors differ, the law is the same: an iteration returns everything that stays, and nothing that is not there. */
+/**
+ * SCAN, SSCAN, HSCAN, ZSCAN: cursors differ, the law is the same: an iteration returns everything that stays,
+ * and nothing that is not there.
+ */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { pattern, spoil } from '../live/words.js';

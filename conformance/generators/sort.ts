@@ -11,8 +11,8 @@ function element(random: Random): string {
 }
 
 /**
- * A number that fits a double: after one that does not (in any command), Redis's next SORTs fail as well, since it looks at an errno that
- * nobody has reset.
+ * A number that fits a double: after one that does not (in any command), Redis's next SORTs fail as well,
+ * since it looks at an errno that nobody has reset.
  */
 function weight(random: Random): string {
   const text = float(random);
@@ -55,8 +55,9 @@ function options(random: Random): string[] {
 }
 
 /**
- * A set has no order until it is sorted, and elements that sort equal (BY a pattern, nosort) keep what order there is; a sorted set is read in
- * its dictionary's order unless BY nosort asks for its own. Such replies are compared with lists as sources only.
+ * A set has no order until it is sorted, and elements that sort equal (BY a pattern, nosort) keep what order
+ * there is; a sorted set is read in its dictionary's order unless BY nosort asks for its own. Such replies
+ * are compared with lists as sources only.
  */
 function sort(random: Random): Unit {
   const from = source(random);

@@ -1,4 +1,7 @@
-/** XREAD and XREADGROUP that wait, over five connections; a last one adds, trims, deletes and takes groups away. */
+/**
+ * XREAD and XREADGROUP that wait, over five connections; a last one adds, trims, deletes and takes groups
+ * away.
+ */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 

@@ -1,6 +1,7 @@
 /**
- * Streams and their groups. Ids are written out, so that both servers have the same: `*` only where the last id lies in the future. Idle
- * times are either a moment or half a century, so that a minimum of some days tells them apart on both.
+ * Streams and their groups. Ids are written out, so that both servers have the same: `*` only where the last
+ * id lies in the future. Idle times are either a moment or half a century, so that a minimum of some days
+ * tells them apart on both.
  */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';

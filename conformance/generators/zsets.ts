@@ -1,4 +1,6 @@
-/** Sorted sets. Scores are few, so that ties are common; thresholds are low, so that both encodings are met. */
+/**
+ * Sorted sets. Scores are few, so that ties are common; thresholds are low, so that both encodings are met.
+ */
 import type { Random } from '../live/random.js';
 import type { Family, Unit } from '../live/unit.js';
 import { count, float, index, key, member, score, shape, spoil, wrongTypeOrGone } from '../live/words.js';
@@ -19,8 +21,8 @@ export function lexBound(random: Random): string {
 }
 
 /**
- * Ranges by text are defined where all scores are equal only; elsewhere Redis's answer depends on the random heights of its skip list. Hence
- * keys of their own, whose scores are all 0.
+ * Ranges by text are defined where all scores are equal only; elsewhere Redis's answer depends on the random
+ * heights of its skip list. Hence keys of their own, whose scores are all 0.
  */
 function lexKey(random: Random): string {
   return random.pick(['lex:1', 'lex:2', 'lex:3']);

@@ -1,6 +1,7 @@
 /**
- * An episode: units played on two servers, from an empty keyspace. Commands of one connection go to both servers in batches; replies are compared
- * after each batch, the keyspaces too. With several connections every run of commands of one connection ends before the next begins.
+ * An episode: units played on two servers, from an empty keyspace. Commands of one connection go to both
+ * servers in batches; replies are compared after each batch, the keyspaces too. With several connections
+ * every run of commands of one connection ends before the next begins.
  */
 import type { ReplyClient } from '../client.js';
 import { explain, type KnownDifference } from '../exceptions.js';
@@ -78,7 +79,8 @@ class Side {
   }
 
   async blockedCount(): Promise<number> {
-    // The write (of nothing) is ordered behind what was sent before: a server that orders writes by a log has done that by then.
+    // The write (of nothing) is ordered behind what was sent before: a server that orders writes by a log has
+    // done that by then.
     const [, info] = await this.controlClient.pipeline([
       ['DEL', 'conformance:no-such-key'],
       ['INFO', 'clients'],
@@ -200,8 +202,8 @@ export class EpisodePlayer {
   }
 
   /**
-   * Plays units from an empty keyspace until the first difference; that a server hangs up or does not answer is one. Rejects when a server can't
-   * be reached at the start.
+   * Plays units from an empty keyspace until the first difference; that a server hangs up or does not answer
+   * is one. Rejects when a server can't be reached at the start.
    */
   async play(units: readonly Unit[]): Promise<EpisodeResult> {
     const result: EpisodeResult = { commandCount: 0, knownCount: 0, difference: undefined };

@@ -21,7 +21,8 @@ export class EventListener {
   }
 
   /**
-   * The events since the last time, each `name key` with its database; `expired` left out, since each server comes to a key in its own time.
+   * The events since the last time, each `name key` with its database; `expired` left out, since each server
+   * comes to a key in its own time.
    *
    * @throws Error if they do not come
    */

@@ -1,6 +1,6 @@
 /**
- * A proxy that lies now and then, to prove that the comparison can fail and that what it prints shrinks well. Which replies it alters depends on
- * their bytes alone, so that a replay meets the same lie.
+ * A proxy that lies now and then, to prove that the comparison can fail and that what it prints shrinks well.
+ * Which replies it alters depends on their bytes alone, so that a replay meets the same lie.
  */
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { ReplyClient } from '../client.js';
@@ -28,7 +28,10 @@ function lie(reply: Reply, oneIn: number): Reply {
   return reply;
 }
 
-/** Starts a proxy before a server; about one in `oneIn` of its different string and integer replies is altered. */
+/**
+ * Starts a proxy before a server; about one in `oneIn` of its different string and integer replies is
+ * altered.
+ */
 export async function startFaultProxy(server: RunningServer, oneIn: number): Promise<RunningServer> {
   const sockets = new Set<Socket>();
   const proxy: Server = createServer((client) => {

@@ -1,6 +1,9 @@
 /** Seeded random choices: the same seed gives the same commands on every machine. */
 
-/** A small pseudo-random generator (mulberry32): quality enough to choose test input, and a seed of one number. */
+/**
+ * A small pseudo-random generator (mulberry32): quality enough to choose test input, and a seed of one
+ * number.
+ */
 export class Random {
   private state: number;
 

@@ -93,7 +93,8 @@ async function shrink(
     return difference.unit + 1;
   };
   const prefix = units.slice(0, first.unit + 1);
-  // Not seen again: it depended on chance, or on what the servers did before. Only the end of the way to it is worth reading.
+  // Not seen again: it depended on chance, or on what the servers did before. Only the end of the way to it
+  // is worth reading.
   if ((await fails(prefix)) === false) {
     return { units: prefix.slice(-20), difference: first, reproducible: false };
   }
@@ -104,8 +105,9 @@ async function shrink(
 }
 
 /**
- * Sends a family's commands to both servers, in episodes that each start from an empty keyspace, until so many commands have gone or the first
- * difference is found. The same seed gives the same commands. Units with a command of `leaveOut` (lower case) are left out.
+ * Sends a family's commands to both servers, in episodes that each start from an empty keyspace, until so
+ * many commands have gone or the first difference is found. The same seed gives the same commands. Units with
+ * a command of `leaveOut` (lower case) are left out.
  */
 export async function runFamily(
   family: Family,

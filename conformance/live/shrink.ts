@@ -1,4 +1,7 @@
-/** Makes a failing list smaller while it still fails (delta debugging, Zeller 1999: remove chunks, halve them, repeat). */
+/**
+ * Makes a failing list smaller while it still fails (delta debugging, Zeller 1999: remove chunks, halve them,
+ * repeat).
+ */
 
 /**
  * @param items a list for which `fails` holds

@@ -1,4 +1,7 @@
-/** Everything a client can see of a keyspace, in one comparable text: keys, types, encodings, deadlines, contents. */
+/**
+ * Everything a client can see of a keyspace, in one comparable text: keys, types, encodings, deadlines,
+ * contents.
+ */
 import { withoutCachedCardinality } from '../cached-cardinality.js';
 import type { ReplyClient } from '../client.js';
 import { sorted } from '../matchers.js';
@@ -34,7 +37,9 @@ function content(type: string, encoding: string, reply: Reply): string {
   return type === 'stream' ? text.replace(/:\d{12,}/g, ':time') : text;
 }
 
-/** Reads the state of some databases through one connection, which must speak RESP2; leaves it on database 0. */
+/**
+ * Reads the state of some databases through one connection, which must speak RESP2; leaves it on database 0.
+ */
 export async function readState(
   client: ReplyClient,
   databases: readonly number[],

@@ -1,11 +1,14 @@
 /**
- * What a generator produces: units. A unit is one command or a few that belong together; shrinking drops whole units only. How replies are
- * compared is part of the unit.
+ * What a generator produces: units. A unit is one command or a few that belong together; shrinking drops
+ * whole units only. How replies are compared is part of the unit.
  */
 import type { Reply } from '../reply.js';
 import type { Random } from './random.js';
 
-/** Makes a reply comparable with the other server's: sorts what has no order, replaces what is a matter of chance. */
+/**
+ * Makes a reply comparable with the other server's: sorts what has no order, replaces what is a matter of
+ * chance.
+ */
 export type Normalise = (reply: Reply) => Reply;
 
 /** How two replies are compared where making both canonical is not enough (tolerances). */
@@ -22,7 +25,10 @@ export interface Command {
   timesOut?: boolean;
 }
 
-/** A few round trips that are their own program, such as a whole SCAN iteration; what it returns is compared as JSON. */
+/**
+ * A few round trips that are their own program, such as a whole SCAN iteration; what it returns is compared
+ * as JSON.
+ */
 export interface Script {
   name: string;
   run(call: (words: string[]) => Promise<Reply>): Promise<unknown>;

@@ -1,4 +1,7 @@
-/** The small worlds from which generators draw: few keys and few values, so that collisions, wrong types and boundaries are the rule. */
+/**
+ * The small worlds from which generators draw: few keys and few values, so that collisions, wrong types and
+ * boundaries are the rule.
+ */
 import { sorted, within } from '../matchers.js';
 import type { Reply } from '../reply.js';
 import type { Random } from './random.js';
@@ -9,7 +12,10 @@ export function key(random: Random): string {
   return random.pick(['a', 'a', 'a', 'b', 'b', 'c', 'd', 'key:1']);
 }
 
-/** A key loses its value, or now and then gets one of another type: seldom, for most commands on it then only fail. */
+/**
+ * A key loses its value, or now and then gets one of another type: seldom, for most commands on it then only
+ * fail.
+ */
 export function wrongTypeOrGone(random: Random): string[] {
   return random.oneIn(6) ? ['SET', key(random), value(random)] : ['DEL', key(random)];
 }
@@ -109,8 +115,8 @@ export function score(random: Random): string {
 }
 
 /**
- * A time to live of seconds that no run outlives, or one that is past, or nonsense. From a wide range: with GT and LT it must not matter whether
- * two servers set two equal ones in the same millisecond.
+ * A time to live of seconds that no run outlives, or one that is past, or nonsense. From a wide range: with
+ * GT and LT it must not matter whether two servers set two equal ones in the same millisecond.
  */
 export function seconds(random: Random): string {
   return random.oneIn(12) ? integerOfExpiry(random) : String(random.between(10_000, 900_000_000));

@@ -1,6 +1,7 @@
 /**
- * Random Lua programs, from a seed: expressions, control structures, closures, tables, metatables, varargs, the libraries. They
- * end (loops are bounded), show no addresses, and make errors often, since error texts are compared, too.
+ * Random Lua programs, from a seed: expressions, control structures, closures, tables, metatables, varargs,
+ * the libraries. They end (loops are bounded), show no addresses, and make errors often, since error texts
+ * are compared, too.
  */
 
 /** Mulberry32. */

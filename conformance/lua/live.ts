@@ -1,5 +1,6 @@
 /**
- * `npm run conformance:lua -- [--programs N] [--seed N]`: random programs in redis-server's Lua and in Redraft's; prints those that differ.
+ * `npm run conformance:lua -- [--programs N] [--seed N]`: random programs in redis-server's Lua and in
+ * Redraft's; prints those that differ.
  */
 import { parseArgs } from 'node:util';
 import { startRedis } from '../servers.js';

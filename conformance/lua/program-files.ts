@@ -1,6 +1,6 @@
 /**
- * Programs with what redis-server shows for them: `programs/*.txt`. A case is a program, a line `---->`, and what it shows; a
- * line `====` ends it. A program without the arrow is still to be recorded.
+ * Programs with what redis-server shows for them: `programs/*.txt`. A case is a program, a line `---->`, and
+ * what it shows; a line `====` ends it. A program without the arrow is still to be recorded.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,7 @@
-/** `npm run conformance:lua-record -- [FILE...]`: runs the programs in redis-server and writes what they show into their files. */
+/**
+ * `npm run conformance:lua-record -- [FILE...]`: runs the programs in redis-server and writes what they show
+ * into their files.
+ */
 import { startRedis } from '../servers.js';
 import { programFiles, readPrograms, writePrograms } from './program-files.js';
 import { askRedis } from './redis-lua.js';

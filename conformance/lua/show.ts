@@ -1,4 +1,7 @@
-/** How programs of the language comparison show what they return: a serializer in Lua, the same in both engines. */
+/**
+ * How programs of the language comparison show what they return: a serializer in Lua, the same in both
+ * engines.
+ */
 
 /** Lua source that declares `showAll(...)`. Numbers appear with all digits and as `tostring` prints them. */
 export const showSource = `

@@ -1,6 +1,6 @@
 /**
- * What follows from a user's rules in this release: which commands, with which keys and channels. Worked out when first asked for; the
- * state holds the rules alone (see selector.ts).
+ * What follows from a user's rules in this release: which commands, with which keys and channels. Worked out
+ * when first asked for; the state holds the rules alone (see selector.ts).
  */
 import type { CommandCatalog, CommandDescription } from '../command/facts.js';
 import { aclCategories, isAclCategory } from '../command/facts.js';
@@ -124,7 +124,8 @@ export class Permissions {
   }
 
   /**
-   * Why a command may not run, or undefined. Of several selectors' reasons the one that came furthest counts, as in Redis.
+   * Why a command may not run, or undefined. Of several selectors' reasons the one that came furthest counts,
+   * as in Redis.
    *
    * @param name full name in lower case, `config|get`
    * @param request its number of arguments satisfies the arity
@@ -142,8 +143,8 @@ export class Permissions {
   }
 
   /**
-   * What else a command is refused for: SORT follows patterns to keys that nobody can name beforehand, so that its user must be allowed to
-   * read all keys. The reply is Redis's.
+   * What else a command is refused for: SORT follows patterns to keys that nobody can name beforehand, so
+   * that its user must be allowed to read all keys. The reply is Redis's.
    */
   denyPatterns(name: string, request: Request): ErrorReply | undefined {
     if (this.isUnlimited || (name !== 'sort' && name !== 'sort_ro')) return undefined;
@@ -228,7 +229,10 @@ interface Touched {
 /** No word that says where keys are is longer; keys themselves are looked at where they lie. */
 const WORD_BYTES_MAX = 64;
 
-/** Commands that obey the last of several STOREs, while their specification finds the first; and where their options begin. */
+/**
+ * Commands that obey the last of several STOREs, while their specification finds the first; and where their
+ * options begin.
+ */
 const storesByLastWord: ReadonlyMap<string, number> = new Map([
   ['georadius', 6],
   ['georadiusbymember', 5],
@@ -323,8 +327,9 @@ export class AclCommands implements CommandNames {
   }
 
   /**
-   * A selector's rules for commands as ACL LIST tells them: `+@all` or `-@all`, then the categories that come closest, then single
-   * commands (Redis 7.0's ACLDescribeSelectorCommandRules). Which single commands come first is our table's order, in Redis chance.
+   * A selector's rules for commands as ACL LIST tells them: `+@all` or `-@all`, then the categories that come
+   * closest, then single commands (Redis 7.0's ACLDescribeSelectorCommandRules). Which single commands come
+   * first is our table's order, in Redis chance.
    */
   describe(selector: Selector): string {
     const wanted = new CommandSet(this, selector.commands);

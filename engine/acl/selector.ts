@@ -1,9 +1,11 @@
 /**
- * What a user may do, as rules say it (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/): commands, keys and
- * channels. A user has one selector of its own and any number of further ones; it may do what any of them allows.
+ * What a user may do, as rules say it
+ * (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/): commands, keys and channels.
+ * A user has one selector of its own and any number of further ones; it may do what any of them allows.
  *
- * A selector keeps the rules, not what follows from them: which commands a category holds depends on the release, and two nodes of
- * different releases must have equal states. permissions.ts works out the consequences.
+ * A selector keeps the rules, not what follows from them: which commands a category holds depends on the
+ * release, and two nodes of different releases must have equal states. permissions.ts works out the
+ * consequences.
  */
 
 /** Whether a key pattern lets read, write, or both. */
@@ -126,7 +128,10 @@ export class Selector {
     return undefined;
   }
 
-  /** A later rule for the same name takes the place of an earlier one, so that what is kept stays bounded by the names there are. */
+  /**
+   * A later rule for the same name takes the place of an earlier one, so that what is kept stays bounded by
+   * the names there are.
+   */
   private addCommandRule(rule: string, names: CommandNames): string | undefined {
     const name = rule.slice(1).toLowerCase();
     const refusal = names.refuse(rule[0] + name);

@@ -44,8 +44,8 @@ export class User {
   }
 
   /**
-   * Obeys one rule (latin1; a selector is one rule, with its parentheses). Passwords come as hashes: `>` and `<` are turned into `#` and
-   * `!` before they reach the log.
+   * Obeys one rule (latin1; a selector is one rule, with its parentheses). Passwords come as hashes: `>` and
+   * `<` are turned into `#` and `!` before they reach the log.
    *
    * @param channelsByDefault whether `reset` allows all channels (acl-pubsub-default)
    * @returns why not, or undefined

@@ -1,6 +1,6 @@
 /**
- * The users of the cluster: state, the same on every node. They change by entries and travel in snapshots; what connections make of them
- * is the program's affair.
+ * The users of the cluster: state, the same on every node. They change by entries and travel in snapshots;
+ * what connections make of them is the program's affair.
  */
 import { anyName } from './selector.js';
 import { RuleError, User } from './user.js';
@@ -70,7 +70,10 @@ export class Users {
     return deleted;
   }
 
-  /** Puts users in place of all there were: ACL LOAD, and a snapshot. A default user that is not among them gets its first rules. */
+  /**
+   * Puts users in place of all there were: ACL LOAD, and a snapshot. A default user that is not among them
+   * gets its first rules.
+   */
   replace(users: readonly (readonly [name: string, rules: readonly string[]])[]): RuleError | undefined {
     const made = new Map<string, User>([['default', User.default()]]);
     for (const [name, rules] of users) {

@@ -1,6 +1,7 @@
 /**
- * What COMMAND and its subcommands answer, in the shapes of Redis 7.0 (https://redis.io/docs/latest/commands/command/), from the command
- * table's facts. Words are latin1, one char a byte.
+ * What COMMAND and its subcommands answer, in the shapes of Redis 7.0
+ * (https://redis.io/docs/latest/commands/command/), from the command table's facts. Words are latin1, one
+ * char a byte.
  */
 
 import { errors } from '../protocol/errors.js';

@@ -50,7 +50,10 @@ export type Runnable = Exclude<Command, Container>;
 
 export class CommandTable {
   readonly commands: readonly Command[];
-  /** By name in lower and in upper case, as callers inside the process write it: half the time of {@link NameIndex.find}. */
+  /**
+   * By name in lower and in upper case, as callers inside the process write it: half the time of {@link
+   * NameIndex.find}.
+   */
   readonly byText = new Map<string, Command>();
   private readonly index = new NameIndex<Command>();
   private readonly subcommands = new Map<Container, NameIndex<Command>>();

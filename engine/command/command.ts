@@ -1,6 +1,7 @@
 /**
- * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors, COMMAND and its subcommands, the
- * choice between read and write path, what MULTI may queue, the list that conformance covers and docs/COMMANDS.md follow from it.
+ * The command table's row. Each command is declared once, in its family's file; dispatch, arity errors,
+ * COMMAND and its subcommands, the choice between read and write path, what MULTI may queue, the list that
+ * conformance covers and docs/COMMANDS.md follow from it.
  */
 
 import type { Random } from '../log/random.js';
@@ -22,7 +23,10 @@ export interface ReadContext {
   > & {
     database(id: number): ReadableDatabase;
   };
-  /** Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below logged time. */
+  /**
+   * Milliseconds since the epoch by which time-to-live replies are reckoned: this node's clock, never below
+   * logged time.
+   */
   readonly timeMs: number;
   /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
   readonly random: Random;
@@ -47,19 +51,21 @@ export interface WriteContext {
   /**
    * Delivers a message to this node's subscribers of a channel. Nothing of it is state.
    *
-   * @returns how many got it on this node; the other nodes' numbers differ, so nothing of the state may follow from it
+   * @returns how many got it on this node; the other nodes' numbers differ, so nothing of the state may
+   * follow from it
    */
   publish(channel: View, message: View, isSharded: boolean): number;
   /** Within EXEC, and where nobody can wait, commands do not block. */
   readonly inTransaction: boolean;
   /**
-   * Set when a blocked command runs again because this key came into being: it may be served from this key only. The key is there and
-   * of the type that the command waits for.
+   * Set when a blocked command runs again because this key came into being: it may be served from this key
+   * only. The key is there and of the type that the command waits for.
    */
   readonly readyKey: View | undefined;
   /**
-   * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of logged time (0: for ever);
-   * the request, or what it was `rewritten` to (a RESP array), will run again. A handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
+   * Makes the session wait for a value of `type` at any of `keys` (latin1, each once) until `deadlineMs` of
+   * logged time (0: for ever); the request, or what it was `rewritten` to (a RESP array), will run again. A
+   * handler returns its result, at once; never within a transaction, nor when `readyKey` is set.
    */
   block(
     request: Request,
@@ -97,7 +103,10 @@ interface Traits {
   readonly readRow: ReadCommand | undefined;
 }
 
-/** What a read that finds nothing does when it was told to wait: its handler answers BLOCKED, and it goes to the log. */
+/**
+ * What a read that finds nothing does when it was told to wait: its handler answers BLOCKED, and it goes to
+ * the log.
+ */
 export interface WaitingRead {
   /** Whether a request tells it to. */
   mayWait(request: Request): boolean;
@@ -116,7 +125,9 @@ export interface WriteCommand extends Facts, Traits {
   readonly handler: WriteHandler;
 }
 
-/** A command that writes only if its arguments say so. Requests that do not are reads, and take their path. */
+/**
+ * A command that writes only if its arguments say so. Requests that do not are reads, and take their path.
+ */
 export interface ReadForm {
   /** Whether a request, whose arity is right, changes nothing whatever the keyspace holds. */
   readonly isRead: (request: Request) => boolean;
@@ -178,8 +189,8 @@ const SCRIPT_RUNNERS: ReadonlySet<string> = new Set([
 let nextId = 0;
 
 /**
- * Every row has the same fields in the same order, those that are not stated too: to V8 they are then of one shape, and what reads a row
- * need not look up where its fields lie (some 5 ns each).
+ * Every row has the same fields in the same order, those that are not stated too: to V8 they are then of one
+ * shape, and what reads a row need not look up where its fields lie (some 5 ns each).
  */
 const runnable = <Kind extends string, Handler>(
   facts: Facts,

@@ -1,11 +1,14 @@
 /**
- * What the command table states about a command besides its handler, and what follows from that: flags, ACL categories, key ranges,
- * subcommands. The rules are those by which Redis 7.0 fills its own table.
+ * What the command table states about a command besides its handler, and what follows from that: flags, ACL
+ * categories, key ranges, subcommands. The rules are those by which Redis 7.0 fills its own table.
  */
 import { type KeySpec, type LegacyKeyRange, legacyKeyRange, parseKeySpecs } from './key-positions.js';
 import { type Argument, parseSyntax } from './syntax.js';
 
-/** In the order in which COMMAND INFO names them. write, readonly and movablekeys are derived; rows state the others. */
+/**
+ * In the order in which COMMAND INFO names them. write, readonly and movablekeys are derived; rows state the
+ * others.
+ */
 const flagOrder = [
   'write',
   'readonly',
@@ -110,7 +113,10 @@ export interface Facts {
 
 /** A row of the command table, of which only the facts matter here. */
 export interface CatalogRow extends Facts {
-  /** Whether it reads the keyspace, writes it, does neither, or is a name that its subcommands give meaning to. */
+  /**
+   * Whether it reads the keyspace, writes it, does neither, or is a name that its subcommands give meaning
+   * to.
+   */
   readonly kind: 'read' | 'write' | 'other' | 'container';
   readonly subcommands?: readonly CatalogRow[];
 }
@@ -135,7 +141,9 @@ export class CommandCatalog {
   readonly commands: readonly CommandDescription[];
   private readonly byName = new Map<string, CommandDescription>();
 
-  /** @throws Error when a name is there twice or a row is not in its notation: a mistake in the command table. */
+  /**
+   * @throws Error when a name is there twice or a row is not in its notation: a mistake in the command table.
+   */
   constructor(rows: Iterable<CatalogRow>) {
     this.commands = Array.from(rows, describe);
     for (const description of this.all()) {

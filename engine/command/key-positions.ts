@@ -1,6 +1,7 @@
 /**
- * Where a command's arguments name keys: key specifications (https://redis.io/docs/latest/develop/reference/key-specs/) as compact
- * text in the command table, and the search for keys in a given command, as COMMAND GETKEYS answers it.
+ * Where a command's arguments name keys: key specifications
+ * (https://redis.io/docs/latest/develop/reference/key-specs/) as compact text in the command table, and the
+ * search for keys in a given command, as COMMAND GETKEYS answers it.
  *
  * A specification is its place, then its flags:
  *
@@ -30,8 +31,9 @@ const keyFlags = [
 ] as const;
 
 /**
- * What a command does to a key: RO reads, RW reads and writes, OW overwrites, RM removes the key itself; access, update, insert, delete
- * what it does to the value. variable_flags: it depends on the arguments. incomplete: the specification may miss keys.
+ * What a command does to a key: RO reads, RW reads and writes, OW overwrites, RM removes the key itself;
+ * access, update, insert, delete what it does to the value. variable_flags: it depends on the arguments.
+ * incomplete: the specification may miss keys.
  */
 export type KeyFlag = (typeof keyFlags)[number];
 
@@ -43,14 +45,20 @@ export interface KeySpec {
     | { readonly type: 'index'; readonly index: number }
     | { readonly type: 'keyword'; readonly keyword: string; readonly startFrom: number }
     | { readonly type: 'unknown' };
-  /** Which arguments from there on are keys. `lastKey` counts from the first key, or when negative from the end. */
+  /**
+   * Which arguments from there on are keys. `lastKey` counts from the first key, or when negative from the
+   * end.
+   */
   readonly find:
     | { readonly type: 'range'; readonly lastKey: number; readonly step: number; readonly limit: number }
     | { readonly type: 'keynum' }
     | { readonly type: 'unknown' };
 }
 
-/** What COMMAND INFO gives for clients that know no key specifications: first key, last key, step (all 0: no such keys). */
+/**
+ * What COMMAND INFO gives for clients that know no key specifications: first key, last key, step (all 0: no
+ * such keys).
+ */
 export interface LegacyKeyRange {
   readonly first: number;
   readonly last: number;
@@ -132,8 +140,10 @@ export function legacyKeyRange(specs: readonly KeySpec[]): LegacyKeyRange {
 
 /**
  * The keys of a command.
- * @param name the command's full name in lower case (`object|encoding`); a few commands have rules of their own.
- * @param args all arguments with the name in front, one char a byte; their number satisfies the command's arity.
+ * @param name the command's full name in lower case (`object|encoding`); a few commands have rules of their
+ * own.
+ * @param args all arguments with the name in front, one char a byte; their number satisfies the command's
+ * arity.
  * @returns the keys in the order of the specifications, or undefined when the arguments make no sense.
  */
 export function findKeys(
@@ -152,7 +162,10 @@ export function findKeys(
   return keys;
 }
 
-/** Adds the keys that a specification finds; false when it cannot tell them all. A keyword that is not there means no keys. */
+/**
+ * Adds the keys that a specification finds; false when it cannot tell them all. A keyword that is not there
+ * means no keys.
+ */
 function addKeys(spec: KeySpec, args: readonly string[], keys: KeyPosition[]): boolean {
   const { begin, find, flags } = spec;
   let first: number;
@@ -201,8 +214,8 @@ const readWrite: readonly KeyFlag[] = ['RW', 'access', 'update'];
 const readDelete: readonly KeyFlag[] = ['RW', 'access', 'delete'];
 
 /**
- * Redis's second look at a command with a count of keys: a count with something behind its digits still counts, what
- * the command does to the keys is then not said, and a destination comes last.
+ * Redis's second look at a command with a count of keys: a count with something behind its digits still
+ * counts, what the command does to the keys is then not said, and a destination comes last.
  */
 function countedKeys(specs: readonly KeySpec[], args: readonly string[]): readonly KeyPosition[] | undefined {
   const counted = specs.find((spec) => spec.find.type === 'keynum');

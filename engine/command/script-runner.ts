@@ -43,7 +43,9 @@ export interface FunctionRunner {
 
 export interface ScriptRunner {
   readonly functions: FunctionRunner;
-  /** SCRIPT LOAD of the argument `index`: the script's SHA-1. Throws an error reply for what does not compile. */
+  /**
+   * SCRIPT LOAD of the argument `index`: the script's SHA-1. Throws an error reply for what does not compile.
+   */
   load(request: Request, index: number): string;
   /** Empties the cache. */
   flush(): void;

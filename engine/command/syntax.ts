@@ -17,8 +17,8 @@
  *     a ...           one or more times; `[GET a]...` repeats the token too
  *     a@6.2.0 a!2.8.0 since when it exists, and is deprecated
  *
- * An alternative of several arguments is a block without being written as one. A pure token in front of an argument which it does not
- * introduce is written with its name (`mkstream=MKSTREAM id`).
+ * An alternative of several arguments is a block without being written as one. A pure token in front of an
+ * argument which it does not introduce is written with its name (`mkstream=MKSTREAM id`).
  */
 
 /** What an argument is, as COMMAND DOCS names it. */
@@ -33,7 +33,10 @@ export type ArgumentType =
   | 'oneof'
   | 'block';
 
-/** One node of a command's argument tree. Properties that do not hold are absent, so that trees compare by value. */
+/**
+ * One node of a command's argument tree. Properties that do not hold are absent, so that trees compare by
+ * value.
+ */
 export interface Argument {
   readonly name: string;
   readonly type: ArgumentType;
@@ -135,7 +138,10 @@ class Parser {
     return argument;
   }
 
-  /** What stands between brackets or angle brackets, up to and with `close`: one argument, a block of several, or a oneof. */
+  /**
+   * What stands between brackets or angle brackets, up to and with `close`: one argument, a block of several,
+   * or a oneof.
+   */
   private alternatives(close: string): Draft {
     const members: Draft[] = [];
     do {
@@ -226,7 +232,9 @@ function group(type: 'block' | 'oneof', name: string | undefined, members: reado
   return { name: name ?? joinedName(members), type, arguments: members };
 }
 
-/** Writes an argument tree in the notation, shortest form: `parseSyntax(formatSyntax(tree))` equals the tree. */
+/**
+ * Writes an argument tree in the notation, shortest form: `parseSyntax(formatSyntax(tree))` equals the tree.
+ */
 export function formatSyntax(tree: readonly Argument[]): string {
   return tree
     .map((argument, index) =>
@@ -293,7 +301,9 @@ function formatElement(argument: Argument, followed: boolean): string {
   return (argument.token === undefined ? '' : `${argument.token} `) + body + since + deprecated;
 }
 
-/** Writes an argument tree for people, as the documentation of Redis displays it: `key value [NX | XX] [GET]`. */
+/**
+ * Writes an argument tree for people, as the documentation of Redis displays it: `key value [NX | XX] [GET]`.
+ */
 export function displaySyntax(tree: readonly Argument[]): string {
   return tree.map(displayArgument).join(' ');
 }

@@ -33,7 +33,10 @@ const noBytes = new View();
 
 // ---- single bits ----
 
-/** Redis's longest string has so many bytes more than ours: bits there read as 0, as everywhere behind a string's end. */
+/**
+ * Redis's longest string has so many bytes more than ours: bits there read as 0, as everywhere behind a
+ * string's end.
+ */
 const UNWRITABLE_BYTES = 24;
 
 /** An offset in bits within Redis's longest string. Throws Redis's error for all others. */

@@ -1,6 +1,6 @@
 /**
- * The list commands that wait. Each tries its keys as its plain form does; when all are empty it waits, and runs again once a list
- * comes into being at one of them, then to be served from that key alone.
+ * The list commands that wait. Each tries its keys as its plain form does; when all are empty it waits, and
+ * runs again once a list comes into being at one of them, then to be served from that key alone.
  */
 import { type Command, type WriteContext, write } from '../command/command.js';
 import { BLOCKED, NULL_ARRAY, type Reply } from '../protocol/reply.js';

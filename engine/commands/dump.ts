@@ -1,4 +1,7 @@
-/** DUMP and RESTORE: values as bytes that every redis-server of version 7.0 takes and gives. MIGRATE, which asks another server, is the program's. */
+/**
+ * DUMP and RESTORE: values as bytes that every redis-server of version 7.0 takes and gives. MIGRATE, which
+ * asks another server, is the program's.
+ */
 import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
 import { createFromDump, dumpValue, readDump } from '../dump/payload.js';
 import { isIntactDump } from '../dump/rdb-reader.js';
@@ -41,7 +44,10 @@ function parseOptions(request: Request): RestoreOptions {
   return options;
 }
 
-/** The deadline that a ttl of 1 and more means; Redis's sum wraps around at 64 bits, which makes it one in the past. */
+/**
+ * The deadline that a ttl of 1 and more means; Redis's sum wraps around at 64 bits, which makes it one in the
+ * past.
+ */
 function deadlineOf(ttl: Int64, absolute: boolean, nowMs: number): number {
   return Number(BigInt.asIntN(64, BigInt(ttl) + (absolute ? 0n : BigInt(nowMs))));
 }
@@ -70,7 +76,10 @@ function restore(request: Request, database: Database, context: WriteContext): R
   return OK;
 }
 
-/** Sets the access word, which is this node's own: of the two options the one that its eviction policy goes by. */
+/**
+ * Sets the access word, which is this node's own: of the two options the one that its eviction policy goes
+ * by.
+ */
 function noteAccess(database: Database, slot: number, { idleSeconds, frequency }: RestoreOptions): void {
   const { clockSeconds, countsFrequency, frequency: counters } = database.keyspace;
   if (countsFrequency && frequency !== NOT_GIVEN)

@@ -9,8 +9,9 @@ export type ExpireUnit = 'EX' | 'PX' | 'EXAT' | 'PXAT';
 const MAX = (1n << 63n) - 1n;
 
 /**
- * The absolute deadline in milliseconds that an argument means. Deadlines are doubles: exact to the millisecond until the year 287396.
- * Throws `invalid expire time` when the amount is not positive or its deadline would not fit 64 bits.
+ * The absolute deadline in milliseconds that an argument means. Deadlines are doubles: exact to the
+ * millisecond until the year 287396. Throws `invalid expire time` when the amount is not positive or its
+ * deadline would not fit 64 bits.
  */
 export function deadlineFrom(amount: Int64, unit: ExpireUnit, nowMs: number, command: string): number {
   if (amount <= 0) throw errors.invalidExpire(command);

@@ -1,4 +1,7 @@
-/** What the geo commands have in common: how positions and distances are read from arguments and written into replies. */
+/**
+ * What the geo commands have in common: how positions and distances are read from arguments and written into
+ * replies.
+ */
 
 import { unitMeters } from '../geo/distance.js';
 import { isOnGrid, type Position } from '../geo/geohash.js';

@@ -79,7 +79,10 @@ class Search {
     this.latitude = latitude;
   }
 
-  /** Reads an option that all searches have at argument `index`; returns how many arguments it takes, 0 when it is none of these. */
+  /**
+   * Reads an option that all searches have at argument `index`; returns how many arguments it takes, 0 when
+   * it is none of these.
+   */
   option(request: Request, index: number): number {
     const word = request.option(index);
     if (word === 'WITHDIST') this.withDistance = true;

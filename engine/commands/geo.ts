@@ -1,4 +1,7 @@
-/** Geo: sorted sets whose scores are geohashes. Searches stand in geo-searches.ts, the arithmetic in engine/geo. */
+/**
+ * Geo: sorted sets whose scores are geohashes. Searches stand in geo-searches.ts, the arithmetic in
+ * engine/geo.
+ */
 import { read, write } from '../command/command.js';
 import { distanceMeters } from '../geo/distance.js';
 import { geohashText, positionOf, scoreOf } from '../geo/geohash.js';

@@ -37,7 +37,10 @@ const digits = new Digits();
 
 // ---- setting ----
 
-/** Sets the fields and values from argument 2 on, in the hash that was found in `slot`; returns how many fields are new. */
+/**
+ * Sets the fields and values from argument 2 on, in the hash that was found in `slot`; returns how many
+ * fields are new.
+ */
 function putPairs(request: Request, database: Database, slot: Slot): number {
   const key = request.view(1);
   let created = 0;

@@ -82,8 +82,9 @@ function union(request: Request, database: ReadableDatabase, first: number): Hyp
 }
 
 /**
- * A read, which stores nothing: where Redis would write the estimate of a single key into the value's header, here the header goes on to
- * say that it is stale. PFCOUNT thus runs on any node and takes no place in the log; the estimate is the same.
+ * A read, which stores nothing: where Redis would write the estimate of a single key into the value's header,
+ * here the header goes on to say that it is stale. PFCOUNT thus runs on any node and takes no place in the
+ * log; the estimate is the same.
  */
 function pfcount(request: Request, database: ReadableDatabase): Reply {
   if (request.count > 2) return union(request, database, 1).estimate();

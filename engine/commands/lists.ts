@@ -1,4 +1,7 @@
-/** Lists: pushes and pops at both ends, access by index, search. The forms that wait stand in blocking-lists.ts. */
+/**
+ * Lists: pushes and pops at both ends, access by index, search. The forms that wait stand in
+ * blocking-lists.ts.
+ */
 import { type Command, read, write } from '../command/command.js';
 import { int64Min } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
@@ -156,7 +159,10 @@ export interface MultiplePop {
 
 const multiplePop: MultiplePop = { firstKey: 0, lastKey: 0, atHead: true, count: 1 };
 
-/** Reads `numkeys key ... LEFT|RIGHT [COUNT count]` from argument `from` on, into an object that the next call uses again. */
+/**
+ * Reads `numkeys key ... LEFT|RIGHT [COUNT count]` from argument `from` on, into an object that the next call
+ * uses again.
+ */
 export function parseMultiplePop(request: Request, from: number): MultiplePop {
   const keyCount = request.int64OrUndefined(from);
   if (keyCount === undefined || keyCount <= 0) throw errors.keyCountNotPositive;
@@ -177,7 +183,10 @@ export function parseMultiplePop(request: Request, from: number): MultiplePop {
   return multiplePop;
 }
 
-/** The first argument of a range of keys that holds a list, or 0. Throws WRONGTYPE for a key before it that holds something else. */
+/**
+ * The first argument of a range of keys that holds a list, or 0. Throws WRONGTYPE for a key before it that
+ * holds something else.
+ */
 export function firstList(request: Request, database: Database, firstKey: number, lastKey: number): number {
   for (let i = firstKey; i <= lastKey; i++) {
     if (lookupList(database, request.view(i)) !== ABSENT) return i;

@@ -1,9 +1,10 @@
 /**
- * Sorts only as much of an array as is wanted, in place: what Redis uses where a reply takes a part of what is sorted.
+ * Sorts only as much of an array as is wanted, in place: what Redis uses where a reply takes a part of what
+ * is sorted.
  *
- * Elements that compare as equal end up in an order that follows from the algorithm alone, and which of them fall into the wanted part is
- * visible; hence the same one as in Redis: the quicksort of J. Bentley and M. McIlroy, "Engineering a sort function" (1993), that leaves
- * alone what lies outside.
+ * Elements that compare as equal end up in an order that follows from the algorithm alone, and which of them
+ * fall into the wanted part is visible; hence the same one as in Redis: the quicksort of J. Bentley and M.
+ * McIlroy, "Engineering a sort function" (1993), that leaves alone what lies outside.
  */
 
 export type Compare<T> = (a: T, b: T) => number;
@@ -14,8 +15,8 @@ const INSERTION_MAX = 6;
 const SIMPLE_MEDIAN_MAX = 40;
 
 /**
- * Puts at positions `first` to `last`, both inclusive, the elements that belong there in sorted order. The others are all still there,
- * before or behind as they belong.
+ * Puts at positions `first` to `last`, both inclusive, the elements that belong there in sorted order. The
+ * others are all still there, before or behind as they belong.
  */
 export function partialSort<T>(items: T[], compare: Compare<T>, first: number, last: number): void {
   sortRange(items, compare, 0, items.length, first, last);
@@ -32,7 +33,8 @@ function sortRange<T>(
   while (end - start > INSERTION_MAX) {
     swap(items, start, pivotOf(items, compare, start, end - start));
     const pivot = items[start];
-    // Equal ones gather at both ends: [start, equalLeft) and (equalRight, end). Smaller ones lie before `left`, larger ones behind `right`.
+    // Equal ones gather at both ends: [start, equalLeft) and (equalRight, end). Smaller ones lie before
+    // `left`, larger ones behind `right`.
     let equalLeft = start + 1;
     let left = start + 1;
     let right = end - 1;

@@ -1,6 +1,6 @@
 /**
- * PUBLISH and SPUBLISH. They are writes, so that messages take their place in the one order of the log: every node delivers them to
- * its own subscribers in apply. Nothing of a message is state.
+ * PUBLISH and SPUBLISH. They are writes, so that messages take their place in the one order of the log: every
+ * node delivers them to its own subscribers in apply. Nothing of a message is state.
  */
 import { type Command, type WriteContext, write } from '../command/command.js';
 import type { Reply } from '../protocol/reply.js';

@@ -4,12 +4,15 @@ import type { Random } from '../log/random.js';
 import { errors } from '../protocol/errors.js';
 import type { Reply } from '../protocol/reply.js';
 
-/** The most random members that one reply may hold: some 300 MB. Redis would go on until its memory is full. */
+/**
+ * The most random members that one reply may hold: some 300 MB. Redis would go on until its memory is full.
+ */
 const SAMPLE_MAX = 1 << 20;
 
 /**
- * `count` different integers below `size` (count at most size), in the order in which they were drawn. Robert Floyd's algorithm (Bentley,
- * Programming Pearls, CACM 30:9, 1987): every subset is equally likely, in O(count).
+ * `count` different integers below `size` (count at most size), in the order in which they were drawn. Robert
+ * Floyd's algorithm (Bentley, Programming Pearls, CACM 30:9, 1987): every subset is equally likely, in
+ * O(count).
  */
 function sampleDistinct(random: Random, size: number, count: number): number[] {
   const drawn: number[] = [];
@@ -45,8 +48,9 @@ export interface Walk {
 }
 
 /**
- * The reply to a request for `count` random elements of a value that has `size` of them: a negative count asks for so many draws, each
- * from all elements; a positive one for different elements, all of them if it reaches the size. O(count), or O(size) for a packed value.
+ * The reply to a request for `count` random elements of a value that has `size` of them: a negative count
+ * asks for so many draws, each from all elements; a positive one for different elements, all of them if it
+ * reaches the size. O(count), or O(size) for a packed value.
  *
  * @param walk opened, before its first element
  * @param emit appends the element at which the walk stands

@@ -1,9 +1,10 @@
 /**
  * What SCAN, SSCAN, HSCAN and ZSCAN share: their options, and the walk over a dictionary's slots.
  *
- * The law of the walk. Slots are visited downward; a cursor c > 0 says that the slots below min(c, size) remain, and 0 starts at the
- * size. An entry never moves to a higher slot: removal moves the last one down into the hole, insertion appends. So whatever was there
- * when the walk began and still is, is either visited already or lies below the cursor: it is returned, once or more often.
+ * The law of the walk. Slots are visited downward; a cursor c > 0 says that the slots below min(c, size)
+ * remain, and 0 starts at the size. An entry never moves to a higher slot: removal moves the last one down
+ * into the hole, insertion appends. So whatever was there when the walk began and still is, is either visited
+ * already or lies below the cursor: it is returned, once or more often.
  */
 
 import { globMatches, matchesEverything } from '../glob.js';
@@ -16,7 +17,10 @@ import type { Dictionary, Slot } from '../storage/dictionary.js';
 const DEFAULT_COUNT = 10;
 const UINT64_LIMIT = 1n << 64n;
 
-/** Argument `index` as a cursor: what C's strtoul takes, a leading blank excepted. Throws `ERR invalid cursor`. */
+/**
+ * Argument `index` as a cursor: what C's strtoul takes, a leading blank excepted. Throws `ERR invalid
+ * cursor`.
+ */
 export function parseCursor(request: Request, index: number): number {
   const text = request.numberText(index).split('\0', 1)[0];
   if (text === '') return 0;

@@ -1,6 +1,6 @@
 /**
- * EVAL and its kin, SCRIPT. EVAL and EVALSHA take their place in the log, since what they do is known only when they have run; the
- * read-only ones are reads. The cache of scripts is replicated state.
+ * EVAL and its kin, SCRIPT. EVAL and EVALSHA take their place in the log, since what they do is known only
+ * when they have run; the read-only ones are reads. The cache of scripts is replicated state.
  */
 
 import { containerHelp } from '../command/catalog-replies.js';

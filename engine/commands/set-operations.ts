@@ -1,9 +1,9 @@
 /**
  * Set operations: SINTER, SUNION, SDIFF and their kin, with Redis's own choice of algorithm.
  *
- * The order of results is part of the state, since it may be stored: an intersection has the order of its smallest set (the first such), a
- * union the order in which members were first met, a difference the order of the first set or what removals left of it; a result
- * of integers alone is sorted while it is an intset.
+ * The order of results is part of the state, since it may be stored: an intersection has the order of its
+ * smallest set (the first such), a union the order in which members were first met, a difference the order of
+ * the first set or what removals left of it; a result of integers alone is sorted while it is an intset.
  */
 import { read, write } from '../command/command.js';
 import { errors } from '../protocol/errors.js';
@@ -22,9 +22,12 @@ type Home = TableHome & { readonly settings: Settings };
 const builder = new SetBuilder();
 const reader = new SetReader();
 
-/** The slots of the sets at keys `first` .. `last - 1`, ABSENT for those that are not there. Throws WRONGTYPE. */
+/**
+ * The slots of the sets at keys `first` .. `last - 1`, ABSENT for those that are not there. Throws WRONGTYPE.
+ */
 function findSets(request: Request, first: number, last: number, database: ReadableDatabase): Slot[] {
-  // A write that meets a key whose time has come removes it, which moves slots: so all are met before any slot is kept.
+  // A write that meets a key whose time has come removes it, which moves slots: so all are met before any
+  // slot is kept.
   for (let i = first; i < last; i++) {
     const slot = database.lookup(request.view(i));
     if (slot !== ABSENT) checkSet(database, slot);
@@ -36,7 +39,9 @@ function findSets(request: Request, first: number, last: number, database: Reada
 
 // ---- intersection ----
 
-/** Visits each shared member in `reader`, until `visit` returns false. O(members of the smallest set * sets). */
+/**
+ * Visits each shared member in `reader`, until `visit` returns false. O(members of the smallest set * sets).
+ */
 function intersect(database: ReadableDatabase, slots: Slot[], visit: () => boolean): void {
   if (slots.includes(ABSENT)) return;
   let smallest = 0;

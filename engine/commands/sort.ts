@@ -1,4 +1,7 @@
-/** SORT and SORT_RO: the elements of a list, set or sorted set in order, or what stands at keys named after them. */
+/**
+ * SORT and SORT_RO: the elements of a list, set or sorted set in order, or what stands at keys named after
+ * them.
+ */
 import { read, write } from '../command/command.js';
 import { isOutOfDoubleRange, parseDoubleLoosely } from '../numbers/double.js';
 import { errors } from '../protocol/errors.js';
@@ -43,7 +46,10 @@ function bytesOf(text: string): View {
 
 // ---- patterns ----
 
-/** What BY and GET name: the element itself (`#`), or a string or hash field at a key that has the element in place of `*`. */
+/**
+ * What BY and GET name: the element itself (`#`), or a string or hash field at a key that has the element in
+ * place of `*`.
+ */
 class Pattern {
   private readonly isElement: boolean;
   /** Whether an element has a place in it; without one GET finds nothing. */

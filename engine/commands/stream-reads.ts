@@ -1,6 +1,6 @@
 /**
- * XREAD and XREADGROUP. XREAD is a read until it has to wait; only then is it proposed, as what it was, with `$` told by the state in
- * which it begins to wait.
+ * XREAD and XREADGROUP. XREAD is a read until it has to wait; only then is it proposed, as what it was, with
+ * `$` told by the state in which it begins to wait.
  */
 import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
 import type { Int64 } from '../numbers/int64.js';

@@ -1,4 +1,7 @@
-/** Strings: what is stored whole at one key, and parts of it. Counters stand in counters.ts, bits in bitmaps.ts. */
+/**
+ * Strings: what is stored whole at one key, and parts of it. Counters stand in counters.ts, bits in
+ * bitmaps.ts.
+ */
 import { read, type WriteContext, write } from '../command/command.js';
 import { errors } from '../protocol/errors.js';
 import { OK, type Reply } from '../protocol/reply.js';
@@ -43,7 +46,10 @@ const setOptions: SetOptions = {
   unit: 'EX',
 };
 
-/** Reads the options of SET (from argument 3) or GETEX (from argument 2). Throws a syntax error where they exclude each other. */
+/**
+ * Reads the options of SET (from argument 3) or GETEX (from argument 2). Throws a syntax error where they
+ * exclude each other.
+ */
 function parseOptions(request: Request, from: number, command: 'set' | 'getex'): SetOptions {
   const options = setOptions;
   options.condition = Condition.none;

@@ -64,7 +64,10 @@ const inSeconds = (milliseconds: number): number => Math.floor((milliseconds + 5
 
 const INT64_MAX = (1n << 63n) - 1n;
 
-/** An integer reply for what may be past 2^53, where deadlines are no longer exact, and at most the largest there is. */
+/**
+ * An integer reply for what may be past 2^53, where deadlines are no longer exact, and at most the largest
+ * there is.
+ */
 function wide(value: number): Reply {
   if (Number.isSafeInteger(value)) return value;
   const integer = BigInt(value);

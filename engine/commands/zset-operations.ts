@@ -1,8 +1,8 @@
 /**
  * Combinations of sorted sets, and of sets whose members all score 1: ZUNION, ZINTER, ZDIFF and their kin.
  *
- * Scores are doubles, so that the order in which they are added up shows. It is Redis's: inputs by size, the smallest first, equal ones as
- * given.
+ * Scores are doubles, so that the order in which they are added up shows. It is Redis's: inputs by size, the
+ * smallest first, equal ones as given.
  */
 import { type Command, read, write } from '../command/command.js';
 import { parseDouble } from '../numbers/double.js';
@@ -84,9 +84,11 @@ type Form = (typeof Form)[keyof typeof Form];
 let options = new Options();
 
 /**
- * The inputs whose count stands at argument `countAt`; sets {@link options}. Throws what Redis answers, in its order.
+ * The inputs whose count stands at argument `countAt`; sets {@link options}. Throws what Redis answers, in
+ * its order.
  *
- * @param combines whether scores are combined: then WEIGHTS and AGGREGATE may stand, and inputs come back by size
+ * @param combines whether scores are combined: then WEIGHTS and AGGREGATE may stand, and inputs come back by
+ * size
  */
 function parseInputs(
   request: Request,
@@ -101,7 +103,8 @@ function parseInputs(
   if (keyCount > request.count - countAt - 1) throw errors.syntax;
   const first = countAt + 1;
   const end = first + Number(keyCount);
-  // A write that meets a key whose time has come removes it, which moves slots: so all are met before any slot is kept.
+  // A write that meets a key whose time has come removes it, which moves slots: so all are met before any
+  // slot is kept.
   for (let i = first; i < end; i++) {
     const slot = database.lookup(request.view(i));
     if (slot !== ABSENT) checkType(database, slot);
@@ -164,7 +167,10 @@ const unite: Operation = (inputs, into) => {
   }
 };
 
-/** Visits the shared members with their combined scores, until `visit` returns false. O(members of the smallest * inputs). */
+/**
+ * Visits the shared members with their combined scores, until `visit` returns false. O(members of the
+ * smallest * inputs).
+ */
 function intersect(inputs: readonly Input[], visit: (member: View, score: number) => boolean): void {
   const [smallest, ...others] = inputs;
   smallest.each((member, unweighted) => {

@@ -11,7 +11,10 @@ import { findZset, ZsetReader, zsetLength, zsetRemoveRanks } from '../values/zse
 
 const reader = new ZsetReader();
 
-/** Takes up to `count` members, at least one, from the lowest or highest end; members and scores in turn. Notes the change. */
+/**
+ * Takes up to `count` members, at least one, from the lowest or highest end; members and scores in turn.
+ * Notes the change.
+ */
 export function popPairs(
   database: Database,
   key: View,
@@ -48,7 +51,10 @@ export function popMultiple(
   return [key.kept(), pairs];
 }
 
-/** The first argument of `first` .. `last` that names a sorted set, or 0. Throws WRONGTYPE at the first key of another type. */
+/**
+ * The first argument of `first` .. `last` that names a sorted set, or 0. Throws WRONGTYPE at the first key of
+ * another type.
+ */
 export function firstZset(request: Request, database: Database, first: number, last: number): number {
   for (let i = first; i <= last; i++) if (findZset(database, request.view(i)) !== ABSENT) return i;
   return 0;

@@ -82,7 +82,10 @@ class RangeQuery {
   stop = 0;
   range: ElementRange | undefined;
 
-  /** Reads the arguments behind the key, at `key`; `by` and `direction` are what the command's name fixes. Throws. */
+  /**
+   * Reads the arguments behind the key, at `key`; `by` and `direction` are what the command's name fixes.
+   * Throws.
+   */
   parse(
     request: Request,
     key: number,
@@ -173,7 +176,8 @@ function zrangestore(request: Request, database: Database): Reply {
   builder.start();
   if (slot !== ABSENT) {
     query.locate(database, slot);
-    // Redis knows the number beforehand only by rank, and then skips the listpack (in which -0 would become 0).
+    // Redis knows the number beforehand only by rank, and then skips the listpack (in which -0 would become
+    // 0).
     if (query.by === By.rank && query.count > keyspace.settings['zset-max-listpack-entries'])
       builder.startTable(keyspace);
     if (query.count > 0) reader.openRank(database, slot, query.first);

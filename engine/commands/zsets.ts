@@ -1,4 +1,7 @@
-/** Sorted sets: members and their scores. Ranges stand in zset-ranges.ts, combinations in zset-operations.ts, pops in zset-pops.ts. */
+/**
+ * Sorted sets: members and their scores. Ranges stand in zset-ranges.ts, combinations in zset-operations.ts,
+ * pops in zset-pops.ts.
+ */
 import { type Command, type ReadContext, read, write } from '../command/command.js';
 import { formatDouble, formatPackedScore, parseDouble } from '../numbers/double.js';
 import { int64Max, int64Min } from '../numbers/int64.js';
@@ -138,8 +141,8 @@ function add(request: Request, database: Database, first: number): Reply {
 }
 
 /**
- * Gives scores to members of the set at argument 1, as `change` lets them: the first to argument `first`, the next to one `stride`
- * arguments behind. Throws WRONGTYPE.
+ * Gives scores to members of the set at argument 1, as `change` lets them: the first to argument `first`, the
+ * next to one `stride` arguments behind. Throws WRONGTYPE.
  */
 export function addScores(
   request: Request,

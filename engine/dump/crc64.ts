@@ -2,8 +2,8 @@
  * CRC-64 as in Redis's dumps ("Jones": polynomial 0xad93d23594c935a9, reflected, no inversion at either end).
  * Test vector: "123456789" gives e9c6d914c4b8d9ca.
  *
- * The 64-bit register is two 32-bit halves and the tables are Int32Arrays, eight of them, so that a step takes 8 bytes
- * and no bigint is made.
+ * The 64-bit register is two 32-bit halves and the tables are Int32Arrays, eight of them, so that a step
+ * takes 8 bytes and no bigint is made.
  */
 
 /** The polynomial 0xad93d23594c935a9 with its bits reversed. */

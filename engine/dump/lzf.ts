@@ -5,8 +5,8 @@
  *     LLLooooo oooooooo           copy L + 2 bytes (L = 1..6) from o + 1 bytes back
  *     111ooooo LLLLLLLL oooooooo  copy L + 9 bytes from o + 1 bytes back
  *
- * The compressor looks matches up by the same hash of three bytes, and enters the same positions, as liblzf's default
- * build: its output is the real server's whenever that one's table holds no remains of earlier calls.
+ * The compressor looks matches up by the same hash of three bytes, and enters the same positions, as liblzf's
+ * default build: its output is the real server's whenever that one's table holds no remains of earlier calls.
  */
 
 const hashBits = 16;

@@ -8,7 +8,10 @@ import { Corruption, corrupt, RdbReader } from './rdb-reader.js';
 
 export type DumpFailure = { kind: 'corrupt'; reason: string };
 
-/** The payload of the value in `slot`, in the encoding that Redis would write it in. Throws when it is beyond all limits. */
+/**
+ * The payload of the value in `slot`, in the encoding that Redis would write it in. Throws when it is beyond
+ * all limits.
+ */
 export function dumpValue(database: ReadableDatabase, slot: Slot): Buffer {
   return valueTypes.of(database.encoding(slot)).dump(database, slot);
 }
@@ -16,9 +19,10 @@ export function dumpValue(database: ReadableDatabase, slot: Slot): Buffer {
 /**
  * Reads the value of a payload whose footer `isIntactDump` has found right.
  *
- * Never throws on damaged bytes: the failure says what is wrong (RESTORE answers "Bad data format"). Refused besides damage: empty
- * collections, duplicates, NaN scores (a packed score that is no number is 0), unknown types, more than 1 GiB of decompressed strings.
- * As in Redis, bytes between value and footer are ignored, and a value that claims more than there is before the footer is read into it.
+ * Never throws on damaged bytes: the failure says what is wrong (RESTORE answers "Bad data format"). Refused
+ * besides damage: empty collections, duplicates, NaN scores (a packed score that is no number is 0), unknown
+ * types, more than 1 GiB of decompressed strings. As in Redis, bytes between value and footer are ignored,
+ * and a value that claims more than there is before the footer is read into it.
  */
 export function readDump(payload: Buffer, start: number, end: number): LoadedValue | DumpFailure {
   try {

@@ -1,7 +1,7 @@
 /**
- * The building blocks of DUMP payloads of every Redis up to 7.0 (RDB version 10). What a type makes of them is its descriptor's affair
- * (`engine/types/`). Payloads are foreign bytes: each claim is checked before it is believed, and nothing is allocated on a
- * claim that the payload's own size can't back.
+ * The building blocks of DUMP payloads of every Redis up to 7.0 (RDB version 10). What a type makes of them
+ * is its descriptor's affair (`engine/types/`). Payloads are foreign bytes: each claim is checked before it
+ * is believed, and nothing is allocated on a claim that the payload's own size can't back.
  */
 import { parseDoubleLoosely } from '../numbers/double.js';
 import { formatInt64 } from '../numbers/int64.js';
@@ -31,12 +31,15 @@ export function corrupt(reason: string): never {
 
 /** LZF at its best makes 264 bytes of 3. */
 const lzfRatioMax = 88;
-/** What one payload may come to decompressed: some megabytes could otherwise claim all memory, on every node alike. */
+/**
+ * What one payload may come to decompressed: some megabytes could otherwise claim all memory, on every node
+ * alike.
+ */
 const decompressedMax = 2 ** 30;
 
 /**
- * Whether a payload's footer is right: a version that is known, and the checksum of all before it. What RESTORE answers
- * "DUMP payload version or checksum are wrong" to when not.
+ * Whether a payload's footer is right: a version that is known, and the checksum of all before it. What
+ * RESTORE answers "DUMP payload version or checksum are wrong" to when not.
  */
 export function isIntactDump(payload: Buffer, start: number, end: number): boolean {
   if (end - start < footerSize) return false;
@@ -52,7 +55,9 @@ export interface Bytes {
   length: number;
 }
 
-/** The building blocks of a payload, in turn; each throws {@link Corruption} where bytes are missing or wrong. */
+/**
+ * The building blocks of a payload, in turn; each throws {@link Corruption} where bytes are missing or wrong.
+ */
 export class RdbReader {
   private decompressed = 0;
 
@@ -107,7 +112,9 @@ export class RdbReader {
     return this.buffer.subarray(start, start + size);
   }
 
-  /** A point in time: 8 bytes, signed. What no clock shows becomes the nearest that a number holds exactly. */
+  /**
+   * A point in time: 8 bytes, signed. What no clock shows becomes the nearest that a number holds exactly.
+   */
   milliseconds(): number {
     const value = Number(this.buffer.readBigInt64LE(this.take(8)));
     return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));

@@ -42,5 +42,8 @@ export const StringEncoding = { int8: 0, int16: 1, int32: 2, lzf: 3 } as const;
 /** Footer of a payload: RDB version (2 bytes) and CRC-64 (8 bytes), both little-endian. */
 export const footerSize = 10;
 
-/** No string is longer: the limit of what V8 holds as one, 24 bytes short of Redis's default proto-max-bulk-len. */
+/**
+ * No string is longer: the limit of what V8 holds as one, 24 bytes short of Redis's default
+ * proto-max-bulk-len.
+ */
 export const stringSizeMax = 512 * 1024 * 1024 - 24;

@@ -1,6 +1,6 @@
 /**
- * Writes DUMP payloads as redis-server 7.0.15 does (RDB version 10): a real server RESTOREs them, and for values whose
- * inner order Redis defines (strings, lists, packed forms, sorted sets) the bytes are the same.
+ * Writes DUMP payloads as redis-server 7.0.15 does (RDB version 10): a real server RESTOREs them, and for
+ * values whose inner order Redis defines (strings, lists, packed forms, sorted sets) the bytes are the same.
  */
 
 import { parseInt64Bytes } from '../numbers/int64.js';
@@ -15,7 +15,10 @@ import { footerSize, QuicklistContainer, RdbType, rdbVersion, StringEncoding } f
 const uncompressedMax = 20;
 /** Longer digits can't be a 32-bit integer. */
 const integerTextMax = 11;
-/** What a quicklist node may grow to (list-max-listpack-size -2), and what Redis adds to an element to estimate. */
+/**
+ * What a quicklist node may grow to (list-max-listpack-size -2), and what Redis adds to an element to
+ * estimate.
+ */
 const nodeSizeMax = 8192;
 const nodeSizeSlack = 8;
 
@@ -73,7 +76,10 @@ export class RdbWriter {
     return this;
   }
 
-  /** A string: as an integer of 8 to 32 bits when it is canonical digits, LZF-compressed when that saves, else plain. */
+  /**
+   * A string: as an integer of 8 to 32 bits when it is canonical digits, LZF-compressed when that saves, else
+   * plain.
+   */
   bytes(source: Buffer, start: number, length: number): this {
     if (length <= integerTextMax) {
       const integer = parseInt64Bytes(source, start, length);
@@ -116,7 +122,8 @@ export class RdbWriter {
   }
 
   private compressed(source: Buffer, start: number, length: number): boolean {
-    // Compression must save 4 bytes at least. The sizes that precede the stream are known only afterwards: it is moved then.
+    // Compression must save 4 bytes at least. The sizes that precede the stream are known only afterwards: it
+    // is moved then.
     const limit = length - 4;
     this.reserve(compressedHeaderMax + limit + 1);
     const at = this.end + compressedHeaderMax;

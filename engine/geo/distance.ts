@@ -17,7 +17,9 @@ export function toDegrees(radians: number): number {
   return radians / radiansPerDegree;
 }
 
-/** Distance in meters between two positions in degrees. The order of operations is Redis's, to the last bit. */
+/**
+ * Distance in meters between two positions in degrees. The order of operations is Redis's, to the last bit.
+ */
 export function distanceMeters(
   longitude1: number,
   latitude1: number,

@@ -1,6 +1,7 @@
 /**
- * Geohashes as Redis keeps them: a position on a grid of 2^26 by 2^26 cells over longitude -180..180 and latitude
- * -85.05112878..85.05112878 (the limits of EPSG:3857), the bits of both interleaved, latitude lowest, as the score of a member.
+ * Geohashes as Redis keeps them: a position on a grid of 2^26 by 2^26 cells over longitude -180..180 and
+ * latitude -85.05112878..85.05112878 (the limits of EPSG:3857), the bits of both interleaved, latitude
+ * lowest, as the score of a member.
  */
 
 export const longitudeMax = 180;
@@ -17,7 +18,10 @@ export interface Position {
   latitude: number;
 }
 
-/** A cell of the grid with 2^step cells along each coordinate. At a coordinate's upper limit its number is 2^step. */
+/**
+ * A cell of the grid with 2^step cells along each coordinate. At a coordinate's upper limit its number is
+ * 2^step.
+ */
 export interface Cell {
   longitude: number;
   latitude: number;
@@ -72,7 +76,10 @@ function gather(bits: number): number {
   return (bits | (bits >>> 8)) & 0xffff;
 }
 
-/** Latitude's and longitude's bits interleaved. Both have at most 27 bits; from 2^53 on the sum is rounded, as the score is. */
+/**
+ * Latitude's and longitude's bits interleaved. Both have at most 27 bits; from 2^53 on the sum is rounded, as
+ * the score is.
+ */
 function interleave(latitude: number, longitude: number): number {
   const low = spread(latitude & 0x1fff) | (spread(longitude & 0x1fff) << 1);
   const high = spread(latitude >>> 13) | (spread(longitude >>> 13) << 1);
@@ -144,7 +151,9 @@ export function positionOf(score: number): Position {
   };
 }
 
-/** The standard geohash of a score (latitude from -90 to 90), in 11 characters of which the last is always 0. */
+/**
+ * The standard geohash of a score (latitude from -90 to 90), in 11 characters of which the last is always 0.
+ */
 export function geohashText(score: number): string {
   const { longitude, latitude } = positionOf(score);
   const bits = interleave(offset(latitude, 90, stepMax), offset(longitude, 180, stepMax));

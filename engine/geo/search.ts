@@ -1,6 +1,6 @@
 /**
- * Searching around a position: which stretches of scores to look through, and whether a position found there is inside.
- * Stretches come in Redis's order, which is the order of an unsorted reply.
+ * Searching around a position: which stretches of scores to look through, and whether a position found there
+ * is inside. Stretches come in Redis's order, which is the order of an unsorted reply.
  */
 import { distanceMeters, earthRadiusMeters, toDegrees, toRadians } from './distance.js';
 import { type Area, areaOf, type Cell, cellOf, scoreBehindCell, scoreOfCell, stepMax } from './geohash.js';
@@ -93,8 +93,8 @@ const order = [
 ] as const;
 
 /**
- * The stretches of scores that cover a shape, at most nine, in the order in which Redis looks through them. Neighbours that
- * can't hold anything inside are left out, as is one equal to that before it.
+ * The stretches of scores that cover a shape, at most nine, in the order in which Redis looks through them.
+ * Neighbours that can't hold anything inside are left out, as is one equal to that before it.
  */
 export function searchRanges(shape: Shape): ScoreRange[] {
   const { longitude, latitude } = shape;

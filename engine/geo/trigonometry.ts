@@ -1,13 +1,17 @@
 /**
- * sin, cos and asin rounded to the nearest double (but for about one argument in a million), from the four operations and
- * square root alone: the same bits in every JavaScript engine and release, which Math.sin does not promise. Distances go
- * into sorted sets (GEOSEARCHSTORE ... STOREDIST) and so must not differ between nodes.
+ * sin, cos and asin rounded to the nearest double (but for about one argument in a million), from the four
+ * operations and square root alone: the same bits in every JavaScript engine and release, which Math.sin does
+ * not promise. Distances go into sorted sets (GEOSEARCHSTORE ... STOREDIST) and so must not differ between
+ * nodes.
  *
  * Method: Taylor series in double-double arithmetic; asin by one Newton step from a rational approximation.
  */
 import { add, multiply, multiplyExactly, r } from '../numbers/double-double.js';
 
-/** Coefficients 1/n! with alternating sign, highest order first: `tails` as doubles, then `heads` as double-doubles. */
+/**
+ * Coefficients 1/n! with alternating sign, highest order first: `tails` as doubles, then `heads` as
+ * double-doubles.
+ */
 interface Series {
   tails: Float64Array;
   headsHigh: Float64Array;

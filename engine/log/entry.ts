@@ -69,8 +69,9 @@ export interface ItemCaller {
 const GATHER_BYTES = 512 * 1024;
 
 /**
- * Collects one turn's items, entry after entry. An entry's bytes go to disk and to peers as they are, and wait in the log for long: a
- * small one leaves as a copy of its own size, which costs less than a fresh buffer a turn.
+ * Collects one turn's items, entry after entry. An entry's bytes go to disk and to peers as they are, and
+ * wait in the log for long: a small one leaves as a copy of its own size, which costs less than a fresh
+ * buffer a turn.
  */
 export class EntryBuilder {
   private buffer = Buffer.allocUnsafeSlow(GATHER_BYTES);
@@ -301,7 +302,10 @@ export class EntryReader {
     return { memoryIsFull: (buffer[at] & 1) !== 0, user: (buffer[at] & 2) !== 0 ? user : undefined };
   }
 
-  /** Reads the watched keys at the start of an exec item's body; `visit` gets a view valid during the call. Returns the offset behind. */
+  /**
+   * Reads the watched keys at the start of an exec item's body; `visit` gets a view valid during the call.
+   * Returns the offset behind.
+   */
   watchedKeys(
     view: View,
     visit: (database: number, key: View, position: number, existed: boolean) => void,

@@ -1,6 +1,6 @@
 /**
- * The one source of chance inside an entry: sfc32 (Doty-Humphrey, PractRand), seeded by the entry's stamp, so that every node draws the
- * same numbers at the same place.
+ * The one source of chance inside an entry: sfc32 (Doty-Humphrey, PractRand), seeded by the entry's stamp, so
+ * that every node draws the same numbers at the same place.
  */
 export class Random {
   private a = 0;
@@ -27,7 +27,9 @@ export class Random {
     return sum >>> 0;
   }
 
-  /** An integer from 0 to `bound - 1`; every value equally likely up to 2^-20 of bias. `bound` at most 2^32. */
+  /**
+   * An integer from 0 to `bound - 1`; every value equally likely up to 2^-20 of bias. `bound` at most 2^32.
+   */
   below(bound: number): number {
     // 53 bits, so that the bias of the multiplication stays negligible for any bound.
     const bits = this.next() * 0x200000 + (this.next() >>> 11);

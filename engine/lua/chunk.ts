@@ -1,4 +1,7 @@
-/** A compiled chunk's own data: what its code hands to the runtime so that errors can name lines and variables. */
+/**
+ * A compiled chunk's own data: what its code hands to the runtime so that errors can name lines and
+ * variables.
+ */
 
 /** A place in a chunk. */
 export interface Site {

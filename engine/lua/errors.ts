@@ -1,7 +1,12 @@
-/** What a script can end with: an error of Lua, which pcall catches, or the end of what it may use, which nothing catches. */
+/**
+ * What a script can end with: an error of Lua, which pcall catches, or the end of what it may use, which
+ * nothing catches.
+ */
 import type { LuaValue } from './value.js';
 
-/** An error as Lua throws it. Not an Error: V8 would gather a stack trace, which costs 100 times the throw. */
+/**
+ * An error as Lua throws it. Not an Error: V8 would gather a stack trace, which costs 100 times the throw.
+ */
 export class LuaError {
   constructor(
     /** What `error` was given, or the message with its position. */

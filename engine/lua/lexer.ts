@@ -195,7 +195,9 @@ export class Lexer {
     this.line++;
   }
 
-  /** Level of the long bracket that opens at a place; -1: a bracket alone, -2: `[=` without a second bracket. */
+  /**
+   * Level of the long bracket that opens at a place; -1: a bracket alone, -2: `[=` without a second bracket.
+   */
   private longBracket(at: number): number {
     let end = at + 1;
     while (this.code(end) === Char.equals) end++;

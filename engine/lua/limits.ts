@@ -1,14 +1,17 @@
 /**
- * What a script may use: counted the same on every node, so that a script which goes too far ends everywhere at the same step.
+ * What a script may use: counted the same on every node, so that a script which goes too far ends everywhere
+ * at the same step.
  *
- * The counters are those of the one script that runs: a process runs one at a time, to its end. They are a module's object,
- * not a state's, because generated code touches them at every call and every turn of a loop.
+ * The counters are those of the one script that runs: a process runs one at a time, to its end. They are a
+ * module's object, not a state's, because generated code touches them at every call and every turn of a loop.
  */
 import { LuaFatal } from './errors.js';
 
 /** Bounds of one run. */
 export interface LuaLimits {
-  /** Calls, turns of loops, and work of library functions in pieces of some ten nanoseconds; at most 2^31 - 1. */
+  /**
+   * Calls, turns of loops, and work of library functions in pieces of some ten nanoseconds; at most 2^31 - 1.
+   */
   steps: number;
   /** Bytes allocated by strings and tables in all, whether still in use or not. */
   bytes: number;
@@ -19,8 +22,8 @@ export interface LuaLimits {
 }
 
 /**
- * Bounds of a run whose host sets none. The depths fit the main thread's default stack of 984 KB with the largest frames
- * that scripts can build (docs/SCRIPTS.md has the measurement).
+ * Bounds of a run whose host sets none. The depths fit the main thread's default stack of 984 KB with the
+ * largest frames that scripts can build (docs/SCRIPTS.md has the measurement).
  */
 export const defaultLimits: LuaLimits = {
   steps: 100_000_000,
@@ -54,7 +57,9 @@ export const counters = {
   nextId: 1,
 };
 
-/** For each depth the number of the call site where that function is: an index into the sites of its chunk. */
+/**
+ * For each depth the number of the call site where that function is: an index into the sites of its chunk.
+ */
 export const sites = new Int32Array(depthMax + 300);
 
 /** Slots of stack that wide frames and long argument lists may take beyond what `depth` reckons with. */

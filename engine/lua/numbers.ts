@@ -7,8 +7,8 @@ const doubles = new Float64Array(1);
 const halves = new Uint32Array(doubles.buffer);
 
 /**
- * A number as source code, tonumber and arithmetic on strings read it: C's strtod, blanks around it, nothing else. As in C a
- * NUL byte ends the text.
+ * A number as source code, tonumber and arithmetic on strings read it: C's strtod, blanks around it, nothing
+ * else. As in C a NUL byte ends the text.
  * @returns undefined when the text is no number
  */
 export function parseNumeral(text: string): number | undefined {
@@ -42,14 +42,17 @@ export function formatNumber(value: number): string {
   return formatGeneral(value, 14, false);
 }
 
-/** inf and nan as C prints them. Which sign a NaN has JavaScript does not tell: x86's arithmetic makes negative ones. */
+/**
+ * inf and nan as C prints them. Which sign a NaN has JavaScript does not tell: x86's arithmetic makes
+ * negative ones.
+ */
 export function formatNonFinite(value: number): string {
   return value > 0 ? 'inf' : value < 0 ? '-inf' : '-nan';
 }
 
 /**
- * Steps of finding digits. They are not looked at here: hosts print numbers too, outside of any run; a script's next step tells that none
- * are left.
+ * Steps of finding digits. They are not looked at here: hosts print numbers too, outside of any run; a
+ * script's next step tells that none are left.
  */
 const digitSteps = 6;
 const exactSteps = 20;

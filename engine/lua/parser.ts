@@ -1,8 +1,8 @@
 /**
  * Parses Lua 5.1 into a syntax tree with resolved names, in one pass, with 5.1's error texts and limits.
  *
- * Recursion is bounded by 5.1's own limit of nested levels; what 5.1 reads in loops (chains of operators of one precedence,
- * of calls and indexes) is read in loops here.
+ * Recursion is bounded by 5.1's own limit of nested levels; what 5.1 reads in loops (chains of operators of
+ * one precedence, of calls and indexes) is read in loops here.
  */
 import type {
   BinaryOperator,

@@ -1,4 +1,6 @@
-/** Which variables are visible where: what the parser knows of functions and their scopes, with 5.1's limits. */
+/**
+ * Which variables are visible where: what the parser knows of functions and their scopes, with 5.1's limits.
+ */
 import type { Block, FunctionBody } from './ast.js';
 import { Variable } from './ast.js';
 import type { Lexer } from './lexer.js';

@@ -36,7 +36,9 @@ export interface LuaUsage {
   bytes: number;
 }
 
-/** What compiling takes: some 100 us, and 40 us for a kilobyte; V8 keeps some 20 bytes for each of the source. */
+/**
+ * What compiling takes: some 100 us, and 40 us for a kilobyte; V8 keeps some 20 bytes for each of the source.
+ */
 const loadSteps = 10_000;
 const loadStepsPerByte = 4;
 const loadBytes = 4_000;
@@ -126,7 +128,10 @@ export class LuaState {
     return table;
   }
 
-  /** Adds natives to a table of this state. Each gets its address now, so that it does not depend on what scripts do. */
+  /**
+   * Adds natives to a table of this state. Each gets its address now, so that it does not depend on what
+   * scripts do.
+   */
   define(table: LuaTable, natives: Natives): void {
     unlimited(() => register(table, natives));
     for (const [, native] of natives) addressOf(native);
@@ -134,7 +139,8 @@ export class LuaState {
   }
 
   /**
-   * Makes all tables of the globals readonly, and names that do not exist an error: as Redis does once its own API is in place.
+   * Makes all tables of the globals readonly, and names that do not exist an error: as Redis does once its
+   * own API is in place.
    */
   protect(): void {
     unlimited(() => this.freezeAll());

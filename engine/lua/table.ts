@@ -1,14 +1,16 @@
 /**
- * Tables with the array and node parts of Lua 5.1, so that `pairs` walks and `#` measures as it does there: Redis shows
- * scripts that order, and replies depend on it. Nodes are Brent's variation of chained scatter: a key sits in its main
- * position unless a key that belongs there came first.
+ * Tables with the array and node parts of Lua 5.1, so that `pairs` walks and `#` measures as it does there:
+ * Redis shows scripts that order, and replies depend on it. Nodes are Brent's variation of chained scatter: a
+ * key sits in its main position unless a key that belongs there came first.
  */
 import { LuaError } from './errors.js';
 import { chargeBytes, chargeSteps, counters } from './limits.js';
 import { hashString } from './string-hash.js';
 import type { LuaFunction, LuaObject, LuaValue } from './value.js';
 
-/** Nodes lie in one array, three elements each: key, value, number of the next node of the chain (-1: none). */
+/**
+ * Nodes lie in one array, three elements each: key, value, number of the next node of the chain (-1: none).
+ */
 const nodeWidth = 3;
 
 /** The node part of tables that have none. Never written. */
@@ -54,7 +56,10 @@ export class LuaTable implements LuaObject {
     if (nodeCount > 0) this.makeNodes(nodeCount);
   }
 
-  /** A table about to take the elements 1 to `size`, as if it had grown by them: where its array part ends decides what `#` finds in holes. */
+  /**
+   * A table about to take the elements 1 to `size`, as if it had grown by them: where its array part ends
+   * decides what `#` finds in holes.
+   */
   static forList(size: number): LuaTable {
     return new LuaTable(size === 0 ? 0 : 1 << ceilLog2(size));
   }
@@ -370,7 +375,10 @@ function countIndex(key: LuaValue): number {
   return 1;
 }
 
-/** The address of an object: given out in the order in which they are asked for, so that it is the same on every node. */
+/**
+ * The address of an object: given out in the order in which they are asked for, so that it is the same on
+ * every node.
+ */
 export function addressOf(object: LuaFunction | LuaObject): number {
   if (!object.id) object.id = counters.nextId++;
   return object.id * 32;

@@ -7,7 +7,10 @@ export function bitLength(value: bigint): number {
   return (hex.length - 1) * 4 + (32 - Math.clz32(Number.parseInt(hex.charAt(0), 16)));
 }
 
-/** value / 2^shift rounded to nearest, ties to even; `sticky` says that the true value is a little above `value`. */
+/**
+ * value / 2^shift rounded to nearest, ties to even; `sticky` says that the true value is a little above
+ * `value`.
+ */
 export function shiftRightRounded(value: bigint, shift: number, sticky: boolean): bigint {
   if (shift <= 0) return value << BigInt(-shift);
   const width = BigInt(shift);
@@ -26,8 +29,8 @@ export interface BinaryValue {
 
 /**
  * Rounds mantissa * 2^exponent (mantissa not negative) to `precision` bits, with no bit below 2^minExponent
- * (gradual underflow). With `sticky` set the true value lies above, by less than one unit of the mantissa; the
- * mantissa must then have at least precision + 1 bits.
+ * (gradual underflow). With `sticky` set the true value lies above, by less than one unit of the mantissa;
+ * the mantissa must then have at least precision + 1 bits.
  */
 export function roundBinary(
   mantissa: bigint,
@@ -48,8 +51,8 @@ export function roundBinary(
 const hexadecimalDigitsMax = 8192;
 
 /**
- * Mantissa and exponent of the digits of a hexadecimal float (no exponent part). Exact up to 8192 significant digits; what
- * follows is told by the last bit only, which is all that rounding needs.
+ * Mantissa and exponent of the digits of a hexadecimal float (no exponent part). Exact up to 8192 significant
+ * digits; what follows is told by the last bit only, which is all that rounding needs.
  */
 export function hexadecimalDigits(text: string): BinaryValue {
   const point = text.indexOf('.');

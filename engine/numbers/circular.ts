@@ -1,6 +1,6 @@
 /**
- * The circular functions and their inverses of any argument, rounded to the nearest double (but for about one argument in a million):
- * the same bits everywhere, on the kernels of geo/trigonometry.ts.
+ * The circular functions and their inverses of any argument, rounded to the nearest double (but for about one
+ * argument in a million): the same bits everywhere, on the kernels of geo/trigonometry.ts.
  */
 import { asin as asinNear, cosineKernel, sineKernel } from '../geo/trigonometry.js';
 import { powerOfTwo } from './double.js';
@@ -163,7 +163,9 @@ function atanKernel(y: number, yLow: number): void {
   add(guess, 0, (r[0]! + r[1]!) / (cosine + y * sine), 0);
 }
 
-/** r[0] + r[1] = the angle, from 0 to pi, of a vector with coordinates x and y >= 0, not both 0 and finite. */
+/**
+ * r[0] + r[1] = the angle, from 0 to pi, of a vector with coordinates x and y >= 0, not both 0 and finite.
+ */
 function angle(y: number, x: number): void {
   const width = Math.abs(x);
   if (y <= width) {

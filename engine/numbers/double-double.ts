@@ -1,6 +1,6 @@
 /**
- * Double-double arithmetic (T. J. Dekker, 1971: a value is an unevaluated sum of two doubles), some 106 bits, from the four
- * operations alone: the same bits in every JavaScript engine and release.
+ * Double-double arithmetic (T. J. Dekker, 1971: a value is an unevaluated sum of two doubles), some 106 bits,
+ * from the four operations alone: the same bits in every JavaScript engine and release.
  */
 
 /**

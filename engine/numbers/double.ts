@@ -1,9 +1,9 @@
 /**
  * IEEE doubles as Redis 7.0 reads and prints them: scores, coordinates, distances.
  *
- * JavaScript's own conversions are used where the language fixes their result to the last digit: Number(text) of a
- * decimal literal is correctly rounded, toExponential and toFixed give exact digits. They differ from C in one
- * point, ties (C: to even; JavaScript: up), which is mended here.
+ * JavaScript's own conversions are used where the language fixes their result to the last digit: Number(text)
+ * of a decimal literal is correctly rounded, toExponential and toFixed give exact digits. They differ from C
+ * in one point, ties (C: to even; JavaScript: up), which is mended here.
  */
 import { hexadecimalDigits, roundBinary } from './binary-rounding.js';
 import { exponentOf, FloatKind, type FloatSyntax, isSpaceCode, scanFloat } from './float-syntax.js';
@@ -63,8 +63,8 @@ function hasNonZeroDigit(text: string, scanned: FloatSyntax): boolean {
 }
 
 /**
- * Parses a double argument as Redis's string2d does: all of the text, no blank before or after it, no NaN, and no
- * literal that overflows to infinity or underflows to zero. "inf" and hexadecimal floats are taken.
+ * Parses a double argument as Redis's string2d does: all of the text, no blank before or after it, no NaN,
+ * and no literal that overflows to infinity or underflows to zero. "inf" and hexadecimal floats are taken.
  *
  * @returns undefined when Redis answers "not a valid float"
  */
@@ -99,8 +99,9 @@ function parseShortInteger(text: string): number {
 }
 
 /**
- * C's strtod on a C string, as Redis uses it for the bounds of ZRANGEBYSCORE (from `at`, behind a parenthesis) and
- * the keys of SORT: blanks may lead, the empty string is 0, a NUL byte ends the text, overflow gives infinity.
+ * C's strtod on a C string, as Redis uses it for the bounds of ZRANGEBYSCORE (from `at`, behind a
+ * parenthesis) and the keys of SORT: blanks may lead, the empty string is 0, a NUL byte ends the text,
+ * overflow gives infinity.
  *
  * @returns NaN when anything but the end of the string follows the number, or the number is NaN
  */
@@ -191,7 +192,8 @@ function roundHalfEven17(magnitude: number): string {
   const mark = rounded.indexOf('e');
   // toExponential rounds a tie up; where that gave an odd last digit, C rounds down.
   if ((rounded.charCodeAt(mark - 1) & 1) === 0) return rounded;
-  // A tie has 18 significant digits, the last a 5: its last binary place is as far behind the point as its last decimal.
+  // A tie has 18 significant digits, the last a 5: its last binary place is as far behind the point as its
+  // last decimal.
   const scaled = magnitude * powerOfTwo(17 - Number(rounded.slice(mark + 1)));
   if (!Number.isInteger(scaled) || scaled % 2 === 0) return rounded;
   const last = rounded.charCodeAt(mark - 1) - 48 - 1;
@@ -199,15 +201,17 @@ function roundHalfEven17(magnitude: number): string {
 }
 
 /**
- * The integer as which a listpack-encoded sorted set stores a score, or undefined for one that it stores as the text
- * {@link formatDouble} gives. So -0 becomes 0 and loses its sign (a skiplist-encoded set keeps it).
+ * The integer as which a listpack-encoded sorted set stores a score, or undefined for one that it stores as
+ * the text {@link formatDouble} gives. So -0 becomes 0 and loses its sign (a skiplist-encoded set keeps it).
  */
 export function packedScoreInteger(value: number): Int64 | undefined {
   if (!Number.isInteger(value) || Math.abs(value) > 2 ** 62) return undefined;
   return Number.isSafeInteger(value) ? value + 0 : BigInt(value);
 }
 
-/** A score as the text of the listpack element that {@link packedScoreInteger} or {@link formatDouble} gives. */
+/**
+ * A score as the text of the listpack element that {@link packedScoreInteger} or {@link formatDouble} gives.
+ */
 export function formatPackedScore(value: number): string {
   const integer = packedScoreInteger(value);
   return integer === undefined ? formatDouble(value) : `${integer}`;

@@ -1,7 +1,8 @@
 /**
- * exp, log, pow and the hyperbolic functions, rounded to the nearest double (but for about one argument in a million), from the four
- * operations and square root alone: the same bits in every JavaScript engine and release, which Math.pow and `**` do not
- * give (V8 of Node 20 and of Node 24 differ in one random argument of ten).
+ * exp, log, pow and the hyperbolic functions, rounded to the nearest double (but for about one argument in a
+ * million), from the four operations and square root alone: the same bits in every JavaScript engine and
+ * release, which Math.pow and `**` do not give (V8 of Node 20 and of Node 24 differ in one random argument of
+ * ten).
  *
  * Method: series in double-double arithmetic behind a reduction by powers of two.
  */
@@ -206,7 +207,10 @@ export function pow(x: number, y: number): number {
   return negative ? -result : result;
 }
 
-/** r = r * y; y so large that the product's exact parts overflow gives infinity, which is what the power then is. */
+/**
+ * r = r * y; y so large that the product's exact parts overflow gives infinity, which is what the power then
+ * is.
+ */
 function multiplyExactlyWide(y: number): void {
   const product = r[0]! * y;
   if (Math.abs(product) > 1000 || Math.abs(y) > 1e290) {

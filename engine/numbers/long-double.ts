@@ -1,14 +1,17 @@
 /**
- * The x87 80-bit extended format, in which Redis on x86-64 computes INCRBYFLOAT, HINCRBYFLOAT and timeouts: 64-bit
- * significand, 15-bit exponent, round to nearest even. Emulated exactly with BigInt, so that replies equal the
- * real server's on every platform.
+ * The x87 80-bit extended format, in which Redis on x86-64 computes INCRBYFLOAT, HINCRBYFLOAT and timeouts:
+ * 64-bit significand, 15-bit exponent, round to nearest even. Emulated exactly with BigInt, so that replies
+ * equal the real server's on every platform.
  */
 import { hexadecimalDigits, roundBinary, shiftRightRounded } from './binary-rounding.js';
 import { trimFixed } from './double.js';
 import { exponentOf, FloatKind, type FloatSyntax, isSpaceCode, scanFloat } from './float-syntax.js';
 import type { Int64 } from './int64.js';
 
-/** mantissa * 2^exponent; an infinity has an infinite exponent. The sign of zero isn't kept: it is never printed. */
+/**
+ * mantissa * 2^exponent; an infinity has an infinite exponent. The sign of zero isn't kept: it is never
+ * printed.
+ */
 export interface LongDouble {
   readonly mantissa: bigint;
   readonly exponent: number;
@@ -48,8 +51,9 @@ export function longDoubleFromInt64(value: Int64): LongDouble {
 }
 
 /**
- * Parses as Redis's string2ld: all of the text in strtold's grammar, at most 5119 bytes, no leading blank, no NaN, no
- * literal that overflows or vanishes. "inf" is taken (and then refused by the commands' own check of the sum).
+ * Parses as Redis's string2ld: all of the text in strtold's grammar, at most 5119 bytes, no leading blank, no
+ * NaN, no literal that overflows or vanishes. "inf" is taken (and then refused by the commands' own check of
+ * the sum).
  *
  * @returns undefined when Redis answers "not a valid float"
  */

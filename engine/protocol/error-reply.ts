@@ -1,6 +1,6 @@
 /**
- * An error line without its leading `-`: the code, a space, the message. Handlers may throw it before their first mutation; it is no
- * Error, so that throwing it costs no stack.
+ * An error line without its leading `-`: the code, a space, the message. Handlers may throw it before their
+ * first mutation; it is no Error, so that throwing it costs no stack.
  */
 export class ErrorReply {
   constructor(readonly text: string) {}

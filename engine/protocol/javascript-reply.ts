@@ -32,8 +32,8 @@ export class ReplyError extends Error {
 }
 
 /**
- * Bytes become strings by UTF-8, the shapes those of RESP2: maps and pairs are flat arrays. Throws {@link ReplyError} for an error reply
- * (within an array an error becomes its text).
+ * Bytes become strings by UTF-8, the shapes those of RESP2: maps and pairs are flat arrays. Throws {@link
+ * ReplyError} for an error reply (within an array an error becomes its text).
  */
 export function toJavaScript(reply: Reply): JavaScriptReply {
   if (typeof reply === 'object' && reply instanceof ErrorReply) throw new ReplyError(reply);
@@ -108,7 +108,10 @@ function convertToBuffers(reply: Reply): BufferReply {
 
 const { fromCharCode } = String;
 
-/** UTF-8 bytes as a string. Up to 12 of ASCII are put together here: 15 to 30 ns, where the way into native code takes 60. */
+/**
+ * UTF-8 bytes as a string. Up to 12 of ASCII are put together here: 15 to 30 ns, where the way into native
+ * code takes 60.
+ */
 function decode(buffer: Buffer, start: number, end: number): string {
   const length = end - start;
   if (length > 12) return buffer.utf8Slice(start, end);

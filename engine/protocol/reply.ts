@@ -1,10 +1,11 @@
 /**
- * What a handler answers, free of any protocol version. The encoders for RESP2 and RESP3 stand in the program; inside a process replies
- * are turned into JavaScript values.
+ * What a handler answers, free of any protocol version. The encoders for RESP2 and RESP3 stand in the
+ * program; inside a process replies are turned into JavaScript values.
  *
- * Plain values stand for what is most common: a string is a bulk string (latin1, one char a byte), a Buffer or a View a bulk string of
- * those bytes, a number or bigint an integer, null the null bulk string, an array an array. A View is valid until the engine runs
- * its next command; whoever keeps a reply longer copies it first ({@link detach}).
+ * Plain values stand for what is most common: a string is a bulk string (latin1, one char a byte), a Buffer
+ * or a View a bulk string of those bytes, a number or bigint an integer, null the null bulk string, an array
+ * an array. A View is valid until the engine runs its next command; whoever keeps a reply longer copies it
+ * first ({@link detach}).
  */
 import type { ErrorReply } from './error-reply.js';
 import { View } from './view.js';
@@ -41,7 +42,9 @@ export class Status {
 /** The null array: `*-1` in RESP2, null in RESP3. */
 export class NullArray {}
 
-/** A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits unless a text says how. */
+/**
+ * A double: `,` in RESP3, a bulk string in RESP2, printed with 17 significant digits unless a text says how.
+ */
 export class Double {
   constructor(
     readonly value: number,

@@ -1,6 +1,7 @@
 /**
- * One command as it came off the wire: a buffer and where in it each argument lies. Nothing is copied and nothing allocated per
- * argument; a handler slices only what it keeps. One Request is reused for many commands.
+ * One command as it came off the wire: a buffer and where in it each argument lies. Nothing is copied and
+ * nothing allocated per argument; a handler slices only what it keeps. One Request is reused for many
+ * commands.
  */
 
 import { type Int64, int64TextLengthMax, parseInt64Bytes, writeInt64Text } from '../numbers/int64.js';
@@ -71,7 +72,9 @@ export class Request {
     return this.offsets;
   }
 
-  /** A view of argument `index`. The first sixteen arguments have one view each, reused by the next request. */
+  /**
+   * A view of argument `index`. The first sixteen arguments have one view each, reused by the next request.
+   */
   view(index: number): View {
     const view = index < POOLED_VIEWS ? this.views[index] : new View();
     return view.on(this.buffer, this.offsets[index << 1], this.offsets[(index << 1) + 1]);
@@ -94,7 +97,10 @@ export class Request {
     return textOf(this.buffer, this.offsets[index << 1], this.offsets[(index << 1) + 1]);
   }
 
-  /** Argument `index` in upper case, for comparing with option words; empty where it is longer than any of them. */
+  /**
+   * Argument `index` in upper case, for comparing with option words; empty where it is longer than any of
+   * them.
+   */
   option(index: number): string {
     return this.length(index) > OPTION_BYTES_MAX ? '' : this.latin1(index).toUpperCase();
   }
@@ -140,8 +146,8 @@ export class Request {
   }
 
   /**
-   * Argument `index` as a number for positions and counts: a 64-bit integer, those past 2^53 given as the nearest double, which
-   * compares with any length as the exact value would. Throws as {@link int64}.
+   * Argument `index` as a number for positions and counts: a 64-bit integer, those past 2^53 given as the
+   * nearest double, which compares with any length as the exact value would. Throws as {@link int64}.
    */
   integer(index: number): number {
     return Number(this.int64(index));
@@ -245,8 +251,8 @@ export class RequestBuilder {
 }
 
 /**
- * Reads a RESP array that is known to be well formed, such as one from the log, into `request`. Returns the offset behind it.
- * Throws when the bytes are not what the log's own checks promised.
+ * Reads a RESP array that is known to be well formed, such as one from the log, into `request`. Returns the
+ * offset behind it. Throws when the bytes are not what the log's own checks promised.
  */
 export function parseTrusted(buffer: Buffer, start: number, request: Request): number {
   request.reset(buffer);

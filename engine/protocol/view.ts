@@ -1,14 +1,16 @@
 /**
  * Byte strings inside the engine.
  *
- * Two forms carry them: a {@link View} on somebody else's buffer (a request, the slab), valid until the next command runs; and a
- * flat latin1 JavaScript string (one char code a byte) for what is returned, compared or kept by big values.
+ * Two forms carry them: a {@link View} on somebody else's buffer (a request, the slab), valid until the next
+ * command runs; and a flat latin1 JavaScript string (one char code a byte) for what is returned, compared or
+ * kept by big values.
  */
 import { errors } from './errors.js';
 
 /**
- * The longest text that is made of bytes. V8's own limit differs between its releases (2^29 - 24 chars in the lowest of those that we
- * run on): half of that is far from any of them, so that all nodes refuse alike, and a text may grow while it is worked on.
+ * The longest text that is made of bytes. V8's own limit differs between its releases (2^29 - 24 chars in the
+ * lowest of those that we run on): half of that is far from any of them, so that all nodes refuse alike, and
+ * a text may grow while it is worked on.
  */
 export const TEXT_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -72,7 +74,8 @@ export class View {
   /** Bytes that stay as they are: the owner's own, where it lends them, or a copy. */
   keep(): Buffer {
     const length = this.end - this.start;
-    // A change of a lent value copies all of it: that must not cost much more than copying the part that is wanted.
+    // A change of a lent value copies all of it: that must not cost much more than copying the part that is
+    // wanted.
     if (length * LENT_SHARE < this.buffer.length || this.lender?.lend(this.buffer) !== true)
       return this.copy();
     return this.buffer.subarray(this.start, this.end);
@@ -90,7 +93,9 @@ export class View {
     return textOf(this.buffer, this.start, this.end);
   }
 
-  /** The bytes as the text of a number; where they are longer than any that makes sense, a text that is none. */
+  /**
+   * The bytes as the text of a number; where they are longer than any that makes sense, a text that is none.
+   */
   numberText(): string {
     return numberTextOf(this.buffer, this.start, this.end);
   }
@@ -133,12 +138,15 @@ declare global {
 const emptyBuffer = Buffer.alloc(0);
 
 /**
- * Up to here a byte loop beats the call into native code: measured 65 to 85 ns a call against 1.6 ns a byte, on buffers that differ from call
- * to call (a benchmark with one constant buffer shows a third of that).
+ * Up to here a byte loop beats the call into native code: measured 65 to 85 ns a call against 1.6 ns a byte,
+ * on buffers that differ from call to call (a benchmark with one constant buffer shows a third of that).
  */
 const LOOP_LIMIT = 48;
 
-/** Copies `length` bytes; the ranges may overlap only if `source` and `target` differ or the target lies before the source. */
+/**
+ * Copies `length` bytes; the ranges may overlap only if `source` and `target` differ or the target lies
+ * before the source.
+ */
 export function copyBytes(
   source: Buffer,
   sourceStart: number,

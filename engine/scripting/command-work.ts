@@ -1,6 +1,7 @@
 /**
- * What the commands that scripts call may take, in the steps of the script's budget, reckoned from what they are given and from the sizes
- * of what they meet: counts that are equal on all nodes. A step stands for some 100 ns; time itself is never asked.
+ * What the commands that scripts call may take, in the steps of the script's budget, reckoned from what they
+ * are given and from the sizes of what they meet: counts that are equal on all nodes. A step stands for some
+ * 100 ns; time itself is never asked.
  */
 import type { Runnable } from '../command/command-table.js';
 import { type KeySpec, parseKeySpecs } from '../command/key-positions.js';
@@ -149,8 +150,8 @@ const compares: Work = {
 const REGISTERS_STEPS = 8000;
 
 /**
- * What each command takes beyond its call, its arguments, its reply and its changes. One that is not here counts as reading all of its
- * values, dearly; a test tells that none is missing.
+ * What each command takes beyond its call, its arguments, its reply and its changes. One that is not here
+ * counts as reading all of its values, dearly; a test tells that none is missing.
  */
 const works: ReadonlyMap<string, Work> = new Map<string, Work>([
   // Some elements of each value.

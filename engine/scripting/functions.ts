@@ -1,7 +1,7 @@
 /**
- * Libraries of functions. Their sources are state; what they register follows from running them, which no time, chance or key has a part
- * in. A library is run anew for each call: what its functions leave in variables beside them is gone with the call, as it must be where
- * nodes come and go.
+ * Libraries of functions. Their sources are state; what they register follows from running them, which no
+ * time, chance or key has a part in. A library is run anew for each call: what its functions leave in
+ * variables beside them is gone with the call, as it must be where nodes come and go.
  */
 import type { FunctionRunner, LibraryInfo, ScriptRun } from '../command/script-runner.js';
 import { Corruption, isIntactDump, RdbReader } from '../dump/rdb-reader.js';
@@ -70,7 +70,10 @@ export class Functions implements FunctionRunner {
   private readonly owners = new Map<string, { readonly library: Library; readonly own: LibraryFunction }>();
   private bytes = 0;
   private state: LuaState | undefined;
-  /** Where the globals of a library are found: what it may use while it loads, and everything when it is called. */
+  /**
+   * Where the globals of a library are found: what it may use while it loads, and everything when it is
+   * called.
+   */
   private readonly lookup = unlimited(() => new LuaTable(0, 1));
   private readonly environment = unlimited(() => new LuaTable());
   private readonly loadGlobals = unlimited(() => new LuaTable());

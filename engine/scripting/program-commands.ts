@@ -1,11 +1,17 @@
-/** Commands of the program (connection, server, cluster) that a script may name, and what the engine answers in its place. */
+/**
+ * Commands of the program (connection, server, cluster) that a script may name, and what the engine answers
+ * in its place.
+ */
 
 import { type Reply, Status } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 
 const PONG = new Status('PONG');
 
-/** Names known to Redis but not to the engine: no script may run them, for their answers are those of one node or client. */
+/**
+ * Names known to Redis but not to the engine: no script may run them, for their answers are those of one node
+ * or client.
+ */
 const forbidden: ReadonlySet<string> = new Set(
   (
     'acl asking auth bgrewriteaof bgsave client cluster command config debug discard eval_ro exec failover hello info lastsave ' +

@@ -1,6 +1,6 @@
 /**
- * One script or function at a time: for whom it runs, what it may take, the commands that it calls, and what becomes of what it returns or
- * of its error.
+ * One script or function at a time: for whom it runs, what it may take, the commands that it calls, and what
+ * becomes of what it returns or of its error.
  */
 import type { Denial } from '../acl/permissions.js';
 import type { Command } from '../command/command.js';
@@ -237,7 +237,10 @@ export class ScriptSession implements ScriptCalls {
     return refusal;
   }
 
-  /** Why the script may not run a command; undefined if it may. Who may run what is judged here and nowhere else. */
+  /**
+   * Why the script may not run a command; undefined if it may. Who may run what is judged here and nowhere
+   * else.
+   */
   private refusal(row: Runnable, request: Request): ErrorReply | undefined {
     if (row.kind === 'other' || row.flags?.includes('noscript') === true)
       return new ErrorReply(scriptErrors.notAllowed);

@@ -1,6 +1,6 @@
 /**
- * The sources of scripts by their SHA-1: replicated state. Bounded: the script that has not run for longest falls out, as after SCRIPT
- * FLUSH; clients answer NOSCRIPT by sending the source again.
+ * The sources of scripts by their SHA-1: replicated state. Bounded: the script that has not run for longest
+ * falls out, as after SCRIPT FLUSH; clients answer NOSCRIPT by sending the source again.
  */
 import { ErrorReply } from '../protocol/error-reply.js';
 import { viewOf } from '../protocol/view.js';

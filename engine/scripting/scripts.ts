@@ -1,4 +1,7 @@
-/** EVAL and its kin: scripts by their SHA-1, sources as a part of the state, compiled forms as this node's own affair. */
+/**
+ * EVAL and its kin: scripts by their SHA-1, sources as a part of the state, compiled forms as this node's own
+ * affair.
+ */
 import type { ScriptRun, ScriptRunner } from '../command/script-runner.js';
 import {
   type CompiledScript,

@@ -1,8 +1,9 @@
 /**
  * A snapshot taken while the engine goes on: the state at one instant, written in slices.
  *
- * Making a cut takes time only for what cannot change piecewise (the WATCH marks, the waiters). From then on every key and every element of a big value
- * is written once, as it was at the cut: in turn, or just before it changes.
+ * Making a cut takes time only for what cannot change piecewise (the WATCH marks, the waiters). From then on
+ * every key and every element of a big value is written once, as it was at the cut: in turn, or just before
+ * it changes.
  */
 
 import type { Users } from '../acl/users.js';
@@ -55,7 +56,10 @@ export class Cut {
   private readonly libraries: readonly string[];
   private readonly marks: Float64Array;
   private nextMark = 0;
-  /** The keys or pieces of one owner that will be one record. They are views on the slab: void as soon as the engine goes on. */
+  /**
+   * The keys or pieces of one owner that will be one record. They are views on the slab: void as soon as the
+   * engine goes on.
+   */
   private batch: unknown[] | undefined;
   private batchOwner = 0;
   private batchBytes = 0;
@@ -125,8 +129,8 @@ export class Cut {
   }
 
   /**
-   * The next bytes of the snapshot, undefined behind the last. Works while `goOn` says so, and does at least one step. Bytes that a change
-   * forced out in between come first.
+   * The next bytes of the snapshot, undefined behind the last. Works while `goOn` says so, and does at least
+   * one step. Bytes that a change forced out in between come first.
    */
   next(goOn: () => boolean): Buffer | undefined {
     if (this.done) return undefined;

@@ -1,8 +1,9 @@
 /**
- * Visits every entry that a dictionary held at one instant, each once and as it was then, while the dictionary goes on changing.
+ * Visits every entry that a dictionary held at one instant, each once and as it was then, while the
+ * dictionary goes on changing.
  *
- * Entries are visited from slot 0 upward, in as many steps as the caller likes; one that is about to change, move or go before its turn
- * is visited first. A swap-remove changes two slots, and announces both.
+ * Entries are visited from slot 0 upward, in as many steps as the caller likes; one that is about to change,
+ * move or go before its turn is visited first. A swap-remove changes two slots, and announces both.
  */
 import type { ChangeObserver, Dictionary, Slot } from '../storage/dictionary.js';
 

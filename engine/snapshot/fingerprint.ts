@@ -1,9 +1,10 @@
 /**
  * The digest of a state: a 64-bit sum of one hash per record.
  *
- * A sum does not depend on the order in which records are visited (a snapshot under load writes them out of order), while each record names its
- * own place (database, slot, position), so that the order of the state itself is covered. It tells nodes apart that diverged by
- * fault; it is no defence against someone who forges a state.
+ * A sum does not depend on the order in which records are visited (a snapshot under load writes them out of
+ * order), while each record names its own place (database, slot, position), so that the order of the state
+ * itself is covered. It tells nodes apart that diverged by fault; it is no defence against someone who forges
+ * a state.
  */
 export class Fingerprint {
   private low = 0;

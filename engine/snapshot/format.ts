@@ -1,6 +1,6 @@
 /**
- * A snapshot of the engine: a CBOR sequence (RFC 8742) of arrays, each beginning with its kind. Records are bounded in size, but for a single
- * value's bytes.
+ * A snapshot of the engine: a CBOR sequence (RFC 8742) of arrays, each beginning with its kind. Records are
+ * bounded in size, but for a single value's bytes.
  *
  *     [header, format, applied index, logged time, position, settings [name, value, ...], databases [id, size, flushed at, ...]]
  *     [keys, database, (slot, key, encoding, deadline, value | [object, size]) ...]
@@ -12,8 +12,8 @@
  *     [library, code]                                   of functions, in the order in which they were loaded
  *     [footer, records before it, digest]
  *
- * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur: scores are kept as the bytes of their
- * element.
+ * Keys and pieces come in any order: they name their places. Doubles that are not integers do not occur:
+ * scores are kept as the bytes of their element.
  */
 // Not 'cbor-x' itself, which loads a native addon that speeds up text: here all is bytes.
 import { Encoder } from 'cbor-x/encode';

@@ -1,6 +1,6 @@
 /**
- * An engine from a snapshot: equal to the one that was cut, to the order of iteration. Bytes may come in pieces of any size, so that whoever
- * feeds them decides how long one slice of the work is.
+ * An engine from a snapshot: equal to the one that was cut, to the order of iteration. Bytes may come in
+ * pieces of any size, so that whoever feeds them decides how long one slice of the work is.
  */
 
 import { Engine } from '../engine.js';
@@ -41,8 +41,8 @@ export class Restore {
   private held: Buffer[] = [];
   private heldBytes = 0;
   /**
-   * Decoding starts again at so many: each try reads the record from its begin, so that a record of many pieces is tried only when twice as
-   * many bytes have come.
+   * Decoding starts again at so many: each try reads the record from its begin, so that a record of many
+   * pieces is tried only when twice as many bytes have come.
    */
   private awaitedBytes = 0;
   private records = 0;
@@ -112,7 +112,10 @@ export class Restore {
     this.awaitedBytes = 2 * this.heldBytes;
   }
 
-  /** The engine, once all bytes were fed. Throws {@link SnapshotError} if any are missing or the digest differs. */
+  /**
+   * The engine, once all bytes were fed. Throws {@link SnapshotError} if any are missing or the digest
+   * differs.
+   */
   finish(): Engine {
     if (this.heldBytes > 0) this.decodeHeld();
     if (this.heldBytes > 0) throw new SnapshotError(`the snapshot ends within record ${this.records}`);

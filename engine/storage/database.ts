@@ -1,8 +1,9 @@
 /**
- * One numbered database: keys, their values' encodings, deadlines and access times. Handlers work through it and never learn how a value is laid out.
+ * One numbered database: keys, their values' encodings, deadlines and access times. Handlers work through it
+ * and never learn how a value is laid out.
  *
- * Duties of a handler that writes: check everything that can fail before the first mutation; call {@link Database.changed} once for each
- * key that it created, changed or deleted.
+ * Duties of a handler that writes: check everything that can fail before the first mutation; call {@link
+ * Database.changed} once for each key that it created, changed or deleted.
  */
 
 import { int64TextLengthMax, parseInt64Bytes } from '../numbers/int64.js';
@@ -110,7 +111,10 @@ export class Database extends Dictionary {
   /** Big values by slot; a page without any has none. */
   private readonly objects: (BigValue | undefined)[][] = [];
   readonly deadlines = new Deadlines(this.slab);
-  /** Position of the last FLUSHDB, FLUSHALL or SWAPDB that touched this database (see {@link Keyspace.lastWrite}). */
+  /**
+   * Position of the last FLUSHDB, FLUSHALL or SWAPDB that touched this database (see {@link
+   * Keyspace.lastWrite}).
+   */
   flushedAt = 0;
 
   constructor(
@@ -122,7 +126,10 @@ export class Database extends Dictionary {
 
   // ---- finding ----
 
-  /** The key's slot, or ABSENT. A key whose deadline has passed is hidden from reads and removed by a write that meets it. */
+  /**
+   * The key's slot, or ABSENT. A key whose deadline has passed is hidden from reads and removed by a write
+   * that meets it.
+   */
   override find(key: View): Slot {
     const slot = this.findBytes(key.buffer, key.start, key.end);
     if (slot === ABSENT || this.deadlines.size === 0) return slot;
@@ -132,7 +139,10 @@ export class Database extends Dictionary {
     return ABSENT;
   }
 
-  /** {@link find} for a command that uses the value: notes the access, and of a read counts a hit or a miss, which is an event. */
+  /**
+   * {@link find} for a command that uses the value: notes the access, and of a read counts a hit or a miss,
+   * which is an event.
+   */
   lookup(key: View): Slot {
     const slot = this.lookupUntouched(key);
     if (slot !== ABSENT) this.touch(slot);
@@ -201,7 +211,10 @@ export class Database extends Dictionary {
     return slot;
   }
 
-  /** Stores a string, whatever was there; drops the deadline unless told to keep it. `value` must not be the key's own bytes. */
+  /**
+   * Stores a string, whatever was there; drops the deadline unless told to keep it. `value` must not be the
+   * key's own bytes.
+   */
   setString(key: View, value: View, keepDeadline = false): Slot {
     const slot = this.find(key);
     const length = value.end - value.start;
@@ -227,8 +240,8 @@ export class Database extends Dictionary {
   }
 
   /**
-   * The bytes of the string in `slot`, lengthened with zeros to at least `length`, of which those from `from` up to `to` are
-   * about to be changed in place; the encoding becomes raw. The caller has checked the type.
+   * The bytes of the string in `slot`, lengthened with zeros to at least `length`, of which those from `from`
+   * up to `to` are about to be changed in place; the encoding becomes raw. The caller has checked the type.
    */
   editString(slot: Slot, length: number, from: number, to: number, into: View): View {
     const encoding = this.encoding(slot);
@@ -354,7 +367,8 @@ export class Database extends Dictionary {
   }
 
   /**
-   * Notes that a command changed `key`: for WATCH, for the count of changes since the last snapshot, and for who listens.
+   * Notes that a command changed `key`: for WATCH, for the count of changes since the last snapshot, and for
+   * who listens.
    *
    * @param event what happened, or undefined where Redis tells nobody
    */
@@ -362,7 +376,9 @@ export class Database extends Dictionary {
     this.keyspace.changed(this, key, event);
   }
 
-  /** {@link changed} for what takes something away from a value: the key may have gone with the last of it. */
+  /**
+   * {@link changed} for what takes something away from a value: the key may have gone with the last of it.
+   */
   shrunk(key: View, event: KeyEvent): void {
     this.keyspace.changed(this, key, event);
     if (this.keyspace.isHeard && this.findBytes(key.buffer, key.start, key.end) === ABSENT)
@@ -398,7 +414,10 @@ export class Database extends Dictionary {
     return this.deadlines.size;
   }
 
-  /** Deletes a key whose deadline has passed. A step of its own, whatever becomes of the command that met the key. */
+  /**
+   * Deletes a key whose deadline has passed. A step of its own, whatever becomes of the command that met the
+   * key.
+   */
   expire(slot: Slot): void {
     const { mutations } = this.keyspace;
     this.keyspace.statistics.expiredKeys++;
@@ -474,7 +493,10 @@ export class Database extends Dictionary {
     if (object !== undefined) this.holdObject(slot, object);
   }
 
-  /** {@link putObject} for a value that comes from outside; {@link detachObject} and dropObject are its counterparts. */
+  /**
+   * {@link putObject} for a value that comes from outside; {@link detachObject} and dropObject are its
+   * counterparts.
+   */
   private holdObject(slot: Slot, object: BigValue): void {
     this.slab.track(object.objectBytes);
     this.putObject(slot, object);

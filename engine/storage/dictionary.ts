@@ -1,13 +1,15 @@
 /**
  * The one dictionary behind the keyspace, big hashes, big sets and the member index of big sorted sets.
  *
- * Entries lie in dense slots 0 .. size-1; removal moves the last entry into the hole. The slot order is part of the state (it
- * decides SCAN, RANDOMKEY, SPOP), and is the same on every node; the index over it, its hash seed and all addresses are not.
+ * Entries lie in dense slots 0 .. size-1; removal moves the last entry into the hole. The slot order is part
+ * of the state (it decides SCAN, RANDOMKEY, SPOP), and is the same on every node; the index over it, its hash
+ * seed and all addresses are not.
  *
- * The index is segmented open addressing (extendible hashing over linear probing): a full segment splits in two, so that growth
- * costs at most one segment's rehash (measured under 0.1 ms) at any size.
+ * The index is segmented open addressing (extendible hashing over linear probing): a full segment splits in
+ * two, so that growth costs at most one segment's rehash (measured under 0.1 ms) at any size.
  *
- * An entry's record in the slab is [key length][value length][key][value]; a length is one byte, or 255 and four bytes.
+ * An entry's record in the slab is [key length][value length][key][value]; a length is one byte, or 255 and
+ * four bytes.
  */
 
 import { copyBytes, equalBytes, readUint32, View } from '../protocol/view.js';
@@ -25,18 +27,25 @@ const PAGE_MASK = PAGE_SLOTS - 1;
 const SEGMENT_BITS = 11;
 const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
 const FIRST_ENTRIES = 16;
-/** How full the segments of {@link Dictionary.reserve} will be on average: none of them is then likely to split. */
+/**
+ * How full the segments of {@link Dictionary.reserve} will be on average: none of them is then likely to
+ * split.
+ */
 const RESERVED_LOAD = 0.7;
 /** 16 thousand segments, 16 million entries: what is beyond grows as ever. */
 const RESERVED_DEPTH_MAX = 14;
 /** What a segment's JavaScript object takes besides its entries. */
 const SEGMENT_OBJECT_BYTES = 64;
-/** An index entry holds slot + 1 in its low 28 bits and four hash bits above, which spare most false probes. */
+/**
+ * An index entry holds slot + 1 in its low 28 bits and four hash bits above, which spare most false probes.
+ */
 const SLOT_MASK = 0x0fffffff;
 /** The most entries that one dictionary can hold. */
 export const MAX_ENTRIES = SLOT_MASK - 1;
 
-/** The part of {@link Dictionary.overheadBytes} that the slab is not told of: what a dictionary begins with. */
+/**
+ * The part of {@link Dictionary.overheadBytes} that the slab is not told of: what a dictionary begins with.
+ */
 export const EMPTY_INDEX_BYTES = FIRST_ENTRIES * 4 + SEGMENT_OBJECT_BYTES + 8;
 
 const LONG = 255;
@@ -48,7 +57,9 @@ interface Segment {
   depth: number;
 }
 
-/** Told before an entry changes, moves or goes: how a snapshot under way keeps what it has not yet written. */
+/**
+ * Told before an entry changes, moves or goes: how a snapshot under way keeps what it has not yet written.
+ */
 export interface ChangeObserver {
   beforeChange(slot: Slot): void;
 }
@@ -64,8 +75,9 @@ export class Dictionary {
   observer: ChangeObserver | undefined;
 
   /**
-   * Pages of slots, only the first of which may be shorter than PAGE_SLOTS. A slot is its hash, its address and the columns of a subclass,
-   * side by side in 2 ** {@link slotShift} words, so that one cache line has them all.
+   * Pages of slots, only the first of which may be shorter than PAGE_SLOTS. A slot is its hash, its address
+   * and the columns of a subclass, side by side in 2 ** {@link slotShift} words, so that one cache line has
+   * them all.
    */
   protected readonly pages: Int32Array[] = [];
   private firstPageSlots = 0;
@@ -120,7 +132,10 @@ export class Dictionary {
     }
   }
 
-  /** Adds `key`, known to be absent, with room for a value of `valueLength` undefined bytes; returns its slot, the last. */
+  /**
+   * Adds `key`, known to be absent, with room for a value of `valueLength` undefined bytes; returns its slot,
+   * the last.
+   */
   insert(key: View, valueLength: number): Slot {
     const hash = keyedHash(key.buffer, key.start, key.end, this.seed.low, this.seed.high);
     const slot = this.size;
@@ -131,8 +146,8 @@ export class Dictionary {
   }
 
   /**
-   * Puts an entry into a given slot of a dictionary that is being restored: slots may come in any order, and are all to be
-   * filled before `size` counts them.
+   * Puts an entry into a given slot of a dictionary that is being restored: slots may come in any order, and
+   * are all to be filled before `size` counts them.
    */
   restore(slot: Slot, key: View, value: View): void {
     const hash = keyedHash(key.buffer, key.start, key.end, this.seed.low, this.seed.high);
@@ -143,7 +158,10 @@ export class Dictionary {
     copyBytes(value.buffer, value.start, this.slab.buffer(address), this.valueOffset(address), length);
   }
 
-  /** Makes an index for some `size` entries at once, in a dictionary that is still empty and about to be restored. */
+  /**
+   * Makes an index for some `size` entries at once, in a dictionary that is still empty and about to be
+   * restored.
+   */
   reserve(size: number): void {
     if (this.size > 0 || this.depth > 0) throw new Error('only an empty dictionary can be reserved');
     let depth = 0;
@@ -185,7 +203,10 @@ export class Dictionary {
     while (this.pages.length > needed) this.dropPage();
   }
 
-  /** Frees up to `limit` records from the end, unindexed: for a dictionary that nobody reads any more. Returns what is left. */
+  /**
+   * Frees up to `limit` records from the end, unindexed: for a dictionary that nobody reads any more. Returns
+   * what is left.
+   */
   dispose(limit: number): number {
     for (let freed = 0; freed < limit && this.size > 0; freed++) {
       const slot = --this.size;
@@ -396,7 +417,10 @@ export class Dictionary {
     return this.pages[slot >>> PAGE_BITS][(slot & PAGE_MASK) << this.slotShift];
   }
 
-  /** Doubles a small segment, splits a full-sized one on its next hash bit (doubling the directory when it must). */
+  /**
+   * Doubles a small segment, splits a full-sized one on its next hash bit (doubling the directory when it
+   * must).
+   */
   private growSegment(segment: Segment, hash: number): void {
     const old = segment.entries;
     segment.used = 0;
@@ -457,7 +481,9 @@ export class Dictionary {
     entries[i] = (entries[i] & ~SLOT_MASK) | (to + 1);
   }
 
-  /** Takes an entry out of the index and closes the gap (backward shift), so that no tombstone is ever left. */
+  /**
+   * Takes an entry out of the index and closes the gap (backward shift), so that no tombstone is ever left.
+   */
   private unindex(hash: number, slot: Slot): void {
     const segment = this.segmentOf(hash);
     const entries = segment.entries;
@@ -477,7 +503,10 @@ export class Dictionary {
     }
   }
 
-  /** Takes the entries of the segment that this one was split from, if both are nearly empty: the index shrinks as it grew. */
+  /**
+   * Takes the entries of the segment that this one was split from, if both are nearly empty: the index
+   * shrinks as it grew.
+   */
   private mergeSegment(segment: Segment, hash: number): void {
     const run = 1 << (this.depth - segment.depth);
     const first = ((hash >>> (32 - segment.depth)) ^ 1) * run;

@@ -1,6 +1,7 @@
 /**
- * How a key's value is laid out: a byte of its slot. The numbers go into snapshots and digests: one that was given stays. A type that
- * is not one of the first five declares its own number in its descriptor (`engine/types/`).
+ * How a key's value is laid out: a byte of its slot. The numbers go into snapshots and digests: one that was
+ * given stays. A type that is not one of the first five declares its own number in its descriptor
+ * (`engine/types/`).
  */
 export const Encoding = {
   /** A string that is a canonical 64-bit integer, kept as its text. */
@@ -44,8 +45,9 @@ export interface StoredType {
   readonly name: string;
   readonly encodings: readonly EncodingRow[];
   /**
-   * Whether clients can wait for a value of this type at a key. What the first of them gets is taken from the others, for as long as
-   * there is a value; or all share it, and are told each time that it changes, its end included.
+   * Whether clients can wait for a value of this type at a key. What the first of them gets is taken from the
+   * others, for as long as there is a value; or all share it, and are told each time that it changes, its end
+   * included.
    */
   readonly awaited: 'taken' | 'shared' | undefined;
 }

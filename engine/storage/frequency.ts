@@ -1,6 +1,7 @@
 /**
- * How often a key is used, for LFU eviction (Redis 7.0, evict.c): 16 bits of minutes and 8 bits of a counter that grows ever more slowly
- * and decays with time. Counters belong to one node and are no part of the state; their chance is drawn here, not from an entry's seed.
+ * How often a key is used, for LFU eviction (Redis 7.0, evict.c): 16 bits of minutes and 8 bits of a counter
+ * that grows ever more slowly and decays with time. Counters belong to one node and are no part of the state;
+ * their chance is drawn here, not from an entry's seed.
  */
 import { Random } from '../log/random.js';
 

@@ -1,6 +1,7 @@
 /**
- * HalfSipHash-1-3 on 32-bit words (Aumasson and Bernstein, SipHash, 2012; the halved variant is the one that Linux keys its own hash
- * tables with): keyed, so that a stranger cannot choose keys that collide. About 30 ns for 16 bytes.
+ * HalfSipHash-1-3 on 32-bit words (Aumasson and Bernstein, SipHash, 2012; the halved variant is the one that
+ * Linux keys its own hash tables with): keyed, so that a stranger cannot choose keys that collide. About 30
+ * ns for 16 bytes.
  */
 export function keyedHash(buffer: Buffer, start: number, end: number, seed0: number, seed1: number): number {
   let v0 = seed0 | 0;

@@ -1,8 +1,9 @@
 /**
- * What happens to keys, in the words of Redis's keyspace notifications (https://redis.io/docs/latest/develop/use/keyspace-notifications/).
+ * What happens to keys, in the words of Redis's keyspace notifications
+ * (https://redis.io/docs/latest/develop/use/keyspace-notifications/).
  *
- * WATCH has its marks (see {@link Keyspace.lastWrite}); whoever else must know of changes listens here: notifications, client
- * tracking, MIGRATE. Nobody listening costs one comparison for each change.
+ * WATCH has its marks (see {@link Keyspace.lastWrite}); whoever else must know of changes listens here:
+ * notifications, client tracking, MIGRATE. Nobody listening costs one comparison for each change.
  */
 import type { View } from '../protocol/view.js';
 
@@ -101,11 +102,16 @@ export const keyEvents = {
   xgroupDelconsumer: stream('xgroup-delconsumer'),
 } as const satisfies Record<string, KeyEvent>;
 
-/** Told in the apply that does it, on every node. Views are valid during the call. A listener changes nothing of the keyspace. */
+/**
+ * Told in the apply that does it, on every node. Views are valid during the call. A listener changes nothing
+ * of the keyspace.
+ */
 export interface KeyspaceListener {
   /** The key is not what it was. */
   changed?(databaseId: number, key: View): void;
-  /** An event, behind the {@link changed} of the same key. Several may stand for one change (`set`, `expire`). */
+  /**
+   * An event, behind the {@link changed} of the same key. Several may stand for one change (`set`, `expire`).
+   */
   happened?(databaseId: number, key: View, event: KeyEvent): void;
   /** FLUSHDB, or FLUSHALL for each database that was ever used; of its keys nothing is told one by one. */
   flushed?(databaseId: number): void;

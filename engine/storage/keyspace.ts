@@ -1,5 +1,6 @@
 /**
- * All databases of one engine and what belongs to them together: logged time, positions of writes, settings, memory on its way out.
+ * All databases of one engine and what belongs to them together: logged time, positions of writes, settings,
+ * memory on its way out.
  */
 
 import type { View } from '../protocol/view.js';
@@ -13,7 +14,10 @@ import type { KeyEvent, KeyspaceListener } from './key-events.js';
 import { Slab } from './slab.js';
 import type { Statistics } from './statistics.js';
 
-/** Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC, never a missed change. */
+/**
+ * Buckets of {@link Keyspace.lastWrite}. Two keys of one bucket share a mark: a rare false abort of EXEC,
+ * never a missed change.
+ */
 const MARK_BUCKETS = 1 << 16;
 
 /** Told, while clients wait, where that which they wait for may have come into being. */
@@ -43,12 +47,15 @@ export class Keyspace implements DatabaseOwner {
     evictedKeys: 0,
     changesSinceSnapshot: 0,
   };
-  /** Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own affair. */
+  /**
+   * Whether access words count uses (an LFU maxmemory policy) instead of holding times: this node's own
+   * affair.
+   */
   countsFrequency = false;
   readonly frequency = new Frequency();
   /**
-   * Grows with everything that a command does to the state, before it is done: whether a command that failed has changed anything. It
-   * compares with itself alone, within one command.
+   * Grows with everything that a command does to the state, before it is done: whether a command that failed
+   * has changed anything. It compares with itself alone, within one command.
    */
   mutations = 0;
   /** Set while a client reads that leaves access times alone (CLIENT NO-TOUCH). */
@@ -95,7 +102,9 @@ export class Keyspace implements DatabaseOwner {
     for (const listener of this.listeners) listener.happened?.(database.id, key, event);
   }
 
-  /** Tells the listener of what happens from now on, behind those that came before it. Returns what ends that. */
+  /**
+   * Tells the listener of what happens from now on, behind those that came before it. Returns what ends that.
+   */
   listen(listener: KeyspaceListener): () => void {
     this.listeners = [...this.listeners, listener];
     this.isHeard = true;
@@ -163,7 +172,10 @@ export class Keyspace implements DatabaseOwner {
     return this.graveyard.some((discarded) => !discarded.isWalked);
   }
 
-  /** Frees some `limit` elements of what was discarded. Memory is no part of the state: each node does this when it has time. */
+  /**
+   * Frees some `limit` elements of what was discarded. Memory is no part of the state: each node does this
+   * when it has time.
+   */
   freeDiscarded(limit: number): void {
     const value = this.graveyard.findLast((discarded) => !discarded.isWalked);
     if (value === undefined) return;
@@ -183,7 +195,10 @@ export class Keyspace implements DatabaseOwner {
     return earliest;
   }
 
-  /** Deletes at most `limit` keys whose deadline has passed: the earliest first, then the lower database, then the lower slot. */
+  /**
+   * Deletes at most `limit` keys whose deadline has passed: the earliest first, then the lower database, then
+   * the lower slot.
+   */
   expireDue(limit: number): number {
     let expired = 0;
     for (; expired < limit; expired++) {

@@ -1,9 +1,11 @@
 /**
- * Memory for small byte blocks outside V8's heap, so that a keyspace of millions costs the garbage collector nothing.
+ * Memory for small byte blocks outside V8's heap, so that a keyspace of millions costs the garbage collector
+ * nothing.
  *
- * 1 MiB chunks are cut into 64 KiB pages; a page serves one size class and keeps its own free list (threaded through the free
- * blocks) and live count, so that a page whose blocks are all free goes back to the pool whatever its class was. Chunks never
- * move: an address stays good until it is freed. Larger blocks are buffers of their own, with negative addresses.
+ * 1 MiB chunks are cut into 64 KiB pages; a page serves one size class and keeps its own free list (threaded
+ * through the free blocks) and live count, so that a page whose blocks are all free goes back to the pool
+ * whatever its class was. Chunks never move: an address stays good until it is freed. Larger blocks are
+ * buffers of their own, with negative addresses.
  */
 import { OutOfMemoryError } from '../containment.js';
 import { type Lender, readUint32, writeUint32 } from '../protocol/view.js';
@@ -20,7 +22,10 @@ const MAX_CHUNKS = 1 << (31 - CHUNK_SHIFT);
 /** The largest block that a page serves; beyond it a block is a buffer of its own. */
 export const LARGEST_SMALL_BLOCK = 16 * 1024;
 
-/** Names a block: non-negative in a page (8-byte granules), negative for a buffer of its own. 0x7fffffff granules are 16 GiB. */
+/**
+ * Names a block: non-negative in a page (8-byte granules), negative for a buffer of its own. 0x7fffffff
+ * granules are 16 GiB.
+ */
 export type Address = number;
 
 /** Block sizes: every 8 bytes up to 128, then eight steps to each doubling (at most 12.5% lost). */
@@ -70,7 +75,10 @@ export class Slab implements Lender {
     return this.liveBytes + this.hugeBytes;
   }
 
-  /** Bytes of what lies outside of blocks but belongs to what they hold: indexes, pages, big strings. Kept by {@link track}. */
+  /**
+   * Bytes of what lies outside of blocks but belongs to what they hold: indexes, pages, big strings. Kept by
+   * {@link track}.
+   */
   trackedBytes = 0;
 
   /** Notes that a structure outside of the blocks grew by `bytes`, or shrank. */
@@ -156,8 +164,9 @@ export class Slab implements Lender {
   }
 
   /**
-   * Promises that a large block's buffer stays as it is, for a reply on its way out: whoever changes the block asks for {@link owned}.
-   * Views of smaller blocks never come here, since a view is lent only with most of its buffer.
+   * Promises that a large block's buffer stays as it is, for a reply on its way out: whoever changes the
+   * block asks for {@link owned}. Views of smaller blocks never come here, since a view is lent only with
+   * most of its buffer.
    */
   lend(buffer: Buffer): boolean {
     this.lent.add(buffer);

@@ -1,4 +1,7 @@
-/** Streams. Read in every form that Redis has written them in (rdb types 15, 19 and 21), written as Redis 7.0 does (19). */
+/**
+ * Streams. Read in every form that Redis has written them in (rdb types 15, 19 and 21), written as Redis 7.0
+ * does (19).
+ */
 import { corrupt, type RdbReader } from '../dump/rdb-reader.js';
 import { RdbType } from '../dump/rdb-types.js';
 import { RdbWriter } from '../dump/rdb-writer.js';

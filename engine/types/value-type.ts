@@ -1,9 +1,11 @@
 /**
- * A value type is one descriptor: how its values are laid out, cut, restored, dumped, loaded, digested, copied and measured, and
- * whether clients can wait for one. A new type is its own files and a line in the list of `engine/types/index.ts`.
+ * A value type is one descriptor: how its values are laid out, cut, restored, dumped, loaded, digested,
+ * copied and measured, and whether clients can wait for one. A new type is its own files and a line in the
+ * list of `engine/types/index.ts`.
  *
- * Memory, snapshot, copy and disposal of a big value are methods of the value itself ({@link BigValue}); packed ones are bytes in
- * their key's record, which storage cuts, copies and measures without knowing the type.
+ * Memory, snapshot, copy and disposal of a big value are methods of the value itself ({@link BigValue});
+ * packed ones are bytes in their key's record, which storage cuts, copies and measures without knowing the
+ * type.
  */
 import type { RdbReader } from '../dump/rdb-reader.js';
 import type { View } from '../protocol/view.js';
@@ -26,7 +28,10 @@ export interface ContentDigest {
 /** A value as read from a payload; `kind` is its type's name. */
 export interface LoadedValue {
   readonly kind: string;
-  /** In what form it came: Redis lets a value that came packed keep that form in some cases in which it would not have chosen it. */
+  /**
+   * In what form it came: Redis lets a value that came packed keep that form in some cases in which it would
+   * not have chosen it.
+   */
   readonly rdbType: number;
 }
 
@@ -38,11 +43,17 @@ export interface ValueType<Loaded extends LoadedValue = LoadedValue> extends Sto
   readonly rdbTypes: readonly number[];
   /** Puts a big value of `size` pieces together (as its walk said). Asked only for encodings that are big. */
   restorer(encoding: Encoding, keyspace: Keyspace, size: number): ValueRestorer;
-  /** DUMP's payload of the value in `slot`, in the form that Redis would write. Throws when it is beyond all limits. */
+  /**
+   * DUMP's payload of the value in `slot`, in the form that Redis would write. Throws when it is beyond all
+   * limits.
+   */
   dump(database: ReadableDatabase, slot: Slot): Buffer;
   /** Reads a value behind the payload's type byte. Everything is checked here: {@link create} cannot fail. */
   load(reader: RdbReader, rdbType: number): Loaded;
-  /** Adds `key`, known to be absent, with a value that {@link load} made, in the encoding that Redis gives on loading. */
+  /**
+   * Adds `key`, known to be absent, with a value that {@link load} made, in the encoding that Redis gives on
+   * loading.
+   */
   create(database: Database, key: View, value: Loaded): void;
   digest(into: ContentDigest, database: ReadableDatabase, slot: Slot): void;
 }

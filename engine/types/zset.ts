@@ -40,7 +40,9 @@ function* descending(database: ReadableDatabase, slot: Slot): Generator<readonly
   }
 }
 
-/** Sorts by score, then member. Redis writes packed sets ascending and big ones descending; both cost no sort. */
+/**
+ * Sorts by score, then member. Redis writes packed sets ascending and big ones descending; both cost no sort.
+ */
 function ascending(members: string[], scores: number[]): { members: string[]; scores: number[] } {
   const compare = (a: number, b: number) => {
     if (scores[a] !== scores[b]) return scores[a]! < scores[b]! ? -1 : 1;

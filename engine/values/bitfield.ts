@@ -117,7 +117,8 @@ function addUnsigned(value: bigint, increment: bigint, width: number, overflow: 
 function addSigned(value: bigint, increment: bigint, width: number, overflow: Overflow): Int64 | undefined {
   const max = (1n << BigInt(width - 1)) - 1n;
   const min = -max - 1n;
-  // Room above and below, in 64 bits that wrap around as in Redis: a value far below i8 counts as an overflow, not an underflow.
+  // Room above and below, in 64 bits that wrap around as in Redis: a value far below i8 counts as an
+  // overflow, not an underflow.
   const roomAbove = BigInt.asIntN(64, max - value);
   const roomBelow = BigInt.asIntN(64, min - value);
   const above =

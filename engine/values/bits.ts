@@ -1,4 +1,7 @@
-/** Strings as arrays of bits, the highest bit of the first byte first: what SETBIT, BITCOUNT, BITPOS and BITOP do. */
+/**
+ * Strings as arrays of bits, the highest bit of the first byte first: what SETBIT, BITCOUNT, BITPOS and BITOP
+ * do.
+ */
 
 /** A stretch of bytes. */
 export interface ByteRange {
@@ -51,7 +54,10 @@ export function countBits(buffer: Buffer, from: number, to: number): number {
   return count;
 }
 
-/** How many bits are set among bits `first` to `last`, inclusive, of the string at `start`; both must lie in it. */
+/**
+ * How many bits are set among bits `first` to `last`, inclusive, of the string at `start`; both must lie in
+ * it.
+ */
 export function countBitRange(buffer: Buffer, start: number, first: number, last: number): number {
   const from = Math.floor(first / 8);
   const to = Math.floor(last / 8);
@@ -62,9 +68,11 @@ export function countBitRange(buffer: Buffer, start: number, first: number, last
 }
 
 /**
- * Finds the first bit of a value among bits `first` to `last`, inclusive, of the string at `start`; both must lie in it.
+ * Finds the first bit of a value among bits `first` to `last`, inclusive, of the string at `start`; both must
+ * lie in it.
  *
- * @returns its offset in the string, or -1. (BITPOS key 0 without an end then answers `last + 1`: zeros go on for ever.)
+ * @returns its offset in the string, or -1. (BITPOS key 0 without an end then answers `last + 1`: zeros go on
+ * for ever.)
  */
 export function findBit(buffer: Buffer, start: number, first: number, last: number, bit: number): number {
   /** What a byte without the bit looks like. */
@@ -149,7 +157,8 @@ function combineWords(
     const count = (size + 3) >> 2;
     const first = at / 4;
     if (size < count * 4) {
-      // Behind the source's end its last word must not change the target, unless by AND, after which that is zero anyway.
+      // Behind the source's end its last word must not change the target, unless by AND, after which that is
+      // zero anyway.
       chunk[count - 1] = 0;
     }
     buffer.copy(bytes, 0, start + at, start + at + size);

@@ -1,7 +1,9 @@
 /**
- * Hashes: fields and values in turn in a listpack while small, a {@link Table} beyond Redis's thresholds, one way.
+ * Hashes: fields and values in turn in a listpack while small, a {@link Table} beyond Redis's thresholds, one
+ * way.
  *
- * Functions take the slot of a key that is known to hold a hash; it stays good across them, whether or not the value turns into a table.
+ * Functions take the slot of a key that is known to hold a hash; it stays good across them, whether or not
+ * the value turns into a table.
  */
 
 import type { Walk } from '../commands/sampling.js';
@@ -75,7 +77,10 @@ function findField(bytes: View, field: View): number {
   return listpackFind(bytes.buffer, first, 1, field.buffer, field.start, field.end - field.start);
 }
 
-/** The value of `field`: `into` pointed at its bytes, or the text of a packed integer; undefined when the field is absent. */
+/**
+ * The value of `field`: `into` pointed at its bytes, or the text of a packed integer; undefined when the
+ * field is absent.
+ */
 export function hashGet(
   database: ReadableDatabase,
   slot: Slot,

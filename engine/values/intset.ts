@@ -1,10 +1,11 @@
 /**
- * Redis's intset, in place: a sorted array of integers of one width, which a set of small integers is held in.
+ * Redis's intset, in place: a sorted array of integers of one width, which a set of small integers is held
+ * in.
  *
  *     <bytes per element: 2, 4 or 8; 4 bytes> <elements: 4 bytes> <element>...      all little-endian
  *
- * The width grows with the largest element and never shrinks. Functions work on an intset at `start` of a larger
- * buffer and trust its bytes; {@link isValidIntset} is the gate for foreign ones.
+ * The width grows with the largest element and never shrinks. Functions work on an intset at `start` of a
+ * larger buffer and trust its bytes; {@link isValidIntset} is the gate for foreign ones.
  */
 import { type Int64, readInt64, writeInt64 } from '../numbers/int64.js';
 
@@ -104,15 +105,18 @@ function searchWide(buffer: Buffer, first: number, count: number, value: Int64):
   return -1 - low;
 }
 
-/** Size that the intset will have once `value`, which it lacks, is inserted: what {@link insertIntset} needs room for. */
+/**
+ * Size that the intset will have once `value`, which it lacks, is inserted: what {@link insertIntset} needs
+ * room for.
+ */
 export function intsetSizeWith(buffer: Buffer, start: number, value: Int64): number {
   const width = Math.max(intsetWidth(buffer, start), intsetWidthOf(value));
   return intsetHeaderSize + (intsetCount(buffer, start) + 1) * width;
 }
 
 /**
- * Inserts a value that the intset lacks, at the index that {@link searchIntset} told, widening all elements if the value
- * needs it. The buffer must have room for {@link intsetSizeWith} bytes from `start`.
+ * Inserts a value that the intset lacks, at the index that {@link searchIntset} told, widening all elements
+ * if the value needs it. The buffer must have room for {@link intsetSizeWith} bytes from `start`.
  *
  * @returns the new size
  */
@@ -124,8 +128,8 @@ export function insertIntset(buffer: Buffer, start: number, index: number, value
   if (newWidth === width) {
     buffer.copyWithin(first + (index + 1) * width, first + index * width, first + count * width);
   } else {
-    // From the last: a wider element ends behind where the narrow ones before it lie. A value that widens is the new
-    // first or the new last.
+    // From the last: a wider element ends behind where the narrow ones before it lie. A value that widens is
+    // the new first or the new last.
     for (let i = count - 1; i >= 0; i--) {
       const element = readAt(buffer, first + i * width, width);
       writeAt(buffer, first + (i < index ? i : i + 1) * newWidth, newWidth, element);
@@ -147,7 +151,9 @@ export function removeFromIntset(buffer: Buffer, start: number, index: number): 
   return intsetHeaderSize + (count - 1) * width;
 }
 
-/** Whether `length` bytes are one well-formed intset: known width, exact size, not empty, strictly ascending. */
+/**
+ * Whether `length` bytes are one well-formed intset: known width, exact size, not empty, strictly ascending.
+ */
 export function isValidIntset(buffer: Buffer, start: number, length: number): boolean {
   if (length < intsetHeaderSize) return false;
   const width = buffer.readUInt32LE(start);

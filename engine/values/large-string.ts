@@ -1,4 +1,7 @@
-/** A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is O(1)). */
+/**
+ * A string of 8 KiB and more: bytes in a buffer with room to grow, changed in place (a bit set in 100 MB is
+ * O(1)).
+ */
 
 import type { Lender, View } from '../protocol/view.js';
 import type { Slab } from '../storage/slab.js';
@@ -7,9 +10,15 @@ import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.
 const PIECE_BYTES = 64 * 1024;
 /** The value's own object, its buffer's, and what V8 keeps beside a buffer's bytes. */
 const OBJECT_BYTES = 256;
-/** Spare room that growth takes at most, as Redis's does; from a string of this length on, the buffer grows in place. */
+/**
+ * Spare room that growth takes at most, as Redis's does; from a string of this length on, the buffer grows in
+ * place.
+ */
 const SPARE_BYTES = 1 << 20;
-/** Addresses (not memory) set aside for a buffer that grows in place: so many times its length, and at least so many bytes. */
+/**
+ * Addresses (not memory) set aside for a buffer that grows in place: so many times its length, and at least
+ * so many bytes.
+ */
 const RESERVED_TIMES = 4;
 const RESERVED_BYTES_MIN = 64 << 20;
 const noBytes = Buffer.alloc(0);
@@ -37,7 +46,9 @@ function reserve(length: number): ResizableArrayBuffer | undefined {
 
 export class LargeString implements BigValue, Lender {
   private current: LargeStringWalk | undefined;
-  /** Somebody keeps {@link buffer} as it is, a reply on its way out: whoever changes the value changes a copy. */
+  /**
+   * Somebody keeps {@link buffer} as it is, a reply on its way out: whoever changes the value changes a copy.
+   */
   private isLent = false;
   /** How many bytes of the buffer are lent, while {@link isLent}. */
   private lentLength = 0;
@@ -133,7 +144,10 @@ export class LargeString implements BigValue, Lender {
     this.length = length;
   }
 
-  /** A long string grows in place: copies of it, waiting to be collected, would take several times its own memory. */
+  /**
+   * A long string grows in place: copies of it, waiting to be collected, would take several times its own
+   * memory.
+   */
   private enlarge(capacity: number): void {
     if (this.growing !== undefined && capacity <= this.growing.maxByteLength) {
       this.growing.resize(capacity);

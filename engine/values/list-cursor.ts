@@ -1,4 +1,7 @@
-/** A place in a list, packed or big, from which to walk either way. Void after the next change of the list or its database. */
+/**
+ * A place in a list, packed or big, from which to walk either way. Void after the next change of the list or
+ * its database.
+ */
 import { type Lender, View } from '../protocol/view.js';
 import {
   listpackEquals,

@@ -1,6 +1,7 @@
 /**
- * Lists as commands see them. A small one is a listpack in its key's record; from {@link PACKED_LIST_BYTES} on it is a
- * {@link Quicklist}, and stays one for as long as the key lives. Both are "quicklist" to OBJECT ENCODING.
+ * Lists as commands see them. A small one is a listpack in its key's record; from {@link PACKED_LIST_BYTES}
+ * on it is a {@link Quicklist}, and stays one for as long as the key lives. Both are "quicklist" to OBJECT
+ * ENCODING.
  */
 
 import { errors } from '../protocol/errors.js';
@@ -78,7 +79,10 @@ export function seekElement(database: ReadableDatabase, slot: Slot, index: numbe
 
 // ---- growing ----
 
-/** Puts the request's arguments from `first` on at one end, one after the other; creates the list when `slot` is ABSENT. Returns its length. */
+/**
+ * Puts the request's arguments from `first` on at one end, one after the other; creates the list when `slot`
+ * is ABSENT. Returns its length.
+ */
 export function pushArguments(
   database: Database,
   key: View,
@@ -112,7 +116,9 @@ export function pushArguments(
   return listpackCount(packed.buffer, packed.start);
 }
 
-/** Puts an element, whose bytes must not lie in the slab, at one end; creates the list when `slot` is ABSENT. */
+/**
+ * Puts an element, whose bytes must not lie in the slab, at one end; creates the list when `slot` is ABSENT.
+ */
 export function pushElement(database: Database, key: View, slot: Slot, atHead: boolean, element: View): void {
   const length = element.end - element.start;
   const size = listpackSizeOfBytes(element.buffer, element.start, length);
@@ -132,14 +138,20 @@ export function createList(database: Database, key: View, willBeBig: boolean): S
     : database.create(key, Encoding.packedList, empty);
 }
 
-/** Puts a list of no elements yet in place of whatever a key holds, without a deadline: the caller pushes some at once. */
+/**
+ * Puts a list of no elements yet in place of whatever a key holds, without a deadline: the caller pushes some
+ * at once.
+ */
 export function replaceByList(database: Database, slot: Slot): Slot {
   database.replace(slot, Encoding.packedList, empty);
   if (database.deadline(slot) !== 0) database.setDeadline(slot, 0);
   return slot;
 }
 
-/** The slot of the list, created if absent and turned into its big form if `size` more bytes of elements will not go into the packed one. */
+/**
+ * The slot of the list, created if absent and turned into its big form if `size` more bytes of elements will
+ * not go into the packed one.
+ */
 function makeRoom(database: Database, key: View, slot: Slot, size: number): Slot {
   if (slot === ABSENT) return createList(database, key, listpackEmptySize + size > PACKED_LIST_BYTES);
   if (isPacked(database, slot) && database.valueLength(slot) + size > PACKED_LIST_BYTES) {
@@ -150,7 +162,10 @@ function makeRoom(database: Database, key: View, slot: Slot, size: number): Slot
   return slot;
 }
 
-/** Opens a gap for elements in a packed list, `offset` from its start (-1: its end). Leaves `packed` on it; returns where the gap lies. */
+/**
+ * Opens a gap for elements in a packed list, `offset` from its start (-1: its end). Leaves `packed` on it;
+ * returns where the gap lies.
+ */
 function openGap(database: Database, slot: Slot, offset: number, size: number, count: number): number {
   const length = database.valueLength(slot);
   database.resizeValue(slot, length + size);
@@ -162,7 +177,9 @@ function openGap(database: Database, slot: Slot, offset: number, size: number, c
 
 // ---- shrinking ----
 
-/** Removes `count` elements, at most as many as there are, from one end; deletes the key when none is left. */
+/**
+ * Removes `count` elements, at most as many as there are, from one end; deletes the key when none is left.
+ */
 export function removeFromEnd(database: Database, slot: Slot, atHead: boolean, count: number): void {
   if (count === 0) return;
   if (count >= listLength(database, slot)) {
@@ -180,7 +197,8 @@ export function removeFromEnd(database: Database, slot: Slot, atHead: boolean, c
 }
 
 /**
- * Removes up to `limit` elements that equal `element`, the first from the head or from the tail; deletes the key when none is left.
+ * Removes up to `limit` elements that equal `element`, the first from the head or from the tail; deletes the
+ * key when none is left.
  *
  * @returns how many were removed
  */

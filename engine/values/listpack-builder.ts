@@ -10,7 +10,9 @@ import {
   writeListpackText,
 } from './listpack.js';
 
-/** Builds a listpack by appending, in a buffer that grows; {@link take} hands it out and starts the next one. */
+/**
+ * Builds a listpack by appending, in a buffer that grows; {@link take} hands it out and starts the next one.
+ */
 export class ListpackBuilder {
   private buffer: Buffer;
   private end = listpackHeaderSize;

@@ -1,12 +1,14 @@
 /**
- * Redis 7's listpack, in place: the packed, order-keeping byte string that small hashes, lists, sets and sorted sets
- * are held in. Layout facts: antirez/listpack, listpack.md; checked against dumps of redis-server 7.0.15.
+ * Redis 7's listpack, in place: the packed, order-keeping byte string that small hashes, lists, sets and
+ * sorted sets are held in. Layout facts: antirez/listpack, listpack.md; checked against dumps of redis-server
+ * 7.0.15.
  *
  *     <total bytes: 4, little-endian> <elements: 2, 65535 = more than it can say> <element>... <0xff>
  *     element = <encoding> <data> <length of the two before it, readable from behind>
  *
- * Every function works on a listpack that begins at `start` of a larger buffer. A position is an absolute offset in
- * that buffer; -1 is "none". Bytes are trusted to be well-formed: {@link validateListpack} is the gate for foreign ones.
+ * Every function works on a listpack that begins at `start` of a larger buffer. A position is an absolute
+ * offset in that buffer; -1 is "none". Bytes are trusted to be well-formed: {@link validateListpack} is the
+ * gate for foreign ones.
  */
 import {
   type Int64,
@@ -82,7 +84,10 @@ function readUInt32(buffer: Buffer, at: number): number {
   return (buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)) >>> 0;
 }
 
-/** How many bytes tell a body's length from behind. The bounds are one short of what 7-bit groups hold, as in Redis. */
+/**
+ * How many bytes tell a body's length from behind. The bounds are one short of what 7-bit groups hold, as in
+ * Redis.
+ */
 function backLengthSize(body: number): number {
   if (body <= 127) return 1;
   if (body < 16383) return 2;
@@ -119,7 +124,8 @@ function readBackLength(buffer: Buffer, last: number): number {
 
 function afterElement(buffer: Buffer, at: number): number {
   const lead = buffer[at]!;
-  // The rule in small values, and a third of a search's time saved: small integers, strings of at most 63 bytes.
+  // The rule in small values, and a third of a search's time saved: small integers, strings of at most 63
+  // bytes.
   if (lead < 0x80) return at + 2;
   if (lead < 0xc0) return at + (lead & 0x3f) + 2;
   const body = bodySize(buffer, at);
@@ -165,7 +171,9 @@ export function listpackPrevious(buffer: Buffer, start: number, at: number): num
   return at - body - backLengthSize(body);
 }
 
-/** Position of the element at an index, from the nearer end; negative indexes count from the last. -1 outside. */
+/**
+ * Position of the element at an index, from the nearer end; negative indexes count from the last. -1 outside.
+ */
 export function listpackSeek(buffer: Buffer, start: number, index: number): number {
   const header = buffer[start + 4]! | (buffer[start + 5]! << 8);
   let forward = index >= 0;
@@ -263,8 +271,8 @@ export function listpackEquals(
 }
 
 /**
- * Finds an element by its text, from position `at` on, looking at one element and leaving out `skip` after each: with
- * skip 1 from the first element, the fields of a hash.
+ * Finds an element by its text, from position `at` on, looking at one element and leaving out `skip` after
+ * each: with skip 1 from the first element, the fields of a hash.
  *
  * @returns its position, or -1
  */
@@ -385,7 +393,10 @@ export function writeListpackInteger(buffer: Buffer, at: number, value: Int64): 
   return body + 1;
 }
 
-/** Writes the encoding of a string of a length; returns its size. The bytes and the back length are the caller's. */
+/**
+ * Writes the encoding of a string of a length; returns its size. The bytes and the back length are the
+ * caller's.
+ */
 function writeStringLead(buffer: Buffer, at: number, length: number): number {
   if (length < 64) {
     buffer[at] = 0x80 | length;
@@ -435,9 +446,9 @@ export function writeListpackText(buffer: Buffer, at: number, text: string): num
 }
 
 /**
- * Makes room for an edit within the listpack's own buffer: the `removed` bytes at `at` (whole elements) become
- * `inserted` bytes that the caller fills with elements at once. Header and end mark are brought up to date.
- * The buffer must have `inserted - removed` bytes to spare behind the listpack.
+ * Makes room for an edit within the listpack's own buffer: the `removed` bytes at `at` (whole elements)
+ * become `inserted` bytes that the caller fills with elements at once. Header and end mark are brought up to
+ * date. The buffer must have `inserted - removed` bytes to spare behind the listpack.
  *
  * @param countChange how many elements more (or fewer) there will be
  * @returns the new size
@@ -501,8 +512,8 @@ export function copyListpackResized(
 }
 
 /**
- * Whether `length` bytes are one well-formed listpack, every element included. Foreign bytes (RESTORE) must pass it
- * before any other function here sees them; it reads nothing outside the range.
+ * Whether `length` bytes are one well-formed listpack, every element included. Foreign bytes (RESTORE) must
+ * pass it before any other function here sees them; it reads nothing outside the range.
  *
  * @returns the number of elements, or -1 when malformed
  */

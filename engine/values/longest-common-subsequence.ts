@@ -1,6 +1,7 @@
 /**
- * The longest common subsequence of two strings, by dynamic programming over a table of (a + 1) * (b + 1) lengths; among several the
- * one that Redis's LCS gives, and its ranges in that order: from the end of the strings to their beginning.
+ * The longest common subsequence of two strings, by dynamic programming over a table of (a + 1) * (b + 1)
+ * lengths; among several the one that Redis's LCS gives, and its ranges in that order: from the end of the
+ * strings to their beginning.
  */
 
 /** Stretches of both strings that are equal byte for byte; ends are inclusive. */

@@ -1,6 +1,7 @@
 /**
- * A small sorted set: members and scores in turn in a listpack, in order. A score that is an integer is held as one (so that -0 becomes
- * 0), any other as its text, both as Redis holds them. Past Redis's thresholds the form is the same, but -0 is held as a text.
+ * A small sorted set: members and scores in turn in a listpack, in order. A score that is an integer is held
+ * as one (so that -0 becomes 0), any other as its text, both as Redis holds them. Past Redis's thresholds the
+ * form is the same, but -0 is held as a text.
  */
 import { formatDouble, packedScoreInteger } from '../numbers/double.js';
 import { compareBytes, View } from '../protocol/view.js';

@@ -1,6 +1,6 @@
 /**
- * Editing packed values (listpacks, intsets) wherever their bytes lie: in a key's record, or in a scratch buffer where a new value is
- * put together.
+ * Editing packed values (listpacks, intsets) wherever their bytes lie: in a key's record, or in a scratch
+ * buffer where a new value is put together.
  */
 
 import { writeInt64Text } from '../numbers/int64.js';
@@ -17,7 +17,10 @@ import {
   resizeListpack,
 } from './listpack.js';
 
-/** One packed value that is being edited: `length` bytes of `buffer` from `start`, all three current after every {@link resize}. */
+/**
+ * One packed value that is being edited: `length` bytes of `buffer` from `start`, all three current after
+ * every {@link resize}.
+ */
 export interface PackedPlace {
   readonly buffer: Buffer;
   readonly start: number;
@@ -44,7 +47,9 @@ export class PackedSlot implements PackedPlace {
     return this.view.end - this.view.start;
   }
 
-  /** Opens the value in `slot` for changing. It may be edited until something else changes in the database. */
+  /**
+   * Opens the value in `slot` for changing. It may be edited until something else changes in the database.
+   */
   open(database: Database, slot: Slot): this {
     this.database = database;
     this.slot = slot;
@@ -59,13 +64,16 @@ export class PackedSlot implements PackedPlace {
 }
 
 /**
- * A table costs more than a kilobyte before its first element. What Redis turns into a table for one long element, or for its count, thus stays
- * packed up to here, and only names itself as Redis does: at some 64 pairs or 8 KiB a table costs no more, and walking would.
+ * A table costs more than a kilobyte before its first element. What Redis turns into a table for one long
+ * element, or for its count, thus stays packed up to here, and only names itself as Redis does: at some 64
+ * pairs or 8 KiB a table costs no more, and walking would.
  */
 const SMALL_PAIRS_MAX = 64;
 const SMALL_BYTES_MAX = 8192;
 
-/** Whether a packed value of pairs, as it is or with `bytes` more, may stay packed past Redis's thresholds. */
+/**
+ * Whether a packed value of pairs, as it is or with `bytes` more, may stay packed past Redis's thresholds.
+ */
 export function staysSmall(place: PackedPlace, morePairs: number, bytes: number): boolean {
   return (
     (listpackCount(place.buffer, place.start) >>> 1) + morePairs <= SMALL_PAIRS_MAX &&
@@ -104,7 +112,8 @@ export class PackedScratch implements PackedPlace {
 }
 
 /**
- * Makes `removed` bytes at `offset` (whole elements) room for `inserted` bytes, which the caller fills with elements at once.
+ * Makes `removed` bytes at `offset` (whole elements) room for `inserted` bytes, which the caller fills with
+ * elements at once.
  *
  * @returns where in the place's buffer that room begins
  */

@@ -27,7 +27,9 @@ export class Chunk {
   }
 }
 
-/** Every chunk is given once, as it was when the walk began: in turn, or by the list just before it changes. */
+/**
+ * Every chunk is given once, as it was when the walk began: in turn, or by the list just before it changes.
+ */
 export class QuicklistWalk implements ValueWalk {
   readonly size: number;
   private next = 0;

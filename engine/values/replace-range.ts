@@ -1,4 +1,7 @@
-/** What a deque does not offer soundly: replacing items in its middle. denque's deleting `splice` loses items once its ring has wrapped. */
+/**
+ * What a deque does not offer soundly: replacing items in its middle. denque's deleting `splice` loses items
+ * once its ring has wrapped.
+ */
 import type Denque from 'denque';
 
 /** Puts other items in the place of those numbered `from` to `to`, by way of the nearer end. */

@@ -1,11 +1,13 @@
 /**
- * The order of a big sorted set: a B+ tree whose keys are the addresses of the members' records in the slab, so that a member costs no object.
+ * The order of a big sorted set: a B+ tree whose keys are the addresses of the members' records in the slab,
+ * so that a member costs no object.
  *
- * A record's value is the 8 bytes of its score (little-endian double). Its address stays good while the member lives: a score never changes
- * its length. A record must leave the tree before its score changes or it is freed, for the tree reads records whenever it compares.
+ * A record's value is the 8 bytes of its score (little-endian double). Its address stays good while the
+ * member lives: a score never changes its length. A record must leave the tree before its score changes or it
+ * is freed, for the tree reads records whenever it compares.
  *
- * The order is Redis's: by score, then by the member's bytes. The tree's shape depends on its history, so nothing that is
- * answered may depend on it: only on the order.
+ * The order is Redis's: by score, then by the member's bytes. The tree's shape depends on its history, so
+ * nothing that is answered may depend on it: only on the order.
  */
 import { compareBytes, View } from '../protocol/view.js';
 import { keyOfRecord } from '../storage/dictionary.js';
@@ -18,7 +20,10 @@ export const ORDER_BYTES_PER_RECORD = 16;
 /** Elements of a node. */
 const NODE_SIZE = 64;
 
-/** A node as sorted-btree 2.1 lays it out: inner nodes have children, and keep the number of elements below them. */
+/**
+ * A node as sorted-btree 2.1 lays it out: inner nodes have children, and keep the number of elements below
+ * them.
+ */
 interface Node {
   readonly keys: readonly Address[];
   readonly children?: readonly Node[];
@@ -106,7 +111,10 @@ export class ScoreOrder extends BTree<Address, undefined> {
     return this.countWhile((other) => this.comparator.compareToProbe(other) < 0);
   }
 
-  /** How many records from the first on satisfy `holds`, which must hold for all of them and for none behind. O(log n). */
+  /**
+   * How many records from the first on satisfy `holds`, which must hold for all of them and for none behind.
+   * O(log n).
+   */
   countWhile(holds: (address: Address) => boolean): number {
     let node = this.root;
     let count = 0;
@@ -135,7 +143,9 @@ export class ScoreOrder extends BTree<Address, undefined> {
   /** Where in the leaf that {@link leafAt} gave last its rank lies. */
   leafIndex = 0;
 
-  /** The leaf's records among which a rank lies, in order, at {@link leafIndex}. Void after the next change. */
+  /**
+   * The leaf's records among which a rank lies, in order, at {@link leafIndex}. Void after the next change.
+   */
   leafAt(rank: number): readonly Address[] {
     let node = this.root;
     let left = rank;

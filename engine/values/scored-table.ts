@@ -18,7 +18,10 @@ const pieceScore = new View();
 const TABLE_OBJECT_BYTES = 1024;
 
 export class ScoredTable implements BigValue {
-  /** Its slot order is the order of ZSCAN and ZRANDMEMBER, and part of the state. Change it through this class only. */
+  /**
+   * Its slot order is the order of ZSCAN and ZRANDMEMBER, and part of the state. Change it through this class
+   * only.
+   */
   readonly members: Dictionary;
   readonly order: ScoreOrder;
   private recordBytes = 0;

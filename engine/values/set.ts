@@ -1,8 +1,9 @@
 /**
- * Sets: an intset while all members are integers, a listpack while there are few and short ones, else a {@link Table}; one way.
+ * Sets: an intset while all members are integers, a listpack while there are few and short ones, else a
+ * {@link Table}; one way.
  *
- * Redis 7.0 has no listpack sets: what is one here reports as `hashtable` too. Functions take the slot of a key that is known to hold a
- * set; it stays good across them, whatever the value turns into.
+ * Redis 7.0 has no listpack sets: what is one here reports as `hashtable` too. Functions take the slot of a
+ * key that is known to hold a set; it stays good across them, whatever the value turns into.
  */
 
 import type { Walk } from '../commands/sampling.js';
@@ -228,7 +229,9 @@ function removePacked(place: PackedPlace, encoding: Encoding, at: number): void 
   spliceListpack(place, at, listpackElementSize(place.buffer, place.start + at), 0, -1);
 }
 
-/** Removes the member at an index of the set's order, which must be inside, and returns it: O(1) in a table. */
+/**
+ * Removes the member at an index of the set's order, which must be inside, and returns it: O(1) in a table.
+ */
 export function setTake(database: Database, slot: Slot, index: number): string | Buffer {
   const encoding = database.encoding(slot);
   if (encoding === Encoding.setTable) {
@@ -421,7 +424,8 @@ export class SetBuilder {
   }
 
   /**
-   * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key. Notes the change.
+   * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key.
+   * Notes the change.
    *
    * @param event told unless the key is deleted
    * @returns the number of members

@@ -19,7 +19,10 @@ export interface TableHome {
 const TABLE_OBJECT_BYTES = 880;
 
 export class Table implements BigValue {
-  /** Its slot order is the order of HGETALL, SMEMBERS and their like, and part of the state. Change it through this class only. */
+  /**
+   * Its slot order is the order of HGETALL, SMEMBERS and their like, and part of the state. Change it through
+   * this class only.
+   */
   readonly entries: Dictionary;
   private recordBytes = 0;
 

@@ -111,7 +111,8 @@ export class ZsetBuilder {
   }
 
   /**
-   * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key. Notes the change.
+   * Stores the set at `key` in place of whatever was there, without a deadline; an empty set deletes the key.
+   * Notes the change.
    *
    * @param event told unless the key is deleted
    * @returns the number of members

@@ -5,7 +5,10 @@ import { compareBytes, type View } from '../protocol/view.js';
 export interface ElementRange {
   /** Whether nothing can lie inside. */
   readonly isEmpty: boolean;
-  /** Whether the order follows the range throughout; a range by member does so only while all scores are equal. */
+  /**
+   * Whether the order follows the range throughout; a range by member does so only while all scores are
+   * equal.
+   */
   readonly isByScore: boolean;
   /** Whether an element lies before the range. */
   precedes(score: number, member: View): boolean;

@@ -1,8 +1,9 @@
 /**
  * Sorted sets: pairs in a listpack while small, a {@link ScoredTable} beyond Redis's thresholds, one way.
  *
- * Functions take the slot of a key that is known to hold a sorted set; it stays good across them, whether or not the value turns into a
- * table. A rank counts from the lowest score, from 0. Ranks come in pairs `from`, `to`: `to` is the first behind.
+ * Functions take the slot of a key that is known to hold a sorted set; it stays good across them, whether or
+ * not the value turns into a table. A rank counts from the lowest score, from 0. Ranks come in pairs `from`,
+ * `to`: `to` is the first behind.
  */
 
 import { errors } from '../protocol/errors.js';
@@ -87,8 +88,8 @@ export function zsetRank(database: ReadableDatabase, slot: Slot, member: View): 
 /** Decides what becomes of one member: ZADD's conditions and increments. */
 export interface ScoreChange {
   /**
-   * Whether anything is to change, given the score that the member has now (undefined: it is absent). Asked once; may throw an
-   * error reply. A score that is equal does not change: 0 does not become -0.
+   * Whether anything is to change, given the score that the member has now (undefined: it is absent). Asked
+   * once; may throw an error reply. A score that is equal does not change: 0 does not become -0.
    */
   decide(current: number | undefined): boolean;
   /** The new score. */
@@ -120,7 +121,8 @@ export function encodingWith(
 /**
  * Changes a packed set, as `change` decides.
  *
- * @returns the set's encoding from now on; undefined when it cannot take the new member: the set must become a table
+ * @returns the set's encoding from now on; undefined when it cannot take the new member: the set must become
+ * a table
  */
 export function putPacked(
   place: PackedPlace,
@@ -242,9 +244,10 @@ const nothing = (): Ranks => {
 /**
  * The ranks in a range; the object is reused. O(log n) in a table.
  *
- * Where a range by member meets different scores, what is inside is none of Redis's promises. A packed set answers as Redis's does: with
- * the run that begins at the first member inside, or, searched from behind, ends at the last. A table is searched by
- * bisection of its ranks, O(log² n), so that the answer follows from its order alone.
+ * Where a range by member meets different scores, what is inside is none of Redis's promises. A packed set
+ * answers as Redis's does: with the run that begins at the first member inside, or, searched from behind,
+ * ends at the last. A table is searched by bisection of its ranks, O(log² n), so that the answer follows from
+ * its order alone.
  */
 export function zsetRanks(
   database: ReadableDatabase,
@@ -301,7 +304,8 @@ function packedRanks(bytes: View, range: ElementRange, fromBehind: boolean): Ran
     if (from < 0 && !precedes) from = to = rank;
     if (from >= 0 && exceeds) isOpen = false;
     if (from >= 0 && isOpen) to = rank + 1;
-    // Searched from behind, the run ends at the last element that does not exceed, and begins behind the last before it that precedes.
+    // Searched from behind, the run ends at the last element that does not exceed, and begins behind the last
+    // before it that precedes.
     if (precedes) behindPreceding = rank + 1;
     if (exceeds) continue;
     lastFrom = behindPreceding;
@@ -363,7 +367,10 @@ export class ZsetReader {
     return this.at < this.end;
   }
 
-  /** Goes to the element at an index of the set's own order, which must be inside: O(1) in a table, a walk in a listpack. */
+  /**
+   * Goes to the element at an index of the set's own order, which must be inside: O(1) in a table, a walk in
+   * a listpack.
+   */
   seek(index: number): this {
     if (this.table === undefined) this.at = listpackSeek(this.buffer, this.start, index * 2);
     else {

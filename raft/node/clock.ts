@@ -14,7 +14,10 @@ export interface Clock {
   wallUs?(): number;
   /** Calls back once, after `delayMs` at the earliest. */
   setTimer(delayMs: number, callback: () => void): Timer;
-  /** Calls back after input that has already arrived was handled, so that silence is not judged before it was listened to. */
+  /**
+   * Calls back after input that has already arrived was handled, so that silence is not judged before it was
+   * listened to.
+   */
   afterInput(callback: () => void): void;
 }
 

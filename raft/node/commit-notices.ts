@@ -1,8 +1,9 @@
 /**
- * Holds a leader's news of commits back for a moment: under load the next append follows at once and brings them along, which saves each
- * peer a frame and a waking.
+ * Holds a leader's news of commits back for a moment: under load the next append follows at once and brings
+ * them along, which saves each peer a frame and a waking.
  *
- * Sound, since such news may also be lost: whatever an append or a heartbeat that is sent later says of the commit index, it says more.
+ * Sound, since such news may also be lost: whatever an append or a heartbeat that is sent later says of the
+ * commit index, it says more.
  */
 import type { Message, NodeId } from '../index.js';
 import type { Clock, Timer } from './clock.js';

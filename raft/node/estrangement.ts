@@ -1,7 +1,10 @@
 /** When a node must not go on: it is no part of its cluster's history any more. */
 import type { Status } from '../index.js';
 
-/** @throws Error in words for the operator, if a leader has shown that this node lost entries, or has other ones than its cluster */
+/**
+ * @throws Error in words for the operator, if a leader has shown that this node lost entries, or has other
+ * ones than its cluster
+ */
 export function refuseToGoOn({ logLost, parting }: Status): void {
   const wayOut = 'remove it from the cluster (RAFTREMOVEPEER), empty its directory and let it join anew';
   if (logLost) throw new Error(`this node lost entries that it had acknowledged: ${wayOut}`);

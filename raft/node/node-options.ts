@@ -9,7 +9,10 @@ import type { Durability } from './wal/options.js';
 
 /** What the log drives. */
 export interface StateMachine {
-  /** Takes committed entries of every kind, in order, each once. Must not throw: an entry that cannot be applied ends the node. */
+  /**
+   * Takes committed entries of every kind, in order, each once. Must not throw: an entry that cannot be
+   * applied ends the node.
+   */
   apply(entries: readonly Entry[]): void;
   /** Freezes the state as it is now, at `metadata.index`, and gives its bytes bit by bit. */
   cut(metadata: SnapshotMetadata): AsyncIterable<Uint8Array>;
@@ -42,13 +45,20 @@ export interface RaftNodeOptions {
   readonly durability: Durability;
   /** Unit of the core's time. Default 25. */
   readonly tickMs?: number;
-  /** A follower campaigns after more than this and at most twice this without a leader. All nodes of a cluster have the same. */
+  /**
+   * A follower campaigns after more than this and at most twice this without a leader. All nodes of a cluster
+   * have the same.
+   */
   readonly electionTimeoutMs?: number;
   /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
-  /** A snapshot is taken when this many bytes of log have been applied since the last one. Default 128 MiB. */
+  /**
+   * A snapshot is taken when this many bytes of log have been applied since the last one. Default 128 MiB.
+   */
   readonly snapshotLogBytes?: number;
-  /** A snapshot is taken this long after the last one, if anything was applied since. Default: only by bytes. */
+  /**
+   * A snapshot is taken this long after the last one, if anything was applied since. Default: only by bytes.
+   */
   readonly snapshotIntervalMs?: number;
   /** Log that is kept behind a snapshot for followers that lag. Default 64 MiB. */
   readonly logTailBytes?: number;
@@ -56,7 +66,10 @@ export interface RaftNodeOptions {
   readonly reserveBytes?: number;
   /** Segments of the log; for tests. */
   readonly segmentBytes?: number;
-  /** All reads asked under `context` may be answered once `index` is applied (it is, unless a snapshot is being installed). */
+  /**
+   * All reads asked under `context` may be answered once `index` is applied (it is, unless a snapshot is
+   * being installed).
+   */
   readonly onReadStates?: (states: readonly ReadState[]) => void;
   /** These will never be answered: ask again or say so. */
   readonly onReadsDropped?: (contexts: readonly number[]) => void;
@@ -64,7 +77,10 @@ export interface RaftNodeOptions {
   readonly onSoftState?: (state: SoftState) => void;
   /** The membership in force changed (it may not be committed yet). */
   readonly onMembership?: (membership: Membership) => void;
-  /** The node must stop: its disk failed, or it found proof of a broken invariant. It has fallen silent already. */
+  /**
+   * The node must stop: its disk failed, or it found proof of a broken invariant. It has fallen silent
+   * already.
+   */
   readonly onFailure: (error: Error) => void;
   /** One line for the operator. */
   readonly onNotice?: (text: string) => void;

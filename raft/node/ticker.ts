@@ -38,7 +38,9 @@ export class Ticker {
     this.timer?.cancel();
   }
 
-  /** Ticks that the node has not been told of: the loop may have stood still until now, or the whole process. */
+  /**
+   * Ticks that the node has not been told of: the loop may have stood still until now, or the whole process.
+   */
   passed(): number {
     return Math.max(0, Math.ceil((this.clock.monotonicMs() - this.lastAt) / this.tickMs));
   }

@@ -1,6 +1,6 @@
 /**
- * The host's timers and clocks as they were when this was loaded. A test suite may put its own in place of the global ones (Jest, Vitest,
- * Sinon): a node in its process must go on all the same.
+ * The host's timers and clocks as they were when this was loaded. A test suite may put its own in place of
+ * the global ones (Jest, Vitest, Sinon): a node in its process must go on all the same.
  */
 import { performance as hostPerformance } from 'node:perf_hooks';
 import * as host from 'node:timers';

@@ -28,14 +28,19 @@ export type CommandLine =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
 
-/** The user's mistake, in one line: what was given, where, and what is allowed. The program ends with code 2. */
+/**
+ * The user's mistake, in one line: what was given, where, and what is allowed. The program ends with code 2.
+ */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A text and where it came from, as an error names it: `--port abc`, `REDRAFT_PORT=abc`, `redraft.conf:3: port abc`. */
+/**
+ * A text and where it came from, as an error names it: `--port abc`, `REDRAFT_PORT=abc`, `redraft.conf:3:
+ * port abc`.
+ */
 interface Given {
   readonly text: string;
   readonly place: string;
@@ -152,7 +157,10 @@ function refuseUnknownVariables(environment: Environment): void {
 
 // ---- flags ----
 
-/** Long names with one dash, as Go programs take them: `-dir data`. No cluster of short flags is lost, as hardly any takes no value. */
+/**
+ * Long names with one dash, as Go programs take them: `-dir data`. No cluster of short flags is lost, as
+ * hardly any takes no value.
+ */
 function withTwoDashes(command: Subcommand, args: readonly string[]): string[] {
   const names = [...Object.keys(command.table).map(dashed), 'help', 'version'];
   const end = args.indexOf('--');
@@ -255,9 +263,10 @@ const INCLUDES_MAX = 16;
 const CUMULATIVE = new Set(['client-output-buffer-limit', 'save']);
 
 /**
- * Lines of a name and a value, in the manner of redis.conf. Names are those of the flags without dashes, or of configuration parameters;
- * blank lines and lines that start with # count for nothing; quotes are those of Redis's inline commands. Of two lines of one name the
- * later counts. A redis.conf is taken as it is: what has no meaning here is checked where its type is known, and noted.
+ * Lines of a name and a value, in the manner of redis.conf. Names are those of the flags without dashes, or
+ * of configuration parameters; blank lines and lines that start with # count for nothing; quotes are those of
+ * Redis's inline commands. Of two lines of one name the later counts. A redis.conf is taken as it is: what
+ * has no meaning here is checked where its type is known, and noted.
  */
 class ConfigFile {
   readonly options = new Map<string, Given>();
@@ -340,7 +349,10 @@ class ConfigFile {
   }
 }
 
-/** Redis listens on several addresses, and does without those behind a dash. This program listens on one, or on all. */
+/**
+ * Redis listens on several addresses, and does without those behind a dash. This program listens on one, or
+ * on all.
+ */
 function oneAddress(source: Given): Given {
   const addresses = source.text.split(' ').filter((address) => !address.startsWith('-'));
   const optional = source.text.split(' ').filter((address) => address.startsWith('-'));

@@ -12,14 +12,18 @@ export function availableMemoryBytes(): number {
 }
 
 /**
- * The old generation's limit, in MB: three quarters of memory, where V8 stops at 4 GB. Most of what is stored lies outside V8's heap, in
- * Buffers, which this does not count; big lists, hashes, sets and sorted sets need it. It reserves nothing.
+ * The old generation's limit, in MB: three quarters of memory, where V8 stops at 4 GB. Most of what is stored
+ * lies outside V8's heap, in Buffers, which this does not count; big lists, hashes, sets and sorted sets need
+ * it. It reserves nothing.
  */
 export function oldGenerationLimitMb(memoryBytes: number): number {
   return Math.max(128, Math.floor((memoryBytes * 0.75) / MiB));
 }
 
-/** What `maxmemory 0` means: room for the keyspace that leaves some for the log, clients, snapshots and the system. */
+/**
+ * What `maxmemory 0` means: room for the keyspace that leaves some for the log, clients, snapshots and the
+ * system.
+ */
 export function defaultMaxMemoryBytes(memoryBytes: number): number {
   return Math.floor((memoryBytes * 0.6) / MiB) * MiB;
 }

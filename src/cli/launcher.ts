@@ -1,10 +1,11 @@
 /**
- * Runs the server in a worker thread of this process, because only there can a program choose V8's limits: flags set after start have no
- * effect, and Node 20 cannot replace its own process. A child process would start later and outlive a kill -9 of its parent.
- * docs/PROCESS.md has what was measured.
+ * Runs the server in a worker thread of this process, because only there can a program choose V8's limits:
+ * flags set after start have no effect, and Node 20 cannot replace its own process. A child process would
+ * start later and outlive a kill -9 of its parent. docs/PROCESS.md has what was measured.
  *
- * The thread loads the server while this one reads the command line, which it then gets as a message. This thread does what a worker
- * cannot: take signals, and write to the terminal, so that a slow reader of the log never holds up the server.
+ * The thread loads the server while this one reads the command line, which it then gets as a message. This
+ * thread does what a worker cannot: take signals, and write to the terminal, so that a slow reader of the log
+ * never holds up the server.
  */
 import { Worker } from 'node:worker_threads';
 import { availableMemoryBytes, oldGenerationLimitMb } from './heap-limits.js';
@@ -34,7 +35,8 @@ export class ServerThread {
   private stopping = false;
 
   constructor() {
-    // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP. Redis ignores both; the log goes to standard output.
+    // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP. Redis ignores both; the
+    // log goes to standard output.
     for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
     process.on('SIGHUP', () => this.order({ kind: 'reload' }));
     this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
@@ -46,7 +48,10 @@ export class ServerThread {
     this.worker.postMessage(order);
   }
 
-  /** Serves until a signal, a client's SHUTDOWN or a failure ends it. Resolves with the exit code of the process. */
+  /**
+   * Serves until a signal, a client's SHUTDOWN or a failure ends it. Resolves with the exit code of the
+   * process.
+   */
   run(options: ServeOptions): Promise<number> {
     const { worker } = this;
     this.order({ kind: 'start', options });

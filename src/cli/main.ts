@@ -17,7 +17,8 @@ if (!serves) {
 
 void run().then((code) => {
   process.exitCode = code;
-  // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is written.
+  // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is
+  // written.
   process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 });
 

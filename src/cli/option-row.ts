@@ -1,4 +1,7 @@
-/** One option of the command line: a row of a table, from which parsing, environment names, the config file, error texts and --help follow. */
+/**
+ * One option of the command line: a row of a table, from which parsing, environment names, the config file,
+ * error texts and --help follow.
+ */
 import type { OptionType } from './option-types.js';
 
 export interface OptionRow<T = unknown> {

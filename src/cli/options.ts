@@ -1,6 +1,6 @@
 /**
- * The options of `redraft` and its subcommands: one row each, from which parsing, environment names, the config file, error texts and
- * --help all follow.
+ * The options of `redraft` and its subcommands: one row each, from which parsing, environment names, the
+ * config file, error texts and --help all follow.
  */
 import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
 import { logLevels } from '../observability/log.js';
@@ -21,7 +21,10 @@ import { certificateRows, tlsRows } from './tls-options.js';
 
 export type { OptionRow };
 
-/** Keys are names in camel case: `maxmemoryPolicy` is --maxmemory-policy, REDRAFT_MAXMEMORY_POLICY and maxmemory-policy in a file. */
+/**
+ * Keys are names in camel case: `maxmemoryPolicy` is --maxmemory-policy, REDRAFT_MAXMEMORY_POLICY and
+ * maxmemory-policy in a file.
+ */
 export type OptionTable = Readonly<Record<string, OptionRow>>;
 
 /** The values of a table's options. */

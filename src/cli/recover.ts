@@ -1,6 +1,6 @@
 /**
- * `redraft recover`: makes the node in a directory the whole cluster, when the majority of its members is lost for good; or takes an entry
- * that ends every node out of its log.
+ * `redraft recover`: makes the node in a directory the whole cluster, when the majority of its members is
+ * lost for good; or takes an entry that ends every node out of its log.
  */
 import { statSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';

@@ -50,8 +50,8 @@ const ASK_AGAIN_MS = 200;
 const LAG_OK = 1000;
 
 /**
- * Prints how the node and its cluster are, or why they could not be asked. Resolves with the exit code: 0 if a leader was found and
- * everybody is well, 1 otherwise; with --watch only when the output is gone.
+ * Prints how the node and its cluster are, or why they could not be asked. Resolves with the exit code: 0 if
+ * a leader was found and everybody is well, 1 otherwise; with --watch only when the output is gone.
  */
 export async function status(
   options: StatusOptions,
@@ -136,7 +136,10 @@ async function gather(
   return { info, isLed, members: peers.map((peer, i) => memberStatus(peer, stats[i], view)) };
 }
 
-/** What a member says of itself; `refused` when it asks for another password, undefined when it does not answer. */
+/**
+ * What a member says of itself; `refused` when it asks for another password, undefined when it does not
+ * answer.
+ */
 async function askMember(
   address: string,
   requirepass: string | undefined,
@@ -219,7 +222,10 @@ function memberStatus(peer: Fields, stats: Fields | 'refused' | undefined, view:
   return { node, address, role, term: Number(stats.get('term')), commit, lag, health };
 }
 
-/** A member that did not say how it is: because it does not answer, or wants another password. Then the others may know. */
+/**
+ * A member that did not say how it is: because it does not answer, or wants another password. Then the others
+ * may know.
+ */
 function notAsked(
   node: string,
   address: string,

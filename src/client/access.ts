@@ -1,6 +1,6 @@
 /**
- * Who may do what on this node: the cluster's users (engine/acl) as connections meet them. Permissions are worked out once for each version
- * of a user, and handed to its connections.
+ * Who may do what on this node: the cluster's users (engine/acl) as connections meet them. Permissions are
+ * worked out once for each version of a user, and handed to its connections.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
@@ -57,8 +57,8 @@ export class AccessControl {
   }
 
   /**
-   * A user, or undefined. While the cluster has never had users of its own, or this node has not yet learnt them, the node's own password
-   * holds here: nobody comes in by a node that does not know better.
+   * A user, or undefined. While the cluster has never had users of its own, or this node has not yet learnt
+   * them, the node's own password holds here: nobody comes in by a node that does not know better.
    */
   user(name: string): User | undefined {
     const { users } = this.ports.engine();
@@ -113,7 +113,10 @@ export class AccessControl {
     return made;
   }
 
-  /** A user, all of them if none is named, has other rules now: connections take them up by {@link permissions}. */
+  /**
+   * A user, all of them if none is named, has other rules now: connections take them up by {@link
+   * permissions}.
+   */
   forget(name?: string): void {
     if (name === undefined) this.permissionsOf.clear();
     else this.permissionsOf.delete(name);
@@ -124,7 +127,10 @@ export class AccessControl {
     return this.user(name)?.passwords.includes(passwordHash(password)) === true;
   }
 
-  /** Whether a name and a password (both latin1) let somebody in. The time that it takes does not tell which was wrong. */
+  /**
+   * Whether a name and a password (both latin1) let somebody in. The time that it takes does not tell which
+   * was wrong.
+   */
   accepts(name: string, password: string): boolean {
     const user = this.user(name);
     const given = Buffer.from(passwordHash(password));
@@ -204,7 +210,10 @@ export class AccessControl {
   }
 }
 
-/** What a node that passes commands on says for itself, or has judged already: these name no key and no channel. */
+/**
+ * What a node that passes commands on says for itself, or has judged already: these name no key and no
+ * channel.
+ */
 const ofTheNode = new Set(['multi', 'raftconsistency', 'select', 'unwatch']);
 
 const MAX_CACHED = 10_000;

@@ -1,6 +1,7 @@
 /**
- * Whether a command may run: an ordered list of checks, the same for a command alone, queued by MULTI, and forwarded to the leader. The first
- * check that objects decides. A feature that restricts commands adds its check to the list.
+ * Whether a command may run: an ordered list of checks, the same for a command alone, queued by MULTI, and
+ * forwarded to the leader. The first check that objects decides. A feature that restricts commands adds its
+ * check to the list.
  */
 import {
   type ErrorReply,

@@ -1,4 +1,7 @@
-/** The clients of this node that are told of what happens without having asked: who subscribes, tracks keys, or monitors. */
+/**
+ * The clients of this node that are told of what happens without having asked: who subscribes, tracks keys,
+ * or monitors.
+ */
 import type { Engine, Keyspace, Session } from '../../engine/index.js';
 import type { Log } from '../observability/log.js';
 import { KeyspaceNotifications } from '../pubsub/keyspace-notifications.js';
@@ -48,7 +51,10 @@ export class Audience {
     this.tracking.follow(keyspace);
   }
 
-  /** Another engine is in use. What a snapshot passed over never happened on this node: whoever listens here was not told of it. */
+  /**
+   * Another engine is in use. What a snapshot passed over never happened on this node: whoever listens here
+   * was not told of it.
+   */
   adopted(previous: Engine, engine: Engine): void {
     this.tracking.follow(engine.keyspace);
     const from = previous.appliedIndex + 1;

@@ -1,6 +1,7 @@
 /**
- * Slows guessing of passwords: after some failures, attempts from an address are judged one after the other, each later than the one before.
- * Right ones wait as well, or an attacker would see by the quick answer what it has to try next.
+ * Slows guessing of passwords: after some failures, attempts from an address are judged one after the other,
+ * each later than the one before. Right ones wait as well, or an attacker would see by the quick answer what
+ * it has to try next.
  */
 
 /** Failures that cost nothing: a program that was given the wrong password. */

@@ -45,7 +45,8 @@ export interface ClientHost extends NodeContext {
   /** Whether some key is due by this node's clock and not yet in logged time. */
   meetsDueKey(): boolean;
   /**
-   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has taken it yet.
+   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has
+   * taken it yet.
    *
    * @param heldSinceMs monotonic time since which it has been held
    */
@@ -64,7 +65,10 @@ export interface ClientHost extends NodeContext {
   closeClient(client: Pick<Client, 'address' | 'cutOff'>, why: string): void;
   /** The session's client is gone while it waits: the engine is told through the log. */
   forget(session: Session): void;
-  /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
+  /**
+   * A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how,
+   * the client only where to look.
+   */
   internalError(what: string, client: Pick<Client, 'address'>, error: unknown): ErrorReply;
   /** How long commands take. */
   readonly timer: CommandTimer;

@@ -1,4 +1,7 @@
-/** One client of this node, as commands and the parts of the node see it. Its socket and its requests are `connection.ts`'s. */
+/**
+ * One client of this node, as commands and the parts of the node see it. Its socket and its requests are
+ * `connection.ts`'s.
+ */
 import type { Socket } from 'node:net';
 import type { Permissions, Reply, Session } from '../../engine/index.js';
 import type { ClientSubscriptions } from '../pubsub/subscriptions.js';

@@ -1,6 +1,7 @@
 /**
- * One client: its socket, what it has set, and its requests as they come. What a request does is the router's; in which order replies leave is
- * the reply queue's (`reply-queue.ts`), whether a command may run is said by the list of checks (`admission.ts`).
+ * One client: its socket, what it has set, and its requests as they come. What a request does is the
+ * router's; in which order replies leave is the reply queue's (`reply-queue.ts`), whether a command may run
+ * is said by the list of checks (`admission.ts`).
  */
 import type { Socket } from 'node:net';
 import Denque from 'denque';
@@ -37,7 +38,9 @@ import { type Transaction, WatchList } from './transaction.js';
 
 /** So many bytes of replies are written at once before the next read waits until they are sent. */
 const READ_PAUSE_BYTES = 1024 * 1024;
-/** Replies that may wait where reads cannot be put off, since a write of the same client stands behind them. */
+/**
+ * Replies that may wait where reads cannot be put off, since a write of the same client stands behind them.
+ */
 const READ_MAX_BYTES = 256 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
@@ -293,7 +296,10 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     else this.queue.addReply(detach(reply));
   }
 
-  /** A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody else notices. */
+  /**
+   * A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody
+   * else notices.
+   */
   internalError(row: Runnable, error: unknown): ErrorReply {
     this.closeAfterReplies();
     return this.server.internalError(row.name, this, error);

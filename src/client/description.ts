@@ -1,4 +1,7 @@
-/** A client as CLIENT LIST and CLIENT INFO describe it: Redis 7.0's fields in its order (https://redis.io/docs/latest/commands/client-list/). */
+/**
+ * A client as CLIENT LIST and CLIENT INFO describe it: Redis 7.0's fields in its order
+ * (https://redis.io/docs/latest/commands/client-list/).
+ */
 
 import { fileDescriptor, localAddress } from '../net/socket-addresses.js';
 import type { Client } from './client.js';

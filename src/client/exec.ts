@@ -1,4 +1,7 @@
-/** EXEC: carries out what MULTI has queued on one client, as one item of the log, or as one read where nothing is written. */
+/**
+ * EXEC: carries out what MULTI has queued on one client, as one item of the log, or as one read where nothing
+ * is written.
+ */
 import {
   BLOCKED,
   detach,

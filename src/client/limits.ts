@@ -1,4 +1,7 @@
-/** What one client may take: unread replies, unparsed requests, idleness. Past it the connection is closed, with a line in the log. */
+/**
+ * What one client may take: unread replies, unparsed requests, idleness. Past it the connection is closed,
+ * with a line in the log.
+ */
 import type { Configuration } from '../config/configuration.js';
 import { type BufferLimit, type ClientClass, readBufferLimits } from '../config/parameter-types.js';
 import type { Client } from './client.js';
@@ -43,7 +46,9 @@ export class ClientLimits {
     return client.isSubscriber || client.isMonitor ? this.pubsub : this.normal;
   }
 
-  /** Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second. */
+  /**
+   * Closes clients that have been idle, or beyond the soft limit, for too long. Looks at most once a second.
+   */
   check(
     connections: Iterable<Client>,
     nowMs: number,

@@ -1,4 +1,7 @@
-/** MONITOR (https://redis.io/docs/latest/commands/monitor/): clients that see every command which clients of this node run. */
+/**
+ * MONITOR (https://redis.io/docs/latest/commands/monitor/): clients that see every command which clients of
+ * this node run.
+ */
 import type { Request, Runnable } from '../../engine/index.js';
 import { REDACTED, secrets } from '../observability/secrets.js';
 import type { OutOfBand } from '../pubsub/message.js';

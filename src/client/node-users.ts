@@ -1,4 +1,6 @@
-/** What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them. */
+/**
+ * What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them.
+ */
 import type { Reply, User, UsersListener } from '../../engine/index.js';
 import { replaceUsers, setPassword, type UserAdministration } from '../commands/acl-changes.js';
 import { readUsers, usersOf } from '../commands/acl-file.js';
@@ -10,7 +12,10 @@ import type { Client } from './client.js';
 export interface NodeUsersOptions {
   /** Users that the configuration names, each a line as a config file has it. */
   readonly userLines?: readonly string[];
-  /** Why clients may not be limited to less than peers can do, in a cluster of so many members; in words for the operator. */
+  /**
+   * Why clients may not be limited to less than peers can do, in a cluster of so many members; in words for
+   * the operator.
+   */
   readonly refusesLimits?: (members: number) => string | undefined;
 }
 
@@ -59,7 +64,10 @@ export class NodeUsers implements UsersListener {
     this.changed(name);
   }
 
-  /** A connection goes on with what its user may do now; it ends with its user, or when it listens to what it may not any more. */
+  /**
+   * A connection goes on with what its user may do now; it ends with its user, or when it listens to what it
+   * may not any more.
+   */
   private takeUpRights(connection: Client): void {
     const { access } = this.server;
     const { userName, subscriptions } = connection;
@@ -80,7 +88,8 @@ export class NodeUsers implements UsersListener {
   }
 
   /**
-   * Before anybody is served: a founder's users and password become the cluster's; of any other node's it is said where they differ.
+   * Before anybody is served: a founder's users and password become the cluster's; of any other node's it is
+   * said where they differ.
    *
    * @returns what was proposed
    */

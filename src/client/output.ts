@@ -1,6 +1,6 @@
 /**
- * What one client is sent: replies gather here and leave for its socket. A client that does not read fast enough is read no further, and
- * is closed at the limits of its class.
+ * What one client is sent: replies gather here and leave for its socket. A client that does not read fast
+ * enough is read no further, and is closed at the limits of its class.
  */
 import type { Socket } from 'node:net';
 import type { Reply } from '../../engine/index.js';

@@ -1,6 +1,6 @@
 /**
- * How one client's reads are carried out: at once where the state is fresh enough, else after a quorum's answer or behind an item of the log,
- * in the order of the connection.
+ * How one client's reads are carried out: at once where the state is fresh enough, else after a quorum's
+ * answer or behind an item of the log, in the order of the connection.
  */
 import {
   BLOCKED,
@@ -49,7 +49,10 @@ export class ReadPath {
     });
   }
 
-  /** A read that waits when it finds nothing: it is proposed then. This client is idle, and what follows stands behind it. */
+  /**
+   * A read that waits when it finds nothing: it is proposed then. This client is idle, and what follows
+   * stands behind it.
+   */
   private readOrWait(row: ReadCommand, raw: Buffer): void {
     const { connection, server } = this;
     const refusal = server.refuseRead(connection.consistency);
@@ -114,13 +117,17 @@ export class ReadPath {
     keyspace.untouched = false;
   }
 
-  /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
+  /**
+   * Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the
+   * connection.
+   */
   readLater(step: () => void): void {
     const { connection, server } = this;
     const { queue, consistency } = connection;
     let needsItem: boolean;
     if (queue.hasItems) {
-      // A quorum that has answered before the read came says nothing of it: another leader may have been at work since.
+      // A quorum that has answered before the read came says nothing of it: another leader may have been at
+      // work since.
       const { isProposed } = queue.newestPlace!;
       needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();
     } else {
@@ -136,7 +143,9 @@ export class ReadPath {
     else queue.addReadBehindItem((isApplied) => this.runOrRefuse(step, isApplied));
   }
 
-  /** Adds an item of this turn that does nothing, for a read to stand behind; or says why there can be none. */
+  /**
+   * Adds an item of this turn that does nothing, for a read to stand behind; or says why there can be none.
+   */
   private addTick(): ErrorReply | undefined {
     const { connection, server } = this;
     const { replica } = server;

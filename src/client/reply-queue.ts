@@ -1,6 +1,6 @@
 /**
- * The replies that one client still has to get, in the order of its requests. Each is a slot; a slot is given its turn when all before it
- * are done.
+ * The replies that one client still has to get, in the order of its requests. Each is a slot; a slot is given
+ * its turn when all before it are done.
  *
  *     reply      known already
  *     log        an item in the log: its reply comes when it is applied
@@ -10,8 +10,9 @@
  *
  * Out-of-band messages have no slot: they go out between two replies, never within one.
  *
- * Items complete in the order of the log, forwarded replies come in the order of their requests, and a client's writes wait for its reads:
- * so what completes is always the first slot, and neighbours of these two kinds share a slot that counts them.
+ * Items complete in the order of the log, forwarded replies come in the order of their requests, and a
+ * client's writes wait for its reads: so what completes is always the first slot, and neighbours of these two
+ * kinds share a slot that counts them.
  */
 import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
@@ -56,7 +57,10 @@ export interface ReplyQueueOwner {
   writeRaw(bytes: Buffer): void;
   /** Whether another read may run: false while what is written already waits to be sent. */
   mayRead(): boolean;
-  /** A read must run now, before the item behind it, although much waits to be sent: the client is closed if that is too much. */
+  /**
+   * A read must run now, before the item behind it, although much waits to be sent: the client is closed if
+   * that is too much.
+   */
   mustRead(): void;
   /** A slot is done. */
   moved(): void;
@@ -180,7 +184,10 @@ export class ReplyQueue {
     else this.slots.push(new Slot('forwarded'));
   }
 
-  /** A reply that a command of the program has promised: {@link kept} is to be called. Requests are held up so long. */
+  /**
+   * A reply that a command of the program has promised: {@link kept} is to be called. Requests are held up so
+   * long.
+   */
   addPromised(): Slot {
     const slot = new Slot('promised');
     this.slots.push(slot);
@@ -242,7 +249,10 @@ export class ReplyQueue {
     this.forwardedDone();
   }
 
-  /** The last `count` requests that were forwarded have done nothing: they will be asked again, here or elsewhere. */
+  /**
+   * The last `count` requests that were forwarded have done nothing: they will be asked again, here or
+   * elsewhere.
+   */
   takenBack(count: number): void {
     if (count === 0) return;
     this.forwarded -= count;
@@ -278,7 +288,8 @@ export class ReplyQueue {
   }
 
   /**
-   * Gives the slots their turn whose time has come, while the client takes what they answer. To be called again when it has read.
+   * Gives the slots their turn whose time has come, while the client takes what they answer. To be called
+   * again when it has read.
    *
    * @returns whether any slot was done
    */

@@ -41,7 +41,10 @@ export interface RoutedClient extends AccountedClient, ScheduledClient, Forwardi
   beginCommand(name: string): void;
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent?: boolean): void;
-  /** A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody else notices. */
+  /**
+   * A handler has failed in a way that it does not foresee: this client gets an error and is closed; nobody
+   * else notices.
+   */
   internalError(row: Runnable, error: unknown): ErrorReply;
   /** What is owed to this client cannot be said any more: it is cut off, and nobody else notices. */
   fault(what: string, error: unknown): void;

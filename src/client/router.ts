@@ -1,6 +1,7 @@
 /**
- * What becomes of one client's requests: each is judged (`admission.ts`), then it runs here, goes into the log, joins a transaction or is
- * forwarded to the leader. Its reply takes a slot of the client's queue (`reply-queue.ts`) unless it is given at once.
+ * What becomes of one client's requests: each is judged (`admission.ts`), then it runs here, goes into the
+ * log, joins a transaction or is forwarded to the leader. Its reply takes a slot of the client's queue
+ * (`reply-queue.ts`) unless it is given at once.
  */
 import {
   ErrorReply,
@@ -118,7 +119,10 @@ export class Router {
     if (transaction === undefined && !row.name.startsWith('client|')) tracking!.caching = false;
   }
 
-  /** Why a command that would run here is the leader's, in the words of this node's mode; undefined: it may run. */
+  /**
+   * Why a command that would run here is the leader's, in the words of this node's mode; undefined: it may
+   * run.
+   */
   private elsewhere(
     row: Runnable,
     request: Request,
@@ -126,7 +130,8 @@ export class Router {
   ): ErrorReply | undefined {
     const { connection, server } = this;
     if (refusal === undefined) {
-      // A leader that hands over refuses writes only: alone they were judged, here are those of a transaction.
+      // A leader that hands over refuses writes only: alone they were judged, here are those of a
+      // transaction.
       if (server.isLeader) {
         if (row.kind !== 'other' || row.name !== 'exec') return undefined;
         const { transaction } = connection;
@@ -170,7 +175,10 @@ export class Router {
       server.audience.monitors.show(row, request, connection.database, connection.address);
   }
 
-  /** Whether a request may not run yet for the sake of what came before it: it is put aside before it leaves any trace. */
+  /**
+   * Whether a request may not run yet for the sake of what came before it: it is put aside before it leaves
+   * any trace.
+   */
   private mustWait(row: Runnable | ErrorReply, request: Request): boolean {
     const { connection } = this;
     if (this.awaitsLeader) return true;
@@ -186,7 +194,10 @@ export class Router {
     return handler.ordered && !connection.queue.isEmpty;
   }
 
-  /** Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its transaction, and says so. */
+  /**
+   * Refuses a command before it runs; `row` is undefined when it is none. An EXEC that is refused ends its
+   * transaction, and says so.
+   */
   private reject(error: ErrorReply, row: Runnable | undefined, request: Request): void {
     const { connection } = this;
     if (row !== undefined) this.server.statistics.commands.countRejection(row);
@@ -241,7 +252,10 @@ export class Router {
     );
   }
 
-  /** Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the connection. */
+  /**
+   * Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the
+   * connection.
+   */
   readLater(step: () => void): void {
     this.reads.readLater(step);
   }
@@ -283,7 +297,10 @@ export class Router {
 
   // ---- forwarding to the leader ----
 
-  /** Whether the leader has requests of this client that it has not answered, be it only some that nobody waits for. */
+  /**
+   * Whether the leader has requests of this client that it has not answered, be it only some that nobody
+   * waits for.
+   */
   get awaitsLeader(): boolean {
     return this.passing?.awaitsReplies === true;
   }

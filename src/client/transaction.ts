@@ -44,8 +44,9 @@ export class Transaction {
   }
 
   /**
-   * Puts a request that only answers with an error in place of each that `deny` refuses. No command has its name, so that the engine of
-   * the node that proposes asks the router for the reply, and every other one passes over it.
+   * Puts a request that only answers with an error in place of each that `deny` refuses. No command has its
+   * name, so that the engine of the node that proposes asks the router for the reply, and every other one
+   * passes over it.
    */
   refuseDenied(deny: (request: Buffer) => ErrorReply | undefined): void {
     this.requests.forEach((request, place) => {
@@ -76,12 +77,16 @@ export class Transaction {
   }
 }
 
-/** The keys that WATCH remembers until EXEC, DISCARD or UNWATCH, each once. Adding and finding one is O(1). */
+/**
+ * The keys that WATCH remembers until EXEC, DISCARD or UNWATCH, each once. Adding and finding one is O(1).
+ */
 export class WatchList {
   /** What they take. */
   bytes = 0;
   private watched: WatchedKey[] = [];
-  /** By a keyed hash, which strangers cannot make collide; keys that share one are told apart by their bytes. */
+  /**
+   * By a keyed hash, which strangers cannot make collide; keys that share one are told apart by their bytes.
+   */
   private byHash: Map<number, WatchedKey[]> | undefined;
 
   constructor(private readonly seed: HashSeed) {}

@@ -1,4 +1,7 @@
-/** What clients have coming at the end of an event loop's turn: output is flushed, and who was stalled goes on. */
+/**
+ * What clients have coming at the end of an event loop's turn: output is flushed, and who was stalled goes
+ * on.
+ */
 import type { Clock } from '../../raft/node/index.js';
 import type { ScheduledClient } from './client-host.js';
 

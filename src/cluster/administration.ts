@@ -1,4 +1,7 @@
-/** Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by the operator. */
+/**
+ * Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by
+ * the operator.
+ */
 import { ErrorReply } from '../../engine/index.js';
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
 import {
@@ -121,7 +124,9 @@ export class Administration {
     }
   }
 
-  /** Has all other members take a snapshot. Resolves with what stood in the way, a line for each that did not. */
+  /**
+   * Has all other members take a snapshot. Resolves with what stood in the way, a line for each that did not.
+   */
   async snapshotElsewhere(): Promise<string[]> {
     const { consensus, nodeId, clusterId } = this.options;
     const others = consensus.members.filter(({ id }) => id !== nodeId);
@@ -204,8 +209,9 @@ export class Administration {
   }
 
   /**
-   * Why the leader cannot reach a node where it says it is, or undefined: such a member would only be counted. What nobody hears may be a cut
-   * of the network that passes; what is refused, or is another node's, is a wrong address.
+   * Why the leader cannot reach a node where it says it is, or undefined: such a member would only be
+   * counted. What nobody hears may be a cut of the network that passes; what is refused, or is another
+   * node's, is a wrong address.
    */
   private async dialBack(id: NodeId, address: string): Promise<Answer | undefined> {
     const { credentials, clusterId, nodeId, clock } = this.options;

@@ -1,13 +1,15 @@
 /**
- * Whether a node's clock may be believed. A leader's clock stamps the log, and a stamp that lies decades ahead would end every
- * time-to-live; one that lies behind does no harm, because logged time never goes back and moves on by itself.
+ * Whether a node's clock may be believed. A leader's clock stamps the log, and a stamp that lies decades
+ * ahead would end every time-to-live; one that lies behind does no harm, because logged time never goes back
+ * and moves on by itself.
  */
 
 /** How far a clock may be from its peers'. */
 export const CLOCK_LIMIT_MS = 5000;
 
 /**
- * Judges this node's clock. With only two clocks known, nobody can tell which of them is wrong; the one that is ahead gives way.
+ * Judges this node's clock. With only two clocks known, nobody can tell which of them is wrong; the one that
+ * is ahead gives way.
  *
  * @param offsetsMs how far each peer's clock is ahead of this node's
  * @param voters voters of the cluster

@@ -1,4 +1,7 @@
-/** A node's part in its cluster besides consensus: peers, joining, members that come and go, and whether its clock may be believed. */
+/**
+ * A node's part in its cluster besides consensus: peers, joining, members that come and go, and whether its
+ * clock may be believed.
+ */
 import type { Socket } from 'node:net';
 import { type Membership, majority, type NodeId } from '../../raft/index.js';
 import {
@@ -32,7 +35,10 @@ export interface ClusterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly electionTimeoutMs: number;
-  /** Whether nothing passes to and from a peer. Where this is given, all nodes share an event loop, and none needs a pulse beside it. */
+  /**
+   * Whether nothing passes to and from a peer. Where this is given, all nodes share an event loop, and none
+   * needs a pulse beside it.
+   */
   readonly isCut?: (peer: NodeId) => boolean;
   /** The node must stop: it is no part of its cluster any more. */
   readonly onExpelled: (error: Error) => void;
@@ -45,7 +51,9 @@ const removedAdvice =
 const passedOverCodes: ReadonlySet<string> = new Set(['cluster', 'secret', 'malformed']);
 
 const TICK_MS = 100;
-/** After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock. */
+/**
+ * After so long without a leader even a node whose clock is off may lead: by logged time, not by its clock.
+ */
 const LEADERLESS_MAX_MS = 5000;
 /** After so long without a word, a node's clients are taken for gone. */
 const SILENCE_MAX_MS = 5000;
@@ -187,7 +195,10 @@ export class Cluster {
     }
   }
 
-  /** Resolves when a node that is its whole cluster stands in it under its address: the port may have been chosen at the start. */
+  /**
+   * Resolves when a node that is its whole cluster stands in it under its address: the port may have been
+   * chosen at the start.
+   */
   async addressSettled(): Promise<void> {
     const { nodeId, clock } = this.options;
     const { members } = this.consensus!;
@@ -232,11 +243,13 @@ export class Cluster {
   }
 
   /**
-   * Makes sure that a node which is told to join is told to join its own cluster. A member knows its own, whatever an address says: it only
-   * hears there that it was removed, and believes it unless another member says otherwise.
+   * Makes sure that a node which is told to join is told to join its own cluster. A member knows its own,
+   * whatever an address says: it only hears there that it was removed, and believes it unless another member
+   * says otherwise.
    *
    * @param memberAddresses of the members that this node knows; empty for one that is none
-   * @throws JoinError if a node at `--join` proves that it belongs to another one, or that this node was removed
+   * @throws JoinError if a node at `--join` proves that it belongs to another one, or that this node was
+   * removed
    */
   async checkJoin(ownAddress: string, memberAddresses: readonly string[]): Promise<void> {
     const { joinAddresses, log } = this.options;
@@ -291,8 +304,8 @@ export class Cluster {
   }
 
   /**
-   * A member asks at the addresses of --join who is there. Other members may have moved there; what belongs to another cluster is no
-   * business of this node, which knows its own.
+   * A member asks at the addresses of --join who is there. Other members may have moved there; what belongs
+   * to another cluster is no business of this node, which knows its own.
    */
   private lookAround(): void {
     const { joinAddresses, credentials, clusterId, nodeId, clock } = this.options;
@@ -360,8 +373,8 @@ export class Cluster {
   }
 
   /**
-   * A peer says that this node was removed. It is believed when a leader is not heard and those who do not say so are too few to make a
-   * quorum with this node: a single peer must not stop a node that has one.
+   * A peer says that this node was removed. It is believed when a leader is not heard and those who do not
+   * say so are too few to make a quorum with this node: a single peer must not stop a node that has one.
    */
   private refused(peer: NodeId, refusal: PeerRefusal): void {
     if (refusal.code !== 'removed' || this.consensus === undefined) return;
@@ -377,7 +390,10 @@ export class Cluster {
     this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
   }
 
-  /** Members of a cluster look for it at this address: a founder that has nobody stands where one of them was lost. */
+  /**
+   * Members of a cluster look for it at this address: a founder that has nobody stands where one of them was
+   * lost.
+   */
   private mismatched({ clusterId, from, to, purpose }: Introduction): void {
     const { options } = this;
     if (clusterId === undefined || clusterId === options.clusterId) return;
@@ -389,7 +405,8 @@ export class Cluster {
     // Strangers must not fill the memory with clusters.
     if (this.claims.size < CLAIMED_CLUSTERS_MAX) this.claims.set(clusterId, claims);
     if (claims.size < CLAIMS_NEEDED) claims.add(from);
-    // Who holds data has a log and a quorum of its own, whatever a peer claims; without a secret, one peer is anybody.
+    // Who holds data has a log and a quorum of its own, whatever a peer claims; without a secret, one peer is
+    // anybody.
     const isProven = options.credentials.secrets.length > 0 || claims.size >= CLAIMS_NEEDED;
     if (!isAlone || !isProven || this.holdsData()) {
       const now = options.clock.monotonicMs();

@@ -1,7 +1,8 @@
 /**
- * Whether all members are in one state: now and then the leader agrees with them on an index to come, and each says what the digest of its
- * state is there. Below durability high a power cut can part them; so can broken memory, or a fault in this program. It costs each node a
- * walk over its keys, in slices, the less often the longer that takes; nothing while nothing is written.
+ * Whether all members are in one state: now and then the leader agrees with them on an index to come, and
+ * each says what the digest of its state is there. Below durability high a power cut can part them; so can
+ * broken memory, or a fault in this program. It costs each node a walk over its keys, in slices, the less
+ * often the longer that takes; nothing while nothing is written.
  */
 import type { NodeId } from '../../raft/index.js';
 import type { Clock, Timer } from '../../raft/node/index.js';
@@ -33,7 +34,9 @@ export interface DigestVerdict {
 /** A walk is followed by a pause of so many times its length, but of no more than so many intervals. */
 const PAUSE_PER_WALK = 100;
 const PAUSE_INTERVALS_MAX = 20;
-/** How long the members have to hear of an index before it comes, and how often it is looked whether it came. */
+/**
+ * How long the members have to hear of an index before it comes, and how often it is looked whether it came.
+ */
 const NOTICE_MS = 300;
 const ADVANCE_EVERY_MS = 10;
 

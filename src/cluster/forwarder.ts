@@ -1,4 +1,7 @@
-/** How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is passed on, in order. */
+/**
+ * How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is
+ * passed on, in order.
+ */
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import type { Consistency } from '../client/consistency.js';
 import type { Transaction, WatchList } from '../client/transaction.js';
@@ -32,7 +35,10 @@ export interface LeaderRoute {
 export class PassingOn {
   /** The way to the leader. */
   private upstream: Upstream | undefined;
-  /** Where keys are watched for this client, if that is not here: the newest connection on which WATCH went out. */
+  /**
+   * Where keys are watched for this client, if that is not here: the newest connection on which WATCH went
+   * out.
+   */
   private watchedOn: Upstream | undefined;
   /** Keys may be watched on an earlier connection, too, which is gone: they may have changed. */
   private lostWatched = false;

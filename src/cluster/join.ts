@@ -92,8 +92,8 @@ function finalReason(address: string, error: unknown): string | undefined {
 }
 
 /**
- * Asks until a node answers which cluster it belongs to. Meanwhile a member may invite this node (RAFTADDPEER), and clients are told
- * that it waits.
+ * Asks until a node answers which cluster it belongs to. Meanwhile a member may invite this node
+ * (RAFTADDPEER), and clients are told that it waits.
  *
  * @param port where invitations arrive
  * @throws JoinError
@@ -137,7 +137,8 @@ export async function findCluster(
 }
 
 /**
- * Asks the leader, by way of whoever answers, to be let in, until this node is a voter, as the leader or the own log says.
+ * Asks the leader, by way of whoever answers, to be let in, until this node is a voter, as the leader or the
+ * own log says.
  *
  * @param isVoter whether the own log says so
  * @throws JoinError

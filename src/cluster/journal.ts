@@ -1,4 +1,6 @@
-/** The life of a cluster as one node sees it: a line at notice for each turn that it takes, and none twice. */
+/**
+ * The life of a cluster as one node sees it: a line at notice for each turn that it takes, and none twice.
+ */
 import type { Membership, NodeId, SoftState } from '../../raft/index.js';
 import type { Clock, TransferProgress } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';

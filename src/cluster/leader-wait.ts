@@ -3,7 +3,9 @@ import type { Clock } from '../../raft/node/index.js';
 import type { ScheduledClient } from '../client/client-host.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 
-/** How long a client may block on a node that knows no leader, and a request wait for one to pass it on to. */
+/**
+ * How long a client may block on a node that knows no leader, and a request wait for one to pass it on to.
+ */
 const LEADERLESS_MAX_MS = 5000;
 
 export class LeaderWait {
@@ -24,13 +26,16 @@ export class LeaderWait {
     if (this.consensus.hasLeader) this.leaderKnownMs = this.clock.monotonicMs();
   }
 
-  /** Whether no leader has been known for so long that nobody can say any more what became of those who block. */
+  /**
+   * Whether no leader has been known for so long that nobody can say any more what became of those who block.
+   */
   get isLost(): boolean {
     return !this.consensus.hasLeader && this.leaderlessMs > LEADERLESS_MAX_MS;
   }
 
   /**
-   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has taken it yet.
+   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has
+   * taken it yet.
    *
    * @param heldSinceMs monotonic time since which it has been held
    */

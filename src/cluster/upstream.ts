@@ -1,12 +1,14 @@
 /**
- * What a forwarding follower has for each of its clients: a connection of its own to the leader, opened when first needed, on which the
- * client's requests go out as they came and the replies come back as they are.
+ * What a forwarding follower has for each of its clients: a connection of its own to the leader, opened when
+ * first needed, on which the client's requests go out as they came and the replies come back as they are.
  *
- * One connection per client keeps everything in its place without further ado: replies come in order, a blocking command holds up its own
- * client only, WATCH belongs to it, and when this node dies the leader sees the connection break and drops what waits.
+ * One connection per client keeps everything in its place without further ado: replies come in order, a
+ * blocking command holds up its own client only, WATCH belongs to it, and when this node dies the leader sees
+ * the connection break and drops what waits.
  *
- * Nothing is ever carried out twice. A write that is unanswered when the connection breaks is of unknown fate. What the other node has
- * refused, because it does not lead, goes back to the client's connection, which sends it to the next leader.
+ * Nothing is ever carried out twice. A write that is unanswered when the connection breaks is of unknown
+ * fate. What the other node has refused, because it does not lead, goes back to the client's connection,
+ * which sends it to the next leader.
  */
 import type { Socket } from 'node:net';
 import Denque from 'denque';
@@ -26,7 +28,9 @@ const REPLACED_PATIENCE_MS = 1000;
 const LEADERLESS_PATIENCE_MS = 3000;
 /** A connection on which nothing moves is probed. */
 const KEEP_ALIVE_MS = 5000;
-/** `!`, a bulk error: the node has refused the request before anything happened. No command replies with one. */
+/**
+ * `!`, a bulk error: the node has refused the request before anything happened. No command replies with one.
+ */
 const REFUSAL = 0x21;
 
 /** A client's request on its way to the leader. */
@@ -56,8 +60,8 @@ export interface UpstreamOwner {
   /** A reply broke off in its middle: nothing can be said behind it. */
   brokenOff(): void;
   /**
-   * Nothing has happened to these, the last requests in their order, and nothing will: another leader than the one that they
-   * were sent to may be asked at once, the same one in a moment.
+   * Nothing has happened to these, the last requests in their order, and nothing will: another leader than
+   * the one that they were sent to may be asked at once, the same one in a moment.
    */
   takeBack(requests: readonly PassedRequest[], leaderId: number): void;
 }
@@ -73,7 +77,9 @@ export class Upstream {
   private socket: Socket | undefined;
   private readonly scanner = new ReplyScanner();
   private readonly expected = new Denque<Expected>();
-  /** Requests that the node has refused. Those behind them are refused, too, or these must be answered before. */
+  /**
+   * Requests that the node has refused. Those behind them are refused, too, or these must be answered before.
+   */
   private refused: PassedRequest[] = [];
   private isRefusal = false;
   private unsent: Buffer[] | undefined = [];
@@ -118,7 +124,9 @@ export class Upstream {
     return this.pendingBytes > BYTES_MAX || this.expected.length > REQUESTS_MAX || this.refused.length > 0;
   }
 
-  /** Says to the leader who the client is, and whether it gave a password: the leader judges its rights again. */
+  /**
+   * Says to the leader who the client is, and whether it gave a password: the leader judges its rights again.
+   */
   identify(userName: string, provedPassword: boolean): void {
     if (userName === this.userName && provedPassword === this.provedPassword) return;
     this.silently('AUTH', userName, provedPassword ? 'password' : 'nopass');
@@ -279,7 +287,8 @@ export class Upstream {
     const lost = this.expected.toArray().flatMap(({ request }) => request ?? []);
     this.expected.clear();
     this.pendingBytes = 0;
-    // Behind the last request whose fate is unknown nothing has happened. Those before it cannot come after it.
+    // Behind the last request whose fate is unknown nothing has happened. Those before it cannot come after
+    // it.
     const last = wasSent ? lost.findLastIndex(({ writes }) => writes) : -1;
     if (last >= 0) {
       this.refuse(refused.splice(0));

@@ -1,4 +1,7 @@
-/** The port of a node that belongs to no cluster yet: peers may invite it, clients are told to come later. Its limits are those of any port. */
+/**
+ * The port of a node that belongs to no cluster yet: peers may invite it, clients are told to come later. Its
+ * limits are those of any port.
+ */
 import type { Socket } from 'node:net';
 import type { ErrorReply } from '../../engine/index.js';
 import { type Clock, type PeerCredentials, PeerTransport } from '../../raft/node/index.js';

@@ -1,4 +1,7 @@
-/** What changes users: ACL SETUSER, DELUSER, LOAD, and `requirepass`. All go through the log, with passwords as hashes. */
+/**
+ * What changes users: ACL SETUSER, DELUSER, LOAD, and `requirepass`. All go through the log, with passwords
+ * as hashes.
+ */
 import {
   type Engine,
   type EntryBuilder,
@@ -18,7 +21,9 @@ import { encodeRequest } from '../resp/encode-request.js';
 /** White space, as C's isspace has it, and NUL. */
 const hasSpaces = (text: string): boolean => /[ \t-\r\0]/.test(text);
 
-/** A selector's words as one rule: from the word that begins with a parenthesis to the one that ends with one. */
+/**
+ * A selector's words as one rule: from the word that begins with a parenthesis to the one that ends with one.
+ */
 export function joinSelectors(words: readonly string[]): string[] | ErrorReply {
   const rules: string[] = [];
   let open: string[] | undefined;
@@ -43,7 +48,9 @@ function withoutPassword(rule: string): string {
   return rule;
 }
 
-/** A user after `rules`, each as it was written, and the rules as the log takes them; or which one is refused. */
+/**
+ * A user after `rules`, each as it was written, and the rules as the log takes them; or which one is refused.
+ */
 export function changedUser(
   access: AccessControl,
   user: User,

@@ -201,7 +201,10 @@ function unpause(_request: Request, _connection: Client, server: NodeContext): R
   return OK;
 }
 
-/** Who waits is state of all nodes: the log says that it waits no more, and in which order with the pushes around it. */
+/**
+ * Who waits is state of all nodes: the log says that it waits no more, and in which order with the pushes
+ * around it.
+ */
 function unblock(request: Request, _connection: Client, server: NodeContext): ProgramReply {
   let withError = false;
   if (request.count > 4) throw replies.unknownArguments(request.latin1(1), 'CLIENT');

@@ -17,7 +17,10 @@ function get(request: Request, _connection: Client, server: NodeContext): Reply 
   return server.configuration.get(patterns, matchesIgnoringCase);
 }
 
-/** What only this node does takes effect at once; what the state depends on is proposed, and answered once it is applied. */
+/**
+ * What only this node does takes effect at once; what the state depends on is proposed, and answered once it
+ * is applied.
+ */
 function set(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const pairs: string[] = [];
   for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
@@ -55,7 +58,9 @@ function set(request: Request, connection: Client, server: NodeContext): Program
   });
 }
 
-/** Certificates and keys are read before anything changes: the whole of it can be used, or nothing happens. */
+/**
+ * Certificates and keys are read before anything changes: the whole of it can be used, or nothing happens.
+ */
 function refuseTls(changes: readonly ConfigChange[], { tls }: NodeContext): ErrorReply | undefined {
   const values = new Map(
     changes
@@ -97,7 +102,10 @@ async function rewrite(_request: Request, _connection: Client, server: NodeConte
   return OK;
 }
 
-/** Lines of all users, in UTF-8, where they have no file of their own and there are any but the one of the start. */
+/**
+ * Lines of all users, in UTF-8, where they have no file of their own and there are any but the one of the
+ * start.
+ */
 function usersToWrite({ access, configuration, engine }: NodeContext): string[] | undefined {
   if (configuration.text('aclfile') !== '' || !engine.users.haveChanged) return undefined;
   return access.all().map((user) => Buffer.from(access.commands.line(user), 'latin1').toString());

@@ -60,8 +60,9 @@ function authenticate(
 }
 
 /**
- * A node that has proved the cluster's secret says whose commands it passes on, and whether that client gave a password. A client that gave
- * none is taken only where none is asked for: that node may not have learnt of it yet.
+ * A node that has proved the cluster's secret says whose commands it passes on, and whether that client gave
+ * a password. A client that gave none is taken only where none is asked for: that node may not have learnt of
+ * it yet.
  */
 function authenticatePassedOn(connection: Client, server: NodeContext, name: string, proof: string): Reply {
   const user = server.access.user(name);

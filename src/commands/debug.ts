@@ -1,4 +1,7 @@
-/** DEBUG: for tests and for looking inside. Allowed from loopback, as Redis does with `enable-debug-command local`; `yes` allows it from anywhere. */
+/**
+ * DEBUG: for tests and for looking inside. Allowed from loopback, as Redis does with `enable-debug-command
+ * local`; `yes` allows it from anywhere.
+ */
 import { getHeapSpaceStatistics } from 'node:v8';
 import {
   Attributed,
@@ -49,7 +52,10 @@ function findKey(request: Request, connection: Client, server: NodeContext) {
   return { database, slot };
 }
 
-/** Bytes of the key's DUMP payload without its type, version and checksum; what it takes in memory where there is no DUMP. */
+/**
+ * Bytes of the key's DUMP payload without its type, version and checksum; what it takes in memory where there
+ * is no DUMP.
+ */
 function serializedLength(engine: Engine, database: number, key: View, slot: number): number {
   const builder = new RequestBuilder().start().latin1('DUMP').bytes(key.copy());
   const row = engine.table.resolve(builder.request);
@@ -126,7 +132,10 @@ function stringLengths(request: Request, connection: Client, server: NodeContext
 /** Keys that one entry takes in DEBUG POPULATE: the event loop turns in between. */
 const POPULATED_PER_ENTRY = 5000;
 
-/** Strings `key:0`, `key:1`, ...; those that exist stay as they are. They go through the log, as all writes do. */
+/**
+ * Strings `key:0`, `key:1`, ...; those that exist stay as they are. They go through the log, as all writes
+ * do.
+ */
 async function populate(request: Request, connection: Client, server: NodeContext): Promise<Reply> {
   const count = request.int64OrUndefined(2);
   if (count === undefined || count < 0) throw errors.mustBePositive;
@@ -254,7 +263,10 @@ function heapMap(): Reply {
   );
 }
 
-/** Digest of the whole state with its order and settings, and the index that it belongs to: equal on all members at an equal index. */
+/**
+ * Digest of the whole state with its order and settings, and the index that it belongs to: equal on all
+ * members at an equal index.
+ */
 const stateDigest = (_request: Request, _connection: Client, { engine }: NodeContext): Reply => [
   engine.appliedIndex,
   engine.digest(),

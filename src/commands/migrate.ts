@@ -1,8 +1,9 @@
 /**
  * MIGRATE: keys go to another server, Redraft or Redis, and are deleted here once it has them.
  *
- * Redis stands still meanwhile; here only the connection waits, and the keys may change under it. So each is deleted only if it did
- * not, by an item that names the position up to which that is known: see {@link deleteTransferred}.
+ * Redis stands still meanwhile; here only the connection waits, and the keys may change under it. So each is
+ * deleted only if it did not, by an item that names the position up to which that is known: see {@link
+ * deleteTransferred}.
  */
 import type { SecureContextOptions } from 'node:tls';
 import {
@@ -199,8 +200,9 @@ function proposeDeletion(
 }
 
 /**
- * Deletes those of the keys that have not changed since the watch began. This node knows that exactly for what it has applied; for
- * what may be applied before the deletion itself, the marks of WATCH decide, and a false alarm is cleared by proposing again.
+ * Deletes those of the keys that have not changed since the watch began. This node knows that exactly for
+ * what it has applied; for what may be applied before the deletion itself, the marks of WATCH decide, and a
+ * false alarm is cleared by proposing again.
  *
  * @returns how many keys stay because they changed
  */

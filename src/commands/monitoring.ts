@@ -108,7 +108,10 @@ function doctor(_request: Request, _connection: Client, server: NodeContext): Re
   return new Verbatim('txt', lines.length === 0 ? 'No stall was noted.\n' : `${lines.join('\n')}\n`);
 }
 
-/** LATENCY HISTOGRAM: of the commands that are named, containers for all that they contain, or of all that were called. */
+/**
+ * LATENCY HISTOGRAM: of the commands that are named, containers for all that they contain, or of all that
+ * were called.
+ */
 function histogram(request: Request, _connection: Client, { table, statistics }: NodeContext): Reply {
   const rows: Runnable[] = [];
   if (request.count === 2) rows.push(...runnables(table));

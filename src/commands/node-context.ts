@@ -1,4 +1,7 @@
-/** The node as its commands see it: the ports that handlers may use. What puts a node together implements it (`server.ts`). */
+/**
+ * The node as its commands see it: the ports that handlers may use. What puts a node together implements it
+ * (`server.ts`).
+ */
 import type { CommandCatalog, ErrorReply } from '../../engine/index.js';
 import type { AuthenticationGate } from '../client/authentication-gate.js';
 import type { Consistency } from '../client/consistency.js';

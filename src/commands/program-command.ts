@@ -9,13 +9,19 @@ export type ProgramHandler = (request: Request, connection: Client, server: Node
 
 export interface ProgramCommandHandler {
   readonly run: ProgramHandler;
-  /** Whether it waits until everything before it on its connection is answered: for what looks at the state, or changes how replies are given. */
+  /**
+   * Whether it waits until everything before it on its connection is answered: for what looks at the state,
+   * or changes how replies are given.
+   */
   readonly ordered: boolean;
   /** Whether it puts an item into the log: then it waits for the reads before it, which must not see it. */
   readonly writes?: boolean;
   /** Whether what follows on its connection waits for its reply: it may change what that client may do. */
   readonly holds?: boolean;
-  /** Whether it answers only after asking somebody else, which nothing within EXEC can wait for: MULTI refuses it. */
+  /**
+   * Whether it answers only after asking somebody else, which nothing within EXEC can wait for: MULTI refuses
+   * it.
+   */
   readonly waits?: boolean;
 }
 

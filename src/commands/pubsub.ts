@@ -1,4 +1,7 @@
-/** Publish and subscribe, from the subscriber's side. PUBLISH is the engine's: messages take their place in the log. */
+/**
+ * Publish and subscribe, from the subscriber's side. PUBLISH is the engine's: messages take their place in
+ * the log.
+ */
 import {
   container,
   containerHelp,

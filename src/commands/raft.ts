@@ -1,4 +1,6 @@
-/** Commands about the cluster: who is in it, who leads it, how it stands. They have no counterpart in Redis. */
+/**
+ * Commands about the cluster: who is in it, who leads it, how it stands. They have no counterpart in Redis.
+ */
 import { ErrorReply, errors, MapReply, OK, type Reply, type Request } from '../../engine/index.js';
 import { hostAndPort } from '../cli/option-types.js';
 import type { Client } from '../client/client.js';

@@ -1,4 +1,6 @@
-/** Commands about the server as a whole. CONFIG, CLIENT, COMMAND, MEMORY and DEBUG have files of their own. */
+/**
+ * Commands about the server as a whole. CONFIG, CLIENT, COMMAND, MEMORY and DEBUG have files of their own.
+ */
 import {
   ErrorReply,
   errors,
@@ -95,7 +97,8 @@ function shutdown(request: Request, _connection: Client, server: NodeContext): P
 }
 
 function lolwut(request: Request): Reply {
-  // Each of Redis's versions draws something else; this one draws one thing, and checks what it is asked for all the same.
+  // Each of Redis's versions draws something else; this one draws one thing, and checks what it is asked for
+  // all the same.
   if (request.count >= 3 && request.is(1, 'VERSION')) request.int64(2);
   return new Verbatim(
     'txt',

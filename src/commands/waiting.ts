@@ -23,7 +23,8 @@ function wait(request: Request, connection: Client, server: NodeContext): Progra
 
 /**
  * Whether this node, and how many followers, have what this connection wrote on disk
- * (https://redis.io/docs/latest/commands/waitaof/). Followers acknowledge what they have synced at durability `high` only.
+ * (https://redis.io/docs/latest/commands/waitaof/). Followers acknowledge what they have synced at durability
+ * `high` only.
  */
 function waitaof(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const local = request.int64OrUndefined(1);

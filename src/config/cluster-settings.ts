@@ -1,4 +1,7 @@
-/** The settings that are the cluster's: founded by its first entry, in force on each node whatever that was started with. */
+/**
+ * The settings that are the cluster's: founded by its first entry, in force on each node whatever that was
+ * started with.
+ */
 import {
   durabilityLevels,
   type Engine,
@@ -33,8 +36,9 @@ export class ClusterSettings {
   constructor(private readonly host: ClusterSettingsHost) {}
 
   /**
-   * Before anybody is served. The first entry of a new cluster takes its settings over from the configuration; from then on the
-   * cluster's own are in force, and what is configured otherwise is named in the log. Who joins does not know them yet.
+   * Before anybody is served. The first entry of a new cluster takes its settings over from the
+   * configuration; from then on the cluster's own are in force, and what is configured otherwise is named in
+   * the log. Who joins does not know them yet.
    */
   async settle(): Promise<void> {
     const { host } = this;

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import { configParameter } from './configuration.js';
 
 /**
- * The text of a config file in which parameters have the given values. Lines of parameters are replaced where they stand, new ones come
- * at the end, everything else (comments, options that are no parameters) stays.
+ * The text of a config file in which parameters have the given values. Lines of parameters are replaced where
+ * they stand, new ones come at the end, everything else (comments, options that are no parameters) stays.
  *
  * @param value the value in force
  * @param changed parameters that were changed since the start

@@ -69,7 +69,10 @@ export class Configuration {
     return parameter.type.shown?.(value) ?? value;
   }
 
-  /** CONFIG GET: a map of the parameters that any of the patterns matches. A name that is no pattern is replied as it was written. */
+  /**
+   * CONFIG GET: a map of the parameters that any of the patterns matches. A name that is no pattern is
+   * replied as it was written.
+   */
   get(patterns: readonly string[], matches: Matches): MapReply {
     const found = new Map<string, string[]>();
     const add = (name: string, parameter: ConfigParameter): void => {
@@ -88,8 +91,8 @@ export class Configuration {
   }
 
   /**
-   * Judges the arguments of CONFIG SET, names and values in turn, all or none; changes nothing. Values that stay the same are among the
-   * changes.
+   * Judges the arguments of CONFIG SET, names and values in turn, all or none; changes nothing. Values that
+   * stay the same are among the changes.
    */
   check(pairs: readonly string[]): readonly ConfigChange[] | ErrorReply {
     if (pairs.length % 2 !== 0) return errors.syntax;

@@ -1,6 +1,6 @@
 /**
- * The types of configuration parameters: each turns the text of CONFIG SET into the canonical text that CONFIG GET replies, or says why
- * not, in the words of Redis 7.0.
+ * The types of configuration parameters: each turns the text of CONFIG SET into the canonical text that
+ * CONFIG GET replies, or says why not, in the words of Redis 7.0.
  */
 
 /** Returned for a value that does not fit. */
@@ -114,8 +114,8 @@ const units: ReadonlyMap<string, bigint> = new Map([
 ]);
 
 /**
- * A number of bytes: digits and a unit (k = 1000, kb = 1024, ...). No digits count as 0; what is more than 64 bits hold becomes the
- * largest number, and a product that is wraps around, as in Redis.
+ * A number of bytes: digits and a unit (k = 1000, kb = 1024, ...). No digits count as 0; what is more than 64
+ * bits hold becomes the largest number, and a product that is wraps around, as in Redis.
  */
 export function parseMemory(value: string): bigint | undefined {
   const match = /^(\d{0,127})([a-z]*)$/i.exec(value);

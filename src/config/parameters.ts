@@ -1,7 +1,8 @@
 /**
- * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis 7.0
- * (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of parts that Redraft does not have
- * (replication by PSYNC, scripts) are absent; `effect` says what the others do here.
+ * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis
+ * 7.0 (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of
+ * parts that Redraft does not have (replication by PSYNC, scripts) are absent; `effect` says what the others
+ * do here.
  */
 import {
   bufferLimits,
@@ -21,9 +22,9 @@ import {
 } from './parameter-types.js';
 
 /**
- * What setting a parameter does. `replicated`: all nodes' state depends on it, so a change is proposed like a write. `node`: this process
- * acts by it. `none`: Redraft has no use for it, as its log, memory and expiry work otherwise; it is checked, kept and reported, so that
- * programs which set it find what they expect.
+ * What setting a parameter does. `replicated`: all nodes' state depends on it, so a change is proposed like a
+ * write. `node`: this process acts by it. `none`: Redraft has no use for it, as its log, memory and expiry
+ * work otherwise; it is checked, kept and reported, so that programs which set it find what they expect.
  */
 export type ParameterEffect = 'replicated' | 'node' | 'none';
 

@@ -1,9 +1,12 @@
 /**
- * Names that a redis.conf of 7.0 may hold and that are no parameters here, as CONFIG GET of redis-server 7.0.15 lists them, so that such a
- * file is accepted as it is.
+ * Names that a redis.conf of 7.0 may hold and that are no parameters here, as CONFIG GET of redis-server
+ * 7.0.15 lists them, so that such a file is accepted as it is.
  */
 
-/** They change nothing that a client of this program could miss: replication, append-only file, Redis Cluster, the process itself. */
+/**
+ * They change nothing that a client of this program could miss: replication, append-only file, Redis Cluster,
+ * the process itself.
+ */
 export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   `
   activedefrag aof-disable-auto-gc aof_rewrite_cpulist appenddirname

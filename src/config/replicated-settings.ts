@@ -1,4 +1,7 @@
-/** Configuration parameters that are state of the cluster: their values are the engine's settings, which are numbers. */
+/**
+ * Configuration parameters that are state of the cluster: their values are the engine's settings, which are
+ * numbers.
+ */
 import { durabilityLevels, isSetting, keyEventLetters, type Settings } from '../../engine/index.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Configuration } from './configuration.js';
@@ -44,7 +47,10 @@ export function encodeSettings(values: Iterable<readonly [name: string, value: s
   return encodeRequest([...values].flatMap(([name, value]) => [name, settingOf(name, value)]));
 }
 
-/** The parameters whose values in `configuration` are others than the engine's: name, given value, value in force. */
+/**
+ * The parameters whose values in `configuration` are others than the engine's: name, given value, value in
+ * force.
+ */
 export function differences(
   configuration: Configuration,
   settings: Settings,

@@ -1,6 +1,7 @@
 /**
- * What a Sentinel tells its subscribers (https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#pubsub-messages): each node
- * tells its own what it sees itself.
+ * What a Sentinel tells its subscribers
+ * (https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#pubsub-messages): each node tells
+ * its own what it sees itself.
  */
 import { viewOf } from '../../engine/index.js';
 import type { Configuration } from '../config/configuration.js';

@@ -1,5 +1,6 @@
 /**
- * Where clients reach the members, if that is not where peers do (`--client-advertise`): each member says so of itself when another asks.
+ * Where clients reach the members, if that is not where peers do (`--client-advertise`): each member says so
+ * of itself when another asks.
  */
 import type { NodeId } from '../../raft/index.js';
 

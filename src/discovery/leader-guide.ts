@@ -1,4 +1,7 @@
-/** How clients find the leader: their commands wait while none is known, then they are told where it is; a leader that was replaced sends them away. */
+/**
+ * How clients find the leader: their commands wait while none is known, then they are told where it is; a
+ * leader that was replaced sends them away.
+ */
 import {
   type CommandCatalog,
   type ErrorReply,
@@ -12,10 +15,16 @@ import { replies } from '../replies.js';
 import { Announcements, type AnnouncementsHost } from './announcements.js';
 import { slotOf } from './slots.js';
 
-/** What a follower does with what is the leader's: -TRY, -MOVED as in Redis Cluster, -READONLY as a replica, or pass it on. */
+/**
+ * What a follower does with what is the leader's: -TRY, -MOVED as in Redis Cluster, -READONLY as a replica,
+ * or pass it on.
+ */
 export type FollowerMode = 'try' | 'moved' | 'readonly' | 'forward';
 
-/** For so many election timeouts a command of a direct client waits for a leader: an election takes two of them at most, mostly. */
+/**
+ * For so many election timeouts a command of a direct client waits for a leader: an election takes two of
+ * them at most, mostly.
+ */
 const HOLD_TIMEOUTS = 4;
 /** Where elections are to be fast, a busy machine may still take its time. */
 const HOLD_MIN_MS = 2000;
@@ -66,8 +75,8 @@ export class LeaderGuide {
   }
 
   /**
-   * Whether a command that is the leader's, of a client of this node's own, is better held than refused now: nobody is known to lead, or
-   * leadership is being handed over.
+   * Whether a command that is the leader's, of a client of this node's own, is better held than refused now:
+   * nobody is known to lead, or leadership is being handed over.
    *
    * @param heldSinceMs monotonic time since which it has been held
    */
@@ -82,7 +91,10 @@ export class LeaderGuide {
     return nowMs - this.leaderKnownMs <= this.holdMs;
   }
 
-  /** What a client is told whose command is the leader's; undefined where the node has nothing to say but -TRY. */
+  /**
+   * What a client is told whose command is the leader's; undefined where the node has nothing to say but
+   * -TRY.
+   */
   redirection(row: Runnable, request: Request): ErrorReply | undefined {
     const { server } = this;
     if (!this.redirects || server.isLeader) return undefined;
@@ -94,7 +106,9 @@ export class LeaderGuide {
     return server.consensus.leaderAddress === undefined ? server.notLeading() : replies.notLeader();
   }
 
-  /** What a client is told whose command was refused when it was to go into the log: any slot is the leader's. */
+  /**
+   * What a client is told whose command was refused when it was to go into the log: any slot is the leader's.
+   */
   refusal(): ErrorReply {
     const { server } = this;
     if (server.isLeader || !this.redirects) return server.notLeading();
@@ -103,7 +117,10 @@ export class LeaderGuide {
     return leaderAddress === undefined ? replies.notLeader() : replies.movedTo(0, leaderAddress);
   }
 
-  /** Items of direct clients were refused while nobody was known to lead: they are told when somebody is, in this order. */
+  /**
+   * Items of direct clients were refused while nobody was known to lead: they are told when somebody is, in
+   * this order.
+   */
   refuseLater(refuse: () => void): void {
     this.refusals.push(refuse);
   }
@@ -138,8 +155,8 @@ export class LeaderGuide {
   }
 
   /**
-   * A leader that was replaced sends its clients away, once they have what they were owed: those of Sentinel ask again then where the master
-   * is. Who subscribes, waits or means to read at a replica stays.
+   * A leader that was replaced sends its clients away, once they have what they were owed: those of Sentinel
+   * ask again then where the master is. Who subscribes, waits or means to read at a replica stays.
    */
   private farewell(): void {
     const { server } = this;

@@ -1,4 +1,7 @@
-/** Hash slots of Redis Cluster (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/): CRC16 of the key, or of its hash tag. */
+/**
+ * Hash slots of Redis Cluster (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/):
+ * CRC16 of the key, or of its hash tag.
+ */
 
 /** How many slots there are. One shard owns all of them. */
 export const SLOT_COUNT = 16384;
@@ -20,7 +23,8 @@ function crc16(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * The slot of the key in `bytes[from .. to)`. Where it has a `{` and a `}` behind it with anything in between, only that counts.
+ * The slot of the key in `bytes[from .. to)`. Where it has a `{` and a `}` behind it with anything in
+ * between, only that counts.
  *
  * @returns 0 .. {@link SLOT_COUNT} - 1
  */

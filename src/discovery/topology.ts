@@ -1,6 +1,7 @@
 /**
- * The cluster as clients are shown it, in the words of Redis Cluster and of Sentinel alike: one shard, whose master is the leader and whose
- * replicas are the followers. Clients hold on to what they hear, so a node that is not sure answers late rather than wrong.
+ * The cluster as clients are shown it, in the words of Redis Cluster and of Sentinel alike: one shard, whose
+ * master is the leader and whose replicas are the followers. Clients hold on to what they hear, so a node
+ * that is not sure answers late rather than wrong.
  */
 import { createHash } from 'node:crypto';
 import type { Engine } from '../../engine/index.js';
@@ -156,8 +157,8 @@ export class Topology {
   }
 
   /**
-   * The leader, if a client may be sent there: neither one that hands over, nor one whose connection to this node is gone, which is most
-   * likely dead.
+   * The leader, if a client may be sent there: neither one that hands over, nor one whose connection to this
+   * node is gone, which is most likely dead.
    */
   get leaderId(): NodeId | undefined {
     const { consensus } = this.server;

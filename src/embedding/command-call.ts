@@ -22,7 +22,10 @@ export interface CommandCall {
   readonly atMs: number;
 }
 
-/** Which commands are meant: all that is given must hold. A name alone, or a list of names, stands for `{ command }`. */
+/**
+ * Which commands are meant: all that is given must hold. A name alone, or a list of names, stands for `{
+ * command }`.
+ */
 export type CommandFilter = string | readonly string[] | CommandPattern;
 
 export interface CommandPattern {

@@ -23,7 +23,9 @@ export class CommandLog implements Iterable<CommandCall> {
     return this.forgotten + Math.max(0, this.calls.length - this.limit);
   }
 
-  /** Takes down what clients send from now on; until then nothing is. @param limit how many commands are kept */
+  /**
+   * Takes down what clients send from now on; until then nothing is. @param limit how many commands are kept
+   */
   record({ limit = KEPT_MAX }: { readonly limit?: number } = {}): void {
     if (!(Number.isInteger(limit) && limit > 0))
       throw new RangeError(`limit: ${limit} is no number of commands`);

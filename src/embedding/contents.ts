@@ -1,4 +1,7 @@
-/** A node's keys as a test sees and sets them: read from the state, written through the log as one transaction. */
+/**
+ * A node's keys as a test sees and sets them: read from the state, written through the log as one
+ * transaction.
+ */
 import { isMap } from 'node:util/types';
 import {
   type BufferReply,
@@ -20,7 +23,10 @@ import {
   readingCommands,
 } from './plain-values.js';
 
-/** So many bytes of commands go into one entry of the log. More take several, which readers may see one after the other. */
+/**
+ * So many bytes of commands go into one entry of the log. More take several, which readers may see one after
+ * the other.
+ */
 const ENTRY_BYTES = 8 * 1024 * 1024;
 
 export interface InDatabase {
@@ -28,7 +34,9 @@ export interface InDatabase {
   readonly db?: number;
 }
 
-/** Keys with their values and the time that they had left to live: what {@link Contents.restore} brings back. */
+/**
+ * Keys with their values and the time that they had left to live: what {@link Contents.restore} brings back.
+ */
 export interface DataSnapshot {
   readonly databases: readonly {
     readonly db: number;
@@ -136,10 +144,11 @@ export class Contents {
   /**
    * Sets keys in the place of what they held.
    *
-   * @param data by key: text, a number or bytes for a string, an array for a list, a Set, an object for a hash, a Map from member to score
-   * for a sorted set, an array of `{ id, fields }` for a stream
+   * @param data by key: text, a number or bytes for a string, an array for a list, a Set, an object for a
+   * hash, a Map from member to score for a sorted set, an array of `{ id, fields }` for a stream
    * @param ttlMs how long they live. Default: for ever
-   * @throws TypeError for what Redis has no type for; ReplyError for what Redis refuses, behind which the rest was set all the same, as in EXEC
+   * @throws TypeError for what Redis has no type for; ReplyError for what Redis refuses, behind which the
+   * rest was set all the same, as in EXEC
    */
   async load(
     data: { readonly [key: string]: LoadableValue } | ReadonlyMap<string, LoadableValue>,
@@ -154,8 +163,8 @@ export class Contents {
   }
 
   /**
-   * Brings all databases back to what a snapshot holds, each key with the time to live that it had then. Clients stay connected, and those
-   * that block go on waiting.
+   * Brings all databases back to what a snapshot holds, each key with the time to live that it had then.
+   * Clients stay connected, and those that block go on waiting.
    */
   async restore(snapshot: DataSnapshot): Promise<void> {
     const isVolatile = snapshot.databases.some(({ keys }) => keys.some(([, , ttlMs]) => ttlMs > 0));

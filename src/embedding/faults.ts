@@ -1,4 +1,7 @@
-/** Faults that a test makes: commands that fail or take long, connections that break, a port that nobody answers at. */
+/**
+ * Faults that a test makes: commands that fail or take long, connections that break, a port that nobody
+ * answers at.
+ */
 import { ErrorReply, errors, type Request, type Runnable } from '../../engine/index.js';
 import type { Timer } from '../../raft/node/index.js';
 import { type AdmissionCheck, type Verdict, WAIT } from '../client/admission.js';
@@ -140,7 +143,8 @@ export class Faults {
   /**
    * Commands get an error, and do not run.
    *
-   * @param error the name of an error of Redis's own, which meets the commands that it would; or the whole text, as `ERR out of luck`
+   * @param error the name of an error of Redis's own, which meets the commands that it would; or the whole
+   * text, as `ERR out of luck`
    * @throws TypeError for a text without a code in front
    */
   fail(error: RedisFault | (string & {}), filter?: CommandFilter, count?: FaultCount): Fault {
@@ -151,14 +155,20 @@ export class Faults {
     return this.add({ kind: 'error', reply: () => reply }, filter, count, known?.concerns);
   }
 
-  /** Commands with keys are answered -MOVED, as by a node of Redis Cluster that does not have their slot. @param address host:port */
+  /**
+   * Commands with keys are answered -MOVED, as by a node of Redis Cluster that does not have their slot.
+   * @param address host:port
+   */
   move(address: string, filter?: CommandFilter, count?: FaultCount): Fault {
     const reply = ({ keys }: CommandCall): ErrorReply =>
       new ErrorReply(`MOVED ${slotOf(Buffer.from(keys[0] ?? ''))} ${address}`);
     return this.add({ kind: 'error', reply }, filter, count, hasKeys);
   }
 
-  /** Commands wait so long before they run; those behind them on the same connection, too. By the machine's time, not the test's. */
+  /**
+   * Commands wait so long before they run; those behind them on the same connection, too. By the machine's
+   * time, not the test's.
+   */
   delay(milliseconds: number, filter?: CommandFilter, count?: FaultCount): Fault {
     if (!(milliseconds >= 0))
       throw new RangeError(`delay() takes milliseconds from 0 up, and got ${milliseconds}`);
@@ -170,17 +180,24 @@ export class Faults {
     return this.add({ kind: 'drop' }, filter, count);
   }
 
-  /** The command runs, and the connection breaks in place of its reply: its client cannot know what became of it. */
+  /**
+   * The command runs, and the connection breaks in place of its reply: its client cannot know what became of
+   * it.
+   */
   dropReply(filter?: CommandFilter, count?: FaultCount): Fault {
     return this.add({ kind: 'drop reply' }, filter, count);
   }
 
-  /** The node ends its side of the connection when a command comes; the command runs, and nobody hears of it. */
+  /**
+   * The node ends its side of the connection when a command comes; the command runs, and nobody hears of it.
+   */
   halfClose(filter?: CommandFilter, count?: FaultCount): Fault {
     return this.add({ kind: 'half-close' }, filter, count);
   }
 
-  /** Breaks the connections of all clients now, or of those with a name (CLIENT SETNAME). Returns how many. */
+  /**
+   * Breaks the connections of all clients now, or of those with a name (CLIENT SETNAME). Returns how many.
+   */
   disconnect(clientName?: string): number {
     let count = 0;
     for (const connection of [...(this.node?.server.connections.values() ?? [])]) {
@@ -221,7 +238,10 @@ export class Faults {
     this.update();
   }
 
-  /** Looks at commands only as long as something is to be seen or done: otherwise they cost what they always do. */
+  /**
+   * Looks at commands only as long as something is to be seen or done: otherwise they cost what they always
+   * do.
+   */
   update(): void {
     const isNeeded = this.rules.length > 0 || this.log.isRecording;
     if (isNeeded) this.detachCheck ??= this.node?.server.admission.addFirst(this.check);

@@ -29,8 +29,8 @@ export function advertisedAddress({ advertise, host = '127.0.0.1' }: RedraftOpti
 }
 
 /**
- * The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own. Further, the addresses of
- * the cluster that has invited it.
+ * The identity in the directory, or a new one: of a node that joins a cluster, or of one that founds its own.
+ * Further, the addresses of the cluster that has invited it.
  */
 export async function identityFor(
   directory: DataDirectory | undefined,

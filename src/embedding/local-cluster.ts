@@ -1,4 +1,6 @@
-/** A cluster in one process, for tests: its nodes die, stand still, lose sight of each other, and come back. */
+/**
+ * A cluster in one process, for tests: its nodes die, stand still, lose sight of each other, and come back.
+ */
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, nodeClock } from '../../raft/node/index.js';
@@ -161,7 +163,10 @@ export class LocalCluster<Node extends ClusterNode> {
     return found!;
   }
 
-  /** Hands leadership over. @param to the number of the node that is to lead. Default: the one that is furthest */
+  /**
+   * Hands leadership over. @param to the number of the node that is to lead. Default: the one that is
+   * furthest
+   */
   async transfer(to?: number): Promise<void> {
     const leader = await this.leader();
     const target = to === undefined ? undefined : this.member(to).node;
@@ -176,14 +181,20 @@ export class LocalCluster<Node extends ClusterNode> {
 
   // ---- what befalls it ----
 
-  /** Ends a node as a crash does: its connections break, and it says nothing to anybody. One in memory loses what it held. */
+  /**
+   * Ends a node as a crash does: its connections break, and it says nothing to anybody. One in memory loses
+   * what it held.
+   */
   async kill(i: number): Promise<void> {
     const { node } = this.member(i);
     this.resume(i);
     await node.kill();
   }
 
-  /** Starts a node again that was killed, at its old address. Resolves when it votes: a majority of the others must be there. */
+  /**
+   * Starts a node again that was killed, at its old address. Resolves when it votes: a majority of the others
+   * must be there.
+   */
   async start(i: number): Promise<void> {
     const member = this.member(i);
     if (!member.node.isStopped) throw new Error(`node ${i} runs`);
@@ -194,7 +205,10 @@ export class LocalCluster<Node extends ClusterNode> {
     this.wireChanged();
   }
 
-  /** A node stands still, as a process does under SIGSTOP: it neither reads nor writes, and its connections stand. */
+  /**
+   * A node stands still, as a process does under SIGSTOP: it neither reads nor writes, and its connections
+   * stand.
+   */
   pause(i: number): void {
     const member = this.member(i);
     const { node } = member;

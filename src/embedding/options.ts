@@ -14,35 +14,42 @@ export interface RedraftOptions {
   /** TLS for clients; without it they speak plain TCP. */
   readonly tls?: TlsOptions;
   /**
-   * False: there is no port; clients come by {@link Redraft.connect} and {@link Redraft.ioredisConnector}, and the node keeps no process
-   * alive. `port` is then what it says of itself. Default true.
+   * False: there is no port; clients come by {@link Redraft.connect} and {@link Redraft.ioredisConnector},
+   * and the node keeps no process alive. `port` is then what it says of itself. Default true.
    */
   readonly listen?: boolean;
   /** host:port under which clients and peers reach this node. Default: what it listens on. */
   readonly advertise?: string;
   /**
-   * host:port of nodes of the cluster to join, any of them. The start then resolves once this node votes. Right on every later start,
-   * too; without it a new node founds a cluster of its own.
+   * host:port of nodes of the cluster to join, any of them. The start then resolves once this node votes.
+   * Right on every later start, too; without it a new node founds a cluster of its own.
    */
   readonly join?: string | readonly string[];
   /**
-   * Nodes prove to each other that they know it. Without one, peers come from this machine only, and none where clients are asked for a
-   * password; `none` lets in any peer. Of several the first is proved, and each of them is taken: while a secret is changed.
+   * Nodes prove to each other that they know it. Without one, peers come from this machine only, and none
+   * where clients are asked for a password; `none` lets in any peer. Of several the first is proved, and each
+   * of them is taken: while a secret is changed.
    */
   readonly clusterSecret?: string | readonly string[];
   /** Directory for log and snapshots. Without one everything stays in memory. */
   readonly dir?: string;
-  /** When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or left to the system. */
+  /**
+   * When a write is acknowledged: after it is synced to disk (high, the default), with a sync each second, or
+   * left to the system.
+   */
   readonly durability?: Durability;
   /** How fresh reads are: linearizable (high, the default), the leader's own state, or any node's. */
   readonly consistency?: Consistency;
   /**
-   * What a follower does with a command that is the leader's: answer -TRY with its address (the default), -MOVED as a node of Redis Cluster,
-   * -READONLY as a replica, or pass it on.
+   * What a follower does with a command that is the leader's: answer -TRY with its address (the default),
+   * -MOVED as a node of Redis Cluster, -READONLY as a replica, or pass it on.
    */
   readonly follower?: FollowerMode;
   readonly password?: string;
-  /** Users of a cluster that this node founds, each a line as in a config file: `user alice on >secret ~a:* +@all`. */
+  /**
+   * Users of a cluster that this node founds, each a line as in a config file: `user alice on >secret ~a:*
+   * +@all`.
+   */
   readonly users?: readonly string[];
   readonly maxClients?: number;
   readonly settings?: Partial<Settings>;
@@ -53,27 +60,43 @@ export interface RedraftOptions {
   /** A snapshot is taken when this many bytes of log have been applied since the last one. */
   readonly snapshotLogBytes?: number;
   readonly snapshotIntervalMs?: number;
-  /** Without a leader for longer than this, and at most twice this, a follower stands for election. Default 500. */
+  /**
+   * Without a leader for longer than this, and at most twice this, a follower stands for election. Default
+   * 500.
+   */
   readonly electionTimeoutMs?: number;
   /** Default 100, or less where the election timeout is short. */
   readonly heartbeatMs?: number;
   /**
-   * Whether nothing passes between this node and a peer of an id: how `Redraft.cluster` parts its nodes. Nodes that are given it are taken
-   * to share an event loop, so that none says by a thread of its own that it lives.
+   * Whether nothing passes between this node and a peer of an id: how `Redraft.cluster` parts its nodes.
+   * Nodes that are given it are taken to share an event loop, so that none says by a thread of its own that
+   * it lives.
    */
   readonly isCut?: (peer: number) => boolean;
   /** How often at most the leader compares its state with its followers'. Default 60000. */
   readonly digestIntervalMs?: number;
-  /** The time by which the node lives, or one that several nodes share and a test moves. Default: the machine's. */
+  /**
+   * The time by which the node lives, or one that several nodes share and a test moves. Default: the
+   * machine's.
+   */
   readonly clock?: Clock;
-  /** The time at the start as clients see it (a Date, or milliseconds since 1970), from which it goes on. Default: the clock's. */
+  /**
+   * The time at the start as clients see it (a Date, or milliseconds since 1970), from which it goes on.
+   * Default: the clock's.
+   */
   readonly now?: Date | number;
-  /** Makes SPOP and its kin choose alike in every run that sends the same commands one after the other. A 32-bit number. */
+  /**
+   * Makes SPOP and its kin choose alike in every run that sends the same commands one after the other. A
+   * 32-bit number.
+   */
   readonly seed?: number;
   /** Whether {@link Redraft.commands} takes down what clients send from the first on. */
   readonly recordCommands?: boolean;
   readonly log?: Log;
-  /** Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped answering by then. */
+  /**
+   * Called when the node can no longer keep its promises (disk failure, broken invariant). It has stopped
+   * answering by then.
+   */
   readonly onFailure?: (error: Error) => void;
   /** Called when a client asks for SHUTDOWN. */
   readonly onShutdown?: () => void;

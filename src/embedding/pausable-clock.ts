@@ -1,4 +1,7 @@
-/** A clock whose node can be made to stand still, as a process does that was stopped: time goes on, and nothing is called. */
+/**
+ * A clock whose node can be made to stand still, as a process does that was stopped: time goes on, and
+ * nothing is called.
+ */
 import type { Clock, Timer } from '../../raft/node/index.js';
 
 export class PausableClock implements Clock {

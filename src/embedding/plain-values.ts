@@ -12,8 +12,9 @@ export interface PlainStreamEntry {
 }
 
 /**
- * A value as tests compare it: text for a string, an array for a list, a Set, an object for a hash, a Map from member to score for a sorted
- * set, an array of entries for a stream. Names of fields and members that are no UTF-8 are written as redis-cli does (`\xff`).
+ * A value as tests compare it: text for a string, an array for a list, a Set, an object for a hash, a Map
+ * from member to score for a sorted set, an array of entries for a stream. Names of fields and members that
+ * are no UTF-8 are written as redis-cli does (`\xff`).
  */
 export type PlainValue =
   | PlainText

@@ -105,8 +105,13 @@ export class Redraft {
   /**
    * Starts a node of its own in this process and listens.
    *
-   * @throws TypeError for an option of an unknown name; StorageError for what is wrong with `dir`; the system's error when the address cannot be had
-   * @example const redraft = await Redraft.start(); const client = new Redis(redraft.url); ... await redraft.stop();
+   * @throws TypeError for an option of an unknown name; StorageError for what is wrong with `dir`; the
+   * system's error when the address cannot be had
+   * @example
+   * const redraft = await Redraft.start();
+   * const client = new Redis(redraft.url);
+   * // ...
+   * await redraft.stop();
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
     const began = monotonicNow();
@@ -347,7 +352,10 @@ export class Redraft {
     return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
-  /** For clients that take a URL: `redis://127.0.0.1:7481`, with the password where there is one; `rediss://` where only TLS is spoken. */
+  /**
+   * For clients that take a URL: `redis://127.0.0.1:7481`, with the password where there is one; `rediss://`
+   * where only TLS is spoken.
+   */
   get url(): string {
     const { password = '' } = this.given;
     return `${this.running.isSecure ? 'rediss' : 'redis'}://${password === '' ? '' : `:${encodeURIComponent(password)}@`}${this.address}`;
@@ -359,7 +367,8 @@ export class Redraft {
   }
 
   /**
-   * Reads the certificates again that `tls` names. Connections that stand go on; new ones go by what the files say now.
+   * Reads the certificates again that `tls` names. Connections that stand go on; new ones go by what the
+   * files say now.
    *
    * @returns false if they cannot be used: then all stays as it was, and the log says why
    */
@@ -368,10 +377,12 @@ export class Redraft {
   }
 
   /**
-   * Changes the cluster's secrets: the first is proved from now on, each of them is taken. Connections that stand go on. On every node first
-   * the old and the new one, then the new and the old one, then the new one alone: so no node is shut out meanwhile.
+   * Changes the cluster's secrets: the first is proved from now on, each of them is taken. Connections that
+   * stand go on. On every node first the old and the new one, then the new and the old one, then the new one
+   * alone: so no node is shut out meanwhile.
    *
-   * @throws Error where there was a secret and shall be none, or the other way round: that takes a restart of all nodes
+   * @throws Error where there was a secret and shall be none, or the other way round: that takes a restart of
+   * all nodes
    */
   replaceClusterSecrets(secrets: readonly string[]): void {
     this.running.credentials.replace(secrets);
@@ -416,8 +427,8 @@ export class Redraft {
   }
 
   /**
-   * Opens a connection to this node that needs no socket. Of what `net.Socket` has it has what client libraries use; it connects, or fails,
-   * behind the events of this turn.
+   * Opens a connection to this node that needs no socket. Of what `net.Socket` has it has what client
+   * libraries use; it connects, or fails, behind the events of this turn.
    */
   connect(): MemorySocket {
     const { client, server } = MemorySocket.pair(this.port);
@@ -486,16 +497,18 @@ export class Redraft {
   }
 
   /**
-   * Brings all databases back to what a snapshot holds, each key with the time to live that it had then: between tests. Clients stay
-   * connected, and those that block go on waiting. Users, settings and the clock stay as they are.
+   * Brings all databases back to what a snapshot holds, each key with the time to live that it had then:
+   * between tests. Clients stay connected, and those that block go on waiting. Users, settings and the clock
+   * stay as they are.
    */
   restore(snapshot: DataSnapshot): Promise<void> {
     return this.contents.restore(snapshot);
   }
 
   /**
-   * Ends and starts again as after a crash, on the same port: all connections break, nobody listens for a while, blocked clients and
-   * subscriptions are gone. What was acknowledged is there: a node with `dir` reads it back from its log, one in memory keeps it.
+   * Ends and starts again as after a crash, on the same port: all connections break, nobody listens for a
+   * while, blocked clients and subscriptions are gone. What was acknowledged is there: a node with `dir`
+   * reads it back from its log, one in memory keeps it.
    *
    * @param downMs how long nobody listens, at least. Default 0
    */
@@ -537,8 +550,8 @@ export class Redraft {
   }
 
   /**
-   * Stops: hands leadership over (unless told not to, or nobody can take over), answers what is in flight, syncs, closes. Nothing of it
-   * keeps the process alive afterwards.
+   * Stops: hands leadership over (unless told not to, or nobody can take over), answers what is in flight,
+   * syncs, closes. Nothing of it keeps the process alive afterwards.
    */
   stop({ handOver = true }: { readonly handOver?: boolean } = {}): Promise<void> {
     const { running } = this;

@@ -22,7 +22,8 @@ export class SeedSequence {
   /**
    * The next 32 bits.
    *
-   * @param position of the state: chance is bound to it, so that entries without a command, which time brings, change nothing
+   * @param position of the state: chance is bound to it, so that entries without a command, which time
+   * brings, change nothing
    */
   next(position: number): number {
     if (this.seed === undefined) return randomInt(0x1_0000_0000);

@@ -6,7 +6,9 @@ import type { Server } from '../server.js';
 /** A leader that stands still, or has lost its majority, does not hold up who moves the clock. */
 const SETTLE_MAX_MS = 2000;
 
-/** Brings logged time up to the clock, and everything that is due with it. Of several nodes the leader does. */
+/**
+ * Brings logged time up to the clock, and everything that is due with it. Of several nodes the leader does.
+ */
 export async function settleTime(server: Server): Promise<void> {
   server.timeMoved();
   const { statistics } = server.engine.keyspace;

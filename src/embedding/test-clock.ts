@@ -17,8 +17,9 @@ interface Hand {
 }
 
 /**
- * Begins as the machine's time and goes on with it, until it is moved or frozen. Times to live, timeouts of blocking commands, ids of
- * streams, TIME and the idle times of clients follow it; elections, heartbeats and the timers of client libraries do not.
+ * Begins as the machine's time and goes on with it, until it is moved or frozen. Times to live, timeouts of
+ * blocking commands, ids of streams, TIME and the idle times of clients follow it; elections, heartbeats and
+ * the timers of client libraries do not.
  */
 export class TestClock implements Clock {
   /**

@@ -9,8 +9,8 @@ import { NodeTls, TlsPort } from '../net/tls-port.js';
 import type { Log } from '../observability/log.js';
 
 /**
- * As Redis's parameters `tls-*`, which `configuration` may name just as well. Files are read at the start, at `reloadCertificates()` and at
- * CONFIG SET.
+ * As Redis's parameters `tls-*`, which `configuration` may name just as well. Files are read at the start, at
+ * `reloadCertificates()` and at CONFIG SET.
  */
 export interface TlsOptions {
   /** A port for TLS beside the plain one. Without it the node's one port speaks TLS. */
@@ -29,7 +29,9 @@ export interface TlsOptions {
   readonly authClients?: 'yes' | 'no' | 'optional';
   /** CN: the common name of a client's certificate is its user. Default off. */
   readonly authClientsUser?: 'off' | 'CN';
-  /** Nodes speak TLS with each other, too, each with its certificate; the same on all nodes. Default false. */
+  /**
+   * Nodes speak TLS with each other, too, each with its certificate; the same on all nodes. Default false.
+   */
   readonly cluster?: boolean;
   /** TLSv1.2, TLSv1.3 or both, with a blank between. Default both. */
   readonly protocols?: string;

@@ -1,6 +1,7 @@
 /**
- * ioredis on nodes in memory, with the habits of ioredis-mock: `import Redis from 'redraft/ioredis'`. The clients are the real ones of the
- * project's ioredis; clients of the same host, port and database share their data.
+ * ioredis on nodes in memory, with the habits of ioredis-mock: `import Redis from 'redraft/ioredis'`. The
+ * clients are the real ones of the project's ioredis; clients of the same host, port and database share their
+ * data.
  */
 import type { Duplex } from 'node:stream';
 import { isMap } from 'node:util/types';
@@ -37,10 +38,15 @@ function nodeAt(host: string, port: number): Promise<Redraft> {
 
 type ClientOptions = RedisOptions & InMemoryOptions;
 
-/** Of clients that have seeded their nodes already: each has options of its own, and connects more than once. */
+/**
+ * Of clients that have seeded their nodes already: each has options of its own, and connects more than once.
+ */
 const seeded = new WeakSet<object>();
 
-/** The connector of a standalone client, or of one that leads to a given node, wherever it thinks that it goes. */
+/**
+ * The connector of a standalone client, or of one that leads to a given node, wherever it thinks that it
+ * goes.
+ */
 const connectorTo = (fixed?: { readonly host: string; readonly port: number }) =>
   connectorClass(async (options: ClientOptions): Promise<Duplex> => {
     const { host = 'localhost', port = 6379 } = fixed ?? options;

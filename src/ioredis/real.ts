@@ -34,8 +34,9 @@ function loaded(load: typeof createRequire, place: string): Ioredis | undefined 
 }
 
 /**
- * Node's own, where a test runner has put another in its place. Jest runs tests in a realm of their own, with a `process` of its making;
- * Buffer is the host's, and so is the global scope that Buffer's constructor makes functions in.
+ * Node's own, where a test runner has put another in its place. Jest runs tests in a realm of their own, with
+ * a `process` of its making; Buffer is the host's, and so is the global scope that Buffer's constructor makes
+ * functions in.
  */
 function hostRequire(): typeof createRequire | undefined {
   const HostFunction = Buffer.constructor as FunctionConstructor;

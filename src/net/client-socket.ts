@@ -1,8 +1,9 @@
 /**
- * Sockets that read into one buffer of the process instead of a fresh 64 KiB for each chunk: measured at a microsecond less a read, of the
- * ten that a request without pipelining costs a bare loop.
+ * Sockets that read into one buffer of the process instead of a fresh 64 KiB for each chunk: measured at a
+ * microsecond less a read, of the ten that a request without pipelining costs a bare loop.
  *
- * Node offers this (`onread`) to whoever makes a socket, not for those that a server accepts; hence the second socket over the same handle.
+ * Node offers this (`onread`) to whoever makes a socket, not for those that a server accepts; hence the
+ * second socket over the same handle.
  */
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -16,8 +17,9 @@ const keeping = new WeakSet<Socket>();
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /**
- * A socket over the connection of `accepted`, which has not been read from (`pauseOnConnect`). Its `data` events lend their chunk: the bytes
- * change as soon as the listener returns. `accepted` stays the server's record of the connection, and closes with it.
+ * A socket over the connection of `accepted`, which has not been read from (`pauseOnConnect`). Its `data`
+ * events lend their chunk: the bytes change as soon as the listener returns. `accepted` stays the server's
+ * record of the connection, and closes with it.
  */
 export function reuseReadBuffer(accepted: Socket): Socket {
   // What it reads is decrypted into buffers of its own.

@@ -1,6 +1,7 @@
 /**
- * TLS handshakes under way. One costs about a millisecond of the event loop and some tens of kilobytes, and is had for the asking: so only a
- * few begin in one turn of the loop, a bounded number are under way, and the others wait unread.
+ * TLS handshakes under way. One costs about a millisecond of the event loop and some tens of kilobytes, and
+ * is had for the asking: so only a few begin in one turn of the loop, a bounded number are under way, and the
+ * others wait unread.
  */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../raft/node/index.js';

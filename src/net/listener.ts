@@ -1,6 +1,6 @@
 /**
- * Takes a port's sockets, and tells by their first bytes whether a client speaks or a peer. Clients and peers share one port, but only
- * clients, and peers that have not proved themselves yet, are counted and limited.
+ * Takes a port's sockets, and tells by their first bytes whether a client speaks or a peer. Clients and peers
+ * share one port, but only clients, and peers that have not proved themselves yet, are counted and limited.
  */
 import type { Socket } from 'node:net';
 import { ErrorReply } from '../../engine/index.js';
@@ -13,7 +13,9 @@ import type { Entrance } from './port.js';
 const TURN_AWAY_MS = 100;
 /** How long half a greeting may take to become whole, as long as the handshake behind it. */
 const GREETING_MS = 5000;
-/** Handshakes beyond the limit of clients: peers come in however many clients there are. The oldest gives way. */
+/**
+ * Handshakes beyond the limit of clients: peers come in however many clients there are. The oldest gives way.
+ */
 const HANDSHAKES_RESERVED = 32;
 
 /** What becomes of who is accepted. */

@@ -1,4 +1,7 @@
-/** Connections without a socket: two ends in one process, each of which a client library or a server takes for one of `net`. */
+/**
+ * Connections without a socket: two ends in one process, each of which a client library or a server takes for
+ * one of `net`.
+ */
 import { Duplex } from 'node:stream';
 import { clearTimeout, queueMicrotask, setTimeout } from '../../raft/node/timers.js';
 
@@ -28,7 +31,8 @@ export class MemorySocket extends Duplex {
   }
 
   /**
-   * Two ends that are connected. What one side writes the other reads; whoever ends or breaks the connection does so for both.
+   * Two ends that are connected. What one side writes the other reads; whoever ends or breaks the connection
+   * does so for both.
    *
    * @param port of the server, as the ends tell it
    */
@@ -58,7 +62,10 @@ export class MemorySocket extends Duplex {
     else this.peer.receive(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
   }
 
-  /** Takes what the peer has written, once that has returned to its caller: nobody is answered before he has asked. */
+  /**
+   * Takes what the peer has written, once that has returned to its caller: nobody is answered before he has
+   * asked.
+   */
   private receive(chunk: Buffer, done: () => void): void {
     queueMicrotask(() => {
       if (this.destroyed) {

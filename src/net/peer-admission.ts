@@ -1,6 +1,6 @@
 /**
- * Who may come in as a peer before it has proved anything. Whoever comes in without a secret can read, write and administer as a member
- * can, so an open door for peers makes the clients' password worthless.
+ * Who may come in as a peer before it has proved anything. Whoever comes in without a secret can read, write
+ * and administer as a member can, so an open door for peers makes the clients' password worthless.
  */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -45,8 +45,8 @@ export function unsafeStart(host: string, clusterSecret: string, password: strin
 }
 
 /**
- * Why clients of a running cluster must not be limited (by a password, or by rules for the default user): peers would be let in for less,
- * or not at all. In words for the operator; undefined if they may.
+ * Why clients of a running cluster must not be limited (by a password, or by rules for the default user):
+ * peers would be let in for less, or not at all. In words for the operator; undefined if they may.
  *
  * @param host what this node listens on
  * @param members how many nodes the cluster has

@@ -11,7 +11,10 @@ export interface PeerGreeting {
   readonly head: Buffer;
 }
 
-/** Reads the first bytes of a connection: a peer's greeting, `more` while they may become one, undefined for a client. */
+/**
+ * Reads the first bytes of a connection: a peer's greeting, `more` while they may become one, undefined for a
+ * client.
+ */
 export function readPeerGreeting(bytes: Buffer): PeerGreeting | 'more' | undefined {
   const known = Math.min(bytes.length, beginning.length);
   if (bytes.compare(beginning, 0, known, 0, known) !== 0) return undefined;

@@ -1,6 +1,7 @@
 /**
- * A node's port, open from the beginning of its life to the end: a start on a port that is taken fails before it has founded anything, and
- * who connects meanwhile is told how things stand. Who takes the connections changes with what the node can do.
+ * A node's port, open from the beginning of its life to the end: a start on a port that is taken fails before
+ * it has founded anything, and who connects meanwhile is told how things stand. Who takes the connections
+ * changes with what the node can do.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 
@@ -18,7 +19,9 @@ export interface Entrance {
   /** Connections wait until {@link resume}, whoever is to take them. */
   pause(): void;
   resume(): void;
-  /** Stops listening, as a process does that has ended: who connects is refused. What is connected stays so. */
+  /**
+   * Stops listening, as a process does that has ended: who connects is refused. What is connected stays so.
+   */
   refuse(): void;
   /** Whether who connects is refused. */
   readonly isRefusing: boolean;

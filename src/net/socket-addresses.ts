@@ -11,7 +11,10 @@ export function localAddress(socket: Socket): string {
   return hostAndPort(socket.localAddress, socket.localPort);
 }
 
-/** Whether the other side runs on this machine, by what Redis takes for a local address: no other of 127.0.0.0/8. */
+/**
+ * Whether the other side runs on this machine, by what Redis takes for a local address: no other of
+ * 127.0.0.0/8.
+ */
 export function isLocal({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): boolean {
   return remoteAddress === '::1' || remoteAddress === '127.0.0.1' || remoteAddress === '::ffff:127.0.0.1';
 }

@@ -1,6 +1,7 @@
 /**
- * What the tls-* parameters name, as Redis has them (https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/):
- * certificates, keys and choices, read from their files and checked against each other before anything of them is used.
+ * What the tls-* parameters name, as Redis has them
+ * (https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/): certificates, keys
+ * and choices, read from their files and checked against each other before anything of them is used.
  */
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -33,7 +34,10 @@ export interface TlsSetup {
   readonly namesUsers: boolean;
   readonly sessionCaching: boolean;
   readonly sessionSeconds: number;
-  /** When the node's certificate ends, and when the first of the authorities' does; milliseconds since the epoch. */
+  /**
+   * When the node's certificate ends, and when the first of the authorities' does; milliseconds since the
+   * epoch.
+   */
   readonly certificateEndsMs: number;
   readonly authoritiesEndMs: number | undefined;
 }
@@ -69,7 +73,8 @@ export function readTlsFiles(text: ParameterText): TlsSetup {
     );
   }
   const shared: SecureContextOptions = {
-    // Without any, Node would take those of the system: whoever is known there would be a client of this node.
+    // Without any, Node would take those of the system: whoever is known there would be a client of this
+    // node.
     ca: authorities,
     ciphers: ciphersOf(text),
     ...versionsOf(text('tls-protocols')),

@@ -1,4 +1,7 @@
-/** What this node proves itself by, and judges others by, over TLS: read anew when it is told to, while connections go on. */
+/**
+ * What this node proves itself by, and judges others by, over TLS: read anew when it is told to, while
+ * connections go on.
+ */
 import type { Clock, Timer } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';
 import { type ParameterText, readTlsFiles, TlsError, type TlsSetup } from './tls-files.js';
@@ -47,7 +50,10 @@ export class TlsIdentity {
     }
   }
 
-  /** Reads the files again. New connections go by what they say; if they cannot be used, all stays as it was, and the log says why. */
+  /**
+   * Reads the files again. New connections go by what they say; if they cannot be used, all stays as it was,
+   * and the log says why.
+   */
   reload(): boolean {
     const { text, log } = this.options;
     try {

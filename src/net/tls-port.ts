@@ -1,4 +1,7 @@
-/** A port that speaks TLS: whoever it hands on has gone through the handshake, and has shown what certificate it must. */
+/**
+ * A port that speaks TLS: whoever it hands on has gone through the handshake, and has shown what certificate
+ * it must.
+ */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { utf8Bytes } from '../../engine/index.js';
@@ -28,12 +31,17 @@ export class NodeTls {
     readonly port: TlsPort,
   ) {}
 
-  /** What peers are dialed with, and targets of MIGRATE, as in Redis; undefined: plain TCP (`tls-cluster`). */
+  /**
+   * What peers are dialed with, and targets of MIGRATE, as in Redis; undefined: plain TCP (`tls-cluster`).
+   */
   get dialing(): SecureContextOptions | undefined {
     return this.identity.current.isOfCluster ? this.identity.current.dialing : undefined;
   }
 
-  /** Whom a client's certificate names (`tls-auth-clients-user`), in latin1; undefined where none does, or shall. */
+  /**
+   * Whom a client's certificate names (`tls-auth-clients-user`), in latin1; undefined where none does, or
+   * shall.
+   */
   userOf(socket: Socket): string | undefined {
     return this.identity.current.namesUsers ? commonNameOf(socket) : undefined;
   }
@@ -133,7 +141,8 @@ export class TlsPort implements Entrance {
     });
     server.on('secureConnection', (socket) => this.secured(socket, setup));
     server.on('tlsClientError', (error, socket) => {
-      // One whose certificate is no good is closed by Node before it says so: nobody knows its address any more.
+      // One whose certificate is no good is closed by Node before it says so: nobody knows its address any
+      // more.
       this.failed(
         socket.remoteAddress === undefined ? 'a client' : remoteAddress(socket),
         whyOf(error, socket),
@@ -205,7 +214,10 @@ function whyOf(error: Error, socket: TLSSocket): string {
   return reasonOf(error).trim();
 }
 
-/** Of the certificate that a client has shown; undefined for one that showed none, or none of a known authority. */
+/**
+ * Of the certificate that a client has shown; undefined for one that showed none, or none of a known
+ * authority.
+ */
 function commonNameOf(socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const names: unknown = socket.getPeerCertificate().subject?.CN;

@@ -1,4 +1,7 @@
-/** What is counted of each command, for INFO and LATENCY HISTOGRAM. Indexed by the id of a command's row, since SET and GET count here. */
+/**
+ * What is counted of each command, for INFO and LATENCY HISTOGRAM. Indexed by the id of a command's row,
+ * since SET and GET count here.
+ */
 import type { CommandTable, Runnable } from '../../engine/index.js';
 import { DurationHistogram } from './duration-histogram.js';
 import type { CommandStatistics } from './info-text.js';
@@ -73,7 +76,10 @@ export class CommandCounts {
     return statistics;
   }
 
-  /** LATENCY HISTOGRAM of a row: its calls, and of how many of them the duration stays within each boundary; undefined if none was timed. */
+  /**
+   * LATENCY HISTOGRAM of a row: its calls, and of how many of them the duration stays within each boundary;
+   * undefined if none was timed.
+   */
   distribution(
     row: Runnable,
   ): { readonly calls: number; readonly boundaries: readonly (readonly [number, number])[] } | undefined {

@@ -1,8 +1,9 @@
 /**
  * How long commands take: for commandstats, latencystats, LATENCY and SLOWLOG.
  *
- * Reading the clock twice costs 60 to 100 ns, a good part of what a SET in a pipeline takes. Commands that may be slow are all timed; of the
- * others, which Redis calls fast or O(1), the first, one in sixteen, and all with long arguments. Those that are timed stand for the rest.
+ * Reading the clock twice costs 60 to 100 ns, a good part of what a SET in a pipeline takes. Commands that
+ * may be slow are all timed; of the others, which Redis calls fast or O(1), the first, one in sixteen, and
+ * all with long arguments. Those that are timed stand for the rest.
  */
 import type { CommandWatch, Request, Runnable, Session } from '../../engine/index.js';
 import { monotonicNow } from '../../raft/node/timers.js';
@@ -14,7 +15,9 @@ import type { LatencyMonitor, SlowLog } from './slow-log.js';
 const SAMPLED = 16;
 /** Arguments of so many bytes may make any command slow. */
 const LONG_BYTES = 16 * 1024;
-/** Where the slow log wants commands that take less than this, all are timed: fast ones take as long at times. */
+/**
+ * Where the slow log wants commands that take less than this, all are timed: fast ones take as long at times.
+ */
 const SHORT_US = 1000;
 
 /** Whose command it is. */

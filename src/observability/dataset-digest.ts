@@ -1,7 +1,7 @@
 /**
- * DEBUG DIGEST as Redis 7.0 reckons it (debug.c, described at https://redis.io/docs/latest/commands/debug/): SHA-1 of what keys hold,
- * indifferent to the order of keys, of a set's members and of a hash's fields. Two servers with the same data answer the same, be they
- * Redis or not.
+ * DEBUG DIGEST as Redis 7.0 reckons it (debug.c, described at https://redis.io/docs/latest/commands/debug/):
+ * SHA-1 of what keys hold, indifferent to the order of keys, of a set's members and of a hash's fields. Two
+ * servers with the same data answer the same, be they Redis or not.
  */
 import { createHash } from 'node:crypto';
 import { type ContentDigest, type Engine, View, valueTypes } from '../../engine/index.js';

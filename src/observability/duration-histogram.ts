@@ -1,6 +1,6 @@
 /**
- * Durations counted in buckets that grow with them, as HdrHistogram's of two significant digits do, which Redis uses: 128 buckets for each
- * power of two, of which only those in use are kept.
+ * Durations counted in buckets that grow with them, as HdrHistogram's of two significant digits do, which
+ * Redis uses: 128 buckets for each power of two, of which only those in use are kept.
  */
 
 const SUB_BITS = 7;
@@ -30,7 +30,10 @@ export class DurationHistogram {
     this.count++;
   }
 
-  /** The buckets in use, from the shortest durations on: the longest duration in nanoseconds of each, and its count. */
+  /**
+   * The buckets in use, from the shortest durations on: the longest duration in nanoseconds of each, and its
+   * count.
+   */
   private *buckets(): Generator<readonly [highestNs: number, count: number]> {
     for (let power = 0; power < this.rows.length; power++) {
       const row = this.rows[power];
@@ -52,8 +55,9 @@ export class DurationHistogram {
   }
 
   /**
-   * How many durations stay within 1024 ns, 2048 ns and so on, as LATENCY HISTOGRAM tells: pairs of a boundary in whole microseconds and a
-   * count. Boundaries below the first duration are left out, and those that add nothing.
+   * How many durations stay within 1024 ns, 2048 ns and so on, as LATENCY HISTOGRAM tells: pairs of a
+   * boundary in whole microseconds and a count. Boundaries below the first duration are left out, and those
+   * that add nothing.
    */
   cumulative(): readonly (readonly [boundaryUs: number, count: number])[] {
     const pairs: [number, number][] = [];

@@ -1,6 +1,7 @@
 /**
- * The text of INFO: Redis 7.0's sections and fields in its order (https://redis.io/docs/latest/commands/info/), and a section of our own,
- * raft. What has no counterpart here (forks, the append-only file, replication buffers, scripts) says 0, as an idle Redis does.
+ * The text of INFO: Redis 7.0's sections and fields in its order
+ * (https://redis.io/docs/latest/commands/info/), and a section of our own, raft. What has no counterpart here
+ * (forks, the append-only file, replication buffers, scripts) says 0, as an idle Redis does.
  */
 import { utf8Bytes } from '../../engine/index.js';
 
@@ -92,7 +93,10 @@ export interface InfoSource {
     readonly channels: number;
     readonly patterns: number;
     readonly shardChannels: number;
-    /** Keys that clients have read and would be told of; with each of their clients; prefixes of broadcast mode. */
+    /**
+     * Keys that clients have read and would be told of; with each of their clients; prefixes of broadcast
+     * mode.
+     */
     readonly trackedKeys: number;
     readonly trackedItems: number;
     readonly trackedPrefixes: number;
@@ -180,7 +184,8 @@ const onlyOnRequest: ReadonlySet<string> = new Set(['commandstats', 'latencystat
 
 /**
  * The text of INFO.
- * @param requested section names in any case, `default`, `all` or `everything`; none means `default`. Unknown names are passed over.
+ * @param requested section names in any case, `default`, `all` or `everything`; none means `default`. Unknown
+ * names are passed over.
  */
 export function formatInfo(requested: readonly string[], source: InfoSource): string {
   const wanted = new Set(requested.map((name) => name.toLowerCase()));

@@ -11,7 +11,10 @@ export interface Log {
   debug(text: string): void;
 }
 
-/** Escapes what would end the line or steer a terminal: texts hold what strangers sent. Stacks of errors keep their lines, indented. */
+/**
+ * Escapes what would end the line or steer a terminal: texts hold what strangers sent. Stacks of errors keep
+ * their lines, indented.
+ */
 function oneLine(text: string): string {
   return text
     .replaceAll(/\n(?= {4}at )/g, '\u2028')

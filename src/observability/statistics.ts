@@ -36,7 +36,9 @@ export class Statistics {
   readonly operations = new Rate();
   readonly input = new Rate();
   readonly output = new Rate();
-  /** By error code: bounded, since a stranger can make up codes only through what the program itself answers. */
+  /**
+   * By error code: bounded, since a stranger can make up codes only through what the program itself answers.
+   */
   readonly errors = new Map<string, number>();
   readonly commands = new CommandCounts();
 

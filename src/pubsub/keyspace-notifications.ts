@@ -1,6 +1,6 @@
 /**
- * Keyspace notifications (https://redis.io/docs/latest/develop/use/keyspace-notifications/): each node tells its own subscribers, in
- * apply, what happens to keys. Which classes are told is a setting of the cluster.
+ * Keyspace notifications (https://redis.io/docs/latest/develop/use/keyspace-notifications/): each node tells
+ * its own subscribers, in apply, what happens to keys. Which classes are told is a setting of the cluster.
  */
 import { type KeyEvent, type Keyspace, keyEventLetters, type View, viewOf } from '../../engine/index.js';
 
@@ -15,7 +15,10 @@ export class KeyspaceNotifications {
   /** @param publish delivers to this node's subscribers of a channel */
   constructor(private readonly publish: (channel: View, message: View) => void) {}
 
-  /** Listens to a keyspace, in place of the one before, for the classes that its settings name. Without any it does not listen. */
+  /**
+   * Listens to a keyspace, in place of the one before, for the classes that its settings name. Without any it
+   * does not listen.
+   */
   follow(keyspace: Keyspace): void {
     this.bits = keyspace.settings['notify-keyspace-events'];
     const wanted = (this.bits & (KEYSPACE_CHANNELS | KEYEVENT_CHANNELS)) === 0 ? undefined : keyspace;

@@ -1,6 +1,6 @@
 /**
- * Who has subscribed to what on this node (https://redis.io/docs/latest/develop/interact/pubsub/). Other nodes have their own: a
- * message reaches all of them through the log.
+ * Who has subscribed to what on this node (https://redis.io/docs/latest/develop/interact/pubsub/). Other
+ * nodes have their own: a message reaches all of them through the log.
  */
 import { globMatches, type Permissions, type View, viewOf } from '../../engine/index.js';
 import { Message } from './message.js';
@@ -164,7 +164,10 @@ export class Subscriptions {
     return this.directories[kind].count(name);
   }
 
-  /** Delivers a message to this node's subscribers of a channel, then to those of patterns that match. Returns how often. */
+  /**
+   * Delivers a message to this node's subscribers of a channel, then to those of patterns that match. Returns
+   * how often.
+   */
   publish(channel: View, payload: View): number {
     const { channel: channels, pattern: patterns } = this.directories;
     if (channels.size === 0 && patterns.size === 0) return 0;

@@ -1,4 +1,7 @@
-/** The consensus node as the program sees it: asked on every command, so that nothing is asked of the core that a field can tell. */
+/**
+ * The consensus node as the program sees it: asked on every command, so that nothing is asked of the core
+ * that a field can tell.
+ */
 import type { Membership, SoftState } from '../../raft/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
 import { replies } from '../replies.js';
@@ -6,7 +9,10 @@ import { replies } from '../replies.js';
 export class ConsensusNode {
   private softState: SoftState = { role: 'follower', leader: 0, term: 0 };
   private membership: Membership = { members: [], removed: [] };
-  /** Whether an entry of the own term is committed: before that a leader may not know all that was acknowledged (thesis, 6.4). */
+  /**
+   * Whether an entry of the own term is committed: before that a leader may not know all that was
+   * acknowledged (thesis, 6.4).
+   */
   private ownTermCommitted = false;
   private raftNode: RaftNode | undefined;
 
@@ -83,12 +89,18 @@ export class ConsensusNode {
     this.node.flush();
   }
 
-  /** Asks from when on a read is linearizable; the answer comes with the context returned. Undefined: nobody can be asked. */
+  /**
+   * Asks from when on a read is linearizable; the answer comes with the context returned. Undefined: nobody
+   * can be asked.
+   */
   readIndex(): number | undefined {
     return this.node.readIndex();
   }
 
-  /** Whether a read on the applied state is linearizable without asking anybody: a sole member that has committed in its own term. */
+  /**
+   * Whether a read on the applied state is linearizable without asking anybody: a sole member that has
+   * committed in its own term.
+   */
   readsAreLocal(): boolean {
     return this.isLeader && this.membership.members.length === 1 && this.knowsCommitted();
   }

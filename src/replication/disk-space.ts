@@ -1,6 +1,6 @@
 /**
- * Whether the disk of the log has room. Before it is full the leader takes no more writes that need memory: what is left is for deletions,
- * elections and the hand-over to another node, and for the next start.
+ * Whether the disk of the log has room. Before it is full the leader takes no more writes that need memory:
+ * what is left is for deletions, elections and the hand-over to another node, and for the next start.
  */
 import type { Clock, Timer } from '../../raft/node/index.js';
 import type { Log } from '../observability/log.js';

@@ -1,9 +1,10 @@
 /**
- * Memory limits. Admission is the leader's, before it proposes: what a write would need beyond maxmemory is either made room for, by
- * proposing the deletion of chosen keys ahead of the write, or refused. Apply never refuses and never chooses.
+ * Memory limits. Admission is the leader's, before it proposes: what a write would need beyond maxmemory is
+ * either made room for, by proposing the deletion of chosen keys ahead of the write, or refused. Apply never
+ * refuses and never chooses.
  *
- * Victims are chosen as Redis does (https://redis.io/docs/latest/develop/reference/eviction/): a few random keys are looked at, and the
- * best of those seen lately goes. Access times and counters are this node's own.
+ * Victims are chosen as Redis does (https://redis.io/docs/latest/develop/reference/eviction/): a few random
+ * keys are looked at, and the best of those seen lately goes. Access times and counters are this node's own.
  */
 
 import { totalmem } from 'node:os';
@@ -15,12 +16,18 @@ import type { Configuration } from '../config/configuration.js';
 import { encodeRequest } from '../resp/encode-request.js';
 import type { Replica } from './replica.js';
 
-/** What one entry evicts at most, a bound on how long it takes to apply: so many, and a few for each of its writes. */
+/**
+ * What one entry evicts at most, a bound on how long it takes to apply: so many, and a few for each of its
+ * writes.
+ */
 const EVICTED_PER_ENTRY = 200;
 const EVICTED_PER_WRITE = 4;
 /** Good victims that are remembered from one choice to the next. */
 const POOL_SIZE = 16;
-/** Of this machine's memory, what keys and values may take when no limit is given: the rest is for V8's own heap, the log and replies. */
+/**
+ * Of this machine's memory, what keys and values may take when no limit is given: the rest is for V8's own
+ * heap, the log and replies.
+ */
 const DEFAULT_SHARE = 0.7;
 /** From this share of V8's heap limit on nothing more is taken in: a heap that is full ends the process. */
 const HEAP_SHARE = 0.92;
@@ -119,7 +126,10 @@ export class Eviction {
     this.relieve();
   }
 
-  /** Proposes deletions until what is proposed fits, or as many as one entry takes. Whether it found any or needed none. */
+  /**
+   * Proposes deletions until what is proposed fits, or as many as one entry takes. Whether it found any or
+   * needed none.
+   */
   private evict(): boolean {
     const chosen = new Map<number, string[]>();
     const { itemsInTurn, evictionsInTurn } = this.replica;
@@ -135,7 +145,8 @@ export class Eviction {
       if (keys === undefined) chosen.set(victim.database, [victim.key]);
       else keys.push(victim.key);
     }
-    // What is proposed may be more than fits while nothing of it is there yet to be evicted: then the next entry makes up for it.
+    // What is proposed may be more than fits while nothing of it is there yet to be evicted: then the next
+    // entry makes up for it.
     if (chosen.size === 0)
       return this.leaving.size > 0 || this.usedBytes - this.leavingBytes <= this.limitBytes;
     for (const [database, keys] of chosen) {

@@ -17,7 +17,10 @@ function caughtUp(node: RaftNode, commit: number): number {
   return node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
 }
 
-/** Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever). @returns how many have it */
+/**
+ * Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever).
+ * @returns how many have it
+ */
 export async function waitForFollowers(
   server: FollowerWaitHost,
   wanted: number,

@@ -1,4 +1,7 @@
-/** Which keys change while this node sends them elsewhere: exactly, where the marks of WATCH only say that one of a bucket did. */
+/**
+ * Which keys change while this node sends them elsewhere: exactly, where the marks of WATCH only say that one
+ * of a bucket did.
+ */
 import type { Engine } from '../../engine/index.js';
 
 /** One transfer's keys of one database. */
@@ -41,7 +44,10 @@ export class KeyChanges {
     return new KeyWatch(this, database, keys, engine, engine.keyspace.database(database).flushedAt);
   }
 
-  /** When the database was last emptied or swapped; undefined when a snapshot has replaced the whole engine, whose changes nobody told. */
+  /**
+   * When the database was last emptied or swapped; undefined when a snapshot has replaced the whole engine,
+   * whose changes nobody told.
+   */
   begunOn(engine: Engine, database: number): number | undefined {
     return engine === this.currentEngine() ? engine.keyspace.database(database).flushedAt : undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * Reads that wait for their consistency: all reads of a turn share one ReadIndex round (thesis, 6.4), and run once the state machine
- * has applied what the round answered.
+ * Reads that wait for their consistency: all reads of a turn share one ReadIndex round (thesis, 6.4), and run
+ * once the state machine has applied what the round answered.
  */
 import type { ErrorReply } from '../../engine/index.js';
 import type { Clock } from '../../raft/node/index.js';
@@ -10,7 +10,10 @@ interface Step {
   readonly drop: (error: ErrorReply) => void;
 }
 
-/** Asks the cluster how far the log was committed at some time after the call: the context of the answer, undefined when nobody can be asked. */
+/**
+ * Asks the cluster how far the log was committed at some time after the call: the context of the answer,
+ * undefined when nobody can be asked.
+ */
 export type AskReadIndex = () => number | undefined;
 
 export class ReadQueue {

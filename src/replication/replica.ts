@@ -1,6 +1,6 @@
 /**
- * The state machine's place in the log: collects a turn's writes into one entry, proposes it, applies what is committed, and brings
- * each reply to the connection that waits for it.
+ * The state machine's place in the log: collects a turn's writes into one entry, proposes it, applies what is
+ * committed, and brings each reply to the connection that waits for it.
  */
 import {
   type ApplyListener,
@@ -33,9 +33,11 @@ const ITEM_BYTES_MAX = payloadBytesMax - 1024;
 /** Who gets the reply to an item: a connection, or the program itself. */
 export interface ReplyTarget {
   /**
-   * The item's reply, in the apply that made it; views in it are void afterwards. BLOCKED: it comes later, by a wake.
+   * The item's reply, in the apply that made it; views in it are void afterwards. BLOCKED: it comes later, by
+   * a wake.
    *
-   * @param isApplied false where the item was refused: then no quorum has answered, and the state may be a stale one
+   * @param isApplied false where the item was refused: then no quorum has answered, and the state may be a
+   * stale one
    */
   complete(reply: Reply, isApplied?: boolean): void;
   /** Nobody knows whether the item was or will be applied. */
@@ -258,7 +260,10 @@ export class Replica implements ApplyListener {
     this.consensus.flush();
   }
 
-  /** The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall clock was set back. */
+  /**
+   * The next entry's time: never behind an earlier one, and it goes on at the pace of time while the wall
+   * clock was set back.
+   */
   private stamp(): number {
     this.noteStamp(this.timeMs());
     return this.lastStampMs;
@@ -293,7 +298,10 @@ export class Replica implements ApplyListener {
     this.events.applied();
   }
 
-  /** Leadership is lost, or the node has failed: of all that this node has proposed and not seen applied, nobody knows the fate. */
+  /**
+   * Leadership is lost, or the node has failed: of all that this node has proposed and not seen applied,
+   * nobody knows the fate.
+   */
   abandon(why = replies.fateUnknown): void {
     for (const entry of this.pending.values()) this.abandonEntry(entry, why);
     this.pending.clear();
@@ -344,7 +352,10 @@ export class Replica implements ApplyListener {
     this.events.applied();
   }
 
-  /** Calls back as soon as the entry at `index` is applied, before any other; with a later index if a snapshot passed over it. */
+  /**
+   * Calls back as soon as the entry at `index` is applied, before any other; with a later index if a snapshot
+   * passed over it.
+   */
   whenApplied(index: number, reached: (applied: number) => void): void {
     this.indexWaiters.push({ index, reached });
   }
@@ -365,7 +376,8 @@ export class Replica implements ApplyListener {
       this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
       return pending;
     }
-    // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot know that for the rest.
+    // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot
+    // know that for the rest.
     this.abandonEntry(pending);
     return undefined;
   }

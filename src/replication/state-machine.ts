@@ -141,7 +141,10 @@ export class EngineStateMachine implements StateMachine {
     });
   }
 
-  /** Goes on with an engine that is restored from a cut of the present one, in one step: nothing may be applied in between. */
+  /**
+   * Goes on with an engine that is restored from a cut of the present one, in one step: nothing may be
+   * applied in between.
+   */
   reload(): void {
     this.digesting?.abort();
     const cut = this.engine.cut();
@@ -170,7 +173,8 @@ export class EngineStateMachine implements StateMachine {
     const restore = new Restore(this.options, reservedKeysMax);
     let restored: Engine | undefined;
     let sliceEnds = this.clock.monotonicMs() + SLICE_MS;
-    // A piece ends within a record, which is then decoded twice: while nobody is served, pieces are as large as they come.
+    // A piece ends within a record, which is then decoded twice: while nobody is served, pieces are as large
+    // as they come.
     const pieceBytes = this.replica === undefined ? Number.POSITIVE_INFINITY : SLICE_BYTES;
     return {
       feed: async (chunk) => {

@@ -1,6 +1,6 @@
 /**
- * A small client of RESP2, for what this program itself asks of servers: admin subcommands, MIGRATE, forwarding. Replies are read by
- * redis-parser.
+ * A small client of RESP2, for what this program itself asks of servers: admin subcommands, MIGRATE,
+ * forwarding. Replies are read by redis-parser.
  */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
@@ -9,7 +9,10 @@ import { ErrorReply, int64FromBigInt, type Reply } from '../../engine/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 import { encodeRequest } from './encode-request.js';
 
-/** The connection failed, was closed, or no reply came in time. Of a command that was sent, nobody knows whether it took effect. */
+/**
+ * The connection failed, was closed, or no reply came in time. Of a command that was sent, nobody knows
+ * whether it took effect.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 
@@ -26,7 +29,8 @@ export interface ClientOptions {
   readonly host: string;
   readonly port: number;
   /**
-   * Speaks TLS, with whoever a trusted authority vouches for: as in Redis, host names are not compared, for servers are named by addresses.
+   * Speaks TLS, with whoever a trusted authority vouches for: as in Redis, host names are not compared, for
+   * servers are named by addresses.
    */
   readonly tls?: SecureContextOptions;
   /** For the connection to stand. */
@@ -105,8 +109,8 @@ export class RespClient {
    * Sends a command; calls may overlap, replies come in order.
    *
    * @param args strings are latin1, one char a byte
-   * @returns the reply, an error reply as an ErrorReply. Status and bulk strings both come as Buffers; these are views of what
-   * came from the socket, to be copied by whoever keeps them
+   * @returns the reply, an error reply as an ErrorReply. Status and bulk strings both come as Buffers; these
+   * are views of what came from the socket, to be copied by whoever keeps them
    * @throws ConnectionError
    */
   call(...args: readonly (string | Uint8Array)[]): Promise<Reply> {

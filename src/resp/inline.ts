@@ -29,8 +29,9 @@ const escapes: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Splits a line (latin1) into arguments as Redis does: blanks separate; "double quotes" know \n \r \t \b \a \xHH and \ before any other
- * character; 'single quotes' know \'; a quote may open within a word, and must be closed before a blank or the end.
+ * Splits a line (latin1) into arguments as Redis does: blanks separate; "double quotes" know \n \r \t \b \a
+ * \xHH and \ before any other character; 'single quotes' know \'; a quote may open within a word, and must be
+ * closed before a blank or the end.
  *
  * @returns undefined when quotes are unbalanced
  */

@@ -1,4 +1,7 @@
-/** Finds where replies end in a byte stream, without building them: what is passed on needs no values. RESP2 and RESP3. */
+/**
+ * Finds where replies end in a byte stream, without building them: what is passed on needs no values. RESP2
+ * and RESP3.
+ */
 
 export class ReplyScanner {
   /** Type and header of the reply at hand, without its line end; empty until it has come. */

@@ -1,4 +1,6 @@
-/** Broadcast mode: clients are told of every key with a prefix, in one message for all that changed together. */
+/**
+ * Broadcast mode: clients are told of every key with a prefix, in one message for all that changed together.
+ */
 
 /** A prefix that clients follow, and the keys with it that have changed since they were last told. */
 class Prefix<Client> {

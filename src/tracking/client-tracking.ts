@@ -1,4 +1,6 @@
-/** What one client has asked of client-side caching (https://redis.io/docs/latest/commands/client-tracking/). */
+/**
+ * What one client has asked of client-side caching (https://redis.io/docs/latest/commands/client-tracking/).
+ */
 
 export interface TrackingOptions {
   /** The client that is told instead; 0: this one. */

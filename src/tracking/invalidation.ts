@@ -1,4 +1,7 @@
-/** The messages of client-side caching as bytes: each is encoded once for each protocol, however many clients it has. */
+/**
+ * The messages of client-side caching as bytes: each is encoded once for each protocol, however many clients
+ * it has.
+ */
 import type { OutOfBand } from '../pubsub/message.js';
 
 const CHANNEL = '__redis__:invalidate';

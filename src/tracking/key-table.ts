@@ -6,7 +6,10 @@ const SHARDS = 256;
 const KEY_BYTES = 96;
 const CLIENT_BYTES = 32;
 
-/** Most keys are read by one client, which needs no set. Ids of clients that are gone stay until the key changes. */
+/**
+ * Most keys are read by one client, which needs no set. Ids of clients that are gone stay until the key
+ * changes.
+ */
 type Readers = number | Set<number>;
 
 function shardOf(key: string): number {

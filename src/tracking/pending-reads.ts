@@ -1,7 +1,7 @@
 /**
- * Reads whose reply comes later than the state that it shows, so that keys may change in between: reads that the leader answers for a
- * follower. The client is told of such a change behind the reply, where it drops what the reply
- * gave it.
+ * Reads whose reply comes later than the state that it shows, so that keys may change in between: reads that
+ * the leader answers for a follower. The client is told of such a change behind the reply, where it drops
+ * what the reply gave it.
  */
 
 export class PendingRead {

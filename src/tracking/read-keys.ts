@@ -14,7 +14,10 @@ export class ReadKeys {
 
   constructor(private readonly table: CommandTable) {}
 
-  /** The keys that a request reads, latin1; none for a command that may write: what it reads is not for a cache. */
+  /**
+   * The keys that a request reads, latin1; none for a command that may write: what it reads is not for a
+   * cache.
+   */
   of(row: Runnable, request: Request): readonly string[] {
     const specs = this.specs[row.id] ?? this.specsOf(row);
     if (specs.length === 0) return [];

@@ -1,7 +1,8 @@
 /**
- * Client-side caching (https://redis.io/docs/latest/develop/reference/client-side-caching/): clients are told of changes to keys that
- * they have read here, or that have a prefix which they follow. Each node tells its own clients, from what it applies: of a read that it
- * has answered, every later change is told, behind that reply.
+ * Client-side caching (https://redis.io/docs/latest/develop/reference/client-side-caching/): clients are told
+ * of changes to keys that they have read here, or that have a prefix which they follow. Each node tells its
+ * own clients, from what it applies: of a read that it has answered, every later change is told, behind that
+ * reply.
  */
 import type { Keyspace, View } from '../../engine/index.js';
 import type { OutOfBand } from '../pubsub/message.js';
@@ -149,7 +150,10 @@ export class Tracking<Client extends TrackedClient> {
     this.account();
   }
 
-  /** A client is to be given what keys will hold at a time that this node does not know: {@link endRead} is to be called. */
+  /**
+   * A client is to be given what keys will hold at a time that this node does not know: {@link endRead} is to
+   * be called.
+   */
   beginRead(client: Client, keys: readonly string[]): PendingRead | undefined {
     return keys.length === 0 ? undefined : this.pendingReads.begin(client.id, keys);
   }

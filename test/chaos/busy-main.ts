@@ -1,7 +1,7 @@
 /**
- * `npm run chaos:busy -- [--tries 5] [--only WORDS,...] [--state MEGABYTES]`: a busy node is not a dead one, a dead one is noticed, and one that lost all comes
- * back over a thin link. Prints a table; exits
- * with 1 if a term was lost, a command failed, a failover or a return took too long, or a read was stale.
+ * `npm run chaos:busy -- [--tries 5] [--only WORDS,...] [--state MEGABYTES]`: a busy node is not a dead one,
+ * a dead one is noticed, and one that lost all comes back over a thin link. Prints a table; exits with 1 if a
+ * term was lost, a command failed, a failover or a return took too long, or a read was stale.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

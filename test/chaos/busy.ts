@@ -1,7 +1,9 @@
 /**
- * What keeps a node busy and must not pass for its death, and deaths that must be noticed as fast as ever: on three real processes.
+ * What keeps a node busy and must not pass for its death, and deaths that must be noticed as fast as ever: on
+ * three real processes.
  *
- * The nodes stand behind proxies only where links are to be slow: all connections between two nodes share the bandwidth of their link.
+ * The nodes stand behind proxies only where links are to be slow: all connections between two nodes share the
+ * bandwidth of their link.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -312,8 +314,8 @@ export async function tryLoss(cluster: BusyCluster, { strike, mend }: Loss): Pro
 }
 
 /**
- * A leader at consistency medium that was stopped while another took over, and is asked the moment it goes on: its replies to reads that
- * were sent while it stood still.
+ * A leader at consistency medium that was stopped while another took over, and is asked the moment it goes
+ * on: its replies to reads that were sent while it stood still.
  *
  * @returns how many of them were stale
  */

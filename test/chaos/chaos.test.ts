@@ -1,4 +1,7 @@
-/** The harness is believed only because each of its parts can be seen to bite: cuts cut, and what is doctored is found. */
+/**
+ * The harness is believed only because each of its parts can be seen to bite: cuts cut, and what is doctored
+ * is found.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

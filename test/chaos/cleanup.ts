@@ -1,4 +1,7 @@
-/** What must not outlive the harness: processes, mounts, namespaces, folders. Undone in reverse order, whatever ends it. */
+/**
+ * What must not outlive the harness: processes, mounts, namespaces, folders. Undone in reverse order,
+ * whatever ends it.
+ */
 
 export class Cleanup {
   private readonly steps: (() => void)[] = [];

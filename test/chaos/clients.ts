@@ -325,8 +325,9 @@ export class Client extends Connector {
 }
 
 /**
- * Talks to one node only, wherever it is sent, about what others write just now. A leader that was replaced while it was alone may not know it
- * yet: who reads there then, and only he, sees what is past, if somebody writes to its successor as soon as it leads.
+ * Talks to one node only, wherever it is sent, about what others write just now. A leader that was replaced
+ * while it was alone may not know it yet: who reads there then, and only he, sees what is past, if somebody
+ * writes to its successor as soon as it leads.
  */
 export class FaithfulClient extends Client {
   private written = 0;

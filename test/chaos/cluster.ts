@@ -18,7 +18,10 @@ export interface Profile {
 }
 
 const startTimeoutMs = 60_000;
-/** After the last fault all nodes must be even within this time. Processes that share two cores with others are slow to start. */
+/**
+ * After the last fault all nodes must be even within this time. Processes that share two cores with others
+ * are slow to start.
+ */
 export const settleTimeoutMs = 45_000;
 const stopTimeoutMs = 20_000;
 
@@ -164,7 +167,10 @@ export class Cluster {
 
   // ---- health ----
 
-  /** All processes run, all are voters of one cluster, and all stand at one index. Undefined, or what is missing. */
+  /**
+   * All processes run, all are voters of one cluster, and all stand at one index. Undefined, or what is
+   * missing.
+   */
   private async missing(): Promise<string | undefined> {
     const all: Stats[] = [];
     for (const node of this.nodes) {
@@ -206,7 +212,10 @@ export class Cluster {
     }
   }
 
-  /** Brings everybody back and waits until they are even: that this comes about within a bound is what is checked. */
+  /**
+   * Brings everybody back and waits until they are even: that this comes about within a bound is what is
+   * checked.
+   */
   async settle(): Promise<void> {
     const began = performance.now();
     for (;;) {
@@ -238,7 +247,8 @@ export class Cluster {
   }
 
   /**
-   * Asks all nodes for the digest at an index to come, or where they stand now; a difference at one index is a violation.
+   * Asks all nodes for the digest at an index to come, or where they stand now; a difference at one index is
+   * a violation.
    *
    * @returns how many nodes answered for the index that most of them gave
    */

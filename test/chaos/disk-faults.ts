@@ -14,7 +14,9 @@ import { on, type Storm, someFollower } from './storm.js';
 const noRoom =
   /no space left|are left on the disk|snapshot failed|EFBIG|file too large|the end was not clean|took no bytes/;
 
-/** A disk that fills up; the node stops, and comes back when there is room. Sometimes it is started too early. */
+/**
+ * A disk that fills up; the node stops, and comes back when there is room. Sometimes it is started too early.
+ */
 export async function fillDisk(storm: Storm): Promise<boolean> {
   const { cluster, random, disks } = storm;
   const candidates = cluster.free.filter((node) => disks.has(node.options.directory));
@@ -35,7 +37,10 @@ export async function fillDisk(storm: Storm): Promise<boolean> {
   });
 }
 
-/** The same by a limit that the system sets on the size of files (prlimit): the log can be extended no further. */
+/**
+ * The same by a limit that the system sets on the size of files (prlimit): the log can be extended no
+ * further.
+ */
 export function limitFiles(storm: Storm): Promise<boolean> {
   const { cluster, random } = storm;
   if (cluster.free.length === 0) return Promise.resolve(false);
@@ -84,8 +89,8 @@ export interface Acknowledged {
 }
 
 /**
- * Finds the loose tail of a log. What was acknowledged, or voted, is not loose, though no later record says that it is durable; without
- * `acknowledged` nothing is loose but what lies behind the end.
+ * Finds the loose tail of a log. What was acknowledged, or voted, is not loose, though no later record says
+ * that it is durable; without `acknowledged` nothing is loose but what lies behind the end.
  */
 export async function findLooseTail(
   directory: string,
@@ -126,7 +131,10 @@ export async function findLooseTail(
   return { path: last.path, from, end: last.end, size: last.size, entries };
 }
 
-/** Damages a loose tail: cut off, zeroed, in sectors that did not reach the disk, or with scraps behind the end. Returns what was done. */
+/**
+ * Damages a loose tail: cut off, zeroed, in sectors that did not reach the disk, or with scraps behind the
+ * end. Returns what was done.
+ */
 export function damageTail(tail: LooseTail, random: Random): string {
   const { path, from, end, size } = tail;
   const length = end - from;
@@ -159,7 +167,9 @@ export function damageTail(tail: LooseTail, random: Random): string {
   }
 }
 
-/** A follower dies before all that it has written reached the disk: what it had not yet acknowledged is torn. */
+/**
+ * A follower dies before all that it has written reached the disk: what it had not yet acknowledged is torn.
+ */
 export function tearTail(storm: Storm): Promise<boolean> {
   const { cluster, random } = storm;
   return on(someFollower(storm), 'torn tail', async (node) => {
@@ -183,7 +193,10 @@ export function tearTail(storm: Storm): Promise<boolean> {
   });
 }
 
-/** How far the leader knows a dead follower to be, if there is a leader and every node syncs before it acknowledges. */
+/**
+ * How far the leader knows a dead follower to be, if there is a leader and every node syncs before it
+ * acknowledges.
+ */
 async function acknowledgedBy({ cluster }: Storm, node: ChaosNode): Promise<Acknowledged | undefined> {
   const { leader } = cluster;
   if (cluster.profile.durability !== 'high' || leader === undefined || leader === node || !leader.isUp)

@@ -1,4 +1,7 @@
-/** What goes wrong: drawn from the seed, carried out on real processes. A fault that makes no sense when its time comes does nothing. */
+/**
+ * What goes wrong: drawn from the seed, carried out on real processes. A fault that makes no sense when its
+ * time comes does nothing.
+ */
 import type { Random } from '../sim/random.js';
 import { sleep } from './clients.js';
 import { fillDisk, limitFiles, tearTail } from './disk-faults.js';
@@ -166,7 +169,10 @@ async function block(storm: Storm, links: readonly string[], what: string): Prom
 const both = (left: readonly string[], right: readonly string[]): string[] =>
   left.flatMap((a) => right.flatMap((b) => [`${a}>${b}`, `${b}>${a}`]));
 
-/** Everybody but one, clients too in some cases: an isolated leader may still be heard by those who should not listen. */
+/**
+ * Everybody but one, clients too in some cases: an isolated leader may still be heard by those who should not
+ * listen.
+ */
 function surroundings(storm: Storm, node: ChaosNode): string[] {
   const { cluster, random, clients } = storm;
   const others = cluster.nodes.filter((other) => other !== node).map((other) => other.name);

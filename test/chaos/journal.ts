@@ -1,4 +1,7 @@
-/** What happened, for reports: the last events of each node and of the operator; and the first thing that must never be. */
+/**
+ * What happened, for reports: the last events of each node and of the operator; and the first thing that must
+ * never be.
+ */
 
 import { Violation } from '../sim/invariants.js';
 

@@ -1,6 +1,6 @@
 /**
- * Clients whose histories need no search: each appends to a list of its own and counts in a counter of its own, in pipelines; and clients
- * that write large values, so that logs grow and snapshots travel.
+ * Clients whose histories need no search: each appends to a list of its own and counts in a counter of its
+ * own, in pipelines; and clients that write large values, so that logs grow and snapshots travel.
  */
 import type { Operation, Reply } from '../linearizability/history.js';
 import { Connector, isRefusal, sleep } from './clients.js';
@@ -104,7 +104,9 @@ export function nameOfLarge(value: string): string {
   return name;
 }
 
-/** Writes large values to a few registers and reads them. The history names them by what they were made of. */
+/**
+ * Writes large values to a few registers and reads them. The history names them by what they were made of.
+ */
 export class LargeClient extends Connector {
   isStopped = false;
   readonly history: Operation[] = [];

@@ -1,8 +1,9 @@
 /**
  * `npm run chaos -- --minutes N --seed S`: real clusters, real clients, real faults, round after round.
  *
- * Further: --nodes 3|5 (default: both by turns), --rounds N, --from N (the first cluster to play), --storm SECONDS, --rate FACTOR,
- * --only KIND,KIND (of faults), --large BYTES (of large values a second), --ports FIRST, --keep (files of clean runs, too), --namespaces, --verbose.
+ * Further: --nodes 3|5 (default: both by turns), --rounds N, --from N (the first cluster to play), --storm
+ * SECONDS, --rate FACTOR, --only KIND,KIND (of faults), --large BYTES (of large values a second), --ports
+ * FIRST, --keep (files of clean runs, too), --namespaces, --verbose.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Members that come and go while everything else goes wrong. Who is wiped is a new node; only one at a time is. */
+/**
+ * Members that come and go while everything else goes wrong. Who is wiped is a new node; only one at a time
+ * is.
+ */
 
 import type { ChaosNode } from './nodes.js';
 import { on, type Storm, someFollower } from './storm.js';
@@ -31,7 +34,10 @@ async function changing(storm: Storm, work: () => Promise<boolean>): Promise<boo
   }
 }
 
-/** Waits until a node votes, or the storm is over: then it is left to those who mend. Now and then it is killed on its way. */
+/**
+ * Waits until a node votes, or the storm is over: then it is left to those who mend. Now and then it is
+ * killed on its way.
+ */
 async function untilVoter({ cluster, random, wait, isOver }: Storm, node: ChaosNode): Promise<void> {
   const perish = random.pick([0, 0.03, 0.15]);
   while (!isOver() && cluster.journal.violation === undefined) {
@@ -61,7 +67,8 @@ export function removeAndReturn(storm: Storm): Promise<boolean> {
       for (let i = 0; i < 30 && one.isRunning && !storm.isOver(); i++) await storm.wait(100);
       if (one.isRunning) return;
       await storm.wait(storm.forMs / 2);
-      // What it says counts, not what was ordered: the order may have been refused, and the node have ended otherwise.
+      // What it says counts, not what was ordered: the order may have been refused, and the node have ended
+      // otherwise.
       if (one.saysRemoved) {
         one.wipe();
         one.joinAddresses = cluster.othersOf(one);

@@ -1,6 +1,7 @@
 /**
- * A network of namespaces: each node has an address of its own behind a bridge, and a cut is a route into a black hole at the sender, so that
- * TCP itself must find out. Needs root and iproute2; nothing of it is left afterwards.
+ * A network of namespaces: each node has an address of its own behind a bridge, and a cut is a route into a
+ * black hole at the sender, so that TCP itself must find out. Needs root and iproute2; nothing of it is left
+ * afterwards.
  */
 import { spawnSync } from 'node:child_process';
 import type { Random } from '../sim/random.js';

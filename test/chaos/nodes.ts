@@ -11,7 +11,10 @@ import type { NodePlace } from './network.js';
 
 /** The program as it ships (`npm run build`). */
 const main = join(import.meta.dirname, '../../program/main.js');
-/** Should the harness itself be killed, the system ends what it started (util-linux; elsewhere that is left out). */
+/**
+ * Should the harness itself be killed, the system ends what it started (util-linux; elsewhere that is left
+ * out).
+ */
 const deathSignal =
   process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0
     ? ['setpriv', '--pdeathsig', 'KILL']

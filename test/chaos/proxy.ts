@@ -1,17 +1,19 @@
 /**
- * The network between real processes: TCP proxies that all links go through, and what is wrong with the links.
+ * The network between real processes: TCP proxies that all links go through, and what is wrong with the
+ * links.
  *
- * A node is advertised under its proxy's address, so that peers, passed-on commands and clients all come through. A proxy knows who
- * dials: peers say it in their greeting, clients are told apart by their port. A link has a direction, `n1>n2`; one that is blocked one
- * way lets the other way through.
+ * A node is advertised under its proxy's address, so that peers, passed-on commands and clients all come
+ * through. A proxy knows who dials: peers say it in their greeting, clients are told apart by their port. A
+ * link has a direction, `n1>n2`; one that is blocked one way lets the other way through.
  */
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { readPeerGreeting } from '../../src/net/peer-greeting.js';
 import type { Random } from '../sim/random.js';
 
 /**
- * What a blocked link does. `stall`: bytes wait and arrive when it is healed, as TCP would have it after a cut. `drop`: bytes are gone, and
- * so is the connection when the link is healed. `refuse`: connections break at once, and so do new ones.
+ * What a blocked link does. `stall`: bytes wait and arrive when it is healed, as TCP would have it after a
+ * cut. `drop`: bytes are gone, and so is the connection when the link is healed. `refuse`: connections break
+ * at once, and so do new ones.
  */
 export type BlockMode = 'stall' | 'drop' | 'refuse';
 
@@ -23,7 +25,10 @@ export interface Slowness {
   readonly bytesPerSecond: number | undefined;
 }
 
-/** Names a client's connection to a proxy by both ports: the system gives one port to several connections if they lead elsewhere. */
+/**
+ * Names a client's connection to a proxy by both ports: the system gives one port to several connections if
+ * they lead elsewhere.
+ */
 export const wayOf = (clientPort: number, proxyPort: number): string => `${clientPort}>${proxyPort}`;
 
 /** A connection reads no further while so much waits on its way. */

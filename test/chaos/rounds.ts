@@ -1,4 +1,7 @@
-/** A round: load and faults together for a while; then all is healed, and everything that was promised is looked at. */
+/**
+ * A round: load and faults together for a while; then all is healed, and everything that was promised is
+ * looked at.
+ */
 import { checkDirectory, nodeDisk } from '../../raft/node/index.js';
 import type { Random } from '../sim/random.js';
 import type { TtlHistory } from '../sim/ttl.js';

@@ -1,4 +1,6 @@
-/** A client's connection: commands go out in one write, replies are read by redis-parser, and time is bounded. */
+/**
+ * A client's connection: commands go out in one write, replies are read by redis-parser, and time is bounded.
+ */
 import { connect, type Socket } from 'node:net';
 import Parser from 'redis-parser';
 import { encodeRequest } from '../../src/resp/encode-request.js';
@@ -7,7 +9,10 @@ import { type Links, wayOf } from './proxy.js';
 
 export type Answer = Reply | Error;
 
-/** How an exchange ended: with all replies, or with those that came before the connection or the patience ended. */
+/**
+ * How an exchange ended: with all replies, or with those that came before the connection or the patience
+ * ended.
+ */
 export interface Exchange {
   readonly answers: Answer[];
   /** When each answer came, by `performance.now()`. */
@@ -18,7 +23,9 @@ export interface Exchange {
 
 export class Session {
   isClosed = false;
-  /** Whether it may have been heard by a node: behind a proxy one is connected to a node that does not run. */
+  /**
+   * Whether it may have been heard by a node: behind a proxy one is connected to a node that does not run.
+   */
   hasReached = true;
   private onAnswer: (answer: Answer) => void = () => {};
   private onClosed: () => void = () => {};
@@ -78,7 +85,10 @@ export class Session {
     });
   }
 
-  /** Sends commands at once and waits for all replies, the end of the connection, or the end of patience, which ends the connection. */
+  /**
+   * Sends commands at once and waits for all replies, the end of the connection, or the end of patience,
+   * which ends the connection.
+   */
   async exchange(commands: readonly (readonly string[])[], patienceMs: number): Promise<Exchange> {
     const answers: Answer[] = [];
     const times: number[] = [];

@@ -34,7 +34,8 @@ export class SmallDisks {
 
   /** Leaves `freeBytes` on it. */
   shrink(directory: string, freeBytes: number): void {
-    // What is written meanwhile may leave less room than there is: then the system refuses, and it is tried again.
+    // What is written meanwhile may leave less room than there is: then the system refuses, and it is tried
+    // again.
     for (let attempt = 0; attempt < 20; attempt++) {
       const { blocks, bfree, bsize } = statfsSync(directory);
       if (this.resize(directory, (blocks - bfree) * bsize + freeBytes + attempt * 65_536)) return;

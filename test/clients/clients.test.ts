@@ -1,4 +1,7 @@
-/** The two client libraries that Node programs use, against an embedded and a spawned Redraft, as their READMEs show. */
+/**
+ * The two client libraries that Node programs use, against an embedded and a spawned Redraft, as their
+ * READMEs show.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';

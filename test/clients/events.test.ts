@@ -1,4 +1,7 @@
-/** Pub/sub, client-side caching and MONITOR as client libraries use them: on one node, and on three of which the leader ends. */
+/**
+ * Pub/sub, client-side caching and MONITOR as client libraries use them: on one node, and on three of which
+ * the leader ends.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';

@@ -1,4 +1,7 @@
-/** Writers by real client libraries, each as its own documentation connects it to a Redis Cluster or through Sentinels. */
+/**
+ * Writers by real client libraries, each as its own documentation connects it to a Redis Cluster or through
+ * Sentinels.
+ */
 import { Cluster, Redis } from 'ioredis';
 import { createCluster, createSentinel } from 'redis';
 

@@ -1,4 +1,7 @@
-/** Real clients write while leadership is lost or moves: how long each is without an acknowledged write, and whether one is lost. */
+/**
+ * Real clients write while leadership is lost or moves: how long each is without an acknowledged write, and
+ * whether one is lost.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessCluster } from '../cluster/processes.js';
 import type { ClientKind, Writer } from './failover-clients.js';

@@ -1,4 +1,7 @@
-/** Real clients of Redis Cluster and Sentinel follow the leader by themselves (`npm run clients:failover` measures them). */
+/**
+ * Real clients of Redis Cluster and Sentinel follow the leader by themselves (`npm run clients:failover`
+ * measures them).
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Consumer groups as client libraries use them, on three nodes, while the leader goes: a producer, two consumers of which one dies with
- * entries in hand, and claims. Nothing that was acknowledged comes again, nothing is lost, each consumer sees ids rise.
+ * Consumer groups as client libraries use them, on three nodes, while the leader goes: a producer, two
+ * consumers of which one dies with entries in hand, and claims. Nothing that was acknowledged comes again,
+ * nothing is lost, each consumer sees ids rise.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -110,7 +111,8 @@ test(
         );
         const messages = (fresh as { messages: { id: string }[] }[] | null)?.[0].messages ?? [];
         for (const { id } of messages) ledger.given('surviving', id);
-        // What was given for a second without an acknowledgement is somebody's who is gone, or whose reply was lost.
+        // What was given for a second without an acknowledgement is somebody's who is gone, or whose reply
+        // was lost.
         const claimed = await insist(() => surviving.xAutoClaim('jobs', 'workers', 'surviving', 1000, '0'));
         const others = claimed.messages.flatMap((message) => (message === null ? [] : [message.id]));
         for (const id of others) ledger.taken(id);

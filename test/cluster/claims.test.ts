@@ -1,4 +1,7 @@
-/** What one peer claims, secret or not, stops no node that has a log and a quorum, and replaces nothing of what it stores. */
+/**
+ * What one peer claims, secret or not, stops no node that has a log and a quorum, and replaces nothing of
+ * what it stores.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -23,7 +26,9 @@ interface Liar {
   close(): Promise<void>;
 }
 
-/** Proves the secret, and tells everybody that they were removed from the cluster, or look for another one. */
+/**
+ * Proves the secret, and tells everybody that they were removed from the cluster, or look for another one.
+ */
 async function liar(
   t: TestContext,
   claim: 'removed' | 'cluster',

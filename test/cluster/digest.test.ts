@@ -1,4 +1,7 @@
-/** A member whose state is not the others' is found in the background, and INFO, RAFTSTATS, status and the log say so. */
+/**
+ * A member whose state is not the others' is found in the background, and INFO, RAFTSTATS, status and the log
+ * say so.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '../../src/cli/status.js';

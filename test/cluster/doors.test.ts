@@ -1,4 +1,6 @@
-/** Who may come in: peers by the secret or from this machine, clients by the password or from this machine. */
+/**
+ * Who may come in: peers by the secret or from this machine, clients by the password or from this machine.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -20,7 +22,10 @@ async function start(t: TestContext, options: RedraftOptions = {}): Promise<Redr
   return redraft;
 }
 
-/** Sends a text from an address of this machine and gives what comes back until the other side closes, or `enough` of it. */
+/**
+ * Sends a text from an address of this machine and gives what comes back until the other side closes, or
+ * `enough` of it.
+ */
 async function speak(
   port: number,
   text: string,

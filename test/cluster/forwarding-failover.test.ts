@@ -1,4 +1,7 @@
-/** What clients of a forwarding follower get while leadership changes hands: always an answer, and in a hand-over never an error. */
+/**
+ * What clients of a forwarding follower get while leadership changes hands: always an answer, and in a
+ * hand-over never an error.
+ */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

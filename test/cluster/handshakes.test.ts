@@ -1,4 +1,7 @@
-/** Connections that have proved nothing end by themselves and are counted, on a node's port and on that of one which waits to join. */
+/**
+ * Connections that have proved nothing end by themselves and are counted, on a node's port and on that of one
+ * which waits to join.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';

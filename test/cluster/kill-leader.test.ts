@@ -1,4 +1,7 @@
-/** Three processes, as the README starts them, and kill -9 of whichever leads: no acknowledged write is lost, none is doubled. */
+/**
+ * Three processes, as the README starts them, and kill -9 of whichever leads: no acknowledged write is lost,
+ * none is doubled.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RespClient } from '../../src/resp/client.js';

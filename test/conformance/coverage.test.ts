@@ -9,12 +9,18 @@ import { programCommands } from '../../src/commands/index.js';
 
 const catalog = new CommandCatalog([...engineCommands, ...programCommands]);
 
-/** Commands of ours, and of Redis 7.2, that redis-server 7.0 lacks: test/cluster and test/discovery hold their tests. */
+/**
+ * Commands of ours, and of Redis 7.2, that redis-server 7.0 lacks: test/cluster and test/discovery hold their
+ * tests.
+ */
 const isOurs = (name: string): boolean =>
   !recordedCommandFacts().has(name) &&
   (name.startsWith('raft') || ['cluster|myshardid', 'waitaof'].includes(name));
 
-/** A redis-server knows SENTINEL only as a sentinel, which knows nothing else: test/discovery holds it to what redis-sentinel answers. */
+/**
+ * A redis-server knows SENTINEL only as a sentinel, which knows nothing else: test/discovery holds it to what
+ * redis-sentinel answers.
+ */
 const isSentinels = (name: string): boolean => name.startsWith('sentinel|');
 
 test('every command has transcript lines', () => {

@@ -1,4 +1,6 @@
-/** What clients of Redis Cluster and of Sentinel are told by three nodes, before and after leadership moves. */
+/**
+ * What clients of Redis Cluster and of Sentinel are told by three nodes, before and after leadership moves.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';

@@ -31,7 +31,10 @@ function connect(port: number): Redis {
   return client;
 }
 
-/** Writes number after number until the connection breaks: a list, a counter and a transaction of both, several in flight. */
+/**
+ * Writes number after number until the connection breaks: a list, a counter and a transaction of both,
+ * several in flight.
+ */
 async function load(client: Redis, id: number, ledger: Ledger): Promise<void> {
   const writeOne = async (): Promise<void> => {
     const number = ++ledger.issued;

@@ -1,4 +1,7 @@
-/** A snapshot that is taken while clients write: the loop goes on, and what was written during it is there after a restart. */
+/**
+ * A snapshot that is taken while clients write: the loop goes on, and what was written during it is there
+ * after a restart.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

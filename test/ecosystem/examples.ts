@@ -1,4 +1,7 @@
-/** Runs the examples of docs/examples as projects that have installed the package: with the libraries of this folder, ioredis 5 among them. */
+/**
+ * Runs the examples of docs/examples as projects that have installed the package: with the libraries of this
+ * folder, ioredis 5 among them.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +20,10 @@ const runs: ReadonlyMap<string, readonly string[]> = new Map([
   ['bullmq', ['--test', 'reminders.test.mjs']],
 ]);
 
-/** ioredis-mock's own documentation maps a bare name, which matches each path through ioredis as well; and fakes all timers. */
+/**
+ * ioredis-mock's own documentation maps a bare name, which matches each path through ioredis as well; and
+ * fakes all timers.
+ */
 const bareMapping = {
   'jest.config.js': "module.exports = { moduleNameMapper: { ioredis: 'redraft/ioredis' } };\n",
   'bare.test.js': `const Redis = require('ioredis');

@@ -1,7 +1,7 @@
 /**
- * `npm run test:ecosystem [FILE...]`: the tests of this folder, whose libraries are installed here (`npm ci --prefix test/ecosystem`), against
- * one node; against a follower of three; then once more after the leader has gone. Without a FILE
- * the examples of docs/examples, too.
+ * `npm run test:ecosystem [FILE...]`: the tests of this folder, whose libraries are installed here (`npm ci
+ * --prefix test/ecosystem`), against one node; against a follower of three; then once more after the leader
+ * has gone. Without a FILE the examples of docs/examples, too.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

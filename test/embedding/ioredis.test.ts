@@ -1,4 +1,7 @@
-/** ioredis without sockets: the connector, and `redraft/ioredis` with ioredis-mock's habits and the examples of its README. */
+/**
+ * ioredis without sockets: the connector, and `redraft/ioredis` with ioredis-mock's habits and the examples
+ * of its README.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

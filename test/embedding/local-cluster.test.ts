@@ -1,4 +1,7 @@
-/** Clusters of one process: who leads, who dies, who is parted from whom, and what client libraries make of it. */
+/**
+ * Clusters of one process: who leads, who dies, who is parted from whom, and what client libraries make of
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * Clients that wait, as entries apply. Each scenario is a script: `client COMMAND ... => its reply, then who was woken with what`; "..."
- * stands for no reply yet. The expectations are what redis-server 7.0.15 answers to the same clients.
+ * Clients that wait, as entries apply. Each scenario is a script: `client COMMAND ... => its reply, then who
+ * was woken with what`; "..." stands for no reply yet. The expectations are what redis-server 7.0.15 answers
+ * to the same clients.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

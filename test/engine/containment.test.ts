@@ -1,4 +1,7 @@
-/** A handler that fails by a fault of the engine: answered alike on all nodes if nothing has changed, the end of the node if something has. */
+/**
+ * A handler that fails by a fault of the engine: answered alike on all nodes if nothing has changed, the end
+ * of the node if something has.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WriteCommand, WriteHandler } from '../../engine/command/command.js';

@@ -1,4 +1,7 @@
-/** Libraries of functions as a part of the state. What commands answer is in conformance/transcripts/functions.txt. */
+/**
+ * Libraries of functions as a part of the state. What commands answer is in
+ * conformance/transcripts/functions.txt.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Engine, ReplyError, restoreEngine } from '../../engine/index.js';

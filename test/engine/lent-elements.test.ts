@@ -1,4 +1,7 @@
-/** Long elements go out by reference: a reply shares the element's bytes, and keeps them as they were whatever changes afterwards. */
+/**
+ * Long elements go out by reference: a reply shares the element's bytes, and keeps them as they were whatever
+ * changes afterwards.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

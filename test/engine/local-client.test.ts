@@ -1,4 +1,7 @@
-/** What `engine.call` does beside the engine's own commands: connection, transaction, subscription; and its other forms. */
+/**
+ * What `engine.call` does beside the engine's own commands: connection, transaction, subscription; and its
+ * other forms.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Engine, ReplyError } from '../../engine/index.js';

@@ -54,7 +54,10 @@ const longText = (i: number, length: number): string => `${i}:`.padEnd(length, '
 const pairs = (count: number, words: (n: number) => (string | number)[]): (string | number)[] =>
   Array.from({ length: count }, (_, n) => words(n)).flat();
 
-/** What a key of each shape takes at most, everything counted. Redis 7.0.15 takes 336, 294 and 1042 bytes for the first three. */
+/**
+ * What a key of each shape takes at most, everything counted. Redis 7.0.15 takes 336, 294 and 1042 bytes for
+ * the first three.
+ */
 const shapes: readonly [string, (i: number) => (string | number)[], most: number][] = [
   ['a hash of one value of 100 B', (i) => ['HSET', `key:${i}`, 'f', longText(i, 100)], 200],
   ['a set of one member of 70 B', (i) => ['SADD', `key:${i}`, longText(i, 70)], 160],

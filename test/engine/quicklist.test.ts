@@ -1,4 +1,7 @@
-/** The big list against an array: every operation, every index, a cut under way, and not a byte of the slab left behind. */
+/**
+ * The big list against an array: every operation, every index, a cut under way, and not a byte of the slab
+ * left behind.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Denque from 'denque';

@@ -1,4 +1,7 @@
-/** What scripts are charged for the commands that they call: the same on all nodes, whatever these went through, and enough. */
+/**
+ * What scripts are charged for the commands that they call: the same on all nodes, whatever these went
+ * through, and enough.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../engine/command/command.js';
@@ -142,7 +145,8 @@ test('costly commands in a loop end at the same step everywhere, and are charged
   const snapshot = filled.snapshot();
   for (const [call, elements] of expensive) {
     const source = `redis.call('set', 'turns', 0) while true do redis.call('incr', 'turns') redis.call(${call}) end`;
-    // One knows the values as it built them, the others as a snapshot laid them out; seeds of hashes are each node's own.
+    // One knows the values as it built them, the others as a snapshot laid them out; seeds of hashes are each
+    // node's own.
     const one = restoreEngine(snapshot);
     const other = restoreEngine(snapshot, { hashSeed: { low: 5, high: 6 } });
     const replies = [one, other].map((engine) => apply(engine, 'EVAL', source, '0') as ErrorReply);

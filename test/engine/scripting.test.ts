@@ -1,4 +1,7 @@
-/** Scripts as a part of the state: entries, snapshots, bounds, faults. What they answer is in conformance/transcripts/scripting.txt. */
+/**
+ * Scripts as a part of the state: entries, snapshots, bounds, faults. What they answer is in
+ * conformance/transcripts/scripting.txt.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Hashes and sorted sets past Redis's thresholds that are still small: packed, in Redis's names, and the same to whoever asks. */
+/**
+ * Hashes and sorted sets past Redis's thresholds that are still small: packed, in Redis's names, and the same
+ * to whoever asks.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -33,7 +33,10 @@ const streamKey = fc.constantFrom('key:s', 'key:t');
 const group = fc.constantFrom('g', 'h');
 /** Ids are those of logged time, which goes on by 7 ms a command. */
 const streamId = fc.nat({ max: 100 }).map((n) => `${1_000_000 + 7 * n}-0`);
-/** Commands of every family, so that all encodings, deadlines, moves of slots and whole-database changes occur. */
+/**
+ * Commands of every family, so that all encodings, deadlines, moves of slots and whole-database changes
+ * occur.
+ */
 export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.constant('SET'), key, fc.string({ maxLength: 60 })),
   fc.tuple(fc.constant('SETEX'), key, fc.integer({ min: 1, max: 50 }), fc.constant('x')),

@@ -343,7 +343,8 @@ test('ranges by member in a large set: exact where scores are equal', () => {
 });
 
 test('what follows from an order does not depend on the shape of its tree', () => {
-  // A restored engine has the same order in another tree. Ranges by member over different scores are where that could show.
+  // A restored engine has the same order in another tree. Ranges by member over different scores are where
+  // that could show.
   const next = numbers(7);
   const engine = new Engine();
   for (let i = 0; i < 4000; i++) engine.call('ZADD', 'z', next(50), `m${next(900)}`);

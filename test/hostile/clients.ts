@@ -1,4 +1,7 @@
-/** Clients that mean harm: random bytes, half requests, abuse of the protocol, floods of connections, requests that drip. */
+/**
+ * Clients that mean harm: random bytes, half requests, abuse of the protocol, floods of connections, requests
+ * that drip.
+ */
 import net from 'node:net';
 import { type Attack, bytesOf, mutated, say, whenClosed } from './peers.js';
 

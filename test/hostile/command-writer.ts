@@ -1,4 +1,7 @@
-/** Draws commands of the table by their syntax, with arguments near the limits: giants, numbers at the edges, patterns, long lists. */
+/**
+ * Draws commands of the table by their syntax, with arguments near the limits: giants, numbers at the edges,
+ * patterns, long lists.
+ */
 import { type Argument, parseSyntax } from '../../engine/command/syntax.js';
 import { engineCommands } from '../../engine/commands/index.js';
 import type { Random } from '../sim/random.js';

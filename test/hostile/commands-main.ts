@@ -1,4 +1,7 @@
-/** All commands with arguments near their limits, for as long as one likes: npm run fuzz:commands -- --minutes 10 --seed 7 */
+/**
+ * All commands with arguments near their limits, for as long as one likes: npm run fuzz:commands -- --minutes
+ * 10 --seed 7
+ */
 import { parseArgs } from 'node:util';
 import { fuzzCommands } from './commands.js';
 

@@ -1,6 +1,6 @@
 /**
- * All commands with arguments near their limits: no exception but error replies, and no call that takes longer or more memory than it may.
- * The engine lives in a thread, so that a call that does not end is seen.
+ * All commands with arguments near their limits: no exception but error replies, and no call that takes
+ * longer or more memory than it may. The engine lives in a thread, so that a call that does not end is seen.
  */
 import { Worker } from 'node:worker_threads';
 

@@ -1,6 +1,6 @@
 /**
- * Clients that mean well, on every node, while others mean harm: what they are told must have one order that explains it all. One generation of
- * operations after the other is judged, each on keys of its own.
+ * Clients that mean well, on every node, while others mean harm: what they are told must have one order that
+ * explains it all. One generation of operations after the other is judged, each on keys of its own.
  */
 import { ErrorReply, type Reply } from '../../engine/index.js';
 import { RespClient } from '../../src/resp/client.js';
@@ -10,7 +10,10 @@ import type { Random } from '../sim/random.js';
 
 /** Operations of one client in a generation: few enough for the checker to order. */
 const OPERATIONS = 25;
-/** Errors after which a command has had no effect: no memory, no place for a client, a leader that is too busy to be reached. */
+/**
+ * Errors after which a command has had no effect: no memory, no place for a client, a leader that is too busy
+ * to be reached.
+ */
 const REFUSALS = /^(OOM|CLUSTERDOWN|ERR max number of clients)/;
 
 const seen = (reply: Reply): SeenReply => {

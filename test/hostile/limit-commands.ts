@@ -1,4 +1,7 @@
-/** A client that sends commands with arguments near their limits to a node of a cluster, in a database of its own. */
+/**
+ * A client that sends commands with arguments near their limits to a node of a cluster, in a database of its
+ * own.
+ */
 import net from 'node:net';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import type { Random } from '../sim/random.js';
@@ -10,7 +13,10 @@ const DATABASE = '7';
 const COMMANDS = 8;
 /** Longest that it waits: what blocks, and what was not answered, is left behind. */
 const PATIENCE_MS = 3000;
-/** A tenth of a second's work, not ten seconds': what one command may take of a node is measured by the fuzz of commands alone. */
+/**
+ * A tenth of a second's work, not ten seconds': what one command may take of a node is measured by the fuzz
+ * of commands alone.
+ */
 const sizes = { giantBytes: 1e6, patternBytes: 50_000, manyArguments: 5000 };
 
 /** What would touch other clients' keys. */

@@ -1,5 +1,6 @@
 /**
- * Hostile peers, hostile clients, commands near their limits, or all of them, against three nodes, for as long as one likes:
+ * Hostile peers, hostile clients, commands near their limits, or all of them, against three nodes, for as
+ * long as one likes:
  *
  *   npm run fuzz:peers -- --minutes 10 --seed 7
  *   npm run fuzz:clients -- --minutes 10

@@ -1,4 +1,6 @@
-/** A bound on a process's memory that the system enforces, where this process may set one (Linux, as root). */
+/**
+ * A bound on a process's memory that the system enforces, where this process may set one (Linux, as root).
+ */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,6 +1,7 @@
 /**
- * Peers that mean harm: they greet, replay, mutate, truncate and lie. A stranger does not know the secret; an insider does, but its id
- * belongs to no member (whoever speaks as a member is believed as one: see docs/SECURITY.md).
+ * Peers that mean harm: they greet, replay, mutate, truncate and lie. A stranger does not know the secret; an
+ * insider does, but its id belongs to no member (whoever speaks as a member is believed as one: see
+ * docs/SECURITY.md).
  */
 import { createHmac } from 'node:crypto';
 import net from 'node:net';

@@ -1,4 +1,7 @@
-/** What hostile peers and clients attack: three processes with an honest client that remembers what was acknowledged. */
+/**
+ * What hostile peers and clients attack: three processes with an honest client that remembers what was
+ * acknowledged.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +30,10 @@ export class Target {
 
   private constructor(readonly secret: string) {}
 
-  /** @param memoryBytes most that each process may have: the system ends one that takes more, where it can be told to */
+  /**
+   * @param memoryBytes most that each process may have: the system ends one that takes more, where it can be
+   * told to
+   */
   static async start(secret: string, memoryBytes?: number): Promise<Target> {
     const target = new Target(secret);
     try {

@@ -1,4 +1,7 @@
-/** The checker on histories that are known to be linearizable, known not to be, and against a search through all orders. */
+/**
+ * The checker on histories that are known to be linearizable, known not to be, and against a search through
+ * all orders.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -6,7 +9,10 @@ import { checkHistory } from './checker.js';
 import { type Operation, partition, type Reply } from './history.js';
 import { emptyState, type State, step } from './model.js';
 
-/** `client from-to COMMAND -> reply`, one a line; `from-` for a fate unknown; `A; B` within brackets for a transaction. */
+/**
+ * `client from-to COMMAND -> reply`, one a line; `from-` for a fate unknown; `A; B` within brackets for a
+ * transaction.
+ */
 function history(text: string): Operation[] {
   return text
     .trim()

@@ -1,9 +1,10 @@
 /**
- * Decides whether a history is linearizable: the search of Wing and Gong (1993) with Lowe's memory of places already seen (2017), the way
- * Porcupine does it, over each set of keys that belong together.
+ * Decides whether a history is linearizable: the search of Wing and Gong (1993) with Lowe's memory of places
+ * already seen (2017), the way Porcupine does it, over each set of keys that belong together.
  *
- * Where chance decides and the output is unknown, the search carries all states that are possible (the power set construction). An operation of
- * unknown fate may be taken at any time after its invocation and never has to be.
+ * Where chance decides and the output is unknown, the search carries all states that are possible (the power
+ * set construction). An operation of unknown fate may be taken at any time after its invocation and never has
+ * to be.
  */
 import { describeOperation, isReadOnly, type Operation, partition } from './history.js';
 import { emptyState, type State, stateName, step } from './model.js';

@@ -1,11 +1,15 @@
 /**
  * What clients did and saw: the input of the linearizability checker.
  *
- * Times are of one clock that all clients share; only their order counts. An operation whose answer never came, or said that nobody knows, has
- * no output: it may have taken effect at any time after its invocation, or never. One that was refused for certain does not belong in a history.
+ * Times are of one clock that all clients share; only their order counts. An operation whose answer never
+ * came, or said that nobody knows, has no output: it may have taken effect at any time after its invocation,
+ * or never. One that was refused for certain does not belong in a history.
  */
 
-/** A reply as clients see it; of errors only `-BUSYGROUP` and `-NOGROUP` occur in histories, for what they say of the state. */
+/**
+ * A reply as clients see it; of errors only `-BUSYGROUP` and `-NOGROUP` occur in histories, for what they say
+ * of the state.
+ */
 export type Reply = string | number | null | readonly Reply[];
 
 export interface Operation {
@@ -15,7 +19,10 @@ export interface Operation {
   readonly commands: readonly (readonly string[])[];
   /** Set for MULTI ... EXEC: the output is an array, or null if a watched key had changed. */
   readonly isTransaction: boolean;
-  /** What the client had read under WATCH: EXEC can only succeed where the keys still hold this (unique values, so that ABA does not occur). */
+  /**
+   * What the client had read under WATCH: EXEC can only succeed where the keys still hold this (unique
+   * values, so that ABA does not occur).
+   */
   readonly watched?: readonly { readonly key: string; readonly value: string | null }[];
   readonly invokedAt: number;
   readonly returnedAt: number;
@@ -53,8 +60,8 @@ export function keysOf(command: readonly string[]): readonly string[] {
 }
 
 /**
- * Splits a history into parts that share no key: it is linearizable if and only if each of them is (Herlihy and Wing 1990, locality). Keys that
- * one operation names together belong together.
+ * Splits a history into parts that share no key: it is linearizable if and only if each of them is (Herlihy
+ * and Wing 1990, locality). Keys that one operation names together belong together.
  */
 export function partition(history: readonly Operation[]): Operation[][] {
   const parents = new Map<string, string>();

@@ -1,9 +1,9 @@
 /**
- * What one Redis would do, for the commands that histories are made of: strings, counters, lists, sets, queues and streams with a group,
- * alone or in transactions.
+ * What one Redis would do, for the commands that histories are made of: strings, counters, lists, sets,
+ * queues and streams with a group, alone or in transactions.
  *
- * Written to be plainly right, not fast. A step gives all states that can follow: more than one where chance decides (SPOP) and the
- * client does not know what came of it, none where the output cannot be.
+ * Written to be plainly right, not fast. A step gives all states that can follow: more than one where chance
+ * decides (SPOP) and the client does not know what came of it, none where the output cannot be.
  */
 import { keysOf, type Operation, type Reply } from './history.js';
 
@@ -16,7 +16,10 @@ type Value =
 /** Entries are only added: number n has the id 1-n. */
 interface StreamValue {
   readonly stream: readonly string[];
-  /** The group, once there is one: how many entries it was given, and which of them wait for an acknowledgement. */
+  /**
+   * The group, once there is one: how many entries it was given, and which of them wait for an
+   * acknowledgement.
+   */
   readonly group: { readonly given: number; readonly pending: readonly number[] } | null;
 }
 

@@ -1,4 +1,7 @@
-/** Nodes over simulated disks and an in-memory network, in virtual time. Their state machine is a list of words. */
+/**
+ * Nodes over simulated disks and an in-memory network, in virtual time. Their state machine is a list of
+ * words.
+ */
 import { type Entry, EntryKind, type Member, type Message } from '../../raft/index.js';
 import type { Clock } from '../../raft/node/clock.js';
 import { DataDirectory } from '../../raft/node/directory/data-directory.js';
@@ -215,7 +218,10 @@ export class Cluster {
     for (const id of this.ids) await this.start(id);
   }
 
-  /** Kills a process: what it wrote is there, nothing else happens any more. With `power`, unsynced bytes are at risk. */
+  /**
+   * Kills a process: what it wrote is there, nothing else happens any more. With `power`, unsynced bytes are
+   * at risk.
+   */
   kill(id: number, power = false): void {
     const disk = this.disks.get(id);
     if (power) disk?.crash(this.random);

@@ -1,4 +1,7 @@
-/** Whole nodes under random kills, power cuts, partitions and snapshots: what one of them applied, all apply, once, in one order. */
+/**
+ * Whole nodes under random kills, power cuts, partitions and snapshots: what one of them applied, all apply,
+ * once, in one order.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cluster } from './cluster-harness.js';

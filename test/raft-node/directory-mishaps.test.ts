@@ -1,6 +1,7 @@
 /**
- * What people and tools do to a data directory while no node runs on it: every file of it gone, renamed, emptied, cut, doubled, swapped.
- * Each is refused, by a start and by `redraft check` alike, or harmless: nothing that was acknowledged is missing afterwards.
+ * What people and tools do to a data directory while no node runs on it: every file of it gone, renamed,
+ * emptied, cut, doubled, swapped. Each is refused, by a start and by `redraft check` alike, or harmless:
+ * nothing that was acknowledged is missing afterwards.
  */
 import assert from 'node:assert/strict';
 import { basename, dirname, join } from 'node:path';
@@ -132,7 +133,8 @@ for (const isStopped of [true, false]) {
         } else {
           harmless++;
           assert.deepEqual(damages, [], `${what}: check refuses what starts`);
-          // Of records that came since its segment was begun, only the records behind them say that they were durable.
+          // Of records that came since its segment was begun, only the records behind them say that they were
+          // durable.
           const isTail = !isStopped && name === 'cut in half' && path === newest;
           assert.deepEqual(
             outcome,

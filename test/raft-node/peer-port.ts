@@ -1,4 +1,7 @@
-/** A port on the loopback interface that hands connections on which RAFTPEER comes to a transport, as the program does. */
+/**
+ * A port on the loopback interface that hands connections on which RAFTPEER comes to a transport, as the
+ * program does.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,6 +1,7 @@
 /**
- * Power cuts below durability high: what a majority has acknowledged may be gone with it. The members that still have it have applied what
- * their cluster has not: they stop and name the entry. Nobody diverges in silence, and no leader falls over what such a member says.
+ * Power cuts below durability high: what a majority has acknowledged may be gone with it. The members that
+ * still have it have applied what their cluster has not: they stop and name the entry. Nobody diverges in
+ * silence, and no leader falls over what such a member says.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Snapshots under adversity: files that rot, peers that are slow to get them, entries that are heavy to apply. */
+/**
+ * Snapshots under adversity: files that rot, peers that are slow to get them, entries that are heavy to
+ * apply.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Snapshotter } from '../../raft/node/snapshot/snapshotter.js';

@@ -7,7 +7,10 @@ import { append, directory, entry, listing, openWal, run } from './wal-harness.j
 
 const path = `${directory}/0000000000000001.wal`;
 
-/** A log of entries 1 to 6 in five batches; the last batch (entries 5 and 6) is not known to be durable by any record. */
+/**
+ * A log of entries 1 to 6 in five batches; the last batch (entries 5 and 6) is not known to be durable by any
+ * record.
+ */
 async function makeLog(): Promise<{ disk: SimulatedDisk; ends: number[] }> {
   const disk = new SimulatedDisk();
   const wal = await openWal(disk, { segmentBytes: 4096 });

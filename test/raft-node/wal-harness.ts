@@ -1,4 +1,7 @@
-/** What the tests of the write-ahead log share: a log on a simulated disk, entries, and a clock that stands still. */
+/**
+ * What the tests of the write-ahead log share: a log on a simulated disk, entries, and a clock that stands
+ * still.
+ */
 import type { Clock } from '../../raft/node/clock.js';
 import type { StorageError } from '../../raft/node/errors.js';
 import type { WalOptions } from '../../raft/node/wal/options.js';

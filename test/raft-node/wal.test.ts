@@ -257,7 +257,8 @@ test('after a failed sync nothing is acknowledged, and the restart trusts only t
   await assert.rejects(append(wal, run(5, 5)), /sync of .*0000000000000001\.wal failed/);
   assert.equal(failures.length, 1);
   await wal.close();
-  // The process restarts: entries 3 and 4 still read back from the cache, are rewritten, and are durable then.
+  // The process restarts: entries 3 and 4 still read back from the cache, are rewritten, and are durable
+  // then.
   disk.kill();
   const again = await openWal(disk);
   const last = again.lastIndex();

@@ -1,6 +1,6 @@
 /**
- * The properties of the Raft paper's figure 3, over random runs. `node dist/test/raft/chaos.test.js --seeds 1000 --from 1` hunts
- * longer; `--seeds 1 --from N` replays one.
+ * The properties of the Raft paper's figure 3, over random runs. `node dist/test/raft/chaos.test.js --seeds
+ * 1000 --from 1` hunts longer; `--seeds 1 --from N` replays one.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

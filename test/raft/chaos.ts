@@ -1,6 +1,7 @@
 /**
- * Cores under a network that loses, doubles and reorders, on disks that lag, with crashes, partitions, membership changes,
- * transfers and snapshots, all drawn from one seed. After each step the properties of the Raft paper's figure 3 must hold.
+ * Cores under a network that loses, doubles and reorders, on disks that lag, with crashes, partitions,
+ * membership changes, transfers and snapshots, all drawn from one seed. After each step the properties of the
+ * Raft paper's figure 3 must hold.
  */
 import assert from 'node:assert/strict';
 import {
@@ -32,7 +33,10 @@ interface ChaosOptions {
   /** Nodes that may ever exist. */
   readonly mostNodes: number;
   readonly steps: number;
-  /** All clocks tick together, and nobody restarts or hands over: then at most one leader may hold a lease at any time. */
+  /**
+   * All clocks tick together, and nobody restarts or hands over: then at most one leader may hold a lease at
+   * any time.
+   */
   readonly isLockstep: boolean;
   /** A short and violent run: it begins with an election, and something strikes at every few steps. */
   readonly isSearch?: boolean;
@@ -70,7 +74,9 @@ export class Chaos {
   #calm = false;
 
   readonly #leaderOfTerm = new Map<number, NodeId>();
-  /** Every entry ever seen, by index and term, with the term of its predecessor: log matching by induction. */
+  /**
+   * Every entry ever seen, by index and term, with the term of its predecessor: log matching by induction.
+   */
   readonly #seen = new Map<string, { previousTerm: number | undefined; content: string }>();
   /** `index/term` and content of all that was ever committed, by index. */
   readonly #committed: string[] = [];
@@ -399,7 +405,9 @@ export class Chaos {
     if (!this.options.isLockstep) this.#slowClocks.add(leader.raft.id);
   }
 
-  /** Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal. */
+  /**
+   * Faults end; the cluster must make progress within a bounded number of ticks, and all must become equal.
+   */
   #recover(): void {
     this.#calm = true;
     this.#network.push(...this.#late);

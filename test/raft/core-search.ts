@@ -1,6 +1,7 @@
 /**
- * Many short schedules of the core alone, without engine, files or sockets: messages are lost, doubled and reordered, nodes crash, memberships
- * change. A schedule takes less than a millisecond, so that a hundred thousand are a matter of a minute: `npm run sim -- --core 100000`.
+ * Many short schedules of the core alone, without engine, files or sockets: messages are lost, doubled and
+ * reordered, nodes crash, memberships change. A schedule takes less than a millisecond, so that a hundred
+ * thousand are a matter of a minute: `npm run sim -- --core 100000`.
  */
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

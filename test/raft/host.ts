@@ -1,4 +1,7 @@
-/** A body for one core: a disk that may lag and lose what was not synced, and a state machine that remembers what it applied. */
+/**
+ * A body for one core: a disk that may lag and lose what was not synced, and a state machine that remembers
+ * what it applied.
+ */
 import assert from 'node:assert/strict';
 import {
   type Entry,
@@ -31,7 +34,9 @@ export class Host {
     this.raft = new Raft({ ...config, quietTicks: 0 }, storage, storage.hardState);
   }
 
-  /** Takes one Ready: sends what may leave, applies what is committed, queues the rest for {@link persist}. */
+  /**
+   * Takes one Ready: sends what may leave, applies what is committed, queues the rest for {@link persist}.
+   */
   take(): Ready {
     const ready = this.raft.ready();
     for (const message of ready.messages) this.send(message);
@@ -80,7 +85,8 @@ export class Host {
   /**
    * The machine dies and starts again from its disk.
    *
-   * @param keptWrites how many of the writes under way had reached the disk, and how many entries of the next one
+   * @param keptWrites how many of the writes under way had reached the disk, and how many entries of the next
+   * one
    */
   crash(keptWrites = 0, keptEntries = 0): void {
     for (const ready of this.writes.slice(0, keptWrites)) this.#write(ready);

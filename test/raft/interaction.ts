@@ -1,6 +1,6 @@
 /**
- * The world in which the scripts of test/raft/scripts play: nodes, a network that delivers what it is told to, and disks that
- * sync when they are told to. `README.md` beside the scripts lists the commands.
+ * The world in which the scripts of test/raft/scripts play: nodes, a network that delivers what it is told
+ * to, and disks that sync when they are told to. `README.md` beside the scripts lists the commands.
  */
 import { EntryKind, type Member, type Message, type NodeId } from '../../raft/index.js';
 import { describeEntries, describeMessage, describeReady, describeStatus } from './describe.js';
@@ -338,7 +338,10 @@ export class Interaction {
     return true;
   }
 
-  /** Delivers what is on the way to `to` and loses what is on the way to `drop`. @returns whether there was any */
+  /**
+   * Delivers what is on the way to `to` and loses what is on the way to `drop`. @returns whether there was
+   * any
+   */
   #deliver(to: readonly NodeId[], drop: readonly NodeId[], filter: (message: Message) => boolean): boolean {
     const concerned = (message: Message) =>
       (to.includes(message.to) || drop.includes(message.to)) && filter(message);

@@ -1,4 +1,7 @@
-/** What peers say is input: no message, whatever its fields hold, ends the core, takes its term or leads it astray. */
+/**
+ * What peers say is input: no message, whatever its fields hold, ends the core, takes its term or leads it
+ * astray.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -1,7 +1,8 @@
 /**
  * Runs the scripts in test/raft/scripts: each step's output must be what stands below its `----`.
  *
- * `npm run raft:scripts -- --rewrite [name]` writes down what the core does now; read the diff before you believe it.
+ * `npm run raft:scripts -- --rewrite [name]` writes down what the core does now; read the diff before you
+ * believe it.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The request parser's slow and obvious twin: looks at all bytes at once, as Redis does at its query buffer, and keeps strings. */
+/**
+ * The request parser's slow and obvious twin: looks at all bytes at once, as Redis does at its query buffer,
+ * and keeps strings.
+ */
 
 export interface ReferenceOutcome {
   readonly requests: string[][];

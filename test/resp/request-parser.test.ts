@@ -15,7 +15,10 @@ function argumentsOf(request: Request): string[] {
   return Array.from({ length: request.count }, (_, i) => request.latin1(i));
 }
 
-/** Feeds copies of the pieces, spoiled as soon as they are given back: a parser that still reads one would show. */
+/**
+ * Feeds copies of the pieces, spoiled as soon as they are given back: a parser that still reads one would
+ * show.
+ */
 function parse(pieces: readonly Buffer[], limits: Partial<RequestLimits> = {}, holdEvery = 0): Outcome {
   const parser = new RequestParser({ ...defaultRequestLimits, ...limits });
   const requests: string[][] = [];

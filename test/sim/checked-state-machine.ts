@@ -1,4 +1,7 @@
-/** The engine of a simulated node under observation: every entry is checked before it is applied, and the state at some indices. */
+/**
+ * The engine of a simulated node under observation: every entry is checked before it is applied, and the
+ * state at some indices.
+ */
 import type { HashSeed } from '../../engine/storage/dictionary.js';
 import type { Entry, NodeId, SnapshotMetadata } from '../../raft/index.js';
 import { EngineStateMachine } from '../../src/replication/state-machine.js';
@@ -45,7 +48,9 @@ export class CheckedStateMachine extends EngineStateMachine {
     this.owner.takeTime(this.process);
   }
 
-  /** Compares the state with that of the others at this index. A state that is being written is left alone. */
+  /**
+   * Compares the state with that of the others at this index. A state that is being written is left alone.
+   */
   checkDigest(): void {
     if (this.cuts > 0) return;
     const { last } = this;

@@ -241,8 +241,8 @@ export class Client {
   // ---- exchanges ----
 
   /**
-   * Sends commands and waits for all replies, the end of the connection, or the end of patience. On `only`, or not at all. If it `mayPause`,
-   * some of the commands may leave later, whatever was answered by then.
+   * Sends commands and waits for all replies, the end of the connection, or the end of patience. On `only`,
+   * or not at all. If it `mayPause`, some of the commands may leave later, whatever was answered by then.
    */
   private async exchange(
     commands: readonly (readonly string[])[],

@@ -1,9 +1,10 @@
 /**
  * A disk in memory that keeps apart what was written and what is durable, for tests and the simulator.
  *
- * What it may do in a power cut, as real disks and file systems do: lose unsynced writes, keep some of their sectors and not
- * others, in any order; lose the newest creations, renames and removals of names, in order. After a failed sync the written bytes
- * still read back, yet no later sync makes them durable (as Linux does since the pages count as clean).
+ * What it may do in a power cut, as real disks and file systems do: lose unsynced writes, keep some of their
+ * sectors and not others, in any order; lose the newest creations, renames and removals of names, in order.
+ * After a failed sync the written bytes still read back, yet no later sync makes them durable (as Linux does
+ * since the pages count as clean).
  */
 import { dirname } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from '../../raft/node/directory/disk.js';
@@ -19,7 +20,10 @@ export type DiskOperation =
   | 'syncDirectory';
 
 export interface SimulatedDiskOptions {
-  /** When the answer to an asynchronous call is given; default: in a microtask. That to a sync may be given at once. */
+  /**
+   * When the answer to an asynchronous call is given; default: in a microtask. That to a sync may be given at
+   * once.
+   */
   readonly schedule?: (operation: DiskOperation, callback: () => void) => void;
   /** Bytes that fit in all; beyond, writes fail with ENOSPC. */
   capacityBytes?: number;
@@ -136,7 +140,8 @@ export class SimulatedDisk implements Disk {
   /** Power cut. `random` returns numbers in [0, 1); `kept` is the share of unsynced sectors that survive. */
   crash(random: () => number, kept = random()): void {
     this.life++;
-    // Not every file system keeps unsynced names in step with data: of each directory, any number of the newest is lost.
+    // Not every file system keeps unsynced names in step with data: of each directory, any number of the
+    // newest is lost.
     const directories = new Set(this.nameChanges.map(directoryOf));
     for (const directory of directories) {
       const changes = this.nameChanges.filter((one) => directoryOf(one) === directory);

@@ -1,4 +1,6 @@
-/** Virtual time: clock, timers and delayed calls of a whole cluster in one queue, so that a seed names a run. */
+/**
+ * Virtual time: clock, timers and delayed calls of a whole cluster in one queue, so that a seed names a run.
+ */
 import type { Clock } from '../../raft/node/clock.js';
 
 interface Event {

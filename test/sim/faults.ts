@@ -1,4 +1,7 @@
-/** What goes wrong, carried out. A fault that makes no sense when its time comes (nobody leads, the machine is off) does nothing. */
+/**
+ * What goes wrong, carried out. A fault that makes no sense when its time comes (nobody leads, the machine is
+ * off) does nothing.
+ */
 import { majority, type NodeId } from '../../raft/index.js';
 import { scanLog } from '../../raft/node/wal/scan.js';
 import type { Machine } from './machine.js';
@@ -231,7 +234,8 @@ function add(world: World, machine: Machine): void {
   const { members, removed } = world.membership;
   if (members.some((member) => member.id === machine.nodeId)) return;
   if (removed.includes(machine.nodeId)) {
-    // A removal that is only proposed may be undone: its node is still a voter, whose disk the cluster may need.
+    // A removal that is only proposed may be undone: its node is still a voter, whose disk the cluster may
+    // need.
     if (!world.invariants.membership?.removed.includes(machine.nodeId)) return;
     // Somebody tries what must not work: the removed id comes back.
     world.administer({ kind: 'add-learner', id: machine.nodeId, address: machine.address }, undefined, 5);

@@ -1,6 +1,6 @@
 /**
- * What must hold at every moment of a run, whatever fails: the properties of the Raft paper's figure 3, one history of entries,
- * and one state at each index.
+ * What must hold at every moment of a run, whatever fails: the properties of the Raft paper's figure 3, one
+ * history of entries, and one state at each index.
  */
 import {
   decodeMembership,
@@ -39,7 +39,10 @@ interface CommittedEntry {
 export class Invariants {
   /** The first one found; the run ends with it. */
   violation: Violation | undefined;
-  /** Power was cut below durability high: what was acknowledged may be lost, and then the cluster goes on without it. */
+  /**
+   * Power was cut below durability high: what was acknowledged may be lost, and then the cluster goes on
+   * without it.
+   */
   mayLose = false;
   readonly counts = { entries: 0, committed: 0, digests: 0, leaders: 0 };
 
@@ -76,7 +79,10 @@ export class Invariants {
     }
   }
 
-  /** A message leaves: its entries must be those that anybody ever saw under their index and term (log matching, by induction). */
+  /**
+   * A message leaves: its entries must be those that anybody ever saw under their index and term (log
+   * matching, by induction).
+   */
   sent(message: Message): void {
     if (message.type !== 'append') return;
     let { previousTerm } = message;
@@ -150,7 +156,10 @@ export class Invariants {
     return false;
   }
 
-  /** A node applies an entry: state machine safety, and leader completeness in so far as it was applied anywhere before. */
+  /**
+   * A node applies an entry: state machine safety, and leader completeness in so far as it was applied
+   * anywhere before.
+   */
   applied(node: NodeId, entry: Entry): void {
     const content = contentOf(entry);
     const known = this.committed.get(entry.index);
@@ -189,7 +198,10 @@ export class Invariants {
     }
   }
 
-  /** The state that a node is in behind the entry of an index and term: by log matching, all nodes that have it came by the same way. */
+  /**
+   * The state that a node is in behind the entry of an index and term: by log matching, all nodes that have
+   * it came by the same way.
+   */
   digest(node: NodeId, { index, term }: Pick<Entry, 'index' | 'term'>, digest: string): void {
     this.counts.digests++;
     const place = `${index}/${term}`;

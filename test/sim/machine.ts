@@ -1,4 +1,7 @@
-/** One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls and starts on it. */
+/**
+ * One machine of the simulated cluster: its disk, its clock, and the process of a whole node that runs, falls
+ * and starts on it.
+ */
 import type { Socket } from 'node:net';
 import type { Membership, NodeId, SoftState } from '../../raft/index.js';
 import {
@@ -226,7 +229,10 @@ export class Machine {
     running.server = server;
   }
 
-  /** As much of a cluster as a server uses: the way to the leader for a client whose commands are passed on, and a journal for nobody. */
+  /**
+   * As much of a cluster as a server uses: the way to the leader for a client whose commands are passed on,
+   * and a journal for nobody.
+   */
   private dialler(running: Running): unknown {
     const dialClient = (to: NodeId): Promise<Socket> => {
       const target = this.world.machineOf(to);
@@ -285,7 +291,9 @@ export class Machine {
     if (state.role !== 'follower') this.world.happened(state.role, this.number);
   }
 
-  /** The node says that it must stop. That is right after a fault of the disk, and wrong at all other times. */
+  /**
+   * The node says that it must stop. That is right after a fault of the disk, and wrong at all other times.
+   */
   private failed(running: Running, error: Error): void {
     if (this.running !== running) return;
     this.log(`stops: ${error.message}`);

@@ -1,7 +1,7 @@
 /**
- * `npm run sim -- --seeds N [--from N] [--jobs N] [--minutes N]`: many seeds, in parallel, with a line of progress.
- * `npm run sim -- --seed N [--no-shrink]`: exactly one, with all there is to know about it.
- * `npm run sim -- --core N [--from N] [--jobs N]`: so many short schedules of the consensus core alone.
+ * `npm run sim -- --seeds N [--from N] [--jobs N] [--minutes N]`: many seeds, in parallel, with a line of
+ * progress. `npm run sim -- --seed N [--no-shrink]`: exactly one, with all there is to know about it. `npm
+ * run sim -- --core N [--from N] [--jobs N]`: so many short schedules of the consensus core alone.
  */
 import { parseArgs } from 'node:util';
 import { searchInThreads } from '../raft/core-search.js';

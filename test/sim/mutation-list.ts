@@ -1,4 +1,7 @@
-/** Faults to break the code with on purpose, one at a time: text that stands in a file exactly once, and what replaces it. */
+/**
+ * Faults to break the code with on purpose, one at a time: text that stands in a file exactly once, and what
+ * replaces it.
+ */
 
 export interface Mutation {
   readonly name: string;

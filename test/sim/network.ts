@@ -56,7 +56,10 @@ export class Network {
     return 0.05 + this.random.exponential(this.weather.delayMs);
   }
 
-  /** When the bytes of an append are through: in order behind those of earlier ones, while other messages pass them. */
+  /**
+   * When the bytes of an append are through: in order behind those of earlier ones, while other messages pass
+   * them.
+   */
   private throughAfterMs(link: string, bytes: number): number {
     if (this.bytesPerMs === undefined || bytes === 0) return 0;
     const { nowMs } = this.loop;
@@ -106,7 +109,8 @@ class Stream {
   ) {}
 
   send(arrive: () => void): void {
-    // What a cut swallows is a hole that nothing behind it can pass; the connection then only ends by somebody's patience.
+    // What a cut swallows is a hole that nothing behind it can pass; the connection then only ends by
+    // somebody's patience.
     if (this.network.isCut(this.from, this.to)) this.isBroken = true;
     if (this.isBroken) return;
     this.nextAtMs = Math.max(this.nextAtMs, this.loop.nowMs + this.network.delay());

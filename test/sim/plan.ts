@@ -1,4 +1,7 @@
-/** What a seed stands for: the cluster, what its clients will do, and what will go wrong. A plan can be cut down and run again. */
+/**
+ * What a seed stands for: the cluster, what its clients will do, and what will go wrong. A plan can be cut
+ * down and run again.
+ */
 import type { Durability } from '../../raft/node/index.js';
 import type { Consistency } from '../../src/client/consistency.js';
 import type { Weather } from './network.js';
@@ -59,7 +62,10 @@ export type Fault = { readonly atMs: number } & (
       readonly target: Target;
     }
   | { readonly kind: 'snapshot'; readonly target: Target }
-  /** The leader is cut off from its peers, not from its clients, and its clock is so slow that it notices late. */
+  /**
+   * The leader is cut off from its peers, not from its clients, and its clock is so slow that it notices
+   * late.
+   */
   | { readonly kind: 'stale leader'; readonly rate: number; readonly forMs: number }
   /** Applying an entry takes up to so long, now and then, on one machine. */
   | {
@@ -74,7 +80,10 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'lying pulses'; readonly forMs: number }
   /** Appends take as long as their bytes need. */
   | { readonly kind: 'thin links'; readonly bytesPerMs: number; readonly forMs: number }
-  /** From now on, each time that something happens on a node, something befalls it or another one right afterwards. */
+  /**
+   * From now on, each time that something happens on a node, something befalls it or another one right
+   * afterwards.
+   */
   | ({ readonly kind: 'reflex' } & Reflex)
 );
 
@@ -112,7 +121,10 @@ export interface Plan {
   readonly lastRestart: 'none' | 'stop' | 'kill' | 'power cut';
 }
 
-/** Weights of the faults; each run takes a part of them, so that runs differ (swarm testing, Groce et al. 2012). */
+/**
+ * Weights of the faults; each run takes a part of them, so that runs differ (swarm testing, Groce et al.
+ * 2012).
+ */
 const weights: Record<DrawnKind, number> = {
   weather: 3,
   partition: 3,

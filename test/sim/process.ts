@@ -1,4 +1,7 @@
-/** The clock of a machine, and the event loop of one process on it: what stands still in a pause and ends with a crash. */
+/**
+ * The clock of a machine, and the event loop of one process on it: what stands still in a pause and ends with
+ * a crash.
+ */
 import type { Clock } from '../../raft/node/clock.js';
 import type { EventLoop } from './event-loop.js';
 import type { Random } from './random.js';
@@ -111,7 +114,10 @@ export class Process implements Clock {
     };
   }
 
-  /** In the order of the calls, a part of a millisecond later: what else arrives until then belongs to the same turn. */
+  /**
+   * In the order of the calls, a part of a millisecond later: what else arrives until then belongs to the
+   * same turn.
+   */
   afterInput(callback: () => void): void {
     const { nowMs } = this.loop;
     if (this.nextTurnMs < nowMs) this.nextTurnMs = nowMs + this.random.next() * 0.1;

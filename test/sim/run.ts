@@ -1,4 +1,7 @@
-/** One run of the simulator: a world in which a plan's clients work and its faults strike, and all checkers watching. */
+/**
+ * One run of the simulator: a world in which a plan's clients work and its faults strike, and all checkers
+ * watching.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { majority } from '../../raft/index.js';
 import { checkHistory } from '../linearizability/checker.js';
@@ -170,7 +173,10 @@ export class Run {
       .join('; ');
   }
 
-  /** Below durability high, power cuts may leave no majority that is sound: such a cluster has an operator to wait for. */
+  /**
+   * Below durability high, power cuts may leave no majority that is sound: such a cluster has an operator to
+   * wait for.
+   */
   private get isLost(): boolean {
     const { invariants, membership, machineOf } = this.world;
     if (!invariants.mayLose) return false;
@@ -242,7 +248,10 @@ export class Run {
     await settled;
   }
 
-  /** What the run's levels promise: below durability high nothing after a power cut, at consistency low no read of the newest state. */
+  /**
+   * What the run's levels promise: below durability high nothing after a power cut, at consistency low no
+   * read of the newest state.
+   */
   private checkHistories(): void {
     const { plan, invariants } = this.world;
     if (invariants.mayLose) return;
@@ -318,7 +327,10 @@ export function checkSomeState(history: readonly Operation[]): string | undefine
   return undefined;
 }
 
-/** What needs no search: every acknowledged element of a list is there once in the last look, the others once at most; counters likewise. */
+/**
+ * What needs no search: every acknowledged element of a list is there once in the last look, the others once
+ * at most; counters likewise.
+ */
 export function checkAcknowledged(history: readonly Operation[]): string | undefined {
   for (const key of ['l0', 'l1', 'l2']) {
     const last = history.findLast(

@@ -1,4 +1,7 @@
-/** Finds a shorter plan that still fails in the same way: faults and operations are left out as long as the failure stays. */
+/**
+ * Finds a shorter plan that still fails in the same way: faults and operations are left out as long as the
+ * failure stays.
+ */
 import type { Plan } from './plan.js';
 import type { RunResult } from './run.js';
 import { runPlan } from './run-seed.js';

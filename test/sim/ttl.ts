@@ -1,4 +1,7 @@
-/** What clients saw of keys that expire, and what must hold of it: a time to live never lengthens, and what died stays dead. */
+/**
+ * What clients saw of keys that expire, and what must hold of it: a time to live never lengthens, and what
+ * died stays dead.
+ */
 
 export interface ExpiringWrite {
   readonly key: string;

@@ -1,4 +1,7 @@
-/** What clients do: operations on registers, counters, lists, sets, queues, expiring keys, alone, in pipelines and in transactions. */
+/**
+ * What clients do: operations on registers, counters, lists, sets, queues, expiring keys, alone, in pipelines
+ * and in transactions.
+ */
 import type { Random } from './random.js';
 
 export interface ClientOperation {
@@ -6,8 +9,8 @@ export interface ClientOperation {
   /** Pause before it. */
   readonly thinkMs: number;
   /**
-   * One command; several at once without waiting; MULTI ... EXEC; WATCH and GET of a key, then MULTI ... EXEC; a write of a key that
-   * expires, or a look at one.
+   * One command; several at once without waiting; MULTI ... EXEC; WATCH and GET of a key, then MULTI ...
+   * EXEC; a write of a key that expires, or a look at one.
    */
   readonly kind: 'command' | 'pipeline' | 'transaction' | 'watch' | 'expire' | 'look';
   readonly commands: readonly (readonly string[])[];

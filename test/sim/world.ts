@@ -1,4 +1,7 @@
-/** The cluster that a plan describes, in virtual time: machines, network, and what clients and faults ask of them. */
+/**
+ * The cluster that a plan describes, in virtual time: machines, network, and what clients and faults ask of
+ * them.
+ */
 import { type Membership, type MembershipChange, majority, type NodeId } from '../../raft/index.js';
 import { EventLoop } from './event-loop.js';
 import { Invariants } from './invariants.js';
@@ -45,7 +48,10 @@ export class World implements MachineWorld {
   /** Equal for equal runs. */
   fingerprint = 0;
 
-  /** When a fault last made a node campaign ahead of its time: it forgets the leader to whom it has promised its vote. */
+  /**
+   * When a fault last made a node campaign ahead of its time: it forgets the leader to whom it has promised
+   * its vote.
+   */
   campaignedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param onEvent told of what faults may have been waiting for */
@@ -89,8 +95,9 @@ export class World implements MachineWorld {
   }
 
   /**
-   * A node has become leader. Nobody else may count on a lease now: it would answer reads on its own while this one takes writes. Clocks
-   * that do not run alike void all leases, and so does a campaign that no timeout has begun.
+   * A node has become leader. Nobody else may count on a lease now: it would answer reads on its own while
+   * this one takes writes. Clocks that do not run alike void all leases, and so does a campaign that no
+   * timeout has begun.
    */
   checkLeases(machineNumber: number): void {
     const elected = this.machines[machineNumber - 1]!;
@@ -133,7 +140,10 @@ export class World implements MachineWorld {
     );
   }
 
-  /** Whether the cluster can bear that `machine` loses what it stored: only a minority may, of every membership that anybody goes by. */
+  /**
+   * Whether the cluster can bear that `machine` loses what it stored: only a minority may, of every
+   * membership that anybody goes by.
+   */
   canLose(machine: Machine): boolean {
     const views = this.machines.flatMap((one) =>
       one.node === undefined ? [] : [one.node.status().membership],

@@ -1,4 +1,7 @@
-/** The list of checks: the same for a command alone, queued and forwarded, in order, and each asked only about what it concerns. */
+/**
+ * The list of checks: the same for a command alone, queued and forwarded, in order, and each asked only about
+ * what it concerns.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CommandTable, ErrorReply, engineCommands, Request, type Runnable } from '../../engine/index.js';

@@ -1,4 +1,7 @@
-/** A client that ends its side of the connection still gets the replies to all that it has sent, however long they take. */
+/**
+ * A client that ends its side of the connection still gets the replies to all that it has sent, however long
+ * they take.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';

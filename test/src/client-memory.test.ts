@@ -1,6 +1,6 @@
 /**
- * What one client can make the node keep is bounded, seen, and given back: replies that it does not read, transactions that it does not end,
- * requests that it does not finish.
+ * What one client can make the node keep is bounded, seen, and given back: replies that it does not read,
+ * transactions that it does not end, requests that it does not finish.
  */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** Nothing that a stranger sends, however deep or long, overflows the stack: it is refused or answered, and the node goes on. */
+/**
+ * Nothing that a stranger sends, however deep or long, overflows the stack: it is refused or answered, and
+ * the node goes on.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';

@@ -1,4 +1,7 @@
-/** A handler that fails in a way that it does not foresee costs its own client the connection, and nobody else anything. */
+/**
+ * A handler that fails in a way that it does not foresee costs its own client the connection, and nobody else
+ * anything.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '../../src/observability/log.js';

@@ -1,4 +1,7 @@
-/** A port that is open while the node recovers: -LOADING, as Redis answers, and the same connection goes on afterwards. */
+/**
+ * A port that is open while the node recovers: -LOADING, as Redis answers, and the same connection goes on
+ * afterwards.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,4 +1,7 @@
-/** A process whose memory is bounded refuses, and stays within its bound, whatever the shape of what it is filled with. */
+/**
+ * A process whose memory is bounded refuses, and stays within its bound, whatever the shape of what it is
+ * filled with.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { programPath } from '../program-path.js';
 
-/** A folder for this test file, removed when its tests are over, together with the processes that still run. */
+/**
+ * A folder for this test file, removed when its tests are over, together with the processes that still run.
+ */
 export const folder = mkdtempSync(join(tmpdir(), 'redraft-program-'));
 const running = new Set<ChildProcess>();
 after(async () => {

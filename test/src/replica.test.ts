@@ -7,7 +7,9 @@ import { nodeClock } from '../../raft/node/index.js';
 import { Replica, type ReplyTarget } from '../../src/replication/replica.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 
-/** A replica whose node takes the first proposal and no other: it has just taken itself out of the cluster. */
+/**
+ * A replica whose node takes the first proposal and no other: it has just taken itself out of the cluster.
+ */
 function makeReplica(): {
   replica: Replica;
   said: string[];

@@ -56,7 +56,8 @@ test('replies leave in the order of the requests, pushes shift none, and in the 
       let asked = 0;
       let pushed = 0;
       const completeOne = (): void => {
-        // A client's writes wait for its reads, and what is forwarded for both: what is outstanding is of one of the kinds.
+        // A client's writes wait for its reads, and what is forwarded for both: what is outstanding is of one
+        // of the kinds.
         if (items.length > 0) queue.itemDone(`${items.shift()}`, true);
         else if (forwarded.length > 0) {
           const number = forwarded.shift()!;

@@ -1,4 +1,7 @@
-/** Scripts of users who may not do everything: judged in apply, alike on every node; who was denied what is noted where the client is. */
+/**
+ * Scripts of users who may not do everything: judged in apply, alike on every node; who was denied what is
+ * noted where the client is.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';

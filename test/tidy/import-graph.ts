@@ -23,7 +23,10 @@ export function importGraph(folders: readonly string[]): ImportGraph {
   );
 }
 
-/** Groups of files that import each other, directly or not: Tarjan's strongly connected components of two or more. */
+/**
+ * Groups of files that import each other, directly or not: Tarjan's strongly connected components of two or
+ * more.
+ */
 export function circles(graph: ImportGraph): string[][] {
   const order = new Map<string, number>();
   const lowest = new Map<string, number>();

@@ -1,7 +1,7 @@
 /**
- * No file imports itself, however long the way round. Types count: whoever reads a file has to know what it imports. A file that needs
- * something of one above it declares what, and is given it: commands import `client/client.ts` and `commands/node-context.ts`, not the
- * connection and the server that implement them.
+ * No file imports itself, however long the way round. Types count: whoever reads a file has to know what it
+ * imports. A file that needs something of one above it declares what, and is given it: commands import
+ * `client/client.ts` and `commands/node-context.ts`, not the connection and the server that implement them.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** A cluster whose nodes speak TLS with each other: joining, forwarding, pulses, snapshots, rotation, failover, and who is not let in. */
+/**
+ * A cluster whose nodes speak TLS with each other: joining, forwarding, pulses, snapshots, rotation,
+ * failover, and who is not let in.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { type TestContext, test as testAnywhere } from 'node:test';

@@ -1,4 +1,7 @@
-/** Handshakes as no client sends them: mutated, cut off, in drips. None may end the node, stay for long, or keep others from their replies. */
+/**
+ * Handshakes as no client sends them: mutated, cut off, in drips. None may end the node, stay for long, or
+ * keep others from their replies.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,4 +1,7 @@
-/** The port that speaks TLS: who gets in, who does not, what it costs, and how certificates change while it is open. */
+/**
+ * The port that speaks TLS: who gets in, who does not, what it costs, and how certificates change while it is
+ * open.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -349,7 +352,10 @@ test('large values and pipelines, and a client that ends its side, over TLS', as
   assert.equal(heard, ':20001\r\n:20002\r\n');
 });
 
-/** What a program prints; undefined if it is not there, or does not know TLS. The server may be in this process: nothing may wait. */
+/**
+ * What a program prints; undefined if it is not there, or does not know TLS. The server may be in this
+ * process: nothing may wait.
+ */
 function run(program: string, args: string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(program, args, { timeout: 20_000 }, (error, stdout, stderr) =>

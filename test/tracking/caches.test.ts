@@ -1,4 +1,7 @@
-/** Caches of clients on every node agree with the keys once nothing is under way: no stale read, whichever node answered. */
+/**
+ * Caches of clients on every node agree with the keys once nothing is under way: no stale read, whichever
+ * node answered.
+ */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';

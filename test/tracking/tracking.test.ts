@@ -183,7 +183,8 @@ test('a cache that obeys is never stale: whatever is read, changed and answered 
           caches[i].set(key, value(key));
         } else if (does === 'ask') {
           const read = node.tracking.beginRead(client, [key]);
-          // The leader's state is the newer one: what it gives is what this node will hold once the answer comes, or before.
+          // The leader's state is the newer one: what it gives is what this node will hold once the answer
+          // comes, or before.
           const given = value(key);
           asked[i].push(() => {
             caches[i].set(key, given);

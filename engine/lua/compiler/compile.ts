@@ -8,7 +8,10 @@ import type { LuaFunction } from '../value.js';
 import { SiteList } from './site-list.js';
 import { compileFunction } from './statements.js';
 
-/** Names through which a script can reach coroutines: one that names none of them is compiled to plain functions. */
+/**
+ * Names through which a script can reach coroutines: one that names none of them is compiled to plain
+ * functions.
+ */
 const coroutineNames = ['coroutine', '_G', 'load', 'loadstring'];
 
 /** A compiled script. Making a function of it is cheap: each run may have its own. */
@@ -46,7 +49,9 @@ export function compile(source: string, options: CompileOptions): CompiledScript
   return bindable(bind, chunk, generated.source.length, usesCoroutines);
 }
 
-/** Made apart: a closure inside `compile` would keep the syntax tree and the source that are in reach there. */
+/**
+ * Made apart: a closure inside `compile` would keep the syntax tree and the source that are in reach there.
+ */
 function bindable(
   bind: ReturnType<Factory>,
   chunk: Chunk,
@@ -93,7 +98,9 @@ function evaluate(source: string): Factory {
   }
 }
 
-/** The parser's limits keep recursion shallow; a caller that has used up the stack gets an error, not a crash. */
+/**
+ * The parser's limits keep recursion shallow; a caller that has used up the stack gets an error, not a crash.
+ */
 function guardStack<Result>(work: () => Result, chunkName: string): Result {
   try {
     return work();

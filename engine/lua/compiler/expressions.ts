@@ -1,8 +1,8 @@
 /**
  * JavaScript source of expressions.
  *
- * Evaluation order is 5.1's: an operand that is a local variable of the function itself is read when the operator runs, after the
- * other operand; all others are read from left to right.
+ * Evaluation order is 5.1's: an operand that is a local variable of the function itself is read when the
+ * operator runs, after the other operand; all others are read from left to right.
  */
 import {
   type BinaryExpression,
@@ -134,7 +134,10 @@ export class ExpressionCompiler {
     return inner.kind === 'local' && inner.variable.owner === this.writer.body;
   }
 
-  /** Whether an expression may be read after `others` were evaluated: it cannot have changed, or Lua reads it then, too. */
+  /**
+   * Whether an expression may be read after `others` were evaluated: it cannot have changed, or Lua reads it
+   * then, too.
+   */
   private mayReadLate(expression: Expression, ...others: Expression[]): boolean {
     if (this.isConstant(expression) || this.isOwnLocal(expression)) return true;
     const inner = expression.kind === 'single' ? expression.value : expression;
@@ -143,7 +146,8 @@ export class ExpressionCompiler {
   }
 
   /**
-   * Operands of an operator: code that evaluates what must be kept, and for each what to write for it, any number of times.
+   * Operands of an operator: code that evaluates what must be kept, and for each what to write for it, any
+   * number of times.
    */
   operands(list: readonly Expression[]): { before: string; codes: string[]; release: () => void } {
     const { writer } = this;
@@ -165,8 +169,8 @@ export class ExpressionCompiler {
   }
 
   /**
-   * Operands as the arguments of a helper, which reads them in order; in temporaries where one is a variable that
-   * a later one's calls may change, since Lua reads it late.
+   * Operands as the arguments of a helper, which reads them in order; in temporaries where one is a variable
+   * that a later one's calls may change, since Lua reads it late.
    */
   private helperOperands(list: readonly Expression[]): {
     before: string;
@@ -436,7 +440,10 @@ export class ExpressionCompiler {
     return `(${this.twinCall(callee, argumentList, code, list, note, site, twin)},${callee} instanceof P?yield*finish(${callee}):${callee})`;
   }
 
-  /** A call in a generator, whose result goes to `callee`. `twin` is what stands for that of a function of Lua. */
+  /**
+   * A call in a generator, whose result goes to `callee`. `twin` is what stands for that of a function of
+   * Lua.
+   */
   private twinCall(
     callee: string,
     argumentList: string,

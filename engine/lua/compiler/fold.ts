@@ -1,4 +1,7 @@
-/** Arithmetic on constants, done once: what Lua 5.1 folds, and no more, since folding shows in constants' signs of zero. */
+/**
+ * Arithmetic on constants, done once: what Lua 5.1 folds, and no more, since folding shows in constants'
+ * signs of zero.
+ */
 import type { BinaryExpression, Expression } from '../ast.js';
 import { modulo, power } from '../runtime/arithmetic.js';
 

@@ -1,4 +1,7 @@
-/** What the compilers of expressions and statements share while they write one function: temporaries, names, counters. */
+/**
+ * What the compilers of expressions and statements share while they write one function: temporaries, names,
+ * counters.
+ */
 import type { Expression, FunctionBody, Variable } from '../ast.js';
 import { numberLiteral } from './literals.js';
 import { describe, type SiteList } from './site-list.js';

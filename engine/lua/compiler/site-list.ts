@@ -27,7 +27,10 @@ export function describe(expression: Expression, body: FunctionBody): string {
   }
 }
 
-/** 5.1 finds names by following jumps: that of an `or` inside an `and` (or the reverse) leads to the right operand. */
+/**
+ * 5.1 finds names by following jumps: that of an `or` inside an `and` (or the reverse) leads to the right
+ * operand.
+ */
 function operatorOf(expression: Expression): string {
   return expression.kind === 'single' ? operatorOf(expression.value) : expression.kind;
 }

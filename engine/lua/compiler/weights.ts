@@ -1,6 +1,6 @@
 /**
- * What straight-line code takes: the steps that a turn of a loop or a call is charged for the length of its body. Without it, one step
- * could be as long as a script cares to write.
+ * What straight-line code takes: the steps that a turn of a loop or a call is charged for the length of its
+ * body. Without it, one step could be as long as a script cares to write.
  */
 import type { Block, Expression, Statement } from '../ast.js';
 

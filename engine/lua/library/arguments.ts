@@ -1,4 +1,6 @@
-/** Checks of what natives are given, with 5.1's texts: `bad argument #1 to 'rep' (string expected, got nil)`. */
+/**
+ * Checks of what natives are given, with 5.1's texts: `bad argument #1 to 'rep' (string expected, got nil)`.
+ */
 
 import { formatNumber } from '../numbers.js';
 import { calledAs, fail, typeName } from '../runtime/frames.js';

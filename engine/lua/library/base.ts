@@ -204,7 +204,10 @@ function throwError(args: readonly LuaValue[]): never {
   throw new LuaError(value);
 }
 
-/** pcall as Redis has it: of an error table whose `err` is a string it gives that string; else both, table and `err`. */
+/**
+ * pcall as Redis has it: of an error table whose `err` is a string it gives that string; else both, table and
+ * `err`.
+ */
 function redisPcall(args: readonly LuaValue[]): LuaValue[] {
   const { ok, values } = protectedCall(() => call(args[0], ...args.slice(1)));
   if (ok) return [true, ...values];

@@ -4,7 +4,8 @@ import { type Arguments, checkNumber, type Natives, natives, optionalNumber } fr
 
 /** A number modulo 2^32 as a signed integer, rounded to the nearest first, ties to even. */
 function toBits(value: number): number {
-  // BitOp adds 2^52 + 2^51, whose last place is 1, and takes the low word: numbers beyond 2^51 lose their low bits' meaning.
+  // BitOp adds 2^52 + 2^51, whose last place is 1, and takes the low word: numbers beyond 2^51 lose their low
+  // bits' meaning.
   const biased = value + 6755399441055744;
   if (!Number.isFinite(biased)) return 0;
   doubles[0] = biased;

@@ -1,4 +1,7 @@
-/** Lua 5.1's patterns. Every character tried costs a step, so that patterns which explode end within the limit of steps. */
+/**
+ * Lua 5.1's patterns. Every character tried costs a step, so that patterns which explode end within the limit
+ * of steps.
+ */
 import { counters, stepsExhausted } from '../limits.js';
 import { fail } from '../runtime/frames.js';
 import { chargeString } from '../runtime/operators.js';

@@ -1,6 +1,6 @@
 /**
- * Redis's generator for math.random: drand48's linear congruence, x -> 0x5DEECE66D x + 11 modulo 2^48, of which lrand48
- * gives the top 31 bits. Each script starts from seed 0.
+ * Redis's generator for math.random: drand48's linear congruence, x -> 0x5DEECE66D x + 11 modulo 2^48, of
+ * which lrand48 gives the top 31 bits. Each script starts from seed 0.
  */
 export class Random {
   /** The state's upper and lower 24 bits. */

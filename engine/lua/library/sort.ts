@@ -1,6 +1,6 @@
 /**
- * table.sort: the quicksort of Lua 5.1, comparison by comparison, since which of equal elements comes first and what a comparator
- * that contradicts itself leads to can be seen.
+ * table.sort: the quicksort of Lua 5.1, comparison by comparison, since which of equal elements comes first
+ * and what a comparator that contradicts itself leads to can be seen.
  */
 
 import { nativeFrame } from '../chunk.js';

@@ -1,8 +1,10 @@
 /**
- * Calls: of values that are no functions, with lists of arguments, in the place of a result (tail calls), and by natives.
+ * Calls: of values that are no functions, with lists of arguments, in the place of a result (tail calls), and
+ * by natives.
  *
- * A tail call is made as a plain call while few of them nest; past that the call still to be made is returned, and whoever receives
- * it makes it (a trampoline): so they use no stack, at no cost for results that are none.
+ * A tail call is made as a plain call while few of them nest; past that the call still to be made is
+ * returned, and whoever receives it makes it (a trampoline): so they use no stack, at no cost for results
+ * that are none.
  */
 import type { Chunk } from '../chunk.js';
 import { LuaError, LuaFatal } from '../errors.js';
@@ -65,7 +67,9 @@ export function callWith(callee: LuaFunction, args: LuaValue[]): LuaResult {
   return result;
 }
 
-/** What to call for a value that is no function: its `__call`, or an error, once the arguments are evaluated. */
+/**
+ * What to call for a value that is no function: its `__call`, or an error, once the arguments are evaluated.
+ */
 export function callable(value: LuaValue, chunk: Chunk, site: number): LuaFunction {
   return (...args) => {
     if (typeof value === 'function') return callWith(value, args);
@@ -129,7 +133,10 @@ function resolveCall(callee: LuaValue): LuaFunction {
   return (...args) => callWith(handler, [callee, ...args]);
 }
 
-/** Calls a metamethod (a function or what has `__call`) for an operator of the running function; its first value. */
+/**
+ * Calls a metamethod (a function or what has `__call`) for an operator of the running function; its first
+ * value.
+ */
 export function callHandler(handler: LuaValue, chunk: Chunk, site: number, ...args: LuaValue[]): LuaValue {
   const { d } = counters;
   frames[d] = chunk;
@@ -168,7 +175,10 @@ export function unwindTo({ d, c, k, t }: Nesting): void {
   }
 }
 
-/** Runs something that may end with an error of Lua. All else passes through; V8's end of stack ends the script. */
+/**
+ * Runs something that may end with an error of Lua. All else passes through; V8's end of stack ends the
+ * script.
+ */
 export function protectedCall(work: () => LuaValue[]): { ok: boolean; values: LuaValue[] } {
   const before = nesting();
   try {

@@ -1,4 +1,6 @@
-/** Coroutines: generators of JavaScript, which the functions of a script that may use them are compiled to. */
+/**
+ * Coroutines: generators of JavaScript, which the functions of a script that may use them are compiled to.
+ */
 import { coroutineFrame } from '../chunk.js';
 import { LuaError } from '../errors.js';
 import { chargeBytes, chargeSteps, counters, sites } from '../limits.js';

@@ -7,7 +7,10 @@ import type { LuaValue } from '../value.js';
 /** For each depth the chunk of the function that runs there. */
 export const frames: Chunk[] = new Array<Chunk>(depthMax + 300).fill(nativeFrame);
 
-/** `name:line: ` of the function `level` levels up (1: the one that calls a native), or nothing where none is known. */
+/**
+ * `name:line: ` of the function `level` levels up (1: the one that calls a native), or nothing where none is
+ * known.
+ */
 export function position(level: number): string {
   let depth = counters.d;
   for (let up = 1; up < level; up++) {
@@ -23,7 +26,10 @@ export function position(level: number): string {
   return depth > 0 ? positionAt(frames[depth]!, sites[depth]!) : '';
 }
 
-/** Where the innermost function of Lua is, once an error has left it: nothing unwinds before the error is caught. */
+/**
+ * Where the innermost function of Lua is, once an error has left it: nothing unwinds before the error is
+ * caught.
+ */
 export function innermostPlace(): { chunkName: string; line: number } | undefined {
   let depth = counters.d;
   if (depth > 0 && frames[depth] === nativeFrame) depth--;
@@ -31,7 +37,10 @@ export function innermostPlace(): { chunkName: string; line: number } | undefine
   return { chunkName: frames[depth]!.name, line: frames[depth]!.site(sites[depth]!).line };
 }
 
-/** Depths whose function was called in the place of another's result, and how many it replaced. Cleared by who sets it. */
+/**
+ * Depths whose function was called in the place of another's result, and how many it replaced. Cleared by who
+ * sets it.
+ */
 export const tailCalls = new Map<number, number>();
 
 export function positionAt(chunk: Chunk, site: number): string {

@@ -1,4 +1,7 @@
-/** What a generic `for` goes through: tables directly where `next` or the step of `ipairs` would be called, functions else. */
+/**
+ * What a generic `for` goes through: tables directly where `next` or the step of `ipairs` would be called,
+ * functions else.
+ */
 import type { Chunk } from '../chunk.js';
 import { LuaError } from '../errors.js';
 import { counters, sites } from '../limits.js';

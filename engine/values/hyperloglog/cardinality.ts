@@ -1,7 +1,8 @@
 /**
- * The estimator of Redis since 4.0: Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017),
- * algorithm 6. It uses the four operations and square roots only, all exact to the last bit in every JavaScript engine,
- * so that the estimate, which is cached in the value and thus state, is the same everywhere.
+ * The estimator of Redis since 4.0: Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog
+ * sketches" (2017), algorithm 6. It uses the four operations and square roots only, all exact to the last bit
+ * in every JavaScript engine, so that the estimate, which is cached in the value and thus state, is the same
+ * everywhere.
  */
 import { type Int64, int64Min, writeInt64 } from '../../numbers/int64.js';
 import {
@@ -27,7 +28,8 @@ const unpacked = Buffer.alloc(registerCount);
 /**
  * The cardinality as of the cache or, when that is stale, as estimated now and written to the cache.
  *
- * @returns the cardinality and whether it was estimated (the value then has changed), or undefined when corrupt
+ * @returns the cardinality and whether it was estimated (the value then has changed), or undefined when
+ * corrupt
  */
 export function cardinality(
   buffer: Buffer,

@@ -1,6 +1,6 @@
 /**
- * Adding to a HyperLogLog: which register an element raises and how far, and the change of the stored bytes, which equal
- * those of Redis 7.0.15 after the same commands (checked against GET).
+ * Adding to a HyperLogLog: which register an element raises and how far, and the change of the stored bytes,
+ * which equal those of Redis 7.0.15 after the same commands (checked against GET).
  */
 import {
   denseRegister,
@@ -31,7 +31,8 @@ export function locateElement(bytes: Buffer, start: number, length: number): voi
   hashMurmur64(bytes, start, length);
   const { high, low } = murmurHash;
   raised.index = low & (registerCount - 1);
-  // Trailing zeros of the 50 bits above the register's number, plus one; a guard bit above them ends the count.
+  // Trailing zeros of the 50 bits above the register's number, plus one; a guard bit above them ends the
+  // count.
   const lower = (low >>> 14) | (high << 18);
   const upper = (high >>> 14) | (1 << 18);
   raised.value = lower !== 0 ? trailingZeros(lower) + 1 : trailingZeros(upper) + 33;
@@ -42,8 +43,8 @@ function trailingZeros(word: number): number {
 }
 
 /**
- * A HyperLogLog that is being changed: where it lies while its size stays, in a buffer of its own from the first sparse
- * register on that rises. After the changes the caller stores the bytes unless {@link inPlace}.
+ * A HyperLogLog that is being changed: where it lies while its size stays, in a buffer of its own from the
+ * first sparse register on that rises. After the changes the caller stores the bytes unless {@link inPlace}.
  */
 export class HyperLogLogEditor {
   /** Whether the bytes are still the caller's own, at their place. */
@@ -141,7 +142,10 @@ export class HyperLogLogEditor {
     return true;
   }
 
-  /** Replaces the run at `at` by its part before the register, the register, and its part behind; false when too large. */
+  /**
+   * Replaces the run at `at` by its part before the register, the register, and its part behind; false when
+   * too large.
+   */
   private split(at: number, before: number, behind: number, present: number, value: number): boolean {
     const oldSize = runSize(this.buffer, at);
     const newSize = partSize(before, present) + 1 + partSize(behind, present);

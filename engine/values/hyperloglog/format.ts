@@ -3,8 +3,9 @@
  *
  *     "HYLL" <encoding: 0 dense, 1 sparse> <3 unused bytes> <cached cardinality: 8 bytes, little-endian> <registers>
  *
- * The top bit of the cached cardinality says that it is stale. Dense registers are packed from the lowest bit of the first
- * byte on. Sparse ones are runs: 00llllll, l + 1 zeros; 01llllll llllllll, l + 1 zeros; 1vvvvvll, l + 1 times the value v + 1.
+ * The top bit of the cached cardinality says that it is stale. Dense registers are packed from the lowest bit
+ * of the first byte on. Sparse ones are runs: 00llllll, l + 1 zeros; 01llllll llllllll, l + 1 zeros;
+ * 1vvvvvll, l + 1 times the value v + 1.
  */
 import type { Int64 } from '../../numbers/int64.js';
 import { readInt64 } from '../../numbers/int64.js';
@@ -21,8 +22,8 @@ const staleAt = 15;
 export const Encoding = { dense: 0, sparse: 1 } as const;
 
 /**
- * Whether bytes are taken for a HyperLogLog: magic, known encoding, and the exact size if dense. Runs of the sparse form are
- * only checked by what walks them.
+ * Whether bytes are taken for a HyperLogLog: magic, known encoding, and the exact size if dense. Runs of the
+ * sparse form are only checked by what walks them.
  */
 export function isHyperLogLog(buffer: Buffer, start: number, length: number): boolean {
   if (length < headerSize || buffer.readUInt32LE(start) !== magic) return false;
@@ -81,7 +82,10 @@ export function setDenseRegister(buffer: Buffer, start: number, index: number, v
   if (shift > 2) buffer[at + 1] = (buffer[at + 1]! & ~(63 >> (8 - shift))) | (value >> (8 - shift));
 }
 
-/** Registers that a sparse run at `at` covers. A second byte that is cut off by the value's end counts as 0, as in Redis. */
+/**
+ * Registers that a sparse run at `at` covers. A second byte that is cut off by the value's end counts as 0,
+ * as in Redis.
+ */
 export function runLength(buffer: Buffer, at: number, end: number): number {
   const lead = buffer[at]!;
   if (lead >= 0x80) return (lead & 3) + 1;

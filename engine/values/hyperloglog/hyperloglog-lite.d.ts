@@ -7,7 +7,10 @@ declare module 'hyperloglog-lite' {
   }
 
   interface Counter {
-    /** Adds a hash: register number in the upper n bits of the first word, trailing zeros counted in the last two. */
+    /**
+     * Adds a hash: register number in the upper n bits of the first word, trailing zeros counted in the last
+     * two.
+     */
     add(hash: readonly [number, number, number, number]): Counter;
     /** Raises each register to the other's. */
     merge(other: Registers): void;

@@ -1,4 +1,7 @@
-/** What PFSELFTEST checks: that registers keep their values side by side, and that estimates are as near as they promise. */
+/**
+ * What PFSELFTEST checks: that registers keep their values side by side, and that estimates are as near as
+ * they promise.
+ */
 import { estimate } from './cardinality.js';
 import { HyperLogLogEditor } from './editor.js';
 import { denseRegister, emptyHyperLogLog, registerCount, setDenseRegister, toDense } from './format.js';

@@ -1,4 +1,7 @@
-/** The union of HyperLogLogs, for PFCOUNT of several keys and PFMERGE: the registers are kept by hyperloglog-lite. */
+/**
+ * The union of HyperLogLogs, for PFCOUNT of several keys and PFMERGE: the registers are kept by
+ * hyperloglog-lite.
+ */
 import HyperLogLog from 'hyperloglog-lite';
 import type { Int64 } from '../../numbers/int64.js';
 import { estimateOf } from './cardinality.js';
@@ -25,7 +28,9 @@ export class HyperLogLogUnion {
     return true;
   }
 
-  /** The cardinality of the union. Of hyperloglog-lite's own estimate no use is made: Redis has a better one. */
+  /**
+   * The cardinality of the union. Of hyperloglog-lite's own estimate no use is made: Redis has a better one.
+   */
   estimate(): Int64 {
     return estimateOf(this.registers.output().buckets);
   }

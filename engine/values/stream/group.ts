@@ -1,8 +1,10 @@
 /**
- * A consumer group: where it stands in the stream, who reads for it, and which entries they were given and have not acknowledged.
+ * A consumer group: where it stands in the stream, who reads for it, and which entries they were given and
+ * have not acknowledged.
  *
- * A pending entry is one block of the slab, in the group's order of ids and in its consumer's. Its consumer is a number: the lowest
- * that was free in the group when the consumer came, so that numbers follow from who is there and who was before them.
+ * A pending entry is one block of the slab, in the group's order of ids and in its consumer's. Its consumer
+ * is a number: the lowest that was free in the group when the consumer came, so that numbers follow from who
+ * is there and who was before them.
  */
 import type { Int64 } from '../../numbers/int64.js';
 import type { Address, Slab } from '../../storage/slab.js';
@@ -28,7 +30,10 @@ const COUNT_OFFSET = TIME_OFFSET + 8;
 const CONSUMER_OFFSET = 4;
 export const PENDING_BYTES = COUNT_OFFSET + 8;
 
-/** Estimates of what V8 takes for the objects of a group and of a consumer, their places among others included. */
+/**
+ * Estimates of what V8 takes for the objects of a group and of a consumer, their places among others
+ * included.
+ */
 export const GROUP_OBJECT_BYTES = 400;
 export const CONSUMER_OBJECT_BYTES = 250;
 
@@ -192,7 +197,10 @@ export class Group {
 
   // ---- after its end ----
 
-  /** Frees at most about `limit` pending entries of a group that no stream holds any more; true when nothing is left. */
+  /**
+   * Frees at most about `limit` pending entries of a group that no stream holds any more; true when nothing
+   * is left.
+   */
   dispose(limit: number): boolean {
     let left = limit;
     for (; left > 0 && this.consumers.size > 0; left--) {

@@ -1,10 +1,13 @@
 /**
- * Blocks of the slab in the order of the ids that they begin with: a stream's nodes, the pending entries of a group and of a consumer.
+ * Blocks of the slab in the order of the ids that they begin with: a stream's nodes, the pending entries of a
+ * group and of a consumer.
  *
- * Addresses lie in sorted pages. What is appended behind all others costs O(1), everything else O(log n) and a move within one page;
- * n blocks take some 5 bytes each. Nothing that is answered depends on where pages begin.
+ * Addresses lie in sorted pages. What is appended behind all others costs O(1), everything else O(log n) and
+ * a move within one page; n blocks take some 5 bytes each. Nothing that is answered depends on where pages
+ * begin.
  *
- * Every block begins with {@link BLOCK_HEADER_BYTES}: the epoch of the snapshot's walk that has it, a word of its owner's, and the id.
+ * Every block begins with {@link BLOCK_HEADER_BYTES}: the epoch of the snapshot's walk that has it, a word of
+ * its owner's, and the id.
  */
 import type { Address, Slab } from '../../storage/slab.js';
 import { highWord, ID_BYTES, lowWord, readId, readWord, type StreamId } from './stream-id.js';

@@ -1,11 +1,13 @@
 /**
- * A stream's node: consecutive entries in one listpack, as Redis lays them out (https://redis.io/docs/latest/develop/data-types/streams/,
- * rdb type 19), in a block of the slab behind the id of the first entry that it had.
+ * A stream's node: consecutive entries in one listpack, as Redis lays them out
+ * (https://redis.io/docs/latest/develop/data-types/streams/, rdb type 19), in a block of the slab behind the
+ * id of the first entry that it had.
  *
  *     <live entries> <deleted entries> <number of master fields> <master field>... <0>                  the master entry
  *     <flags> <ms - master's> <seq - master's> [<number of fields>] ([<field>] <value>)... <elements before this one>
  *
- * An entry with the master's fields leaves out number and fields. A deleted one stays, flagged, until the node goes.
+ * An entry with the master's fields leaves out number and fields. A deleted one stays, flagged, until the
+ * node goes.
  */
 import type { Request } from '../../protocol/request.js';
 import type { Address, Slab } from '../../storage/slab.js';
@@ -259,8 +261,9 @@ export interface NodeSummary {
 }
 
 /**
- * Checks foreign bytes as a node: a whole listpack, a master entry, entries in ascending order from the node's id on, counts that are
- * true. Returns undefined when they are none; nothing else here may see them before.
+ * Checks foreign bytes as a node: a whole listpack, a master entry, entries in ascending order from the
+ * node's id on, counts that are true. Returns undefined when they are none; nothing else here may see them
+ * before.
  */
 export function validateNode(
   buffer: Buffer,
@@ -300,7 +303,9 @@ export function validateNode(
   return { live, lastId };
 }
 
-/** Walks the elements of a listpack that is known to be well-formed, of which {@link left} are still to come. */
+/**
+ * Walks the elements of a listpack that is known to be well-formed, of which {@link left} are still to come.
+ */
 class ElementReader {
   constructor(
     private readonly buffer: Buffer,

@@ -43,7 +43,10 @@ export class StreamCursor {
   /** The master's fields as replies, made when first asked for. */
   private masterFields: Reply[] | undefined;
 
-  /** Stands before the first entry from `from` to `to`, both included, or in reverse from `to` to `from`. Nothing may change meanwhile. */
+  /**
+   * Stands before the first entry from `from` to `to`, both included, or in reverse from `to` to `from`.
+   * Nothing may change meanwhile.
+   */
   open(stream: EntrySource, from: StreamId, to: StreamId, isReverse: boolean): this {
     this.stream = stream;
     this.from = from;
@@ -60,7 +63,10 @@ export class StreamCursor {
     return this;
   }
 
-  /** {@link open} forward to the end, from where another walk stood, if all before its place lie before `from`. */
+  /**
+   * {@link open} forward to the end, from where another walk stood, if all before its place lie before
+   * `from`.
+   */
   openBehind(stream: EntrySource, from: StreamId, to: StreamId, mark: EntryMark | undefined): this {
     this.open(stream, from, to, false);
     if (mark !== undefined && this.isOpen && mark.shape === stream.shape) {
@@ -132,7 +138,10 @@ export class StreamCursor {
     return { ms: this.entry.ms, seq: this.entry.seq };
   }
 
-  /** The entry as commands reply it: its id, and fields and values in turn. Views in it are good until the stream changes. */
+  /**
+   * The entry as commands reply it: its id, and fields and values in turn. Views in it are good until the
+   * stream changes.
+   */
   reply(): Reply {
     return [formatId(this.entry), this.fields()];
   }

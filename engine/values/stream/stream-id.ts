@@ -1,8 +1,8 @@
 /**
  * The ids of stream entries: two unsigned 64-bit integers, milliseconds and a sequence number, in this order.
  *
- * Each half is a number while it is a safe integer and a bigint beyond, never a bigint for a safe value: equal halves are `===`, and
- * `<` compares them whichever they are.
+ * Each half is a number while it is a safe integer and a bigint beyond, never a bigint for a safe value:
+ * equal halves are `===`, and `<` compares them whichever they are.
  */
 
 import { quoted } from '../../protocol/errors.js';
@@ -116,8 +116,8 @@ export function writeId(buffer: Buffer, at: number, id: StreamId): void {
 export const ID_BYTES = 16;
 
 /**
- * A half as C's string2ull reads it: a canonical 64-bit integer, which must not be negative; or else what strtoull takes to its end
- * (blanks before, a sign, leading zeros; a minus wraps around).
+ * A half as C's string2ull reads it: a canonical 64-bit integer, which must not be negative; or else what
+ * strtoull takes to its end (blanks before, a sign, leading zeros; a minus wraps around).
  */
 function parseHalf(text: string): Uint64 | undefined {
   const { length } = text;

@@ -7,8 +7,9 @@
  *     consumer   name; group's number, own number, when it was seen
  *     pending    consumer's number, id, time, count; group's number
  *
- * Pieces may come in any order. Each block, group and consumer carries the number of the walk that has it, or that it is too young for:
- * what is about to change and does not is given first. A group that goes during the walk is kept until the walk has it.
+ * Pieces may come in any order. Each block, group and consumer carries the number of the walk that has it, or
+ * that it is too young for: what is about to change and does not is given first. A group that goes during the
+ * walk is kept until the walk has it.
  */
 import { type Int64, writeInt64 } from '../../numbers/int64.js';
 import type { Address, Slab } from '../../storage/slab.js';

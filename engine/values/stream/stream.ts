@@ -1,8 +1,8 @@
 /**
  * A stream: entries in nodes, in the order of their ids, and the groups that read them.
  *
- * Entries are only ever added behind all others; those that go are flagged, and a node goes with its last live one. Which entry lies in
- * which node follows from the operations and the settings alone.
+ * Entries are only ever added behind all others; those that go are flagged, and a node goes with its last
+ * live one. Which entry lies in which node follows from the operations and the settings alone.
  */
 import { addInt64, type Int64 } from '../../numbers/int64.js';
 import { type Address, Slab } from '../../storage/slab.js';
@@ -123,7 +123,10 @@ export class Stream implements BigValue {
 
   // ---- adding ----
 
-  /** Adds an entry, whose id is greater than {@link lastId}. The caller has checked its size against {@link NODE_BYTES_MAX}. */
+  /**
+   * Adds an entry, whose id is greater than {@link lastId}. The caller has checked its size against {@link
+   * NODE_BYTES_MAX}.
+   */
   append(id: StreamId, content: EntryContent, limits: NodeLimits): void {
     const tail = this.nodes.last;
     if (tail === undefined || !this.hasRoom(tail, content, limits)) {
@@ -218,7 +221,10 @@ export class Stream implements BigValue {
     return -1;
   }
 
-  /** Flags live entries of a node, at offsets within its listpack, as deleted. The node stays: after a trim Redis keeps it, too. */
+  /**
+   * Flags live entries of a node, at offsets within its listpack, as deleted. The node stays: after a trim
+   * Redis keeps it, too.
+   */
   private flag(address: Address, offsets: readonly number[]): void {
     this.shape++;
     this.give(address);
@@ -391,7 +397,10 @@ export class Stream implements BigValue {
     return this.nodes.size >= MANY_NODES ? ROOM_BYTES : Math.min(ROOM_BYTES, needed + (needed >>> 1));
   }
 
-  /** To be called before a node's bytes change: gives it to the walk, and makes room for `extra` more. Returns where it is then. */
+  /**
+   * To be called before a node's bytes change: gives it to the walk, and makes room for `extra` more. Returns
+   * where it is then.
+   */
   private reserve(address: Address, extra: number): Address {
     this.give(address);
     const needed = this.sizeOf(address) + extra;
@@ -493,7 +502,10 @@ export class Stream implements BigValue {
 /** Offset of the count of live entries in a node's listpack. */
 const LIVE_OFFSET = 6;
 
-/** Radix tree nodes for the sixteen bytes of each node's id: runs of single children, branches and leaves count one each. */
+/**
+ * Radix tree nodes for the sixteen bytes of each node's id: runs of single children, branches and leaves
+ * count one each.
+ */
 function countRadixNodes({ nodes, slab }: Stream): number {
   if (nodes.size === 0) return 1;
   const position = new OrderPosition();

@@ -18,7 +18,8 @@ export class DataDirectory {
   ) {}
 
   /**
-   * Makes the directory if need be, locks it and reads who it belongs to. Only the machine's own disk is locked.
+   * Makes the directory if need be, locks it and reads who it belongs to. Only the machine's own disk is
+   * locked.
    *
    * @throws StorageError if it cannot be written, is in use by another process, or is malformed
    */
@@ -58,8 +59,8 @@ export class DataDirectory {
   }
 
   /**
-   * Notes durably that a process starts here. Returns the identity with the new count; on a full disk, with a number that no other start
-   * has or will have, as nothing can be noted.
+   * Notes durably that a process starts here. Returns the identity with the new count; on a full disk, with a
+   * number that no other start has or will have, as nothing can be noted.
    */
   async countStart(): Promise<Identity> {
     try {
@@ -71,8 +72,8 @@ export class DataDirectory {
   }
 
   /**
-   * Notes durably that the log exists, and reaches at least to `position`: should it be missing or end before that at a later start, that
-   * start is refused.
+   * Notes durably that the log exists, and reaches at least to `position`: should it be missing or end before
+   * that at a later start, that start is refused.
    */
   async noteLogReach(position: number): Promise<void> {
     if (this.held === undefined || (this.held.logFounded && position <= this.held.logReach)) return;
@@ -97,7 +98,9 @@ export class DataDirectory {
   }
 }
 
-/** What a directory with data and without an identity has to be told: a new identity would replace the data. */
+/**
+ * What a directory with data and without an identity has to be told: a new identity would replace the data.
+ */
 export function orphanError(path: string, data: string): StorageError {
   const file = join(path, identityFile);
   const message = `${file} is missing, but ${data} is there: restore the identity from a copy, or name an empty directory and let a new node join`;

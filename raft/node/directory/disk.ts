@@ -1,6 +1,7 @@
 /**
- * All file work of this folder goes through `Disk`, so that a simulator can lose, tear, reorder and refuse bytes under the
- * real code. The interface is as narrow as that work: positioned writes, one way to sync, and what a directory needs.
+ * All file work of this folder goes through `Disk`, so that a simulator can lose, tear, reorder and refuse
+ * bytes under the real code. The interface is as narrow as that work: positioned writes, one way to sync, and
+ * what a directory needs.
  */
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,9 +14,15 @@ export interface DiskFile {
   readonly path: string;
   /** Writes all buffers, one after the other, at `position`. They must not change before the callback. */
   write(buffers: readonly Uint8Array[], position: number, callback: (error: Error | null) => void): void;
-  /** The same at once, into the operating system's cache: for small batches this saves two thread hops. Throws. */
+  /**
+   * The same at once, into the operating system's cache: for small batches this saves two thread hops.
+   * Throws.
+   */
   writeSync(buffers: readonly Uint8Array[], position: number): void;
-  /** Makes everything that was written before this call durable (fdatasync). The callback may come before this returns. */
+  /**
+   * Makes everything that was written before this call durable (fdatasync). The callback may come before this
+   * returns.
+   */
   sync(callback: (error: Error | null) => void): void;
   /** Fills `buffer` from `position`; the result is short only at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>;
@@ -25,7 +32,10 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
-/** A file system. `create` makes the file or empties it; `update` wants it to exist. Errors carry `code` as Node's do. */
+/**
+ * A file system. `create` makes the file or empties it; `update` wants it to exist. Errors carry `code` as
+ * Node's do.
+ */
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
@@ -70,8 +80,8 @@ export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | 
 }
 
 /**
- * Replaces a small file so that a crash leaves either the old or the new content: temporary file, sync, rename, sync of
- * the directory.
+ * Replaces a small file so that a crash leaves either the old or the new content: temporary file, sync,
+ * rename, sync of the directory.
  */
 export async function replaceFile(
   disk: Disk,
@@ -97,8 +107,9 @@ const inlineSyncMaxBytes = 128 * 1024;
 const inlineSyncRetryMs = 1000;
 
 /**
- * Whether a sync is so quick on this machine that handing it to another thread, and hearing of its end, costs more than waiting for it.
- * Measured with syncs of 0.12 ms: 1.35 times the durable writes of 50 clients, at two thirds of the processor time each.
+ * Whether a sync is so quick on this machine that handing it to another thread, and hearing of its end, costs
+ * more than waiting for it. Measured with syncs of 0.12 ms: 1.35 times the durable writes of 50 clients, at
+ * two thirds of the processor time each.
  */
 const inlineSyncs = {
   averageMs: 0,
@@ -112,7 +123,8 @@ const inlineSyncs = {
   },
 
   took(durationMs: number, endedAtMs: number): void {
-    // A slow one now and then (a file grew, so the file system's journal had to follow) does not make a slow disk.
+    // A slow one now and then (a file grew, so the file system's journal had to follow) does not make a slow
+    // disk.
     const counted = Math.min(durationMs, 2 * inlineSyncMaxMs);
     this.averageMs =
       this.averageMs > inlineSyncMaxMs ? counted : this.averageMs + (counted - this.averageMs) / 8;
@@ -121,8 +133,9 @@ const inlineSyncs = {
 };
 
 /**
- * 1 while this thread waits for the disk to take what it writes. In memory that other threads can see: who waits long must not pass for
- * busy. Reads do not count: to copy hundreds of megabytes takes long on the soundest disk.
+ * 1 while this thread waits for the disk to take what it writes. In memory that other threads can see: who
+ * waits long must not pass for busy. Reads do not count: to copy hundreds of megabytes takes long on the
+ * soundest disk.
  */
 export const diskWait = new Int32Array(new SharedArrayBuffer(4));
 
@@ -272,7 +285,10 @@ function openFile(path: string, flags: string): Promise<number> {
   });
 }
 
-/** Makes a directory and its parents, with names that are durable. Node's own `recursive` tries for ever below /proc. */
+/**
+ * Makes a directory and its parents, with names that are durable. Node's own `recursive` tries for ever below
+ * /proc.
+ */
 async function makeDirectory(directory: string): Promise<void> {
   const parent = dirname(directory);
   try {

@@ -1,6 +1,6 @@
 /**
- * Who the node in a data directory is. The ids are drawn once and never used again: a wiped directory is a new node, which
- * cannot break a promise that the old one gave.
+ * Who the node in a data directory is. The ids are drawn once and never used again: a wiped directory is a
+ * new node, which cannot break a promise that the old one gave.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';

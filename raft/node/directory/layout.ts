@@ -13,7 +13,10 @@ export function snapshotDirectory(directory: string): string {
 /** Whether a name is that of a log segment or a snapshot. */
 const dataPattern = /^\d{16}\.wal$|^snapshot-\d{16}-\d{16}\.snap$/;
 
-/** What stands in a node's folders under names that no node gives: files that were renamed, or put there by somebody. */
+/**
+ * What stands in a node's folders under names that no node gives: files that were renamed, or put there by
+ * somebody.
+ */
 export async function strangeFiles(disk: Disk, directory: string): Promise<string[]> {
   const strange: string[] = [];
   for (const folder of [logDirectory(directory), snapshotDirectory(directory)]) {

@@ -1,13 +1,13 @@
 /**
  * One process per data directory.
  *
- * The lock is a listening Unix socket in the directory: the operating system closes it with the process, whatever way that ends,
- * so that nothing has to be cleaned up after kill -9, and who finds it can ask its holder for its name. A file with a process
- * id would be fooled by reused ids and by containers, where every first process is number 1; a socket's file works across
- * containers on one machine. Node has no flock.
+ * The lock is a listening Unix socket in the directory: the operating system closes it with the process,
+ * whatever way that ends, so that nothing has to be cleaned up after kill -9, and who finds it can ask its
+ * holder for its name. A file with a process id would be fooled by reused ids and by containers, where every
+ * first process is number 1; a socket's file works across containers on one machine. Node has no flock.
  *
- * Each process shows a socket under a name of its own first and looks for others afterwards: of two, at least one sees the other.
- * A dead socket never comes back to life, so that removing its file can hit nobody.
+ * Each process shows a socket under a name of its own first and looks for others afterwards: of two, at least
+ * one sees the other. A dead socket never comes back to life, so that removing its file can hit nobody.
  */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs';
@@ -71,7 +71,10 @@ interface LockFolder {
   close(): void;
 }
 
-/** Addresses are at most some 100 bytes: a long path is shortened by way of the open directory, or relative to where we are. */
+/**
+ * Addresses are at most some 100 bytes: a long path is shortened by way of the open directory, or relative to
+ * where we are.
+ */
 async function lockFolder(directory: string): Promise<LockFolder> {
   const path = await fs.promises.realpath(directory);
   const isShort = (candidate: string): boolean => Buffer.byteLength(candidate) <= folderPathMax;
@@ -138,7 +141,10 @@ interface OtherSocket {
   readonly isHeld: boolean;
 }
 
-/** Another process that shows a socket here, one that holds the lock before all others. Removes what the dead have left. */
+/**
+ * Another process that shows a socket here, one that holds the lock before all others. Removes what the dead
+ * have left.
+ */
 async function findOther(folder: LockFolder, ownName: string): Promise<OtherSocket | undefined> {
   let found: OtherSocket | undefined;
   for (const name of await fs.promises.readdir(folder.path)) {

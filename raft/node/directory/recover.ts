@@ -1,8 +1,10 @@
 /**
- * The way out when a majority is lost for good: makes one node the whole cluster, from its directory, while it does not run.
+ * The way out when a majority is lost for good: makes one node the whole cluster, from its directory, while
+ * it does not run.
  *
- * What only the lost nodes held is gone, and entries that this node holds without a majority's word become committed: that is why it is an
- * operator's decision. The other members' ids are never admitted again, so that none of them can come back and disagree.
+ * What only the lost nodes held is gone, and entries that this node holds without a majority's word become
+ * committed: that is why it is an operator's decision. The other members' ids are never admitted again, so
+ * that none of them can come back and disagree.
  */
 import { decodeMembership, encodeMembership } from '../../membership.js';
 import { EntryKind, type Membership } from '../../types.js';

@@ -1,9 +1,11 @@
 /**
- * The way out when an entry ends every node that applies it: takes the entry's content out of the log of a node that does not run.
+ * The way out when an entry ends every node that applies it: takes the entry's content out of the log of a
+ * node that does not run.
  *
- * The entry keeps its index and term, so the logs of all members still match; it is of the kind that changes nothing, and its payload says
- * what stood there. Whoever has not skipped it ends at it as before, and does so alone: nodes that went past it and nodes that skipped it would be
- * in different states. Therefore a node that has the entry in its snapshot is refused, and so is an entry that changes the membership.
+ * The entry keeps its index and term, so the logs of all members still match; it is of the kind that changes
+ * nothing, and its payload says what stood there. Whoever has not skipped it ends at it as before, and does
+ * so alone: nodes that went past it and nodes that skipped it would be in different states. Therefore a node
+ * that has the entry in its snapshot is refused, and so is an entry that changes the membership.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -36,9 +38,11 @@ export interface SkipPlan {
 const copyChunkBytes = 1 << 20;
 
 /**
- * Opens the log of a directory that no process uses, and says what skipping the entry at `index` would change.
+ * Opens the log of a directory that no process uses, and says what skipping the entry at `index` would
+ * change.
  *
- * @throws StorageError if there is no node in the directory, its log is damaged, or the entry cannot be skipped
+ * @throws StorageError if there is no node in the directory, its log is damaged, or the entry cannot be
+ * skipped
  */
 export async function planSkip(
   directory: DataDirectory,

@@ -1,4 +1,7 @@
-/** One question to a node, whether or not both belong to one cluster: how a node that wants to join makes itself known. */
+/**
+ * One question to a node, whether or not both belong to one cluster: how a node that wants to join makes
+ * itself known.
+ */
 import type { NodeId } from '../../types.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { decodeValue, encodeValue } from './peer-codec.js';

@@ -1,11 +1,14 @@
 /**
- * Large frames in pieces, so that what must not wait, such as a heartbeat, passes between two of them. Frames in order of each other go
- * through one queue: whatever is behind a large one waits for it.
+ * Large frames in pieces, so that what must not wait, such as a heartbeat, passes between two of them. Frames
+ * in order of each other go through one queue: whatever is behind a large one waits for it.
  */
 
 /** A longer body goes in pieces of this length. */
 export const pieceBytes = 256 * 1024;
-/** A frame counts up to here towards what waits: how much one entry holds is not for a link to judge, how much piles up is. */
+/**
+ * A frame counts up to here towards what waits: how much one entry holds is not for a link to judge, how much
+ * piles up is.
+ */
 const countedMaxBytes = 1024 * 1024;
 
 interface QueuedFrame {

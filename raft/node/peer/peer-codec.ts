@@ -3,8 +3,8 @@
  *
  *   u32 length of the CBOR part (little endian), CBOR [message, ...], payloads
  *
- * A message is an array of its type's number and its fields in the order of the table below; from and to are those of the
- * connection. Everything that arrives is checked for its shape: what decodes here is a message.
+ * A message is an array of its type's number and its fields in the order of the table below; from and to are
+ * those of the connection. Everything that arrives is checked for its shape: what decodes here is a message.
  */
 // Not 'cbor-x' itself, which loads a native addon that speeds up text: here all is bytes and numbers.
 import { Decoder, Encoder } from 'cbor-x/encode';

@@ -1,14 +1,14 @@
 /**
- * How two nodes make sure of each other before the first frame. Both prove that they know the cluster's secret, by HMAC over
- * a nonce of the other's; the secret itself is never sent.
+ * How two nodes make sure of each other before the first frame. Both prove that they know the cluster's
+ * secret, by HMAC over a nonce of the other's; the secret itself is never sent.
  *
  *   dialer    RAFTPEER <version> <cluster id or -> <from> <to> <purpose> <nonce>     (a RESP command: peers share the clients' port)
  *   acceptor  +PEERCHALLENGE <nonce>
  *   dialer    <proof>
  *   acceptor  +PEEROK <cluster id> <node id> <proof>
  *
- * or at any point `-PEERREFUSED <code> <cluster id> <node id> <proof or -> <text>`. A refusal with a proof comes from a node of
- * this cluster's operator, and may be acted upon.
+ * or at any point `-PEERREFUSED <code> <cluster id> <node id> <proof or -> <text>`. A refusal with a proof
+ * comes from a node of this cluster's operator, and may be acted upon.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import net from 'node:net';
@@ -27,8 +27,8 @@ const clusterPattern = /^([0-9a-f]{32}|-)$/;
 const noncePattern = /^[0-9a-f]{32}$/;
 
 /**
- * What a connection is for: messages between cores, one snapshot, one question and its answer, a client's commands, passed on, or signs of
- * life.
+ * What a connection is for: messages between cores, one snapshot, one question and its answer, a client's
+ * commands, passed on, or signs of life.
  */
 export type PeerPurpose = (typeof purposes)[number];
 
@@ -124,7 +124,10 @@ export function splitAddress(address: string): { host: string; port: number } {
   return { host: (match[1] ?? match[2])!, port };
 }
 
-/** Over TLS, whoever has a certificate of a trusted authority is heard, whatever its host's name: members are known by addresses. */
+/**
+ * Over TLS, whoever has a certificate of a trusted authority is heard, whatever its host's name: members are
+ * known by addresses.
+ */
 function dialSocket(host: string, port: number, { tls }: PeerCredentials): net.Socket {
   if (tls === undefined) return net.connect({ host, port });
   return connectTls({ ...tls, host, port, checkServerIdentity: () => undefined });
@@ -218,7 +221,9 @@ export interface AcceptOptions {
   readonly nodeId: NodeId;
   /** Whether this id was removed from the cluster. */
   readonly isRemoved: (id: NodeId) => boolean;
-  /** A dialer that has proved itself looks for another cluster, or another node of this one, at this address. */
+  /**
+   * A dialer that has proved itself looks for another cluster, or another node of this one, at this address.
+   */
   readonly onMismatch: (introduction: Introduction) => void;
   /** The dialer has proved itself: gives what takes its frames. */
   readonly onAccepted: (

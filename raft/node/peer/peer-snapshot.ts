@@ -1,4 +1,7 @@
-/** A snapshot on its way from peer to peer: one connection, chunks with backpressure, and the receiver's word at the end. */
+/**
+ * A snapshot on its way from peer to peer: one connection, chunks with backpressure, and the receiver's word
+ * at the end.
+ */
 
 import type { SnapshotMessage } from '../../messages.js';
 import type { NodeId } from '../../types.js';
@@ -23,7 +26,10 @@ export interface OutgoingSnapshot {
   readonly onProgress: (bytes: number, bytesTotal: number) => void;
 }
 
-/** Streams a snapshot. @returns whether the peer took it @throws Error if the connection cannot be had or breaks */
+/**
+ * Streams a snapshot. @returns whether the peer took it @throws Error if the connection cannot be had or
+ * breaks
+ */
 export async function streamSnapshot(outgoing: OutgoingSnapshot, sockets: Set<PeerSocket>): Promise<boolean> {
   const { address, credentials, introduction, message, reader, onProgress } = outgoing;
   let settle!: (isTaken: boolean) => void;

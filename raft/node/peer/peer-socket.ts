@@ -17,7 +17,10 @@ export const frameKind = {
   pong: 7,
   request: 8,
   reply: 9,
-  /** Announces a frame that comes in pieces: u32 length of its body, u8 its kind. Frames without pieces may come in between. */
+  /**
+   * Announces a frame that comes in pieces: u32 length of its body, u8 its kind. Frames without pieces may
+   * come in between.
+   */
   bulkBegin: 10,
   bulkPiece: 11,
   pulse: 12,
@@ -29,7 +32,10 @@ const smallFrameBytes = 16 * 1024;
 const lineBytesMax = 1024;
 /** A body is at most this long: the largest entry and what surrounds it. */
 const bodyBytesMax = 2 ** 30 + 2 ** 20;
-/** Pieces are handed to the system while less than this waits there: what passes them has that much ahead of it. */
+/**
+ * Pieces are handed to the system while less than this waits there: what passes them has that much ahead of
+ * it.
+ */
 const writeAheadBytes = 2 * pieceBytes;
 
 export interface PeerSocketHandler {
@@ -54,7 +60,9 @@ export class PeerSocket {
   private gathered: Uint8Array[] = [];
   private gatheredBytes = 0;
 
-  /** Grows when bytes have come, and when the system has taken all of more bytes than it would take at once. */
+  /**
+   * Grows when bytes have come, and when the system has taken all of more bytes than it would take at once.
+   */
   contacts = 0;
 
   constructor(
@@ -111,7 +119,10 @@ export class PeerSocket {
     this.socket.write(`${line}\r\n`, 'latin1');
   }
 
-  /** Sends a frame behind all that were sent by this method before; a large one in pieces, which those of {@link sendFrame} pass. */
+  /**
+   * Sends a frame behind all that were sent by this method before; a large one in pieces, which those of
+   * {@link sendFrame} pass.
+   */
   sendInOrder(kind: number, pieces: readonly Uint8Array[]): void {
     const length = byteLength(pieces);
     if (length <= pieceBytes && this.bulk.isEmpty) {
@@ -238,7 +249,10 @@ export class PeerSocket {
     return at;
   }
 
-  /** Where the body of a frame goes: a buffer of its own, for what is kept of it must not hold on to the socket's chunks. */
+  /**
+   * Where the body of a frame goes: a buffer of its own, for what is kept of it must not hold on to the
+   * socket's chunks.
+   */
   private bodyFor(kind: number, length: number): Buffer | undefined {
     return kind === frameKind.bulkPiece ? this.incoming?.place(length) : Buffer.allocUnsafeSlow(length);
   }

@@ -1,9 +1,10 @@
 /**
- * The pulse: a small thread that tells each peer, ten times a second, over a connection of its own, that this node lives, whatever its event
- * loop is doing: a command that takes seconds, a frame of 300 MB. What it says the loop has left in shared memory.
+ * The pulse: a small thread that tells each peer, ten times a second, over a connection of its own, that this
+ * node lives, whatever its event loop is doing: a command that takes seconds, a frame of 300 MB. What it says
+ * the loop has left in shared memory.
  *
- * It falls silent when the loop has not turned for {@link busyMaxMs}, and at once while the loop waits for the disk: neither a loop that is
- * stuck nor a disk that hangs is excused.
+ * It falls silent when the loop has not turned for {@link busyMaxMs}, and at once while the loop waits for
+ * the disk: neither a loop that is stuck nor a disk that hangs is excused.
  */
 import { Worker } from 'node:worker_threads';
 import type { NodeId } from '../../types.js';
@@ -139,7 +140,10 @@ export class PulseThread {
     this.order({ kind: 'peers', peers: peers.map(({ id, address }) => ({ id, address })) });
   }
 
-  /** The connection to a peer had to be made anew: that of the pulse may be broken, too, and would not notice for long. */
+  /**
+   * The connection to a peer had to be made anew: that of the pulse may be broken, too, and would not notice
+   * for long.
+   */
   redial(id: NodeId): void {
     this.order({ kind: 'redial', id });
   }

@@ -5,17 +5,21 @@ import type { Membership, NodeId } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import type { LoopPulse } from './pulse.js';
 
-/** What a transport hands to its node. Everything comes from authenticated peers and has been checked for its shape. */
+/**
+ * What a transport hands to its node. Everything comes from authenticated peers and has been checked for its
+ * shape.
+ */
 export interface TransportHandler {
   /**
    * Messages whose `from` is the peer that sent them and whose `to` is this node.
    *
-   * @returns why one of them cannot be true; it and those behind it were dropped, and nothing that the peer says is to be relied on
+   * @returns why one of them cannot be true; it and those behind it were dropped, and nothing that the peer
+   * says is to be relied on
    */
   onMessages(messages: readonly Message[]): string | undefined;
   /**
-   * A peer begins to stream the snapshot that `message` names. Resolves with whether it arrived whole and was taken; to stop
-   * early ends the transfer.
+   * A peer begins to stream the snapshot that `message` names. Resolves with whether it arrived whole and was
+   * taken; to stop early ends the transfer.
    */
   onSnapshot(message: SnapshotMessage, data: AsyncIterable<Uint8Array>, dataBytes: number): Promise<boolean>;
   /** The connection to a peer broke: what was sent may be lost. */
@@ -25,7 +29,10 @@ export interface TransportHandler {
 }
 
 export interface Transport {
-  /** What the node says of itself to its peers whatever its event loop is doing; undefined where nothing is said. */
+  /**
+   * What the node says of itself to its peers whatever its event loop is doing; undefined where nothing is
+   * said.
+   */
   readonly pulse?: LoopPulse;
   /** Called once, before anything else. */
   start(handler: TransportHandler): void;

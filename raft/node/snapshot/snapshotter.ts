@@ -27,11 +27,19 @@ export interface SnapshotterOptions {
 const entryOverheadBytes = 96;
 /** Without files, the log is looked through as often as this: nothing is written for it. */
 const volatileLogBytes = 1 << 20;
-/** In memory, the log behind a transfer is kept up to this many times the size at which snapshots are taken. */
+/**
+ * In memory, the log behind a transfer is kept up to this many times the size at which snapshots are taken.
+ */
 const heldFactor = 8;
-/** A snapshot is due when applying what came since the last one took this long: no recovery replays much longer. */
+/**
+ * A snapshot is due when applying what came since the last one took this long: no recovery replays much
+ * longer.
+ */
 const replayMaxMs = 5000;
-/** But snapshots take at most a part of all time: of what was applied meanwhile, so many times their own duration. */
+/**
+ * But snapshots take at most a part of all time: of what was applied meanwhile, so many times their own
+ * duration.
+ */
 const replayPerSnapshot = 4;
 
 export class Snapshotter {
@@ -88,7 +96,10 @@ export class Snapshotter {
     }
   }
 
-  /** Takes a snapshot of the state as it is now, even if the newest one is of that. Joins one that is under way. */
+  /**
+   * Takes a snapshot of the state as it is now, even if the newest one is of that. Joins one that is under
+   * way.
+   */
   take(): Promise<SnapshotMetadata> {
     if (this.isStopped) return Promise.reject(new Error('the node stops'));
     if (this.running === undefined) {
@@ -128,7 +139,9 @@ export class Snapshotter {
     onNotice(`the snapshot of entry ${index} has taken the place of the damaged one`);
   }
 
-  /** Keeps the log behind `index`, for a peer that is being sent that snapshot. Returns what gives it free. */
+  /**
+   * Keeps the log behind `index`, for a peer that is being sent that snapshot. Returns what gives it free.
+   */
   hold(index: number): () => void {
     this.held.push(index);
     return () => {
@@ -155,7 +168,8 @@ export class Snapshotter {
     const { snapshots, log, cut, position, clock } = this.options;
     const metadata = position();
     const beganMs = clock.monotonicMs();
-    // Asking for the first chunk in this very turn makes the cut, at the index that the metadata names: a generator does nothing before.
+    // Asking for the first chunk in this very turn makes the cut, at the index that the metadata names: a
+    // generator does nothing before.
     const chunks = cut(metadata)[Symbol.asyncIterator]();
     const first = chunks.next();
     first.catch(() => {});
@@ -179,7 +193,8 @@ export class Snapshotter {
       await chunks.return?.();
     }
     this.lastDurationMs = clock.monotonicMs() - beganMs;
-    // As long as at least as much disk is free as the log takes, it is kept for who is being brought up to date.
+    // As long as at least as much disk is free as the log takes, it is kept for who is being brought up to
+    // date.
     const keepsForPeers = log.bytes <= (await this.options.freeBytes());
     if (log.snapshot().index <= metadata.index) {
       log.setSnapshot(metadata);

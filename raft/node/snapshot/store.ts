@@ -5,8 +5,8 @@
  *   blocks: u32 length, u32 CRC-32 of the data, seeded with the checksum before it, data
  *   end: u32 0, u32 CRC-32 of the next 8 bytes, seeded likewise, f64 data bytes in all
  *
- * Numbers are little endian. A block is checked before it is handed out, so that nobody ever sees a damaged byte; a file
- * without an end is no snapshot.
+ * Numbers are little endian. A block is checked before it is handed out, so that nobody ever sees a damaged
+ * byte; a file without an end is no snapshot.
  */
 import { basename, join } from 'node:path';
 import type { NodeId, SnapshotMetadata } from '../../types.js';
@@ -42,7 +42,10 @@ export interface SnapshotOwner {
 /** Takes a snapshot's data. Each `write` resolves when the next may come: that is the backpressure. */
 export interface SnapshotWriter {
   write(chunk: Uint8Array): Promise<void>;
-  /** All has been written: makes it durable and reads it back, but keeps it apart. For what came from a peer; then {@link commit}. */
+  /**
+   * All has been written: makes it durable and reads it back, but keeps it apart. For what came from a peer;
+   * then {@link commit}.
+   */
   finish(): Promise<void>;
   /** Makes it durable and the newest one. */
   commit(): Promise<SnapshotInfo>;
@@ -91,8 +94,8 @@ export class FileSnapshotStore implements SnapshotStore {
   ) {}
 
   /**
-   * Finds the newest good snapshot in `directory`. Damaged ones are passed over with a notice and left where they are; whether
-   * an older one will do is for the log to say. Unfinished files are removed.
+   * Finds the newest good snapshot in `directory`. Damaged ones are passed over with a notice and left where
+   * they are; whether an older one will do is for the log to say. Unfinished files are removed.
    */
   static async open(
     disk: Disk,
@@ -299,7 +302,8 @@ function frame(length: number, checksum: number): Uint8Array {
 /**
  * Reads a snapshot file to its end.
  *
- * @throws StorageError naming the offset of the first damage, or saying that it is another cluster's or has another's name
+ * @throws StorageError naming the offset of the first damage, or saying that it is another cluster's or has
+ * another's name
  */
 export async function verifySnapshot(
   disk: Disk,

@@ -25,7 +25,10 @@ export interface SnapshotTransfersOptions {
   readonly clock: Clock;
 }
 
-/** After a transfer that failed, the next one to that peer waits at least this long, and twice as long each time it fails again. */
+/**
+ * After a transfer that failed, the next one to that peer waits at least this long, and twice as long each
+ * time it fails again.
+ */
 const retryMs = 500;
 const retryMaxMs = 30_000;
 
@@ -39,9 +42,9 @@ export class SnapshotTransfers {
   constructor(private readonly options: SnapshotTransfersOptions) {}
 
   /**
-   * Stores a snapshot that a peer streams, one at a time, and then tells the core. Until it has arrived whole, its content was restored
-   * and its digest found right, and it can be read back from the disk, nothing that was there before is touched. Resolves with whether it
-   * was taken.
+   * Stores a snapshot that a peer streams, one at a time, and then tells the core. Until it has arrived
+   * whole, its content was restored and its digest found right, and it can be read back from the disk,
+   * nothing that was there before is touched. Resolves with whether it was taken.
    */
   async receive(
     message: SnapshotMessage,

@@ -1,6 +1,6 @@
 /**
- * CRC-32 (ISO-HDLC, the one of zlib and PNG) over a part of a buffer. Native from Node 20.15 on; a call into it costs some
- * 200 ns, so that short pieces and older releases use tables here (slicing by four).
+ * CRC-32 (ISO-HDLC, the one of zlib and PNG) over a part of a buffer. Native from Node 20.15 on; a call into
+ * it costs some 200 ns, so that short pieces and older releases use tables here (slicing by four).
  */
 import zlib from 'node:zlib';
 

@@ -37,7 +37,10 @@ export class EntryCache {
     this.bytes = 0;
   }
 
-  /** Drops the oldest entries, as long as there are more than `bytesMax` bytes and the entry's index is at most `index`. */
+  /**
+   * Drops the oldest entries, as long as there are more than `bytesMax` bytes and the entry's index is at
+   * most `index`.
+   */
   evict(bytesMax: number, index: number): void {
     const mask = this.ring.length - 1;
     while (this.bytes > bytesMax && this.first <= index && this.first <= this.last) {
@@ -65,7 +68,9 @@ export class EntryCache {
   }
 }
 
-/** Entries `low` to `high` (exclusive) of the cache, cut where their payloads exceed `maxBytes`, at least one. */
+/**
+ * Entries `low` to `high` (exclusive) of the cache, cut where their payloads exceed `maxBytes`, at least one.
+ */
 export function cachedEntries(
   cache: EntryCache,
   low: number,

@@ -1,6 +1,7 @@
 /**
- * The log of a node without files. What is appended is persisted at once, within the call, so that a single node commits and
- * applies in the same turn; nothing of it survives the process, which therefore must not come back under the same id.
+ * The log of a node without files. What is appended is persisted at once, within the call, so that a single
+ * node commits and applies in the same turn; nothing of it survives the process, which therefore must not
+ * come back under the same id.
  */
 import type { Entry, HardState, SnapshotMetadata } from '../../types.js';
 import { cachedEntries, EntryCache } from './entry-cache.js';

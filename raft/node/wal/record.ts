@@ -19,8 +19,9 @@
  *  header: 64 f64 sequence number of the segment, 72 f64 position of the segment's byte 0, 80 f64 node id, 88 u32 1 if the log
  *          before this segment is void (a snapshot took its place), 92 cluster id (latin1)
  *
- * Positions count bytes over all segments. All numbers are little endian. Why a layout of our own and not CBOR: recovery
- * passes over a million records a second, and a record's place can be judged without parsing its payloads.
+ * Positions count bytes over all segments. All numbers are little endian. Why a layout of our own and not
+ * CBOR: recovery passes over a million records a second, and a record's place can be judged without parsing
+ * its payloads.
  */
 import type { Entry, EntryKind, HardState } from '../../types.js';
 import { crc32 } from './crc32.js';
@@ -126,8 +127,9 @@ export class RecordEncoder {
   }
 
   /**
-   * A batch of `entries[from..to)`, which have consecutive indices and one term. With none, the record only states the hard
-   * state and the synced position; `firstIndex` and `previousTerm` then tell where the log stands.
+   * A batch of `entries[from..to)`, which have consecutive indices and one term. With none, the record only
+   * states the hard state and the synced position; `firstIndex` and `previousTerm` then tell where the log
+   * stands.
    */
   batch(
     hardState: HardState,
@@ -268,8 +270,9 @@ export class RecordReader {
   }
 
   /**
-   * Looks at the record at `offset`. Returns undefined and sets the fields if it is whole and follows a record whose checksum
-   * was `previous` (undefined: any); else why not. `incomplete` means that it reaches beyond the bytes at hand.
+   * Looks at the record at `offset`. Returns undefined and sets the fields if it is whole and follows a
+   * record whose checksum was `previous` (undefined: any); else why not. `incomplete` means that it reaches
+   * beyond the bytes at hand.
    */
   next(offset: number, previous: number | undefined): RecordFault | undefined {
     const { view, bytes } = this;
@@ -331,8 +334,9 @@ export class RecordReader {
   }
 
   /**
-   * Appends to `into` those entries of the record found last that lie in `low <= index < high`, until their payloads exceed
-   * `maxBytes` (the first one always). Payloads are views of the bytes. Returns the payload bytes that were added.
+   * Appends to `into` those entries of the record found last that lie in `low <= index < high`, until their
+   * payloads exceed `maxBytes` (the first one always). Payloads are views of the bytes. Returns the payload
+   * bytes that were added.
    */
   entries(low: number, high: number, maxBytes: number, into: Entry[]): number {
     const { view, offset, firstIndex, entriesTerm, count } = this;
@@ -362,9 +366,9 @@ export class RecordReader {
 }
 
 /**
- * Looks behind a fault at `from` for a whole batch that was written when the log was already durable beyond `position`, which
- * is where the fault lies: proof that durable bytes have changed. Returns its offset, or undefined: then the fault is a torn
- * tail. `base` is the position of the bytes' start.
+ * Looks behind a fault at `from` for a whole batch that was written when the log was already durable beyond
+ * `position`, which is where the fault lies: proof that durable bytes have changed. Returns its offset, or
+ * undefined: then the fault is a torn tail. `base` is the position of the bytes' start.
  */
 export function findLaterBatch(
   bytes: Uint8Array,

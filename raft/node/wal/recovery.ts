@@ -1,4 +1,7 @@
-/** From the files of a log to its state in memory: what is whole is taken over, a torn tail is cut, damage is refused. */
+/**
+ * From the files of a log to its state in memory: what is whole is taken over, a torn tail is cut, damage is
+ * refused.
+ */
 import { join } from 'node:path';
 import type { HardState } from '../../types.js';
 import { syncFile, writeFile } from '../directory/disk.js';

@@ -1,7 +1,7 @@
 /**
- * Reads a whole log without changing it, and judges where it ends: at a clean end, in a torn tail (bytes after the position
- * that was known to be durable: a crash may leave them in any state), or in damage (durable bytes that have changed). Recovery
- * and `redraft check` stand on the same judgement.
+ * Reads a whole log without changing it, and judges where it ends: at a clean end, in a torn tail (bytes
+ * after the position that was known to be durable: a crash may leave them in any state), or in damage
+ * (durable bytes that have changed). Recovery and `redraft check` stand on the same judgement.
  */
 import { join } from 'node:path';
 import type { Disk, DiskFile } from '../directory/disk.js';

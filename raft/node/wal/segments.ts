@@ -59,8 +59,9 @@ export class WalSegments {
   }
 
   /**
-   * Notes that `count` entries from `firstIndex` on lie in the record at `offset` of segment `sequence`. Where they replace older ones a
-   * place is always noted, so that from a place up to the next one, indices ascend without a break.
+   * Notes that `count` entries from `firstIndex` on lie in the record at `offset` of segment `sequence`.
+   * Where they replace older ones a place is always noted, so that from a place up to the next one, indices
+   * ascend without a break.
    */
   note(sequence: number, offset: number, firstIndex: number, count: number): void {
     let places = this.placeIndex.length;

@@ -1,4 +1,7 @@
-/** Terms of a log's entries, held as runs: a term lasts for thousands of entries, so this stays a handful of numbers. */
+/**
+ * Terms of a log's entries, held as runs: a term lasts for thousands of entries, so this stays a handful of
+ * numbers.
+ */
 export class TermRuns {
   /** Index of the first entry. */
   first = 1;

@@ -40,8 +40,9 @@ export const dumped: [name: string, payload: string, value: string | string[]][]
 ];
 
 /**
- * Payloads in every encoding that RESTORE takes, put together from the descriptions of the formats and accepted by the server:
- * name, payload (hex), elements, scores, OBJECT ENCODING afterwards. Elements are null where it answers "Bad data format".
+ * Payloads in every encoding that RESTORE takes, put together from the descriptions of the formats and
+ * accepted by the server: name, payload (hex), elements, scores, OBJECT ENCODING afterwards. Elements are
+ * null where it answers "Bad data format".
  */
 export const restored: [
   name: string,

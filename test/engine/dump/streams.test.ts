@@ -1,4 +1,6 @@
-/** DUMP and RESTORE of streams: Redis's three forms, and payloads that are none whatever their checksum says. */
+/**
+ * DUMP and RESTORE of streams: Redis's three forms, and payloads that are none whatever their checksum says.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

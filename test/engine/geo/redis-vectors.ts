@@ -65,8 +65,8 @@ export const members: { longitude: number; latitude: number }[] = [
 ];
 
 /**
- * GEOSEARCH FROMLONLAT longitude latitude BYRADIUS a m, or BYBOX a b m where b isn't 0, WITHDIST: longitude, latitude, a, b, members in
- * the order of the reply, distance of the first.
+ * GEOSEARCH FROMLONLAT longitude latitude BYRADIUS a m, or BYBOX a b m where b isn't 0, WITHDIST: longitude,
+ * latitude, a, b, members in the order of the reply, distance of the first.
  */
 export const searches: [number, number, number, number, number[], string][] = [
   [

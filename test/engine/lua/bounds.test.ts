@@ -1,4 +1,7 @@
-/** Scripts that would run, grow or nest without end: each ends within its limits, and at the same count every time. */
+/**
+ * Scripts that would run, grow or nest without end: each ends within its limits, and at the same count every
+ * time.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protectedState, runProgram } from '../../../conformance/lua/run-program.js';

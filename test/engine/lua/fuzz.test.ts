@@ -1,4 +1,7 @@
-/** Whatever a script is, it ends with values, an error of Lua, or past a limit: never with an error of JavaScript. */
+/**
+ * Whatever a script is, it ends with values, an error of Lua, or past a limit: never with an error of
+ * JavaScript.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** Programs show what redis-server 7.0.15 shows for them (conformance/lua/programs), compiled to functions and to generators. */
+/**
+ * Programs show what redis-server 7.0.15 shows for them (conformance/lua/programs), compiled to functions and
+ * to generators.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { programFiles, readPrograms } from '../../../conformance/lua/program-files.js';

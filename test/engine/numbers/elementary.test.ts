@@ -1,4 +1,7 @@
-/** exp, log, pow and the circular functions: correctly rounded values, and the same bits on every release of Node. */
+/**
+ * exp, log, pow and the circular functions: correctly rounded values, and the same bits on every release of
+ * Node.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { acos, asin, atan, atan2, cos, sin, tan } from '../../../engine/numbers/circular.js';

@@ -1,6 +1,9 @@
 /** Replies of redis-server 7.0.15 (x86-64), recorded. */
 
-/** What ZADD is given as score, and what ZSCORE then says in a listpack-encoded set; null: "not a valid float". */
+/**
+ * What ZADD is given as score, and what ZSCORE then says in a listpack-encoded set; null: "not a valid
+ * float".
+ */
 export const scores: [string, string | null][] = [
   ['0', '0'],
   ['-0', '0'],

@@ -10,8 +10,9 @@ import {
 } from '../../../engine/values/bitfield.js';
 
 /**
- * BITFIELD f SET type 3 initial, then OVERFLOW mode and SET or INCRBY at the same place, by redis-server 7.0.15: type, initial,
- * operation, argument, mode, what the field then holds (null: refused), and the string.
+ * BITFIELD f SET type 3 initial, then OVERFLOW mode and SET or INCRBY at the same place, by redis-server
+ * 7.0.15: type, initial, operation, argument, mode, what the field then holds (null: refused), and the
+ * string.
  */
 const recorded: [string, string, string, string, Overflow, string | null, string][] = [
   ['i8', '127', 'incrby', '1', 'wrap', '-128', '1000'],

@@ -1,4 +1,7 @@
-/** What our subclass takes for granted of sorted-btree's nodes: it reads them, so another layout must be noticed. */
+/**
+ * What our subclass takes for granted of sorted-btree's nodes: it reads them, so another layout must be
+ * noticed.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BTree } from '../../../engine/values/btree.js';

@@ -25,8 +25,8 @@ import { HyperLogLogUnion } from '../../../engine/values/hyperloglog/union.js';
 const sparseSizeMax = 3000;
 
 /**
- * redis-server 7.0.15 after PFADD k, PFADD k element:0 ... element:<n-1>: n, PFCOUNT, PFDEBUG ENCODING, STRLEN, and the CRC-64 of
- * GET before and after PFCOUNT.
+ * redis-server 7.0.15 after PFADD k, PFADD k element:0 ... element:<n-1>: n, PFCOUNT, PFDEBUG ENCODING,
+ * STRLEN, and the CRC-64 of GET before and after PFCOUNT.
  */
 const recorded: [number, number, string, number, string, string][] = [
   [0, 0, 'sparse', 18, '9bd91be86807a6dd', '4a81473f7d9280dc'],
@@ -44,8 +44,8 @@ const recorded: [number, number, string, number, string, string][] = [
 ];
 
 /**
- * The same server for a = element:0..n-1 and b = other:first..first+n-1: first, n, PFCOUNT a b, and encoding and CRC-64 of m after
- * PFMERGE m a b.
+ * The same server for a = element:0..n-1 and b = other:first..first+n-1: first, n, PFCOUNT a b, and encoding
+ * and CRC-64 of m after PFMERGE m a b.
  */
 const recordedUnions: [number, number, number, string, string][] = [
   [0, 1000, 2000, 'dense', '88ca5743413b0654'],

@@ -1,4 +1,7 @@
-/** MIGRATE between two nodes, against a target that misbehaves, and both ways with a real redis-server where one is installed. */
+/**
+ * MIGRATE between two nodes, against a target that misbehaves, and both ways with a real redis-server where
+ * one is installed.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** The settings of a cjson module. Each run of a script starts from the defaults, so that no script depends on one before. */
+/**
+ * The settings of a cjson module. Each run of a script starts from the defaults, so that no script depends on
+ * one before.
+ */
 export class CjsonConfig {
   sparseConvert!: boolean;
   sparseRatio!: number;

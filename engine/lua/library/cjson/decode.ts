@@ -237,7 +237,8 @@ export class Decoder {
   }
 
   private readNumber(): void {
-    // The longest number starts within so many characters; what is longer is taken piece by piece by strtod, too.
+    // The longest number starts within so many characters; what is longer is taken piece by piece by strtod,
+    // too.
     const end = this.numberEnd();
     const piece = this.text.slice(this.at, end);
     const scanned = scanFloat(piece, 0);
