@@ -97,12 +97,22 @@ export class ReadPath {
     const { server } = this;
     if (remembers) server.audience.tracking.remember(this.connection, server.readKeys.of(row, request));
     try {
-      if (row.runsScripts) server.engine.reader = this.connection.scripts.reader();
-      const reply = server.engine.read(row, request, database, server.timeMs);
+      const reply = row.runsScripts
+        ? this.runScript(row, request, database)
+        : server.engine.read(row, request, database, server.timeMs);
       if (reply instanceof ErrorReply) server.timer.failed(row);
       return reply;
     } catch (error) {
       return this.connection.internalError(row, error);
+    }
+  }
+
+  /** A script that only reads: it runs for this client. */
+  private runScript(row: ReadCommand, request: Request, database: number): Reply {
+    const { connection, server } = this;
+    server.engine.reader = connection.scripts.reader();
+    try {
+      return server.engine.read(row, request, database, server.timeMs);
     } finally {
       server.engine.reader = undefined;
     }
