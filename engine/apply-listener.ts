@@ -42,8 +42,8 @@ export const silentListener: ApplyListener = {
 export interface CommandWatch {
   /** A command is about to run; a time that is not 0 where {@link ended} is wanted. */
   begin(row: Runnable, request: Request): number;
-  /** A command of `session` has run for which {@link begin} gave `began`. */
-  ended(row: Runnable, request: Request, session: Session, began: number): void;
+  /** A command of the item's session has run for which {@link begin} gave `began`. */
+  ended(row: Runnable, request: Request, item: { readonly session: Session }, began: number): void;
   /** A command has answered with an error. */
   failed(row: Runnable): void;
 }

@@ -242,8 +242,8 @@ export class Engine {
     if (watch === undefined || !this.isWithinItem) return this.runContained(row, request, database);
     const began = watch.begin(row, request);
     const reply = this.runContained(row, request, database);
-    if (reply instanceof ErrorReply) watch.failed(row);
-    if (began !== 0) watch.ended(row, request, this.item.session, began);
+    if (reply !== OK && reply instanceof ErrorReply) watch.failed(row);
+    if (began !== 0) watch.ended(row, request, this.item, began);
     return reply;
   }
 

@@ -119,7 +119,7 @@ export class Server implements ClientHost {
 
   private readonly time: Clock;
   private readonly listener: Listener;
-  private readonly turn: TurnEnd;
+  readonly turn: TurnEnd;
   private readonly settings = new ClusterSettings(this);
   readonly leaderWait: LeaderWait;
   private readonly housekeeping: Housekeeping;
@@ -208,6 +208,7 @@ export class Server implements ClientHost {
         refuseWrite: (needsMemory, bytes) => this.refuseWrite(needsMemory, bytes),
         hasMemory: (connection) => this.hasMemory(connection),
       }),
+      () => this.loading !== undefined || this.pauses.current !== undefined,
     );
     this.listener = new Listener({
       hasPeers: options.cluster !== undefined,
@@ -454,12 +455,14 @@ export class Server implements ClientHost {
 
   /** {@link clock}, read once a turn. */
   turnTimeMs(): number {
-    if (this.turnMs === 0) {
-      this.turnMs = this.clock();
-      this.options.clock.afterInput(() => {
-        this.turnMs = 0;
-      });
-    }
+    return this.turnMs !== 0 ? this.turnMs : this.beginTurn();
+  }
+
+  private beginTurn(): number {
+    this.options.clock.afterInput(() => {
+      this.turnMs = 0;
+    });
+    this.turnMs = this.clock();
     return this.turnMs;
   }
 

@@ -33,6 +33,11 @@ export interface AdmittedClient {
 
 export interface AdmissionCheck<Client extends AdmittedClient> {
   readonly name: string;
+  /**
+   * It objects only to clients with a limit of their own ({@link hasNoLimits}), or while the node holds
+   * commands up: most commands go past it unasked.
+   */
+  readonly sparesUnlimited?: true;
   /** Whether the check concerns a command at all; asked once for each command and destination. */
   concerns(row: Runnable, destination: Destination): boolean;
   /** @param bytes of the request */
@@ -75,11 +80,13 @@ export function standardChecks<Client extends AdmittedClient>(
   return [
     {
       name: 'authentication',
+      sparesUnlimited: true,
       concerns: (row) => !row.noAuth,
       judge: (_row, client) => (client.authenticated ? undefined : replies.noAuth),
     },
     {
       name: 'loading',
+      sparesUnlimited: true,
       // Nobody administers a node that does not know yet who may.
       concerns: (row) => !row.whileLoading || (!row.noAuth && row.flags?.includes('admin') === true),
       judge: (row, client) =>
@@ -94,29 +101,34 @@ export function standardChecks<Client extends AdmittedClient>(
     },
     {
       name: 'rights',
+      sparesUnlimited: true,
       concerns: () => true,
       judge: (row, client, request) =>
         client.permissions.isUnlimited ? undefined : ports.deny(row, client, request),
     },
     {
       name: 'subscriber mode',
+      sparesUnlimited: true,
       concerns: (row) => !SUBSCRIBER_COMMANDS.has(row.name),
       judge: (row, client) =>
         client.isSubscriber && client.protocol === 2 ? replies.subscriberMode(row.name) : undefined,
     },
     {
       name: 'monitor mode',
+      sparesUnlimited: true,
       concerns: (row) => row.kind === 'read' || row.kind === 'write',
       judge: (_row, client) => (client.isMonitor ? replies.monitorMode : undefined),
     },
     {
       name: 'pause',
+      sparesUnlimited: true,
       concerns: () => true,
       judge: (row, client) => (ports.isPaused(row, client) ? WAIT : undefined),
     },
     {
       // In MULTI they are looked at by EXEC, as in Redis.
       name: 'patterns that name keys',
+      sparesUnlimited: true,
       concerns: (row, destination) =>
         destination !== 'queue' && (row.name === 'sort' || row.name === 'sort_ro'),
       judge: (row, client, request) => client.permissions.denyPatterns(row.name, request),
@@ -135,15 +147,30 @@ export function standardChecks<Client extends AdmittedClient>(
   ];
 }
 
+/** Whether nothing bars a client from any command: neither its user nor what it is in the midst of. */
+function hasNoLimits(client: AdmittedClient): boolean {
+  return client.authenticated && client.permissions.isUnlimited && !client.isSubscriber && !client.isMonitor;
+}
+
+/** The checks that concern a command: all, and those that spare nobody. */
+interface Concerned<Client extends AdmittedClient> {
+  readonly all: AdmissionCheck<Client>[];
+  readonly always: AdmissionCheck<Client>[];
+}
+
 export class Admission<Client extends AdmittedClient> {
-  /** By destination and the command's id: the checks that concern it. */
-  private readonly concerned: Record<Destination, (AdmissionCheck<Client>[] | undefined)[]> = {
+  /** By destination and the command's id. */
+  private readonly concerned: Record<Destination, (Concerned<Client> | undefined)[]> = {
     run: [],
     queue: [],
     forward: [],
   };
 
-  constructor(private checks: readonly AdmissionCheck<Client>[]) {}
+  /** @param holdsUp whether the node itself makes commands wait or fail: it loads, or a pause is in force */
+  constructor(
+    private checks: readonly AdmissionCheck<Client>[],
+    private readonly holdsUp: () => boolean,
+  ) {}
 
   /** Has a check judge before all others. Returns what takes it away. */
   addFirst(check: AdmissionCheck<Client>): () => void {
@@ -162,7 +189,8 @@ export class Admission<Client extends AdmittedClient> {
   }
 
   judge(row: Runnable, destination: Destination, client: Client, request: Request, bytes: number): Verdict {
-    const checks = this.concerned[destination][row.id] ?? this.select(row, destination);
+    const concerned = this.concerned[destination][row.id] ?? this.select(row, destination);
+    const checks = hasNoLimits(client) && !this.holdsUp() ? concerned.always : concerned.all;
     for (let i = 0; i < checks.length; i++) {
       const verdict = checks[i].judge(row, client, request, bytes);
       if (verdict !== undefined) return verdict;
@@ -170,9 +198,10 @@ export class Admission<Client extends AdmittedClient> {
     return undefined;
   }
 
-  private select(row: Runnable, destination: Destination): AdmissionCheck<Client>[] {
-    const checks = this.checks.filter((check) => check.concerns(row, destination));
-    this.concerned[destination][row.id] = checks;
-    return checks;
+  private select(row: Runnable, destination: Destination): Concerned<Client> {
+    const all = this.checks.filter((check) => check.concerns(row, destination));
+    const concerned = { all, always: all.filter((check) => check.sparesUnlimited !== true) };
+    this.concerned[destination][row.id] = concerned;
+    return concerned;
   }
 }

@@ -43,6 +43,9 @@ const READ_PAUSE_BYTES = 1024 * 1024;
  */
 const READ_MAX_BYTES = 256 * 1024 * 1024;
 
+/** More than this is not held until the turn ends. */
+const TURN_BYTES = 16 * 1024;
+
 const NOTHING = Buffer.alloc(0);
 
 export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwner {
@@ -166,8 +169,10 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
       server.closeClient(this, `${this.queryBufferBytes} bytes of requests wait (client-query-buffer-limit)`);
       return;
     }
-    // The replies of what is in flight mostly follow within this turn: they leave with these.
-    if (this.queue.hasItems && this.writer.length > 0) this.flushSoon();
+    // Written behind the turn, replies wake their clients once all sockets were read: half the system's time
+    // where many clients send pipelines. What is large leaves now, so that little gathers in a turn.
+    const { length } = this.writer;
+    if (length > 0 && length < TURN_BYTES && !server.turn.isCrowded) this.flushSoon();
     else this.flush();
     this.account();
   }
@@ -377,15 +382,19 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
 
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent = false): void {
-    const { guide } = this.server;
     try {
-      if (!isApplied && reply instanceof NotLeading && this.passedOnBy === 0 && guide.holds(undefined))
+      if (!isApplied && reply instanceof NotLeading && this.mayRefuseLater) {
+        const { guide } = this.server;
         guide.refuseLater(() => this.queue.itemDone(isSilent ? undefined : guide.refusal(), false));
-      else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
+      } else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
     } catch (error) {
       // This runs in apply: the state is sound, only this client cannot be told.
       this.fault('a reply', error);
     }
+  }
+
+  private get mayRefuseLater(): boolean {
+    return this.passedOnBy === 0 && this.server.guide.holds(undefined);
   }
 
   fateUnknown(error: ErrorReply): void {

@@ -214,7 +214,8 @@ export class ReplyQueue {
     this.wasApplied = isApplied;
     this.countDown();
     if (reply !== undefined) this.owner.encode(reply);
-    this.advance();
+    // Mostly the next slot waits for an item, too.
+    if (this.items === 0 || this.slots.peekFront()?.isReady === true) this.advance();
     this.owner.moved();
   }
 

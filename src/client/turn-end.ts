@@ -5,6 +5,9 @@
 import type { Clock } from '../../raft/node/index.js';
 import type { ScheduledClient } from './client-host.js';
 
+/** Where so many clients wait for the end of the turn, others do not. */
+const CROWD = 1024;
+
 export class TurnEnd {
   private readonly dirty: ScheduledClient[] = [];
   private readonly resuming: ScheduledClient[] = [];
@@ -15,6 +18,11 @@ export class TurnEnd {
   /** The client has output, or is to be closed; it is flushed at the end of the turn at the latest. */
   hasOutput(client: ScheduledClient): void {
     if (this.dirty.push(client) === 1) this.clock.afterInput(() => this.flush());
+  }
+
+  /** Whether so many wait for the end of the turn that further output should leave at once. */
+  get isCrowded(): boolean {
+    return this.dirty.length >= CROWD;
   }
 
   /** Flushes all that have output, now. */

@@ -64,8 +64,10 @@ export class CommandTimer implements CommandWatch {
     return isTimed ? monotonicNow() : 0;
   }
 
-  ended(row: Runnable, request: Request, session: Session, beganMs: number): void {
-    this.ran(row, request, this.options.clientOf(session), beganMs);
+  ended(row: Runnable, request: Request, item: { readonly session: Session }, beganMs: number): void {
+    const durationMs = monotonicNow() - beganMs;
+    this.options.counts.countDuration(row, durationMs * 1000);
+    if (this.wants(durationMs)) this.note(row, request, this.options.clientOf(item.session), durationMs);
   }
 
   failed(row: Runnable): void {
@@ -73,17 +75,30 @@ export class CommandTimer implements CommandWatch {
   }
 
   /** A command has run that {@link begin} wanted to be timed. */
-  ran(row: Runnable, request: Request, client: TimedClient | undefined, beganMs: number): void {
-    const { counts, slowLog, latency, wallMs } = this.options;
+  ran(row: Runnable, request: Request, client: TimedClient, beganMs: number): void {
     const durationMs = monotonicNow() - beganMs;
-    counts.countDuration(row, durationMs * 1000);
+    this.options.counts.countDuration(row, durationMs * 1000);
+    if (this.wants(durationMs)) this.note(row, request, client, durationMs);
+  }
+
+  /** Whether somebody wants to see a command that took so long. */
+  private wants(durationMs: number): boolean {
+    if (this.monitorMs > 0 && durationMs >= this.monitorMs) return true;
+    return this.isSlow(durationMs);
+  }
+
+  private isSlow(durationMs: number): boolean {
+    return this.thresholdUs >= 0 && durationMs * 1000 >= this.thresholdUs && this.slowLogMax > 0;
+  }
+
+  private note(row: Runnable, request: Request, client: TimedClient | undefined, durationMs: number): void {
+    const { slowLog, latency, wallMs } = this.options;
     const timeSeconds = Math.floor(wallMs() / 1000);
     if (this.monitorMs > 0 && durationMs >= this.monitorMs) {
       const event = row.flags?.includes('fast') === true ? 'fast-command' : 'command';
       latency.add(event, { timeSeconds, milliseconds: Math.floor(durationMs) });
     }
-    if (this.thresholdUs < 0 || durationMs * 1000 < this.thresholdUs || this.slowLogMax === 0) return;
-    if (row.flags?.includes('skip_slowlog') === true) return;
+    if (!this.isSlow(durationMs) || row.flags?.includes('skip_slowlog') === true) return;
     slowLog.note(row, request, client, timeSeconds, Math.round(durationMs * 1000), this.slowLogMax);
   }
 }

@@ -24,10 +24,20 @@ export class DurationHistogram {
   /** Counts one duration, in microseconds. */
   add(durationUs: number): void {
     const ns = Math.min(MAX_NS, Math.max(1, Math.round(durationUs * 1000)));
-    const power = Math.floor(Math.log2(ns));
-    this.rows[power] ??= new Uint32Array(SUB_BUCKETS);
-    this.rows[power][Math.floor((ns / 2 ** power - 1) * SUB_BUCKETS)]++;
     this.count++;
+    if (ns >= 2 ** 31) {
+      const power = Math.floor(Math.log2(ns));
+      this.row(power)[Math.floor((ns / 2 ** power - 1) * SUB_BUCKETS)]++;
+      return;
+    }
+    const power = 31 - Math.clz32(ns);
+    const scaled = power >= SUB_BITS ? ns >>> (power - SUB_BITS) : ns << (SUB_BITS - power);
+    this.row(power)[scaled & (SUB_BUCKETS - 1)]++;
+  }
+
+  private row(power: number): Uint32Array {
+    this.rows[power] ??= new Uint32Array(SUB_BUCKETS);
+    return this.rows[power];
   }
 
   /**

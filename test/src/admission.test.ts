@@ -42,6 +42,7 @@ const admission = new Admission(
     refuseWrite: () => node.refusal,
     hasMemory: () => node.hasMemory,
   }),
+  () => node.isPaused,
 );
 const judge = (name: string, destination: 'run' | 'queue' | 'forward', who = client()): string =>
   show(admission.judge(row(name), destination, who, request, 10));
@@ -98,12 +99,15 @@ test('the first check that objects decides, and none is asked about a command th
       return verdict;
     },
   });
-  const own = new Admission([
-    check('a', 'get', undefined),
-    check('b', 'set', new ErrorReply('ERR b')),
-    check('c', 'get', new ErrorReply('ERR c')),
-    check('d', 'get', WAIT),
-  ]);
+  const own = new Admission(
+    [
+      check('a', 'get', undefined),
+      check('b', 'set', new ErrorReply('ERR b')),
+      check('c', 'get', new ErrorReply('ERR c')),
+      check('d', 'get', WAIT),
+    ],
+    () => false,
+  );
   assert.equal(show(own.judge(row('get'), 'run', client(), request, 0)), 'ERR c');
   assert.equal(show(own.judge(row('set'), 'run', client(), request, 0)), 'ERR b');
   assert.equal(show(own.judge(row('del'), 'run', client(), request, 0)), 'admitted');
