@@ -49,20 +49,8 @@ function convert(reply: Reply): JavaScriptReply {
   if (typeof reply === 'bigint') return reply;
   if (Array.isArray(reply)) return reply.map(convert);
   if (reply instanceof Status || reply instanceof ErrorReply || reply instanceof Verbatim) return reply.text;
-  if (
-    reply instanceof MapReply ||
-    reply instanceof SetReply ||
-    reply instanceof Pairs ||
-    reply instanceof Push
-  ) {
-    return reply.items.map(convert);
-  }
-  if (reply instanceof PairMap) {
-    const pairs: JavaScriptReply[] = [];
-    for (let i = 0; i < reply.items.length; i += 2)
-      pairs.push([convert(reply.items[i]), convert(reply.items[i + 1])]);
-    return pairs;
-  }
+  const elements = elementsOf(reply, convert);
+  if (elements !== undefined) return elements;
   if (reply instanceof Double || reply instanceof Bool) return reply.value;
   if (reply instanceof BigNumber) return BigInt(reply.text);
   if (reply instanceof NullArray) return null;
@@ -89,21 +77,29 @@ function convertToBuffers(reply: Reply): BufferReply {
   if (reply instanceof Verbatim) return Buffer.from(reply.text);
   if (Buffer.isBuffer(reply)) return Buffer.from(reply);
   if (Array.isArray(reply)) return reply.map(convertToBuffers);
+  const elements = elementsOf(reply, convertToBuffers);
+  if (elements !== undefined) return elements;
+  if (reply instanceof Attributed) return convertToBuffers(reply.reply);
+  return convert(reply) as BufferReply;
+}
+
+/** The elements of what is no plain array, each converted, pairs as arrays of two; undefined for what has none. */
+function elementsOf<Result>(
+  reply: Reply,
+  convertOne: (reply: Reply) => Result,
+): (Result | Result[])[] | undefined {
   if (
     reply instanceof MapReply ||
     reply instanceof SetReply ||
     reply instanceof Pairs ||
     reply instanceof Push
   )
-    return reply.items.map(convertToBuffers);
-  if (reply instanceof PairMap) {
-    const pairs: BufferReply[] = [];
-    for (let i = 0; i < reply.items.length; i += 2)
-      pairs.push([convertToBuffers(reply.items[i]), convertToBuffers(reply.items[i + 1])]);
-    return pairs;
-  }
-  if (reply instanceof Attributed) return convertToBuffers(reply.reply);
-  return convert(reply) as BufferReply;
+    return reply.items.map(convertOne);
+  if (!(reply instanceof PairMap)) return undefined;
+  const pairs: Result[][] = [];
+  for (let i = 0; i < reply.items.length; i += 2)
+    pairs.push([convertOne(reply.items[i]), convertOne(reply.items[i + 1])]);
+  return pairs;
 }
 
 const { fromCharCode } = String;
