@@ -83,7 +83,10 @@ function convertToBuffers(reply: Reply): BufferReply {
   return convert(reply) as BufferReply;
 }
 
-/** The elements of what is no plain array, each converted, pairs as arrays of two; undefined for what has none. */
+/**
+ * The elements of what is no plain array, each converted, pairs as arrays of two; undefined for what has
+ * none.
+ */
 function elementsOf<Result>(
   reply: Reply,
   convertOne: (reply: Reply) => Result,

@@ -8,7 +8,6 @@ import type { ReadKeys } from '../tracking/read-keys.js';
 import type { Admission } from './admission.js';
 import type { Client } from './client.js';
 import type { ClientLimits } from './limits.js';
-import type { TurnEnd } from './turn-end.js';
 
 /** A client as the event loop's turns see it. */
 export interface ScheduledClient {
@@ -34,7 +33,8 @@ export interface ClientHost extends NodeContext {
   readonly maxBulkLength: number;
   /** Stalled until there is a leader to pass their requests on to. */
   readonly awaitingLeader: Set<ScheduledClient>;
-  readonly turn: Pick<TurnEnd, 'isCrowded'>;
+  /** Whether so much output waits for the end of the turn that more should leave at once. */
+  readonly turn: { readonly isCrowded: boolean };
   /** Whether this node passes on to the leader what only the leader can do. */
   readonly passesOn: boolean;
 
