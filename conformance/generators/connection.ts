@@ -117,6 +117,11 @@ function someCommand(random: Random): string[] {
   ]);
 }
 
+function authentication(random: Random): string[] {
+  if (random.oneIn(2)) return spoil(random, ['AUTH', random.pick(['pw', 'default'])]);
+  return ['AUTH', random.pick(['default', 'nobody']), random.pick(['x', ''])];
+}
+
 /** Settings that both servers have and that a run may change without harm. */
 function settings(random: Random): Unit {
   const setting = random.pick([
@@ -207,8 +212,8 @@ export const family: Family = {
     [1, () => command(['LASTSAVE'], { normalise: shape })],
     [1, () => command(['MEMORY', 'USAGE', 'nosuchkey'])],
     [1, (random) => spoil(random, ['OBJECT', 'HELP'])],
-    [1, (random) => spoil(random, ['AUTH', random.pick(['pw', 'default'])])],
-    [1, (random) => ['AUTH', random.pick(['default', 'nobody']), random.pick(['x', ''])]],
+    // Rare: a node slows whoever fails at it.
+    [1, (random) => (random.oneIn(12) ? authentication(random) : ['ACL', 'WHOAMI'])],
     [1, (random) => ['HELLO', random.pick(['1', '4', 'x', '-1', '2.0'])]],
     [1, () => ['RESET', 'x']],
     [
