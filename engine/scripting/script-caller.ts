@@ -3,13 +3,14 @@ import { AclCommands, type Denial, Permissions } from '../acl/permissions.js';
 import { User } from '../acl/user.js';
 import type { Users } from '../acl/users.js';
 import { type Command, other } from '../command/command.js';
+import type { Runnable } from '../command/command-table.js';
 import { CommandCatalog } from '../command/facts.js';
 import type { Request } from '../protocol/request.js';
 
 /** The node where the client is: nothing that it hears has any part in the state. */
 export interface ScriptAudience {
-  /** A script runs a command. */
-  called(request: Request, database: number): void;
+  /** A script runs a command. @param row undefined where it is one of the program's */
+  called(request: Request, database: number, row?: Runnable): void;
   /** A script may not run a command of this name, for want of rights. */
   denied(name: string, denial: Denial, request: Request): void;
 }

@@ -213,7 +213,7 @@ export class ScriptSession implements ScriptCalls {
     const refusal = this.refusal(row, request);
     if (refusal !== undefined) return this.refused(refusal, request);
     this.hasWritten ||= this.writeIds.has(row.id);
-    this.caller.audience?.called(request, this.database);
+    this.caller.audience?.called(request, this.database, row);
     const database = host.keyspace.database(this.database);
     chargeSteps(this.work.before(row, request, database));
     const reply = host.runForScript(row, request, this.database, run.isRead);

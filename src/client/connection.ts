@@ -488,6 +488,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   /** Messages go between replies, at once: a reply is written whole. */
   deliver(message: OutOfBand): void {
     if (this.closing) return;
+    this.lastActiveMs = this.server.turnTimeMs();
     this.queue.push(message.bytes(this.protocol));
     // Of a burst within one turn no more may gather than the limit allows.
     if (this.output.isFull) this.output.flush();

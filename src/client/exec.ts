@@ -62,6 +62,10 @@ export class Exec {
     if (refusal !== undefined) return replies.execAbortedBecause(refusal);
     const { replica } = server;
     const caching = connection.tracking?.caching === true;
+    const remembers = (): boolean => {
+      const { tracking } = connection;
+      return tracking?.remembers(caching || tracking.caching) === true;
+    };
     const target: ReplyTarget = {
       complete: (reply, isApplied) => {
         this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
@@ -71,11 +75,9 @@ export class Exec {
       },
       fateUnknown: (error) => connection.fateUnknown(error),
       readInTransaction: (row, request) => {
-        const { tracking } = connection;
-        if (tracking?.remembers(caching || tracking.caching))
-          server.audience.tracking.remember(connection, server.readKeys.of(row, request));
+        if (remembers()) server.audience.tracking.remember(connection, server.readKeys.of(row, request));
       },
-      scriptAudience: () => connection.scripts.audience,
+      scriptAudience: () => (remembers() ? connection.scripts.remembering : connection.scripts.audience),
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
     const { session, database } = connection;

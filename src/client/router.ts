@@ -17,6 +17,7 @@ import {
 import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
 import type { PassedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
+import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading, replies } from '../replies.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
 import { type Destination, WAIT } from './admission.js';
@@ -267,13 +268,26 @@ export class Router {
     const { replica } = this.server;
     const { session, database } = connection;
     const caller = row.runsScripts ? connection.scripts.caller() : undefined;
+    const remembers = row.runsScripts && connection.tracking?.remembers() === true;
+    const target = remembers ? this.rememberingTarget() : connection;
     if (raw === undefined) {
       const { requestStart, requestEnd } = connection.parser;
-      replica.command(connection, session, database, request.buffer, requestStart, requestEnd, caller);
+      replica.command(target, session, database, request.buffer, requestStart, requestEnd, caller);
     } else {
-      replica.command(connection, session, database, raw, 0, raw.length, caller);
+      replica.command(target, session, database, raw, 0, raw.length, caller);
     }
     connection.queue.addItem(replica.turn, row.blocking, row.blocking);
+  }
+
+  /** The client, where a script is to have it told of changes to what it reads. */
+  private rememberingTarget(): ReplyTarget {
+    const { connection } = this;
+    return {
+      complete: (reply, isApplied) => connection.complete(reply, isApplied),
+      fateUnknown: (error) => connection.fateUnknown(error),
+      scriptAudience: () => connection.scripts.remembering,
+      runInTransaction: (request, database) => connection.runInTransaction(request, database),
+    };
   }
 
   // ---- transactions ----

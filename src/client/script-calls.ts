@@ -34,6 +34,18 @@ export class ScriptCalls implements ScriptAudience {
     return isHeard ? this : undefined;
   }
 
+  /** For a script that may write, of a client that is to be told when keys change which it reads. */
+  get remembering(): ScriptAudience {
+    return {
+      called: (request, database, row) => {
+        if (row !== undefined)
+          this.host.audience.tracking.remember(this.client, this.host.readKeys.of(row, request));
+        this.called(request, database);
+      },
+      denied: (name, denial, request) => this.denied(name, denial, request),
+    };
+  }
+
   called(request: Request, database: number): void {
     this.host.audience.monitors.showScripted(request, database);
   }

@@ -82,13 +82,13 @@ export function tracking(request: Request, connection: Client, server: NodeConte
 }
 
 export function caching(request: Request, { tracking }: Client): Reply {
-  const options = tracking?.options;
-  if (tracking === undefined || options === undefined || (!options.optIn && !options.optOut))
+  if (tracking === undefined)
     throw new ErrorReply(
       'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
     );
   const says = request.is(2, 'YES') ? 'YES' : request.is(2, 'NO') ? 'NO' : undefined;
   if (says === undefined) throw errors.syntax;
+  const { options } = tracking;
   const mode = says === 'YES' ? 'OPTIN' : 'OPTOUT';
   if (says === 'YES' ? !options.optIn : !options.optOut)
     throw new ErrorReply(

@@ -9,9 +9,14 @@ class Prefix<Client> {
   changed = new Map<string, number>();
 }
 
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0;
+
 export class Broadcast<Client> {
   private readonly prefixes = new Map<string, Prefix<Client>>();
   private hasChanged = false;
+  /** In the order of their prefixes, as Redis tells of them; undefined until it is asked for. */
+  private sorted: readonly Prefix<Client>[] | undefined;
 
   /** How many prefixes anybody follows. */
   get size(): number {
@@ -23,6 +28,7 @@ export class Broadcast<Client> {
     if (entry === undefined) {
       entry = new Prefix();
       this.prefixes.set(prefix, entry);
+      this.sorted = undefined;
     }
     entry.clients.add(client);
   }
@@ -30,7 +36,9 @@ export class Broadcast<Client> {
   delete(prefix: string, client: Client): void {
     const entry = this.prefixes.get(prefix);
     entry?.clients.delete(client);
-    if (entry?.clients.size === 0) this.prefixes.delete(prefix);
+    if (entry?.clients.size !== 0) return;
+    this.prefixes.delete(prefix);
+    this.sorted = undefined;
   }
 
   note(key: string, actorId: number): void {
@@ -47,13 +55,14 @@ export class Broadcast<Client> {
     this.hasChanged = false;
   }
 
-  /** Hands over what has changed, prefix by prefix. */
+  /** Hands over what has changed, prefix by prefix; prefixes and keys in the order of their bytes. */
   take(tell: (client: Client, changed: ReadonlyMap<string, number>) => void): void {
     if (!this.hasChanged) return;
     this.hasChanged = false;
-    for (const entry of this.prefixes.values()) {
-      const { changed } = entry;
-      if (changed.size === 0) continue;
+    this.sorted ??= [...this.prefixes].sort(byName).map(([, entry]) => entry);
+    for (const entry of this.sorted) {
+      if (entry.changed.size === 0) continue;
+      const changed = entry.changed.size === 1 ? entry.changed : new Map([...entry.changed].sort(byName));
       entry.changed = new Map();
       for (const client of entry.clients) tell(client, changed);
     }

@@ -15,8 +15,8 @@ export class ReadKeys {
   constructor(private readonly table: CommandTable) {}
 
   /**
-   * The keys that a request reads, latin1; none for a command that may write: what it reads is not for a
-   * cache.
+   * The keys that a request reads, latin1; those that a script declares; none for any other command that may
+   * write: what it reads is not for a cache.
    */
   of(row: Runnable, request: Request): readonly string[] {
     const specs = this.specs[row.id] ?? this.specsOf(row);
@@ -29,7 +29,8 @@ export class ReadKeys {
   private specsOf(row: Runnable): readonly KeySpec[] {
     // A form of a command that writes, and only reads: SORT without STORE.
     const mayWrite = this.table.byText.get(row.name)?.kind === 'write';
-    const specs = row.kind === 'read' && !mayWrite ? parseKeySpecs(row.keys) : [];
+    const isForCache = row.runsScripts || (row.kind === 'read' && !mayWrite);
+    const specs = isForCache ? parseKeySpecs(row.keys) : [];
     this.specs[row.id] = specs;
     return specs;
   }

@@ -50,6 +50,11 @@ class CachingClient {
     this.ask(`GET ${key}`, key);
   }
 
+  /** The same by a script that the server must take for a write. */
+  getByScript(key: string): void {
+    this.ask(`EVAL "return redis.call('GET', KEYS[1])" 1 ${key}`, key);
+  }
+
   close(): void {
     this.socket.destroy();
   }
@@ -76,7 +81,8 @@ async function check(cluster: TestCluster, modes: readonly string[], rounds: num
   for (let round = 0; round < rounds; round++) {
     for (const [i, client] of clients.entries()) {
       const key = KEYS[(round * 7 + i * 3) % KEYS.length];
-      client.get(key);
+      if ((round + i) % 5 === 0) client.getByScript(key);
+      else client.get(key);
       // Every client writes as well as it reads.
       if ((round + i) % 3 === 0) client.ask(`SET ${KEYS[(round + i) % KEYS.length]} ${++version}`);
       if ((round + i) % 17 === 0) client.ask(`DEL ${key}`);
