@@ -10,7 +10,8 @@ import { basename, join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { RespClient } from '../src/resp/client.js';
-import { bundleParameters, cacheSuffix } from './loader.js';
+import { cacheSuffix } from './code-cache.js';
+import { bundleParameters } from './loader.js';
 
 const compiled = join(import.meta.dirname, '..');
 

@@ -1,23 +1,19 @@
 /**
  * Ships with the program: runs a bundle with the code that V8 compiled at an earlier start, and names source
  * files in stack traces.
- *
- * The cache lies beside the bundle, one for each release of V8: the build makes its own, any other is made by
- * the first start that can write there. The bundle's name holds a hash of its contents, so that no cache
- * outlives what it was made of. V8 itself passes over a cache that was made with other flags.
+ * The build makes a cache for its own release of V8.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
+import { readCache, writeCache } from './code-cache.js';
 
 /** A bundle is a function of these, so that it need not be wrapped, and copied, at each start. */
 export const bundleParameters = ['exports', 'require', 'module', '__filename', '__dirname'] as const;
 
 /** By then a start is over, and what it needs is compiled. */
 const CACHE_AFTER_MS = 1000;
-
-export const cacheSuffix = `.${process.versions.v8}-${process.arch}.cache`;
 
 /**
  * What a bundle exports.
@@ -27,33 +23,13 @@ export const cacheSuffix = `.${process.versions.v8}-${process.arch}.cache`;
  */
 export function load(path: string, require: NodeJS.Require): unknown {
   Error.prepareStackTrace = stackTrace;
-  const cachedData = readCache(path + cacheSuffix);
+  const cachedData = readCache(path);
   // The bundle is ASCII: read as latin1 it takes one byte a character and no decoding.
   const script = new Script(readFileSync(path, 'latin1'), { filename: path, cachedData });
   if (cachedData === undefined) setTimeout(() => writeCache(path, script), CACHE_AFTER_MS).unref();
   const module = { exports: {} };
   script.runInThisContext()(module.exports, require, module, path, dirname(path));
   return module.exports;
-}
-
-function readCache(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Several processes may do so at once; a reader finds a whole cache or none. */
-function writeCache(path: string, script: Script): void {
-  const temporary = `${path}.${process.pid}.new`;
-  try {
-    writeFileSync(temporary, script.createCachedData());
-    renameSync(temporary, path + cacheSuffix);
-  } catch {
-    // Installed where this user cannot write, or removed meanwhile. Later starts will do without, too.
-    rmSync(temporary, { force: true });
-  }
 }
 
 // ---- stack traces ----

@@ -5,7 +5,8 @@ import type { ErrorReply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { Command, Container } from './command.js';
 
-const TABLE_SIZE = 2048;
+/** Places for each name at least, so that few collide. */
+const PLACES_PER_NAME = 4;
 
 function foldedHash(buffer: Buffer, start: number, end: number): number {
   let hash = end - start;
@@ -24,22 +25,33 @@ function sameName(name: Buffer, buffer: Buffer, start: number, end: number): boo
 }
 
 class NameIndex<Row extends Command> {
-  private readonly rows: (Row | undefined)[] = new Array(TABLE_SIZE).fill(undefined);
-  private readonly names: (Buffer | undefined)[] = new Array(TABLE_SIZE).fill(undefined);
+  private readonly rows: (Row | undefined)[];
+  private readonly names: (Buffer | undefined)[];
+  private readonly mask: number;
+
+  /** @param count how many names it will have */
+  constructor(count: number) {
+    let size = 1;
+    while (size < count * PLACES_PER_NAME) size *= 2;
+    this.rows = new Array(size).fill(undefined);
+    this.names = new Array(size).fill(undefined);
+    this.mask = size - 1;
+  }
 
   add(name: string, row: Row): void {
     const bytes = Buffer.from(name, 'latin1');
-    let i = foldedHash(bytes, 0, bytes.length) & (TABLE_SIZE - 1);
-    while (this.names[i] !== undefined) i = (i + 1) & (TABLE_SIZE - 1);
+    let i = foldedHash(bytes, 0, bytes.length) & this.mask;
+    while (this.names[i] !== undefined) i = (i + 1) & this.mask;
     this.names[i] = bytes;
     this.rows[i] = row;
   }
 
   find(buffer: Buffer, start: number, end: number): Row | undefined {
-    let i = foldedHash(buffer, start, end) & (TABLE_SIZE - 1);
+    const { mask } = this;
+    let i = foldedHash(buffer, start, end) & mask;
     for (let name = this.names[i]; name !== undefined; name = this.names[i]) {
       if (sameName(name, buffer, start, end)) return this.rows[i];
-      i = (i + 1) & (TABLE_SIZE - 1);
+      i = (i + 1) & mask;
     }
     return undefined;
   }
@@ -55,16 +67,17 @@ export class CommandTable {
    * NameIndex.find}.
    */
   readonly byText = new Map<string, Command>();
-  private readonly index = new NameIndex<Command>();
+  private readonly index: NameIndex<Command>;
   private readonly subcommands = new Map<Container, NameIndex<Command>>();
 
   constructor(commands: readonly Command[]) {
     this.commands = [...commands];
+    this.index = new NameIndex(commands.length);
     for (const command of commands) {
       this.index.add(command.name, command);
       this.byText.set(command.name, command).set(command.name.toUpperCase(), command);
       if (command.kind !== 'container') continue;
-      const index = new NameIndex<Command>();
+      const index = new NameIndex<Command>(command.subcommands.length);
       for (const subcommand of command.subcommands) index.add(subcommand.name.split('|')[1], subcommand);
       this.subcommands.set(command, index);
     }

@@ -29,12 +29,10 @@ enum Char {
 
 /** Classes of bytes: 1 letter or underscore, 2 digit, 4 blank that ends no line. */
 const classes = new Uint8Array(257);
-for (let code = 0; code < 256; code++) {
-  const text = String.fromCharCode(code);
-  if (/[A-Za-z_]/.test(text)) classes[code] = 1;
-  else if (/[0-9]/.test(text)) classes[code] = 2;
-  else if (/[ \t\v\f]/.test(text)) classes[code] = 4;
-}
+for (let code = 0x41; code <= 0x5a; code++) classes[code] = classes[code | 0x20] = 1;
+classes[0x5f] = 1;
+for (let code = Char.zero; code <= Char.nine; code++) classes[code] = 2;
+for (const blank of [0x20, 0x09, 0x0b, 0x0c]) classes[blank] = 4;
 
 const twoCharOperators = new Set(['==', '~=', '<=', '>=', '..']);
 

@@ -6,7 +6,6 @@
  * second socket over the same handle.
  */
 import { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 
 const READ_BYTES = 64 * 1024;
 
@@ -22,8 +21,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * record of the connection, and closes with it.
  */
 export function reuseReadBuffer(accepted: Socket): Socket {
-  // What it reads is decrypted into buffers of its own.
-  if (accepted instanceof TLSSocket) return accepted;
+  // What it reads is decrypted into buffers of its own. (Asked so, TLS need not be loaded.)
+  if ('encrypted' in accepted) return accepted;
   const bare = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = bare._handle;
   // It may be closed already; and what is no Node (Bun) has no handle that a second socket could read from.

@@ -1,7 +1,16 @@
 /** The library as other projects load it: by `import`, by `require`, and by what their compilers resolve. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -75,6 +84,54 @@ test('what CommonJS requires runs a cluster, its threads included', () => {
       await first.stop();
     })();`;
   assert.equal(outputOf('cluster.cjs', script), '2');
+});
+
+test('a first process leaves compiled code for the next; what V8 refuses is passed over', () => {
+  const copy = join(project, 'copy/dist/library');
+  cpSync(join(root, 'dist/library'), copy, {
+    recursive: true,
+    filter: (path) => !path.endsWith('.cache') && !path.includes('types'),
+  });
+  cpSync(join(root, 'package.json'), join(project, 'copy/package.json'));
+  symlinkSync(join(root, 'node_modules'), join(project, 'copy/node_modules'));
+  const caches = (): string[] => readdirSync(copy).filter((file) => file.endsWith('.cache'));
+  const script = `const { Engine } = require('./copy/dist/library/engine.js');
+    const engine = new Engine();
+    console.log(engine.call('SET', 'k', 'v'), engine.call('EVAL', 'return 1', 0));`;
+  assert.equal(outputOf('cached.cjs', script), 'OK 1');
+  const [made] = caches();
+  assert.deepEqual(caches(), [made]);
+  const written = readFileSync(join(copy, made));
+  assert.equal(outputOf('cached.cjs', script), 'OK 1');
+  writeFileSync(join(copy, made), 'damaged');
+  assert.equal(outputOf('cached.cjs', script), 'OK 1');
+  // Not in the place of what is there: releases and flags of V8 would take turns.
+  assert.deepEqual(caches(), [made]);
+  assert.ok(written.length > 10_000);
+  // Another realm than the host's, as Jest has: the test's own Error and Object.
+  const realm = `const vm = require('node:vm');
+    const { readFileSync } = require('node:fs');
+    const sandbox = vm.createContext({ process, Buffer, console, URL, TextDecoder, setTimeout });
+    const load = (path) => {
+      const module = { exports: {} };
+      const wrapped = '(function (exports, require, module, __filename, __dirname) {' + readFileSync(path, 'latin1') + '})';
+      const near = (name) => (name.startsWith('./') ? load(require('node:path').join(__dirname, 'copy/dist/library', name)) : require(name));
+      vm.runInContext(wrapped, sandbox)(module.exports, near, module, path, __dirname + '/copy/dist/library');
+      return module.exports;
+    };
+    const { Engine } = load(__dirname + '/copy/dist/library/engine.js');
+    const [failed] = new Engine().exec([['GET']]);
+    console.log(failed instanceof vm.runInContext('Error', sandbox), failed instanceof Error);`;
+  assert.equal(outputOf('realm.cjs', realm), 'true false');
+});
+
+test('what is required loads no module of Node that a start can do without', () => {
+  const script = `const before = new Set(process.moduleLoadList);
+    require('redraft');
+    const late = ['crypto', 'tls', 'zlib', 'worker_threads', 'v8'];
+    console.log(late.filter((name) => process.moduleLoadList.includes('NativeModule ' + name) &&
+      !before.has('NativeModule ' + name)).join());`;
+  assert.equal(outputOf('late.cjs', script), '');
 });
 
 test('its package.json says to every tool where things are', () => {

@@ -4,8 +4,6 @@
  */
 import zlib from 'node:zlib';
 
-const native: ((data: Uint8Array, value?: number) => number) | undefined = zlib.crc32;
-
 /** Below this length the tables are faster than the native call. */
 const nativeFromBytes = 160;
 
@@ -29,7 +27,11 @@ function makeTables(): Int32Array {
 
 /** Checksum of bytes `start` to `end` (exclusive), continuing from `seed`; an unsigned 32-bit integer. */
 export function crc32(bytes: Uint8Array, start: number, end: number, seed: number): number {
-  if (native !== undefined && end - start >= nativeFromBytes) return native(bytes.subarray(start, end), seed);
+  if (end - start >= nativeFromBytes) {
+    // Looked up here: who writes no log need not load zlib.
+    const native = zlib.crc32 as typeof zlib.crc32 | undefined;
+    if (native !== undefined) return native(bytes.subarray(start, end), seed);
+  }
   return crc32ByTable(bytes, start, end, seed);
 }
 
