@@ -9,6 +9,7 @@ import { type ApplyListener, type CommandWatch, silentListener } from './apply-l
 import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
+import { allTraces, onlyTouches } from './command/read-traces.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
 import { deleteUnchanged, evict } from './deletions.js';
@@ -302,7 +303,8 @@ export class Engine {
   private readInEntry(row: ReadCommand, request: Request, database: Database): Reply {
     if (this.context.readyKey !== undefined) return row.wait!.run(request, database, this.context);
     // One that waits was looked up where it came.
-    const reply = this.read(row, request, database.id, this.keyspace.now, this.context.inTransaction);
+    const traces = this.context.inTransaction ? allTraces : onlyTouches;
+    const reply = this.read(row, request, database.id, this.keyspace.now, traces);
     if (reply !== BLOCKED) return reply;
     return this.context.inTransaction ? NULL_ARRAY : row.wait!.run(request, database, this.context);
   }
@@ -562,15 +564,17 @@ export class Engine {
   // ---- reading ----
 
   /**
-   * Runs a read on the state as it is. `timeMs` is this node's clock, by which time-to-live replies are reckoned; whether a key has
-   * expired is decided by logged time alone.
+   * Runs a read on the state as it is. `timeMs` is this node's clock, by which time-to-live replies are
+   * reckoned; whether a key has expired is decided by logged time alone. `traces` says what it leaves behind.
    */
-  read(row: Runnable, request: Request, databaseId: number, timeMs: number, looksToRead = true): Reply {
+  read(row: Runnable, request: Request, databaseId: number, timeMs: number, traces = allTraces): Reply {
     if (row.kind !== 'read') throw new Error(`'${row.name}' is no read`);
     const keyspace = this.keyspace;
-    const writing = keyspace.writing;
+    const { writing, untouched } = keyspace;
     keyspace.writing = false;
-    keyspace.looksToRead = looksToRead;
+    keyspace.looksToRead = traces.counts;
+    // What a script calls touches no more than the script may.
+    keyspace.untouched = untouched || !traces.touches;
     this.readContext.timeMs = Math.max(timeMs, keyspace.now);
     try {
       return row.handler(request, keyspace.database(databaseId), this.readContext);
@@ -579,6 +583,7 @@ export class Engine {
       return error instanceof ErrorReply ? error : this.contain(row, error);
     } finally {
       keyspace.writing = writing;
+      keyspace.untouched = untouched;
     }
   }
 

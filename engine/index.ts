@@ -21,6 +21,7 @@ export * from './command/command.js';
 export { CommandTable, type Runnable } from './command/command-table.js';
 export { aclCategories, CommandCatalog, type CommandFlag, isAclCategory } from './command/facts.js';
 export { findKeys, type KeySpec, parseKeySpecs } from './command/key-positions.js';
+export { allTraces, noTraces, onlyCounts, type ReadTraces } from './command/read-traces.js';
 export { engineCommands } from './commands/index.js';
 // One value as bytes: for MIGRATE.
 export { dumpValue } from './dump/payload.js';

@@ -58,7 +58,7 @@ export class Keyspace implements DatabaseOwner {
    * has changed anything. It compares with itself alone, within one command.
    */
   mutations = 0;
-  /** Set while a client reads that leaves access times alone (CLIENT NO-TOUCH). */
+  /** Set by the engine while a read runs that leaves access times alone. */
   untouched = false;
   /** Told of settings that an entry changed. */
   onConfigured: (() => void) | undefined;

@@ -3,10 +3,13 @@
  * answer or behind an item of the log, in the order of the connection.
  */
 import {
+  allTraces,
   BLOCKED,
   ErrorReply,
+  onlyCounts,
   parseTrusted,
   type ReadCommand,
+  type ReadTraces,
   type Reply,
   Request,
 } from '../../engine/index.js';
@@ -81,8 +84,7 @@ export class ReadPath {
 
   private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
     const beganMs = this.server.timer.begin(row, request);
-    if (this.connection.noTouch) this.readUntouched(row, request, database, remembers);
-    else this.connection.encode(this.evaluate(row, request, database, remembers));
+    this.connection.encode(this.evaluate(row, request, database, remembers));
     if (beganMs !== 0) this.server.timer.ran(row, request, this.connection, beganMs);
   }
 
@@ -99,7 +101,7 @@ export class ReadPath {
     try {
       const reply = row.runsScripts
         ? this.runScript(row, request, database)
-        : server.engine.read(row, request, database, server.timeMs);
+        : server.engine.read(row, request, database, server.timeMs, this.tracesOf(row));
       if (reply instanceof ErrorReply) server.timer.failed(row);
       return reply;
     } catch (error) {
@@ -112,19 +114,15 @@ export class ReadPath {
     const { connection, server } = this;
     server.engine.reader = connection.scripts.reader();
     try {
-      return server.engine.read(row, request, database, server.timeMs);
+      return server.engine.read(row, request, database, server.timeMs, this.tracesOf(row));
     } finally {
       server.engine.reader = undefined;
     }
   }
 
-  /** CLIENT NO-TOUCH: leaves access times alone. */
-  private readUntouched(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
-    const { connection, server } = this;
-    const { keyspace } = server.engine;
-    keyspace.untouched = row.name !== 'touch';
-    connection.encode(this.evaluate(row, request, database, remembers));
-    keyspace.untouched = false;
+  /** What a command of this client leaves behind: TOUCH does what it is for, whatever NO-TOUCH says. */
+  private tracesOf(row: ReadCommand): ReadTraces {
+    return this.connection.noTouch && row.name !== 'touch' ? onlyCounts : allTraces;
   }
 
   /**

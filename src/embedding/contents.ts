@@ -7,6 +7,7 @@ import {
   type BufferReply,
   ErrorReply,
   type Keyspace,
+  noTraces,
   type Reply,
   ReplyError,
   RequestBuilder,
@@ -122,16 +123,10 @@ export class Contents {
     this.check(db);
     const server = this.server();
     const { engine } = server;
-    const { keyspace } = engine;
     const request = this.builder.command(args, false);
     const row = engine.table.resolve(request);
     if (row instanceof ErrorReply) throw new ReplyError(row);
-    keyspace.untouched = true;
-    try {
-      return toBuffers(engine.read(row, request, db, server.clock(), false));
-    } finally {
-      keyspace.untouched = false;
-    }
+    return toBuffers(engine.read(row, request, db, server.clock(), noTraces));
   }
 
   // ---- writing ----
