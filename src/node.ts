@@ -24,9 +24,10 @@ export async function startServing(
   onServer?: (server: Server) => void,
 ): Promise<{ readonly node: RaftNode; readonly server: Server; readonly consensus: ConsensusNode }> {
   const consensus = new ConsensusNode();
+  const before = machine.engine;
   const { nodeId, starts } = nodeOptions.identity;
   const server = new Server(
-    machine.engine,
+    machine,
     consensus,
     { nodeId, startId: starts, counter: 0 },
     serverOptions,
@@ -63,7 +64,7 @@ export async function startServing(
     throw error;
   }
   // In this order: what is configured is not yet to be overruled by the settings in force.
-  server.replica.adopt(machine.engine);
+  server.replica.adopted(before);
   consensus.bind(node);
   serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   machine.replica = server.replica;

@@ -53,7 +53,7 @@ import type { DiskSpace } from './replication/disk-space.js';
 import { Eviction } from './replication/eviction.js';
 import { KeyChanges } from './replication/key-changes.js';
 import { ReadQueue } from './replication/read-queue.js';
-import { Replica, type ReplyTarget, unappliable } from './replication/replica.js';
+import { Replica, type ReplyTarget, type StateOwner, unappliable } from './replication/replica.js';
 import { type LoadingProgress, SnapshotRecord } from './replication/snapshot-record.js';
 import { replies } from './replies.js';
 import type { ServerOptions } from './server-options.js';
@@ -134,7 +134,7 @@ export class Server implements ClientHost {
   loading: LoadingProgress | undefined;
 
   constructor(
-    engine: Engine,
+    private readonly owner: StateOwner,
     readonly consensus: ConsensusNode,
     readonly session: Session,
     private readonly options: ServerOptions,
@@ -154,7 +154,7 @@ export class Server implements ClientHost {
     this.clusterId = createHash('sha1').update(options.clusterId).digest('hex');
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
-    this.replica = new Replica(engine, consensus, session, this.time, options.randomSeed, {
+    this.replica = new Replica(owner, consensus, session, this.time, options.randomSeed, {
       wake: ({ counter }, reply) => this.connections.get(counter)?.complete(reply),
       publish: (channel, message, isSharded) =>
         isSharded
@@ -257,7 +257,7 @@ export class Server implements ClientHost {
 
   /** The state machine; another one after a snapshot was installed. */
   get engine(): Engine {
-    return this.replica.engine;
+    return this.owner.engine;
   }
 
   // ---- life ----

@@ -68,6 +68,11 @@ export class PendingEntry {
   }
 }
 
+/** Who has the engine, and puts another one in its place when a snapshot is installed. */
+export interface StateOwner {
+  readonly engine: Engine;
+}
+
 export interface ReplicaEvents {
   /** A session of this node's start that waited has its reply. */
   wake(session: Session, reply: Reply): void;
@@ -113,7 +118,7 @@ export class Replica implements ApplyListener {
   evictionsInTurn = 0;
 
   constructor(
-    public engine: Engine,
+    private readonly owner: StateOwner,
     private readonly consensus: Pick<ConsensusNode, 'propose' | 'flush' | 'isTransferring'>,
     /** This node's start: its counter is no client's. */
     readonly session: Session,
@@ -121,14 +126,18 @@ export class Replica implements ApplyListener {
     private readonly randomSeed: () => number,
     private readonly events: ReplicaEvents,
   ) {
-    this.noteStamp(engine.keyspace.now);
+    this.noteStamp(this.engine.keyspace.now);
     this.builder = new EntryBuilder(session.nodeId, session.startId);
   }
 
-  /** Goes on with another engine: a snapshot was installed. */
-  adopt(engine: Engine): void {
-    const previous = this.engine;
-    this.engine = engine;
+  /** The state as it stands: another engine after a snapshot was installed. */
+  get engine(): Engine {
+    return this.owner.engine;
+  }
+
+  /** The owner went on from `previous` to another engine: a snapshot was installed. */
+  adopted(previous: Engine): void {
+    const { engine } = this;
     this.noteStamp(engine.keyspace.now);
     this.reached(engine.appliedIndex);
     this.events.adopted(previous);

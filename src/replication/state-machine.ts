@@ -1,4 +1,7 @@
-/** The engine as the consensus node drives it: applying, cutting snapshots, installing them. */
+/**
+ * The engine as the consensus node drives it: applying, cutting snapshots, installing them. It alone holds
+ * the engine; whoever needs it asks here.
+ */
 
 import {
   type Cut,
@@ -17,14 +20,14 @@ import {
   type StateMachine,
 } from '../../raft/node/index.js';
 import { replies } from '../replies.js';
-import { type Replica, unappliable } from './replica.js';
+import { type Replica, type StateOwner, unappliable } from './replica.js';
 
 /** How long one slice of a snapshot, written or read, may keep the event loop. */
 const SLICE_MS = 2;
 /** So much of a snapshot takes well under a slice to take in. */
 const SLICE_BYTES = 32 * 1024;
 
-export class EngineStateMachine implements StateMachine {
+export class EngineStateMachine implements StateMachine, StateOwner {
   engine: Engine;
   /** Set once the program serves; before that entries are replayed for the state alone. */
   replica: Replica | undefined;
@@ -152,8 +155,7 @@ export class EngineStateMachine implements StateMachine {
     for (let bytes = cut.next(() => true); bytes !== undefined; bytes = cut.next(() => true)) {
       restore.feed(bytes);
     }
-    this.engine = restore.finish();
-    this.replica?.adopt(this.engine);
+    this.goOnWith(restore.finish());
   }
 
   async install(reader: SnapshotReader): Promise<void> {
@@ -196,12 +198,17 @@ export class EngineStateMachine implements StateMachine {
       },
       install: () => {
         if (restored === undefined) throw new Error('a snapshot is installed that was not verified');
-        this.engine = restored;
         this.restoredKeys = restore.keys;
-        this.replica?.adopt(this.engine);
+        this.goOnWith(restored);
         this.installed(metadata);
       },
     };
+  }
+
+  private goOnWith(engine: Engine): void {
+    const previous = this.engine;
+    this.engine = engine;
+    this.replica?.adopted(previous);
   }
 
   /** The state is that of a snapshot now; for tests. */

@@ -28,7 +28,7 @@ function makeReplica(): {
     },
   };
   const session = { nodeId: 1, startId: 1, counter: 0 };
-  const replica = new Replica(new Engine(), consensus, session, nodeClock, () => 0, {
+  const replica = new Replica({ engine: new Engine() }, consensus, session, nodeClock, () => 0, {
     publish: () => 0,
     wake: () => {},
     refusal: () => new ErrorReply('TRY elsewhere:1'),
