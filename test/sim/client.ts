@@ -3,12 +3,20 @@ import type RedisParser from 'redis-parser';
 import Parser from 'redis-parser';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import type { Operation, Reply } from '../linearizability/history.js';
+import { collapseLarge, expandLarge } from './large-values.js';
 import type { Machine } from './machine.js';
 import { ClientLink } from './network.js';
 import type { Random } from './random.js';
 import type { TtlHistory } from './ttl.js';
 import type { ClientOperation } from './workload.js';
 import type { World } from './world.js';
+
+/**
+ * How long a request may stay without an answer while all is well: no fault lasts, somebody leads, and the connection lost
+ * nothing. Nodes hold requests for up to five seconds, and give a leader that is gone three.
+ */
+const answerMaxMs = 8000;
+const lookEveryMs = 500;
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
@@ -31,6 +39,9 @@ function told(answer: Answer | undefined): Answer | undefined {
   const code = answer instanceof Error ? /^(BUSYGROUP|NOGROUP)/.exec(answer.message)?.[0] : undefined;
   return code === undefined ? answer : `-${code}`;
 }
+
+/** Whoever waits for so long has lost its patience before: its waiter is to go with it. */
+const waitsLong = ([name, ...args]: readonly string[]): boolean => name === 'BLPOP' && args.at(-1) === '60';
 
 const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN');
 
@@ -133,6 +144,8 @@ export class Client {
       ['GET', key],
     ]);
     const value = answers[1];
+    // Time for others to change it, and for the leader to go.
+    if (this.random.chance(0.4)) await this.world.sleep(this.random.between(20, 1500));
     if (answers[0] !== 'OK' || value instanceof Error || value === undefined) {
       for (const answer of answers) if (answer instanceof Error) this.heed(answer);
       this.disconnect();
@@ -269,13 +282,24 @@ export class Client {
         patience.cancel();
         resolve();
       };
-      const patience = world.loop.after(this.random.between(700, 3500), () => {
+      let patience = world.loop.after(this.random.between(700, 3500), () => {
+        if (world.isCalm && this.link?.isSound && !commands.some(waitsLong)) {
+          mustCome(0);
+          return;
+        }
         this.disconnect();
         this.target = undefined;
         end();
       });
+      // While all is well an answer must come, or the connection end.
+      const mustCome = (wellMs: number): void => {
+        if (wellMs > answerMaxMs) world.invariants.violate('every request is answered', this.describe());
+        patience = world.loop.after(lookEveryMs, () =>
+          mustCome(world.leader?.node?.status().ownTermCommitted === true ? wellMs + lookEveryMs : 0),
+        );
+      };
       this.onAnswer = (answer) => {
-        answers.push(answer);
+        answers.push(answer instanceof Error ? answer : this.collapse(answer));
         times.push(world.loop.nowMs);
         if (answers.length === commands.length) end();
       };
@@ -288,7 +312,9 @@ export class Client {
       const send = (from: number, to: number): void => {
         if (isEnded || this.link !== link) return;
         for (let i = from; i < to; i++) sentAt.push(world.loop.nowMs);
-        link!.send(Buffer.concat(commands.slice(from, to).map((command) => encodeRequest(command))));
+        link!.send(
+          Buffer.concat(commands.slice(from, to).map((command) => encodeRequest(expandLarge(command)))),
+        );
       };
       const pauses = mayPause && commands.length > 1 && this.random.chance(0.5);
       const first = pauses ? 1 + this.random.below(commands.length - 1) : commands.length;
@@ -302,6 +328,15 @@ export class Client {
       this.target = undefined;
     };
     return { answers, times, sentAt, wasSent: true };
+  }
+
+  private collapse(answer: Reply): Reply {
+    try {
+      return collapseLarge(answer);
+    } catch (error) {
+      this.world.invariants.violate('replies', `${this.name}: ${(error as Error).message}`);
+      return answer;
+    }
   }
 
   private connect(): boolean {

@@ -52,9 +52,7 @@ export function applyFault(world: World, fault: Fault): void {
   if (fault.kind === 'thin links') {
     world.trace('operator', `links carry ${fault.bytesPerMs} bytes a millisecond`);
     network.bytesPerMs = fault.bytesPerMs;
-    heals(fault.forMs, () => {
-      network.bytesPerMs = undefined;
-    });
+    heals(fault.forMs, () => network.widen());
     return;
   }
   if (fault.kind === 'stale leader') {

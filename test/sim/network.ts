@@ -22,6 +22,10 @@ export class Network {
   weather: Weather = calm;
   /** What a link carries of appends; undefined: as much as comes. */
   bytesPerMs: number | undefined;
+  /** Connections of which a cut has swallowed something. */
+  readonly broken = new Set<ClientLink>();
+  /** What is on its way over thin links, in the order in which it was sent. */
+  private readonly held = new Set<{ readonly arrive: () => void; timer: { cancel(): void } }>();
   /** When a thin link has carried all that it was given. */
   private readonly freeAtMs = new Map<string, number>();
   /** Links that carry nothing, as `from>to`. */
@@ -47,8 +51,10 @@ export class Network {
   heal(): void {
     this.cuts.clear();
     this.weather = calm;
-    this.bytesPerMs = undefined;
-    this.freeAtMs.clear();
+    this.widen();
+    // Their ends find out: one of them sends, and is told that nobody knows the connection.
+    for (const link of this.broken) link.breakOff();
+    this.broken.clear();
   }
 
   /** How long the next message takes. */
@@ -57,15 +63,33 @@ export class Network {
   }
 
   /**
-   * When the bytes of an append are through: in order behind those of earlier ones, while other messages pass
-   * them.
+   * The bytes of an append are through behind those of earlier ones, in order; other messages pass them.
    */
-  private throughAfterMs(link: string, bytes: number): number {
-    if (this.bytesPerMs === undefined || bytes === 0) return 0;
+  private arriveBehind(link: string, bytes: number, arrive: () => void): void {
     const { nowMs } = this.loop;
+    if (this.bytesPerMs === undefined || bytes === 0) {
+      this.loop.after(this.delay(), arrive);
+      return;
+    }
     const throughMs = Math.max(nowMs, this.freeAtMs.get(link) ?? 0) + bytes / this.bytesPerMs;
     this.freeAtMs.set(link, throughMs);
-    return throughMs - nowMs;
+    const held = { arrive, timer: { cancel() {} } };
+    this.held.add(held);
+    held.timer = this.loop.after(this.delay() + throughMs - nowMs, () => {
+      this.held.delete(held);
+      arrive();
+    });
+  }
+
+  /** Links carry what comes again: what was on its way is through at once. */
+  widen(): void {
+    this.bytesPerMs = undefined;
+    this.freeAtMs.clear();
+    for (const { arrive, timer } of this.held) {
+      timer.cancel();
+      this.loop.after(this.delay(), arrive);
+    }
+    this.held.clear();
   }
 
   /** Sends a datagram. Returns false if it is lost. */
@@ -75,7 +99,7 @@ export class Network {
       this.lost++;
       return false;
     }
-    this.loop.after(this.delay() + this.throughAfterMs(`${from}>${to}`, bytes), arrive);
+    this.arriveBehind(`${from}>${to}`, bytes, arrive);
     if (this.random.chance(this.weather.duplication)) this.loop.after(this.delay() * 2, arrive);
     return true;
   }
@@ -99,19 +123,23 @@ function copySmall(message: Message): Message {
 /** One direction of a connection: bytes arrive in order or not at all. */
 class Stream {
   private nextAtMs = 0;
-  private isBroken = false;
+  isBroken = false;
 
   constructor(
     private readonly loop: EventLoop,
     private readonly network: Network,
     private readonly from: string,
     private readonly to: string,
+    private readonly onBroken: () => void,
   ) {}
 
   send(arrive: () => void): void {
     // What a cut swallows is a hole that nothing behind it can pass; the connection then only ends by
     // somebody's patience.
-    if (this.network.isCut(this.from, this.to)) this.isBroken = true;
+    if (!this.isBroken && this.network.isCut(this.from, this.to)) {
+      this.isBroken = true;
+      this.onBroken();
+    }
     if (this.isBroken) return;
     this.nextAtMs = Math.max(this.nextAtMs, this.loop.nowMs + this.network.delay());
     this.loop.after(this.nextAtMs - this.loop.nowMs, arrive);
@@ -215,8 +243,11 @@ export class ClientLink {
     port: number,
     serve: (socket: Socket) => void,
   ) {
-    this.up = new Stream(loop, network, client, machine);
-    this.down = new Stream(loop, network, machine, client);
+    const onBroken = (): void => {
+      network.broken.add(this);
+    };
+    this.up = new Stream(loop, network, client, machine, onBroken);
+    this.down = new Stream(loop, network, machine, client, onBroken);
     this.up.send(() =>
       process.run(() => {
         if (this.isClosed) return;
@@ -254,6 +285,21 @@ export class ClientLink {
     this.socket.destroyed = true;
     this.loop.after(0, () => this.process.run(() => this.socket!.emit('close')));
     this.down.send(() => this.close());
+  }
+
+  /** Whether all that was sent has arrived, or will. */
+  get isSound(): boolean {
+    return !this.up.isBroken && !this.down.isBroken;
+  }
+
+  /** Both ends learn that the connection is broken. */
+  breakOff(): void {
+    const { socket } = this;
+    if (socket !== undefined && !socket.destroyed) {
+      socket.destroyed = true;
+      this.loop.after(0, () => this.process.run(() => socket.emit('close')));
+    }
+    this.loop.after(0, () => this.close());
   }
 
   /** The process at the other end is gone. */

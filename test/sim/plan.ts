@@ -6,7 +6,7 @@ import type { Durability } from '../../raft/node/index.js';
 import type { Consistency } from '../../src/client/consistency.js';
 import type { Weather } from './network.js';
 import { Random } from './random.js';
-import { type ClientOperation, drawOperations } from './workload.js';
+import { type ClientOperation, drawOperations, withLargeValues } from './workload.js';
 
 /** Small, so that runs of a few seconds roll segments, take snapshots and send them. */
 export interface NodeSizes {
@@ -188,13 +188,19 @@ export function drawPlan(seed: number): Plan {
       : { segmentBytes: 1_000_000, snapshotLogBytes: random.pick([20_000, 1_000_000]), logTailBytes: 10_000 },
     stormMs,
     faults,
-    operations: drawOperations(random.fork('operations'), clients, stormMs),
+    operations: drawSized(random.fork('large'), drawOperations(random.fork('operations'), clients, stormMs)),
     clients,
     follower: random.fork('follower').pick(['try', 'forward']),
     durability: random.fork('durability').pick(['high', 'high', 'high', 'medium', 'low']),
     consistency: random.fork('consistency').pick(['high', 'high', 'high', 'medium', 'low']),
     lastRestart: random.pick(['none', 'stop', 'kill', 'power cut']),
   };
+}
+
+/** In a run of twelve, a few values are large, in a run of fifty up to 8 MB. */
+function drawSized(random: Random, operations: ClientOperation[]): ClientOperation[] {
+  if (!random.chance(0.08)) return operations;
+  return withLargeValues(random, operations, random.pick([100_000, 400_000, 1_500_000, 8_000_000]));
 }
 
 function drawBusyFaults(random: Random, machines: number, stormMs: number): Fault[] {

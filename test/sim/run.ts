@@ -5,10 +5,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { majority } from '../../raft/index.js';
 import { checkHistory } from '../linearizability/checker.js';
-import { isReadOnly, type Operation } from '../linearizability/history.js';
+import { isReadOnly, type Operation, type Reply } from '../linearizability/history.js';
 import { Client } from './client.js';
 import { applyFault, react } from './faults.js';
 import { Violation } from './invariants.js';
+import { collapseLarge } from './large-values.js';
 import type { Machine } from './machine.js';
 import type { Plan } from './plan.js';
 import { checkTtl, type TtlHistory } from './ttl.js';
@@ -19,6 +20,9 @@ import { World } from './world.js';
 const recoveryMs = 15_000;
 /** ... and clients must have got through what they had left. */
 const clientsMs = 60_000;
+
+/** Within which nobody waits in the state any more who has gone: much less than they had wanted to wait. */
+const forgottenMs = 10_000;
 
 export interface RunResult {
   readonly seed: number;
@@ -68,6 +72,12 @@ export class Run {
         () => clients.every((one) => one.isDone),
         clientsMs,
         () => clients.map((one) => one.describe()).join('; '),
+      );
+      await this.expect(
+        'gone clients are forgotten',
+        () => this.members.every((machine) => machine.running?.machine.engine.waiters.size === 0),
+        forgottenMs,
+        () => this.describeWaiters(),
       );
       await this.readAll();
       await this.compareStates();
@@ -155,6 +165,16 @@ export class Run {
     const { ownTermCommitted, commit, lastIndex } = node.status();
     if (!ownTermCommitted || commit !== lastIndex) return false;
     return this.members.every((machine) => machine.node !== undefined && machine.node.applied === commit);
+  }
+
+  private describeWaiters(): string {
+    return this.members
+      .map((machine) => {
+        const waiters = [...(machine.running?.machine.engine.waiters.all() ?? [])];
+        const sessions = waiters.map(({ session }) => Object.values(session).join('.'));
+        return `${machine.name} holds waiters of ${sessions.join(', ') || 'nobody'}`;
+      })
+      .join('; ');
   }
 
   private describeCluster(): string {
@@ -287,7 +307,7 @@ export class Run {
         isTransaction: false,
         invokedAt: at,
         returnedAt: at + 1,
-        output: engine.call(...command) as Operation['output'],
+        output: collapseLarge(engine.call(...command) as Reply),
       })),
     ];
   }

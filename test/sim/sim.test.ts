@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { type Entry, EntryKind, encodeMembership, type Message } from '../../raft/index.js';
 import type { Operation, Reply } from '../linearizability/history.js';
 import { Invariants, Violation } from './invariants.js';
+import { collapseLarge } from './large-values.js';
 import { drawPlan, type Fault, type Plan } from './plan.js';
 import { checkAcknowledged, checkSomeState, Run, type RunResult } from './run.js';
 import { runPlan, runSeed } from './run-seed.js';
@@ -85,6 +86,13 @@ async function meddled(
   return (await run.toEnd()).violation?.check;
 }
 
+/** A client that waits for a minute, and does not. */
+const blocking: Plan = {
+  ...quiet,
+  clients: 1,
+  operations: [{ client: 0, thinkMs: 1300, kind: 'command', commands: [['BLPOP', 'q0', '60']] }],
+};
+
 test('left alone, it is clean', async () => {
   assert.equal(await meddled(() => {}), undefined);
 });
@@ -97,6 +105,39 @@ test('liveness: two of three nodes that never come back', async () => {
     }
   });
   assert.equal(check, 'liveness');
+});
+
+test('every request is answered: a node that takes a request and says nothing, though somebody leads', async () => {
+  const check = await meddled((world) => {
+    for (const machine of world.machines) {
+      machine.accept = (socket) => {
+        socket.on('data', () => {});
+        return true;
+      };
+      for (const link of machine.running!.links) link.reset();
+    }
+  });
+  assert.equal(check, 'every request is answered');
+});
+
+test('gone clients are forgotten: a waiter of nobody', async () => {
+  const check = await meddled((world) => {
+    for (const machine of world.machines) machine.running!.server!.forget = () => {};
+  }, blocking);
+  assert.equal(check, 'gone clients are forgotten');
+});
+
+test('a large value goes through whole, and one that was cut is found', async () => {
+  const operations = ['SET', 'GET'].map((name) => ({
+    client: 0,
+    thinkMs: 600,
+    kind: 'command' as const,
+    commands: [name === 'SET' ? [name, 'r0', 'v1*2000000'] : [name, 'r0']],
+  }));
+  assert.equal(await meddled(() => {}, { ...quiet, operations, clients: 1 }), undefined);
+  assert.deepEqual(collapseLarge([1, null, `v1*3...`]), [1, null, 'v1*3']);
+  for (const wrong of ['v1*3..', 'v1*3....', 'v1*3..v2', 'v1*'])
+    assert.throws(() => collapseLarge(wrong), /a value of \d bytes that begins with v1/);
 });
 
 test('equal digests: a state that changes behind the log', async () => {

@@ -77,6 +77,23 @@ export function drawOperations(random: Random, clients: number, stormMs: number)
   return operations;
 }
 
+/** Makes a few of the values large: of registers, which are written anew, and of queues, which are emptied. */
+export function withLargeValues(
+  random: Random,
+  operations: readonly ClientOperation[],
+  bytes: number,
+): ClientOperation[] {
+  let left = 1 + random.below(4);
+  return operations.map((operation) => {
+    const [command] = operation.commands;
+    const isFit = operation.kind === 'command' && /^(SET|GETSET|SETNX|RPUSH) [rq]/.test(command!.join(' '));
+    if (!isFit || left === 0 || !random.chance(0.03)) return operation;
+    left--;
+    const size = Math.floor(random.between(bytes / 4, bytes));
+    return { ...operation, commands: [[...command!.slice(0, -1), `${command!.at(-1)}*${size}`]] };
+  });
+}
+
 function drawRead(random: Random, keys: number): string[] {
   const key = random.below(keys);
   return random.pick([
@@ -147,7 +164,7 @@ function drawCommand(random: Random, keys: number, next: () => string, mayBlock:
       return random.pick([
         ['RPUSH', `q${key}`, next()],
         ['RPUSH', `q${key}`, next()],
-        mayBlock ? ['BLPOP', `q${key}`, random.pick(['0.05', '0.3', '1'])] : ['LPOP', `q${key}`],
+        mayBlock ? ['BLPOP', `q${key}`, random.pick(['0.05', '0.3', '1', '60'])] : ['LPOP', `q${key}`],
         ['LPOP', `q${key}`],
         ['LLEN', `q${key}`],
       ]);
