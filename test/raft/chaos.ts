@@ -14,6 +14,7 @@ import {
   type NodeId,
   type Raft,
 } from '../../raft/index.js';
+import { era, type Stage } from './eras.js';
 import { Host } from './host.js';
 import { MemoryStorage } from './memory-storage.js';
 
@@ -40,6 +41,8 @@ interface ChaosOptions {
   readonly isLockstep: boolean;
   /** A short and violent run: it begins with an election, and something strikes at every few steps. */
   readonly isSearch?: boolean;
+  /** Share of the steps that are whole elections, between 0 and 1. Default 0. */
+  readonly eras?: number;
   /** Whether the faults end, and all must become even, at the end. Default true. */
   readonly recovers?: boolean;
 }
@@ -123,10 +126,11 @@ export class Chaos {
   }
 
   run(): void {
-    const { isSearch = false, recovers = true, steps, isLockstep } = this.options;
+    const { isSearch = false, recovers = true, steps, isLockstep, eras = 0 } = this.options;
     if (isSearch) this.#begin();
     for (let step = 0; step < steps; step++) {
-      if (isSearch && this.#random() < 0.12) this.#strike();
+      if (eras > 0 && this.#random() < eras) this.#era();
+      else if (isSearch && this.#random() < 0.12) this.#strike();
       else this.#act();
       if (isLockstep) this.#checkLeases();
     }
@@ -146,9 +150,7 @@ export class Chaos {
   #strike(): void {
     const dice = this.#random();
     if (dice < 0.3) {
-      const host = this.#anyHost();
-      for (let ticks = 2 + this.#below(24); ticks > 0; ticks--) host.raft.tick();
-      this.#check(host);
+      this.#wait(this.#anyHost(), 2 + this.#below(24));
     } else if (dice < 0.6) this.#settle(1 + this.#below(4));
     else if (dice < 0.68)
       this.#crash(this.#random() < 0.4 ? (this.#leader() ?? this.#anyHost()) : this.#anyHost());
@@ -156,6 +158,28 @@ export class Chaos {
     else if (dice < 0.84) for (let i = 0; i < 6; i++) this.#deliver(this.#below(this.#network.length), true);
     else if (dice < 0.92) for (let i = 0; i < 3; i++) this.#propose(this.#leader());
     else this.#administer();
+  }
+
+  #wait(host: Host, ticks: number): void {
+    for (; ticks > 0; ticks--) host.raft.tick();
+    this.#check(host);
+  }
+
+  #era(): void {
+    this.#count('era');
+    const stage: Stage = {
+      network: this.#network,
+      below: (limit) => this.#below(limit),
+      chance: (share) => this.#random() < share,
+      hosts: () => [...this.#hosts.values()].filter((host) => !this.#paused.has(host)),
+      deliver: (place) => this.#deliver(place, false),
+      process: (host) => this.#process(host),
+      persist: (host) => this.#persist(host),
+      propose: (host) => this.#propose(host),
+      crash: (host) => this.#crash(host),
+      wait: (host, ticks) => this.#wait(host, ticks),
+    };
+    era(stage);
   }
 
   #count(event: string): void {

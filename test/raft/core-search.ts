@@ -8,6 +8,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { Chaos } from './chaos.js';
 
 const STEPS = 200;
+/** Every other schedule is a row of elections, with steps between them. */
+const ERAS = { share: 0.2, steps: 60 };
 /** Every so many schedules the faults end, and all must become even: that takes longer than the schedule. */
 const RECOVERS_EVERY = 16;
 /** Schedules that a thread takes on at a time. */
@@ -27,10 +29,12 @@ export function searchSchedules(from: number, count: number): SearchResult {
   for (let seed = from; seed < from + count; seed++) {
     const founders = [3, 3, 3, 5, 2, 4][seed % 6]!;
     const recovers = seed % RECOVERS_EVERY === 0;
+    const hasEras = seed % 2 === 1;
     const chaos = new Chaos(seed, {
       founders,
       mostNodes: founders + 1,
-      steps: STEPS,
+      steps: hasEras ? ERAS.steps : STEPS,
+      eras: hasEras ? ERAS.share : 0,
       isLockstep: false,
       isSearch: true,
       recovers,
