@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import {
+  decodeMembership,
   type Entry,
   EntryKind,
   emptyMembership,
@@ -176,10 +177,12 @@ export class Chaos {
       process: (host) => this.#process(host),
       persist: (host) => this.#persist(host),
       propose: (host) => this.#propose(host),
+      administer: (host) => this.#administer(host),
+      read: (host) => this.#read(host),
       crash: (host) => this.#crash(host),
       wait: (host, ticks) => this.#wait(host, ticks),
     };
-    era(stage);
+    for (const host of era(stage)) checkMembership(host);
   }
 
   #count(event: string): void {
@@ -334,8 +337,7 @@ export class Chaos {
     this.#count('snapshot cut');
   }
 
-  #administer(): void {
-    const host = this.#leader() ?? this.#anyHost();
+  #administer(host = this.#leader() ?? this.#anyHost()): void {
     const target = 1 + this.#below(this.options.mostNodes);
     const dice = this.#below(5);
     if (dice === 0) {
@@ -569,4 +571,17 @@ export class Chaos {
       this.#committedInTerm[entry.index] = host.raft.status().term;
     } else assert.equal(text, known, `entry ${entry.index} changed after it was committed`);
   }
+}
+
+/** A node goes by the last membership that stands in its log. */
+function checkMembership({ storage, writes, raft }: Host): void {
+  if (writes.length > 0 || raft.hasReady()) return;
+  const { index, membership } = storage.snapshot();
+  const last = storage.all().findLast((entry) => entry.kind === EntryKind.membership);
+  const expected = last !== undefined && last.index > index ? decodeMembership(last.payload) : membership;
+  assert.deepEqual(
+    raft.status().membership,
+    expected,
+    `node ${raft.id} goes by another membership than its log's`,
+  );
 }

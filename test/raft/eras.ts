@@ -18,6 +18,9 @@ export interface Stage {
   process(host: Host): void;
   persist(host: Host): void;
   propose(host: Host): void;
+  /** Asks it to admit, promote or remove somebody. */
+  administer(host: Host): void;
+  read(host: Host): void;
   crash(host: Host): void;
   /** So many ticks pass for a node alone. */
   wait(host: Host, ticks: number): void;
@@ -29,14 +32,18 @@ const patienceTicks = 11;
 /**
  * A node, or two that do not hear each other, asks for the votes of a majority that hears nobody else; who wins proposes, and
  * is heard for a few messages more.
+ *
+ * @returns who took part
  */
-export function era(stage: Stage): void {
+export function era(stage: Stage): readonly Host[] {
   const hosts = stage.hosts();
   const candidates = takeSome(stage, hosts, stage.chance(0.4) ? 2 : 1);
   const { membership } = candidates[0]!.raft.status();
   const wanted = majority(membership.members.filter(({ learner }) => !learner).length);
   const voters = takeSome(stage, hosts, wanted - 1);
   const company = [...candidates, ...voters];
+  const deposed = stage.hosts().filter((host) => leads(host) && !company.includes(host));
+  if (stage.chance(0.3)) for (const host of deposed) askAround(stage, host);
   const ids = new Set(company.map(({ raft }) => raft.id));
   const rivals = new Set(candidates.map(({ raft }) => raft.id));
   // What lies about from earlier times is heard in some eras only.
@@ -60,15 +67,40 @@ export function era(stage: Stage): void {
       stage.wait(victim, patienceTicks);
     }
     deliverSome(stage, isHeard, began, 0.8);
-    const leader = candidates.find(({ raft }) => raft.status().role === 'leader');
+    const leader = candidates.find(leads);
     if (leader === undefined || isWon) continue;
     isWon = true;
     // Few of them go with one append, so that it may be heard in part.
     const proposals = stage.chance(0.5) ? stage.below(12) : stage.below(2);
     for (let count = 0; count < proposals; count++) stage.propose(leader);
+    if (stage.chance(0.1)) stage.administer(leader);
     // How many more rounds it has: from none, so that what it wrote is its own, to enough to commit.
     round = Math.max(round, 13 - stage.below(6));
   }
+  for (const host of deposed) readThere(stage, host);
+  return company;
+}
+
+const leads = ({ raft }: Host): boolean => raft.status().role === 'leader';
+
+/** A leader asks all whether they follow it; their answers stay on the way. */
+function askAround(stage: Stage, leader: Host): void {
+  const began = stage.network.length;
+  stage.wait(leader, 2);
+  stage.process(leader);
+  deliverSome(stage, ({ from }) => from === leader.raft.id, began, 0.7);
+  for (const host of stage.hosts()) if (host !== leader) stage.process(host);
+}
+
+/** Whoever does not know that it leads no more is asked for a read, and gets the answers to what it asked before. */
+function readThere(stage: Stage, host: Host): void {
+  if (!leads(host) || !stage.chance(0.5)) return;
+  const { length } = stage.network;
+  stage.read(host);
+  stage.process(host);
+  for (let place = Math.min(length, stage.network.length) - 1; place >= 0; place--)
+    if (stage.network[place]?.to === host.raft.id && stage.chance(0.8)) stage.deliver(place);
+  stage.process(host);
 }
 
 function takeSome(stage: Stage, hosts: Host[], count: number): Host[] {
