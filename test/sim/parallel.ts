@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { SeedOutcome } from './worker.js';
 
 /** Real time after which a seed counts as hanging: some hundred times what one takes. */
-const patienceMs = 60_000;
+const patienceMs = 240_000;
 
 export interface ParallelOptions {
   readonly from: number;
