@@ -18,6 +18,25 @@ function linesOf(states: readonly SoftState[]): string[] {
   return lines;
 }
 
+test('a slow sync and a refusal are a line each, and not again within a minute', () => {
+  const lines: string[] = [];
+  const log = createLog('notice', (line) => lines.push(line.replace(/^.* notice /, '').trimEnd()));
+  const clock = new ManualClock();
+  const journal = new Journal(1, log, clock);
+  const all = (): void => {
+    journal.noteSync(499);
+    journal.noteSync(1234.4);
+    journal.refused('node 3 is not let in');
+  };
+  const expected = ['the disk is slow: a sync took 1234 ms', 'node 3 is not let in'];
+  all();
+  all();
+  assert.deepEqual(lines, expected);
+  clock.now += 60_001;
+  all();
+  assert.deepEqual(lines, [...expected, ...expected]);
+});
+
 test('a leader says that it leads no more, whether or not it knows its successor at once', () => {
   const leads: SoftState = { role: 'leader', leader: 1, term: 1 };
   const lost: SoftState = { role: 'follower', leader: 0, term: 2 };

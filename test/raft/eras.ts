@@ -1,7 +1,7 @@
 /**
- * Short reigns, one after the other, each over a bare majority: the schedules behind which a forgotten vote and figure 8
- * of the Raft paper hide. Random steps alone reach them once in a hundred thousand schedules, for several elections must follow
- * each other of which most nodes hear little.
+ * Short reigns, one after the other, each over a bare majority: the schedules behind which a forgotten vote
+ * and figure 8 of the Raft paper hide. Random steps alone reach them once in a hundred thousand schedules,
+ * for several elections must follow each other of which most nodes hear little.
  */
 import { type Message, majority } from '../../raft/index.js';
 import type { Host } from './host.js';
@@ -30,8 +30,8 @@ export interface Stage {
 const patienceTicks = 11;
 
 /**
- * A node, or two that do not hear each other, asks for the votes of a majority that hears nobody else; who wins proposes, and
- * is heard for a few messages more.
+ * A node, or two that do not hear each other, asks for the votes of a majority that hears nobody else; who
+ * wins proposes, and is heard for a few messages more.
  *
  * @returns who took part
  */
@@ -92,7 +92,10 @@ function askAround(stage: Stage, leader: Host): void {
   for (const host of stage.hosts()) if (host !== leader) stage.process(host);
 }
 
-/** Whoever does not know that it leads no more is asked for a read, and gets the answers to what it asked before. */
+/**
+ * Whoever does not know that it leads no more is asked for a read, and gets the answers to what it asked
+ * before.
+ */
 function readThere(stage: Stage, host: Host): void {
   if (!leads(host) || !stage.chance(0.5)) return;
   const { length } = stage.network;

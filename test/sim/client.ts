@@ -1,4 +1,6 @@
-/** A client of the simulated cluster: it follows -TRY, gives up when nothing comes, and notes what it saw. */
+/**
+ * A client of the simulated cluster: it follows -TRY, gives up when nothing comes, and notes what it saw.
+ */
 import type RedisParser from 'redis-parser';
 import Parser from 'redis-parser';
 import { encodeRequest } from '../../src/resp/encode-request.js';
@@ -12,8 +14,9 @@ import type { ClientOperation } from './workload.js';
 import type { World } from './world.js';
 
 /**
- * How long a request may stay without an answer while all is well: no fault lasts, somebody leads, and the connection lost
- * nothing. Nodes hold requests for up to five seconds, and give a leader that is gone three.
+ * How long a request may stay without an answer while all is well: no fault lasts, somebody leads, and the
+ * connection lost nothing. Nodes hold requests for up to five seconds, and give a leader that is gone
+ * three.
  */
 const answerMaxMs = 8000;
 const lookEveryMs = 500;

@@ -1,6 +1,6 @@
 /**
- * Values of up to 8 MB. Plans and histories hold their short names, `v12*8000000`; what goes over the wire is the name
- * and so many dots behind it. A value that comes back cut, mixed or longer is found at once.
+ * Values of up to 8 MB. Plans and histories hold their short names, `v12*8000000`; what goes over the wire
+ * is the name and so many dots behind it. A value that comes back cut, mixed or longer is found at once.
  */
 import type { Reply } from '../linearizability/history.js';
 

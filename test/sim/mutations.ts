@@ -1,8 +1,8 @@
 /**
- * `npm run sim:mutations -- [--seeds N] [--core N] [--only WORDS,...] [--skip N] [--no-tests]`: proves the proof. Each
- * fault of the list is put into a copy of the tree; then the tests that know the code and the simulator must
- * find it: schedules of the core first, if it lies there, then seeds. Prints a table; a fault that nothing
- * finds is a hole.
+ * `npm run sim:mutations -- [--seeds N] [--core N] [--only WORDS,...] [--skip N] [--no-tests]`: proves the
+ * proof. Each fault of the list is put into a copy of the tree; then the tests that know the code and the
+ * simulator must find it: schedules of the core first, if it lies there, then seeds. Prints a table; a
+ * fault that nothing finds is a hole.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

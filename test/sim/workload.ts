@@ -1,6 +1,6 @@
 /**
- * What clients do: operations on registers, counters, lists, sets, queues, expiring keys, alone, in pipelines
- * and in transactions.
+ * What clients do: operations on registers, counters, lists, sets, queues, expiring keys, alone, in
+ * pipelines and in transactions.
  */
 import type { Random } from './random.js';
 
@@ -77,7 +77,9 @@ export function drawOperations(random: Random, clients: number, stormMs: number)
   return operations;
 }
 
-/** Makes a few of the values large: of registers, which are written anew, and of queues, which are emptied. */
+/**
+ * Makes a few of the values large: of registers, which are written anew, and of queues, which are emptied.
+ */
 export function withLargeValues(
   random: Random,
   operations: readonly ClientOperation[],
@@ -107,7 +109,9 @@ function drawRead(random: Random, keys: number): string[] {
   ]);
 }
 
-/** A job queue: entries are given to whichever consumer asks, acknowledged or not, and claimed by others. */
+/**
+ * A job queue: entries are given to whichever consumer asks, acknowledged or not, and claimed by others.
+ */
 function drawStream(random: Random, name: string, next: () => string, mayBlock: boolean): string[] {
   const consumer = random.pick(['a', 'b']);
   const block = mayBlock && random.chance(0.4) ? ['BLOCK', random.pick(['50', '300', '1000'])] : [];

@@ -44,6 +44,7 @@ test('replies that a client does not read stop its requests before they fill the
     await admin.call('SET', 'big', 'x'.repeat(10 * MEGABYTE));
     await admin.call('RPUSH', 'list', ...new Array(100).fill('y'.repeat(100_000)));
     const element = 'z'.repeat(10 * MEGABYTE);
+    await admin.call('RPUSH', 'long', element);
     await admin.call('HSET', 'hash', 'field', element);
     await admin.call('ZADD', 'zset', '1', element);
     await admin.call('XADD', 'stream', '1-1', 'field', element);
@@ -51,6 +52,9 @@ test('replies that a client does not read stop its requests before they fill the
     const commands: readonly [words: string[], replyBytes: number][] = [
       [['GET', 'big'], 20 * 10_000_000],
       [['LRANGE', 'list', '0', '-1'], 20 * 10_000_000],
+      [['LINDEX', 'long', '0'], 4 * 10_000_000],
+      [['GETRANGE', 'big', '0', '-2'], 4 * 10_000_000],
+      [['MGET', 'big', 'big'], 4 * 10_000_000],
       [['HGET', 'hash', 'field'], 4 * 10_000_000],
       [['ZRANGE', 'zset', '0', '-1'], 4 * 10_000_000],
       [['XRANGE', 'stream', '-', '+'], 4 * 10_000_000],
@@ -171,6 +175,22 @@ test('transactions that end in one turn are entries of their own when together t
     for (let i = 0; i < 3; i++) assert.equal(await asker!.call('STRLEN', `k${i}`), value.length);
     assert.equal(sizes.length, 3);
     for (const size of sizes) assert.ok(size < 16 * MEGABYTE);
+  }));
+
+test('channels that clients are subscribed to count as memory, and are given back', () =>
+  withNode(async (t) => {
+    const client = await t.connect();
+    const channel = (i: number): string => `${i}:`.padEnd(1000, 'c');
+    for (const [name, end] of [
+      ['SUBSCRIBE', 'UNSUBSCRIBE'],
+      ['PSUBSCRIBE', 'PUNSUBSCRIBE'],
+    ] as const) {
+      const before = t.redraft.server.clientMemory.bytes;
+      await Promise.all(Array.from({ length: 500 }, (_, i) => client.call(name, channel(i))));
+      assert.ok(t.redraft.server.clientMemory.bytes - before >= 500_000, name);
+      await Promise.all(Array.from({ length: 500 }, (_, i) => client.call(end, channel(i))));
+      await until('they are forgotten', () => t.redraft.server.clientMemory.bytes === before);
+    }
   }));
 
 test('WATCH of many keys takes time in proportion, and counts as memory', () =>
