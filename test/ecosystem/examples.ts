@@ -2,22 +2,32 @@
  * Runs the examples of docs/examples as projects that have installed the package: with the libraries of this
  * folder, ioredis 5 among them.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 const root = join(import.meta.dirname, '../../..');
 const installed = join(root, 'test/ecosystem/node_modules');
 
-/** By folder: what a project's test script runs. */
+const jest = join(installed, 'jest/bin/jest.js');
+
+/** By folder: what a project's test script runs. Long ones first. */
 const runs: ReadonlyMap<string, readonly string[]> = new Map([
+  ['nestjs', [jest, '--rootDir', '.']],
+  ['jest-typescript', [jest, '--rootDir', '.']],
+  ['jest-esm', ['--experimental-vm-modules', '--no-warnings', jest, '--rootDir', '.']],
   ['node-test', ['--test', 'leaderboard.test.mjs']],
   ['vitest', [join(installed, 'vitest/vitest.mjs'), 'run', '--root', '.']],
-  ['jest', [join(installed, 'jest/bin/jest.js'), '--rootDir', '.']],
-  ['jest-bare', [join(installed, 'jest/bin/jest.js'), '--rootDir', '.']],
+  ['jest', [jest, '--rootDir', '.']],
+  ['jest-bare', [jest, '--rootDir', '.']],
+  ['mocha', [join(installed, 'mocha/bin/mocha.js')]],
   ['express', ['--test', 'app.test.mjs']],
-  ['bullmq', ['--test', 'reminders.test.mjs']],
+  ['fastify', ['--test', 'app.test.mjs']],
+  ['bullmq', ['--test', 'reminders.test.mjs', 'shop.test.mjs']],
+  ['redlock', ['--test', 'turns.test.mjs']],
+  ['end-to-end', ['--test', 'shop.test.mjs']],
 ]);
 
 /**
@@ -50,8 +60,26 @@ function link(target: string, folder: string): void {
   }
 }
 
-/** Whether all of them pass. */
-export function runExamples(): boolean {
+/** How many run at a time. */
+const AT_A_TIME = 2;
+
+async function passes(project: string, name: string, args: readonly string[]): Promise<boolean> {
+  const began = performance.now();
+  const child = spawn(process.execPath, args, { cwd: join(project, name), timeout: 120_000 });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  if (code !== 0) console.log((await output).join(''));
+  console.log(`example ${name}: ${code === 0 ? 'passed' : 'FAILED'}, ${seconds} s`);
+  return code === 0;
+}
+
+/**
+ * Whether all of them pass.
+ *
+ * @param only their names; all, where there are none
+ */
+export async function runExamples(only: readonly string[] = []): Promise<boolean> {
   const project = mkdtempSync(join(tmpdir(), 'redraft-examples-'));
   try {
     const modules = join(project, 'node_modules');
@@ -63,22 +91,20 @@ export function runExamples(): boolean {
       cpSync(join(root, file), join(modules, 'redraft', file), { recursive: true });
     cpSync(join(root, 'docs/examples'), project, { recursive: true });
     mkdirSync(join(project, 'jest-bare'));
-    for (const [name, text] of Object.entries(bareMapping))
-      writeFileSync(join(project, 'jest-bare', name), text);
-    let passed = true;
-    for (const [name, args] of runs) {
-      const { status } = spawnSync(process.execPath, args, {
-        cwd: join(project, name),
-        stdio: 'inherit',
-        timeout: 120_000,
-      });
-      console.log(`example ${name}: ${status === 0 ? 'passed' : 'FAILED'}`);
-      passed &&= status === 0;
-    }
+    for (const [name, script] of Object.entries(bareMapping))
+      writeFileSync(join(project, 'jest-bare', name), script);
+    const left = [...runs].filter(([name]) => only.length === 0 || only.includes(name));
+    let passed = left.length > 0;
+    const work = async (): Promise<void> => {
+      for (let run = left.shift(); run !== undefined; run = left.shift())
+        passed = (await passes(project, ...run)) && passed;
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, work));
     return passed;
   } finally {
     rmSync(project, { recursive: true, force: true });
   }
 }
 
-if (process.argv[1] === import.meta.filename) process.exit(runExamples() ? 0 : 1);
+if (process.argv[1] === import.meta.filename)
+  process.exit((await runExamples(process.argv.slice(2))) ? 0 : 1);

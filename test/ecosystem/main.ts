@@ -40,5 +40,5 @@ await nodes[0].stop();
 if (code === 0) code = await runTests(follower.port);
 await Promise.all(nodes.slice(1).map((node) => node.stop()));
 rmSync(root, { recursive: true, force: true });
-if (code === 0 && named.length === 0 && !runExamples()) code = 1;
+if (code === 0 && named.length === 0 && !(await runExamples())) code = 1;
 process.exit(code);

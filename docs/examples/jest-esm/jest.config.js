@@ -1,0 +1,5 @@
+export default {
+  testEnvironment: 'node',
+  transform: {},
+  moduleNameMapper: { '^ioredis$': 'redraft/ioredis' },
+};
