@@ -1,6 +1,5 @@
 /** Who hears what an entry brings about: replies, wakes, messages. */
 import type { ReadCommand, Session } from './command/command.js';
-import type { Runnable } from './command/command-table.js';
 import type { Reply } from './protocol/reply.js';
 import type { Request } from './protocol/request.js';
 import type { View } from './protocol/view.js';
@@ -37,13 +36,3 @@ export const silentListener: ApplyListener = {
   publish: () => 0,
   runProgramCommand: () => null,
 };
-
-/** Looks at commands as they run in apply. It must not change what they do. */
-export interface CommandWatch {
-  /** A command is about to run; a time that is not 0 where {@link ended} is wanted. */
-  begin(row: Runnable, request: Request): number;
-  /** A command of the item's session has run for which {@link begin} gave `began`. */
-  ended(row: Runnable, request: Request, item: { readonly session: Session }, began: number): void;
-  /** A command has answered with an error. */
-  failed(row: Runnable): void;
-}

@@ -5,11 +5,12 @@
 import { changeUsers } from './acl/change-users.js';
 import { Permissions } from './acl/permissions.js';
 import { Users } from './acl/users.js';
-import { type ApplyListener, type CommandWatch, silentListener } from './apply-listener.js';
+import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { allTraces, onlyTouches } from './command/read-traces.js';
+import type { CommandWatch } from './command-watch.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
 import { deleteUnchanged, evict } from './deletions.js';
@@ -240,7 +241,8 @@ export class Engine {
 
   private runWrite(row: Runnable, request: Request, database: Database): Reply {
     const { watch } = this;
-    if (watch === undefined || !this.isWithinItem) return this.runContained(row, request, database);
+    if (watch === undefined || !this.isWithinItem || this.inScript)
+      return this.runContained(row, request, database);
     const began = watch.begin(row, request);
     const reply = this.runContained(row, request, database);
     if (reply !== OK && reply instanceof ErrorReply) watch.failed(row);
@@ -274,6 +276,7 @@ export class Engine {
       permissions: caller?.user === undefined ? Permissions.unlimited : this.rights.of(caller.user),
       memoryIsFull: caller?.memoryIsFull === true,
       audience: listener.scriptAudience?.(ordinal),
+      watch: this.watch,
     };
   }
 

@@ -6,7 +6,7 @@ export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
 export { Users, type UsersListener } from './acl/users.js';
 // The state machine and how to call it in process.
-export { type ApplyListener, type CommandWatch, silentListener } from './apply-listener.js';
+export { type ApplyListener, silentListener } from './apply-listener.js';
 export type { CallReplies } from './call-replies.js';
 // The command table, and what COMMAND and ACL tell of it.
 export {
@@ -22,6 +22,7 @@ export { CommandTable, type Runnable } from './command/command-table.js';
 export { aclCategories, CommandCatalog, type CommandFlag, isAclCategory } from './command/facts.js';
 export { findKeys, type KeySpec, parseKeySpecs } from './command/key-positions.js';
 export { allTraces, noTraces, onlyCounts, type ReadTraces } from './command/read-traces.js';
+export type { CommandWatch } from './command-watch.js';
 export { engineCommands } from './commands/index.js';
 // One value as bytes: for MIGRATE.
 export { dumpValue } from './dump/payload.js';

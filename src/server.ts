@@ -166,12 +166,13 @@ export class Server implements ClientHost {
       applied: () => this.afterApply(),
     });
     this.timer = new CommandTimer({
-      counts: this.statistics.commands,
+      statistics: this.statistics,
       slowLog: this.slowLog,
       latency: this.latency,
       configuration: this.configuration,
       wallMs: () => this.clock(),
       clientOf: (waiting) => this.connections.get(waiting.counter),
+      table: () => this.table,
     });
     this.replica.watch = this.timer;
     this.startedMs = this.clock();
@@ -581,7 +582,7 @@ export class Server implements ClientHost {
   // ---- counting ----
 
   countErrorReply(error: ErrorReply): void {
-    this.statistics.countError(error.code);
+    if (!error.isCounted) this.statistics.countError(error.code);
   }
 
   /** For items of the program itself: settings, evictions. */

@@ -3,6 +3,7 @@
  * Redraft's; prints those that differ.
  */
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { startRedis } from '../servers.js';
 import { ProgramGenerator } from './generate-program.js';
 import { askRedis } from './redis-lua.js';
@@ -10,6 +11,10 @@ import { protectedState, runProgram } from './run-program.js';
 
 const programsPerCall = 200;
 const differencesShown = 10;
+const progressEveryMs = 10_000;
+
+// No program comes twice.
+setFlagsFromString('--no-compilation-cache');
 
 const { values } = parseArgs({
   options: {
@@ -22,36 +27,59 @@ const seed = Number(values.seed);
 const started = performance.now();
 const server = await startRedis();
 const state = protectedState();
+let done = 0;
 let differences = 0;
 let errors = 0;
+let shownAt = started;
+
+interface Batch {
+  readonly seed: number;
+  readonly sources: readonly string[];
+  /** What they show in redis-server, which runs them while this process does something else. */
+  readonly theirs: Promise<string[]>;
+}
+
+function batch(at: number): Batch {
+  const generator = new ProgramGenerator(seed + at);
+  const sources = Array.from({ length: Math.min(programsPerCall, count - at) }, () => generator.program());
+  return { seed: seed + at, sources, theirs: askRedis(server, sources) };
+}
+
+function compare(source: string, theirs: string, coroutines: boolean, name: string): void {
+  const ours = runProgram(state, source, coroutines);
+  if (ours === theirs) return;
+  differences++;
+  if (differences > differencesShown) return;
+  console.log(`\n== ${name}${coroutines ? ', as generators' : ''}`);
+  console.log(`${source}\n-- redis:   ${theirs.slice(0, 1500)}\n-- redraft: ${ours.slice(0, 1500)}`);
+}
+
+const summary = (): string =>
+  `${done} programs, ${errors} that end with an error, ${differences} differences`;
+
 try {
-  for (let done = 0; done < count && differences < differencesShown; done += programsPerCall) {
-    const generator = new ProgramGenerator(seed + done);
-    const sources = Array.from({ length: Math.min(programsPerCall, count - done) }, () =>
-      generator.program(),
-    );
-    const theirs = await askRedis(server, sources);
+  let next: Batch | undefined = batch(0);
+  while (next !== undefined && differences < differencesShown) {
+    const { seed: ofBatch, sources, theirs }: Batch = next;
+    const shown = await theirs;
+    next = done + sources.length < count ? batch(done + sources.length) : undefined;
     sources.forEach((source, at) => {
-      if (!theirs[at]!.startsWith('true')) errors++;
+      if (!shown[at]!.startsWith('true')) errors++;
+      const name = `seed ${ofBatch}, program ${at}`;
+      compare(source, shown[at]!, false, name);
       // Every tenth as generators too: coroutines are compiled that way.
-      for (const coroutines of at % 10 === 0 ? [false, true] : [false]) {
-        const ours = runProgram(state, source, coroutines);
-        if (ours === theirs[at]) continue;
-        differences++;
-        if (differences <= differencesShown) {
-          console.log(`\n== seed ${seed + done}, program ${at}${coroutines ? ', as generators' : ''}`);
-          console.log(
-            `${source}\n-- redis:   ${theirs[at]!.slice(0, 1500)}\n-- redraft: ${ours.slice(0, 1500)}`,
-          );
-        }
-      }
+      if (at % 10 === 0) compare(source, shown[at]!, true, name);
     });
+    done += sources.length;
+    if (performance.now() - shownAt > progressEveryMs) {
+      shownAt = performance.now();
+      console.error(`${summary()} of ${count}`);
+    }
   }
+  await next?.theirs;
 } finally {
   await server.stop();
 }
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
-console.log(
-  `${count} programs, ${errors} that end with an error, ${differences} differences, seed ${seed}, ${seconds} s`,
-);
+console.log(`${summary()}, seed ${seed}, ${seconds} s`);
 process.exitCode = differences === 0 ? 0 : 1;

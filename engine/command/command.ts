@@ -101,6 +101,11 @@ interface Traits {
   /** Whether a request for this row is one for {@link readRow} instead. */
   readonly isRead: ((request: Request) => boolean) | undefined;
   readonly readRow: ReadCommand | undefined;
+  /**
+   * Whether the state says that a request is one for {@link readRow}, as long as it stays as it is. For who
+   * sends a request on its way: apply never asks.
+   */
+  readonly isReadNow: ((request: Request, scripts: ScriptRunner) => boolean) | undefined;
 }
 
 /**
@@ -132,6 +137,13 @@ export interface ReadForm {
   /** Whether a request, whose arity is right, changes nothing whatever the keyspace holds. */
   readonly isRead: (request: Request) => boolean;
   /** What the request answers then: the same as the write's handler. */
+  readonly handler: ReadHandler;
+}
+
+/** A command of which the state tells whether a request changes nothing: as scripts say of themselves. */
+export interface StateReadForm {
+  readonly isReadNow: (request: Request, scripts: ScriptRunner) => boolean;
+  /** Runs later, perhaps, on another state: it must change nothing then, either. */
   readonly handler: ReadHandler;
 }
 
@@ -200,6 +212,7 @@ const runnable = <Kind extends string, Handler>(
   id = nextId++,
   isRead: Traits['isRead'] = undefined,
   readRow: Traits['readRow'] = undefined,
+  isReadNow: Traits['isReadNow'] = undefined,
 ) => {
   const { flags = [], complexity = 'O(1)' } = facts;
   return {
@@ -219,6 +232,7 @@ const runnable = <Kind extends string, Handler>(
     runsScripts: SCRIPT_RUNNERS.has(facts.name),
     isRead,
     readRow,
+    isReadNow,
     flags: facts.flags,
     loggedOnly: facts.loggedOnly,
     besideKeys: facts.besideKeys,
@@ -239,11 +253,17 @@ const runnable = <Kind extends string, Handler>(
 
 export const read = (facts: Facts, handler: ReadHandler, wait?: WaitingRead): ReadCommand =>
   runnable(facts, 'read', handler, wait);
-export const write = (facts: Facts, handler: WriteHandler, readForm?: ReadForm): WriteCommand => {
+export const write = (
+  facts: Facts,
+  handler: WriteHandler,
+  readForm?: ReadForm | StateReadForm,
+): WriteCommand => {
   if (readForm === undefined) return runnable(facts, 'write', handler);
   const id = nextId++;
   const readRow = runnable(facts, 'read', readForm.handler, undefined, id);
-  return runnable(facts, 'write', handler, undefined, id, readForm.isRead, readRow);
+  const isRead = 'isRead' in readForm ? readForm.isRead : undefined;
+  const isReadNow = 'isReadNow' in readForm ? readForm.isReadNow : undefined;
+  return runnable(facts, 'write', handler, undefined, id, isRead, readRow, isReadNow);
 };
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
   runnable(facts, 'other', handler);

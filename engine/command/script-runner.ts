@@ -37,6 +37,8 @@ export interface FunctionRunner {
   restore(payload: View, policy: 'append' | 'replace' | 'flush'): void;
   /** All libraries as a payload. */
   dump(): Buffer;
+  /** Whether FCALL of a request calls a function that says it does not write. */
+  callIsRead(request: Request): boolean;
   /** FCALL and FCALL_RO. */
   call(request: Request, run: ScriptRun): Reply;
 }
@@ -50,6 +52,10 @@ export interface ScriptRunner {
   /** Empties the cache. */
   flush(): void;
   has(sha: string): boolean;
+  /** Whether EVAL of a request runs a script that the cache knows, and that says it does not write. */
+  evalIsRead(request: Request): boolean;
+  /** The same of EVALSHA. */
+  evalShaIsRead(request: Request): boolean;
   /** EVAL and EVAL_RO. */
   evalSource(request: Request, run: ScriptRun): Reply;
   /** EVALSHA and EVALSHA_RO. */

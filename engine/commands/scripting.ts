@@ -16,6 +16,7 @@ import { CommandCatalog, type Facts } from '../command/facts.js';
 import type { ScriptRun } from '../command/script-runner.js';
 import { ErrorReply, OK, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
+import { writeFlag } from '../scripting/script-session.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 
 const flushSyntax = new ErrorReply('ERR SCRIPT FLUSH only support SYNC|ASYNC option');
@@ -24,6 +25,11 @@ const noDebugger = new ErrorReply(
   'ERR scripts run on every node of the cluster: there is no debugger for them',
 );
 const debugSyntax = new ErrorReply('ERR Use SCRIPT DEBUG YES/SYNC/NO');
+
+/** A function that said it does not write was replaced while a call of it waited for its turn to read. */
+const functionReplaced = new ErrorReply(
+  'TRYAGAIN the function was replaced by one that writes; nothing has run, call it again',
+);
 
 const inLog = (database: Database, context: WriteContext): ScriptRun => ({
   database: database.id,
@@ -197,8 +203,10 @@ export const scripting: readonly Command[] = [
       summary: 'Runs a script.',
       syntax: `script:string ${arguments_}`,
     },
-    (request, database, context) => {
-      return context.scripts.evalSource(request, inLog(database, context));
+    (request, database, context) => context.scripts.evalSource(request, inLog(database, context)),
+    {
+      isReadNow: (request, scripts) => scripts.evalIsRead(request),
+      handler: (request, database, context) => context.scripts.evalSource(request, inRead(database, context)),
     },
   ),
   write(
@@ -214,6 +222,10 @@ export const scripting: readonly Command[] = [
       syntax: `sha1:string ${arguments_}`,
     },
     (request, database, context) => context.scripts.evalSha(request, inLog(database, context)),
+    {
+      isReadNow: (request, scripts) => scripts.evalShaIsRead(request),
+      handler: (request, database, context) => context.scripts.evalSha(request, inRead(database, context)),
+    },
   ),
   read(
     readOnly({
@@ -251,6 +263,13 @@ export const functionCalls: readonly Command[] = [
       syntax: `function:string ${arguments_}`,
     },
     (request, database, context) => context.scripts.functions.call(request, inLog(database, context)),
+    {
+      isReadNow: (request, scripts) => scripts.functions.callIsRead(request),
+      handler: (request, database, context) => {
+        const reply = context.scripts.functions.call(request, inRead(database, context));
+        return reply === writeFlag ? functionReplaced : reply;
+      },
+    },
   ),
   read(
     readOnly({

@@ -2,7 +2,7 @@
  * Lua 5.1, as Redis 7.0 gives it to scripts: compiled to JavaScript, deterministic and bounded. Knows nothing
  * of Redis itself.
  */
-export { type CompiledScript, type CompileOptions, compile } from './compiler/compile.js';
+export { type CompiledScript, type CompileOptions, checkSyntax, compile } from './compiler/compile.js';
 export { type FatalReason, LuaError, LuaFatal } from './errors.js';
 export {
   type Arguments,

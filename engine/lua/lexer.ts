@@ -34,6 +34,9 @@ classes[0x5f] = 1;
 for (let code = Char.zero; code <= Char.nine; code++) classes[code] = 2;
 for (const blank of [0x20, 0x09, 0x0b, 0x0c]) classes[blank] = 4;
 
+/** Most tokens of a chunk: some 400 KB of source, which take half a second at worst. */
+export const tokensMax = 100_000;
+
 const twoCharOperators = new Set(['==', '~=', '<=', '>=', '..']);
 
 const escapes: ReadonlyMap<string, string> = new Map([
@@ -59,6 +62,8 @@ export class Lexer {
   /** Source text of the last name, string or number, for messages. */
   private raw = '';
   private at = 0;
+  /** Tokens so far: what a chunk may have is bounded, since so is the time that compiling it may take. */
+  private count = 0;
   private ahead: { kind: string; text: string; number: number; line: number } | undefined;
 
   constructor(
@@ -124,6 +129,7 @@ export class Lexer {
 
   private scan(): void {
     const { source } = this;
+    if (++this.count > tokensMax) this.failPlainly(`chunk has more than ${tokensMax} tokens`);
     for (;;) {
       const code = this.code(this.at);
       if (code < 0) {

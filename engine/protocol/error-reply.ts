@@ -3,7 +3,11 @@
  * first mutation; it is no Error, so that throwing it costs no stack.
  */
 export class ErrorReply {
-  constructor(readonly text: string) {}
+  /** @param isCounted it repeats the error of a command that a script has called, which was counted there */
+  constructor(
+    readonly text: string,
+    readonly isCounted = false,
+  ) {}
 
   /** The first word: ERR, WRONGTYPE, ... */
   get code(): string {

@@ -42,6 +42,9 @@ export function errorTable(text: string): LuaTable {
   return table;
 }
 
+/** Whether an error table is that of a command that a script has called. */
+export const isRepeated = (table: LuaTable): boolean => table.get('ignore_error_stats_update') === true;
+
 /** The table that redis.error_reply and redis.status_reply give. */
 export const fieldTable = record;
 
@@ -165,7 +168,7 @@ const oneLine = (text: string): string => text.replace(/[\r\n]/g, ' ');
 /** Fields are read without metamethods, as Redis does. */
 function tableReply(table: LuaTable, protocol: ScriptProtocol, depth: number): Reply {
   const error = table.get('err');
-  if (typeof error === 'string') return new ErrorReply(oneLine(error));
+  if (typeof error === 'string') return new ErrorReply(oneLine(error), isRepeated(table));
   const status = table.get('ok');
   if (typeof status === 'string') return new Status(oneLine(status));
   const double = table.get('double');

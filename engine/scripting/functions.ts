@@ -24,6 +24,7 @@ import { ErrorReply, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
 import { keyCountOf, listOf } from './call-arguments.js';
+import { CompiledScripts } from './compiled-scripts.js';
 import { fieldTable } from './conversion.js';
 import { parseLibrary } from './library-metadata.js';
 import { addLoadLibrary, openFunctionState } from './redis-library.js';
@@ -57,7 +58,6 @@ interface LibraryFunction {
 }
 
 interface Library extends LibraryInfo {
-  readonly script: CompiledScript;
   readonly functions: readonly LibraryFunction[];
 }
 
@@ -79,7 +79,10 @@ export class Functions implements FunctionRunner {
   private readonly loadGlobals = unlimited(() => new LuaTable());
   private registered: Map<string, RegisteredFunction> | undefined;
 
-  constructor(private readonly session: ScriptSession) {}
+  constructor(
+    private readonly session: ScriptSession,
+    private readonly compiled = new CompiledScripts(),
+  ) {}
 
   all(): readonly LibraryInfo[] {
     return [...this.libraries.values()];
@@ -100,10 +103,16 @@ export class Functions implements FunctionRunner {
   load(code: string, replaces: boolean): string {
     const library = this.read(code);
     const old = this.libraries.get(library.name);
-    if (old !== undefined && !replaces) throw new ErrorReply(`ERR Library '${library.name}' already exists`);
-    this.register(library);
-    this.checkNames(library, (owner) => owner !== old);
-    if (this.bytes - (old?.code.length ?? 0) + code.length > ALL_SOURCES_BYTES_MAX) throw replies.tooMuch;
+    try {
+      if (old !== undefined && !replaces)
+        throw new ErrorReply(`ERR Library '${library.name}' already exists`);
+      this.register(library);
+      this.checkNames(library, (owner) => owner !== old);
+      if (this.bytes - (old?.code.length ?? 0) + code.length > ALL_SOURCES_BYTES_MAX) throw replies.tooMuch;
+    } catch (error) {
+      this.compiled.delete(library);
+      throw error;
+    }
     if (old !== undefined) this.remove(old);
     this.add(library);
     return library.name;
@@ -117,6 +126,7 @@ export class Functions implements FunctionRunner {
   }
 
   flush(): void {
+    for (const library of this.libraries.values()) this.compiled.delete(library);
     this.libraries.clear();
     this.owners.clear();
     this.bytes = 0;
@@ -132,7 +142,17 @@ export class Functions implements FunctionRunner {
   }
 
   restore(payload: View, policy: 'append' | 'replace' | 'flush'): void {
-    const given = new Functions(this.session);
+    const given = new Functions(this.session, this.compiled);
+    try {
+      this.take(given, payload, policy);
+    } catch (error) {
+      given.flush();
+      throw error;
+    }
+  }
+
+  /** Loads a payload's libraries into an empty set of their own, and takes them over when all are right. */
+  private take(given: Functions, payload: View, policy: 'append' | 'replace' | 'flush'): void {
     for (const code of librariesOf(payload)) {
       const library = given.read(code);
       if (given.libraries.has(library.name))
@@ -156,6 +176,11 @@ export class Functions implements FunctionRunner {
     for (const library of given.libraries.values()) this.add(library);
   }
 
+  callIsRead(request: Request): boolean {
+    const found = this.owners.get(keyOf(request.latin1(1)));
+    return found?.own.flags.includes('no-writes') === true;
+  }
+
   call(request: Request, run: ScriptRun): Reply {
     const found = this.owners.get(keyOf(request.latin1(1)));
     if (found === undefined) throw replies.notFound;
@@ -167,7 +192,7 @@ export class Functions implements FunctionRunner {
       listOf(request, 3 + keyCount, request.count),
     ]);
     const start = (limits: LuaLimits): LuaValue[] => {
-      const { callback } = this.run(library.script, limits).get(own.name)!;
+      const { callback } = this.run(library, limits).get(own.name)!;
       this.lookup.set('__index', state.globals);
       const steps = limits.steps - state.usage.steps;
       return state.call(callback, [keys, args], { limits: { ...limits, steps }, seed: run.seed });
@@ -180,10 +205,19 @@ export class Functions implements FunctionRunner {
   /** Compiles a library. What it registers is not known yet. */
   private read(code: string): Library {
     checkSource(code.length);
-    const { name, codeStart } = parseLibrary(code);
+    const library = { name: parseLibrary(code).name, code, functions: [] };
+    this.scriptOf(library);
+    return library;
+  }
+
+  /** @throws ErrorReply for what does not compile */
+  private scriptOf(library: Library): CompiledScript {
+    const known = this.compiled.get(library);
+    if (known !== undefined) return known.script;
+    const { code } = library;
     try {
-      const script = compile(code.slice(codeStart), { chunkName: 'user_function' });
-      return { name, code, script, functions: [] };
+      const script = compile(code.slice(parseLibrary(code).codeStart), { chunkName: 'user_function' });
+      return this.compiled.add(library, { script }).script;
     } catch (error) {
       if (!(error instanceof LuaError || error instanceof LuaFatal)) throw error;
       throw new ErrorReply(`ERR Error compiling function: ${error.message}`);
@@ -194,7 +228,7 @@ export class Functions implements FunctionRunner {
   private register(library: Library): void {
     let registered: Map<string, RegisteredFunction>;
     try {
-      registered = this.run(library.script, loadLimits);
+      registered = this.run(library, loadLimits);
     } catch (error) {
       let text: string;
       if (error instanceof LuaFatal) text = 'ERR FUNCTION LOAD timeout';
@@ -210,7 +244,8 @@ export class Functions implements FunctionRunner {
   }
 
   /** Runs a library's own code: what it registers. */
-  private run(script: CompiledScript, limits: LuaLimits): Map<string, RegisteredFunction> {
+  private run(library: Library, limits: LuaLimits): Map<string, RegisteredFunction> {
+    const script = this.scriptOf(library);
     const state = this.open();
     const registered = new Map<string, RegisteredFunction>();
     this.registered = registered;
@@ -241,6 +276,7 @@ export class Functions implements FunctionRunner {
   }
 
   private remove(library: Library): void {
+    this.compiled.delete(library);
     this.libraries.delete(library.name);
     for (const { name } of library.functions) this.owners.delete(keyOf(name));
     this.bytes -= library.code.length;

@@ -3,22 +3,29 @@
  * in its place.
  */
 
+import { errors } from '../protocol/errors.js';
 import { type Reply, Status } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 
 const PONG = new Status('PONG');
 
 /**
- * Names known to Redis but not to the engine: no script may run them, for their answers are those of one node
- * or client.
+ * Names known to Redis but not to the engine, and Redis's arity: no script may run them, for their answers
+ * are those of one node or client.
  */
-const forbidden: ReadonlySet<string> = new Set(
+const forbidden: ReadonlyMap<string, number> = new Map(
   (
-    'acl asking auth bgrewriteaof bgsave client cluster command config debug discard eval_ro exec failover hello info lastsave ' +
-    'latency lolwut memory migrate module monitor multi psubscribe psync pubsub punsubscribe quit readonly readwrite replconf ' +
-    'replicaof reset restore-asking role save shutdown slaveof slowlog ssubscribe subscribe sunsubscribe sync unsubscribe unwatch ' +
-    'wait watch'
-  ).split(' '),
+    'acl -2, asking 1, auth -2, bgrewriteaof 1, bgsave -1, client -2, cluster -2, command -1, ' +
+    'config -2, debug -2, discard 1, eval_ro -3, exec 1, failover -1, hello -1, info -1, lastsave 1, ' +
+    'latency -2, lolwut -1, memory -2, migrate -6, module -2, monitor 1, multi 1, psubscribe -2, ' +
+    'psync -3, pubsub -2, punsubscribe -1, quit -1, readonly 1, readwrite 1, replconf -1, ' +
+    'replicaof 3, reset 1, restore-asking -4, role 1, save 1, shutdown -1, slaveof 3, slowlog -2, ' +
+    'ssubscribe -2, subscribe -2, sunsubscribe -1, sync 1, unsubscribe -1, unwatch 1, wait 3, ' +
+    'watch -2'
+  )
+    .split(', ')
+    .map((each) => each.split(' '))
+    .map(([name, arity]) => [name, Number(arity)]),
 );
 
 /** Whether a name (lower case) is one that Redis knows and no script may run here. */
@@ -26,8 +33,15 @@ export function isForbidden(name: string): boolean {
   return forbidden.has(name);
 }
 
-const arities: ReadonlyMap<string, (count: number) => boolean> = new Map([
-  ['ping', (count) => count <= 2],
+/** Whether a forbidden command would take so many arguments, its name included. */
+export function forbiddenTakes(name: string, count: number): boolean {
+  const arity = forbidden.get(name) ?? -1;
+  return arity < 0 ? count >= -arity : count === arity;
+}
+
+const arities = new Map<string, (count: number) => boolean>([
+  // More than two it refuses by itself, in other words.
+  ['ping', () => true],
   ['echo', (count) => count === 2],
   ['time', (count) => count === 1],
   ['select', (count) => count === 2],
@@ -44,5 +58,6 @@ export function answerProgramCommand(name: string, request: Request, timeMs: num
     const seconds = Math.floor(timeMs / 1000);
     return [`${seconds}`, `${Math.round((timeMs - seconds * 1000) * 1000)}`];
   }
+  if (name === 'ping' && request.count > 2) return errors.wrongArity('ping');
   return request.count === 1 ? PONG : request.latin1(1);
 }

@@ -10,7 +10,7 @@ import {
   unlimited,
 } from '../lua/index.js';
 import { viewOf } from '../protocol/view.js';
-import { errorTable, fieldTable, type ScriptProtocol } from './conversion.js';
+import { fieldTable, type ScriptProtocol } from './conversion.js';
 import { sha1 } from './sha1.js';
 
 /** What the running script asks of Redis. */
@@ -36,10 +36,10 @@ const refuse = (text: string): never => {
 function replyTable(field: 'err' | 'ok', args: Arguments): LuaTable {
   const [text] = args;
   if (args.length !== 1 || typeof text !== 'string')
-    return errorTable('ERR wrong number or type of arguments');
+    return fieldTable('err', 'ERR wrong number or type of arguments');
   if (field === 'ok') return fieldTable('ok', text);
   const message = (text.startsWith('-') ? text.slice(1) : text).replace(/[\r\n]+$/, '');
-  return errorTable(message.includes(' ') ? message : `ERR ${message}`);
+  return fieldTable('err', message.includes(' ') ? message : `ERR ${message}`);
 }
 
 function log(args: Arguments): LuaValue[] {
@@ -69,7 +69,7 @@ function setProtocol(calls: ScriptCalls, args: Arguments): LuaValue[] {
 /** redis.call raises the error that redis.pcall gives. */
 function call(calls: ScriptCalls, args: Arguments): LuaValue {
   const value = calls.command(args);
-  if (value instanceof LuaTable && value.get('ignore_error_stats_update') === true) throw new LuaError(value);
+  if (value instanceof LuaTable && value.get('err') !== undefined) throw new LuaError(value);
   return value;
 }
 

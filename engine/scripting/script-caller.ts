@@ -5,6 +5,7 @@ import type { Users } from '../acl/users.js';
 import { type Command, other } from '../command/command.js';
 import type { Runnable } from '../command/command-table.js';
 import { CommandCatalog } from '../command/facts.js';
+import type { CommandWatch } from '../command-watch.js';
 import type { Request } from '../protocol/request.js';
 
 /** The node where the client is: nothing that it hears has any part in the state. */
@@ -20,6 +21,8 @@ export interface ScriptCaller {
   /** Commands that may take more memory are refused. */
   readonly memoryIsFull: boolean;
   readonly audience: ScriptAudience | undefined;
+  /** Counts and times what the script calls; undefined where nobody does. */
+  readonly watch: CommandWatch | undefined;
 }
 
 /** Nobody bounds what is called in this process. */
@@ -27,6 +30,7 @@ export const unboundedCaller: ScriptCaller = {
   permissions: Permissions.unlimited,
   memoryIsFull: false,
   audience: undefined,
+  watch: undefined,
 };
 
 /** What rules may say of commands that belong to the program, and that scripts may call. */

@@ -6,6 +6,7 @@ import type { Denial } from '../acl/permissions.js';
 import type { Command } from '../command/command.js';
 import type { CommandTable, Runnable } from '../command/command-table.js';
 import type { ScriptRun } from '../command/script-runner.js';
+import type { CommandWatch } from '../command-watch.js';
 import {
   type Arguments,
   chargeSteps,
@@ -23,8 +24,8 @@ import { type Request, RequestBuilder } from '../protocol/request.js';
 import type { Keyspace } from '../storage/keyspace.js';
 import { formatArgument } from './arguments.js';
 import { CommandWork } from './command-work.js';
-import { errorTable, fromLua, type ScriptProtocol, toLua } from './conversion.js';
-import { answerProgramCommand, hasRightArity, isForbidden } from './program-commands.js';
+import { errorTable, fieldTable, fromLua, isRepeated, type ScriptProtocol, toLua } from './conversion.js';
+import { answerProgramCommand, forbiddenTakes, hasRightArity, isForbidden } from './program-commands.js';
 import type { ScriptCalls } from './redis-library.js';
 import { type ScriptCaller, unboundedCaller } from './script-caller.js';
 
@@ -46,7 +47,7 @@ export const scriptLimits = { bytes: 256 * 1024 * 1024, depth: 1_000, nativeDept
 /** Each change of the keyspace that a command makes. */
 const stepsPerMutation = 5;
 
-const writeFlag = new ErrorReply('ERR Can not execute a script with write flag using *_ro command.');
+export const writeFlag = new ErrorReply('ERR Can not execute a script with write flag using *_ro command.');
 
 const scriptErrors = {
   unknown: 'ERR Unknown Redis command called from script',
@@ -141,7 +142,9 @@ export class ScriptSession implements ScriptCalls {
   /** An error that no pcall caught, with the place that it came from. */
   private errorReply(name: string, value: LuaValue, state: LuaState): ErrorReply {
     let text: string;
+    let isCounted = false;
     if (value instanceof LuaTable) {
+      isCounted = isRepeated(value);
       const error = value.get('err');
       text = typeof error === 'string' ? error : 'ERR unknown error';
     } else {
@@ -149,7 +152,7 @@ export class ScriptSession implements ScriptCalls {
     }
     const place = state.errorPlace;
     const where = place === undefined ? '' : `, on @${place.chunkName}:${place.line}`;
-    return new ErrorReply(`${text} script: ${name}${where}.`.replace(/[\r\n]/g, ' '));
+    return new ErrorReply(`${text} script: ${name}${where}.`.replace(/[\r\n]/g, ' '), isCounted);
   }
 
   // ---- what scripts call ----
@@ -173,9 +176,9 @@ export class ScriptSession implements ScriptCalls {
   }
 
   command(args: Arguments): LuaValue {
-    if (args.length === 0) return errorTable(scriptErrors.noArguments);
+    if (args.length === 0) return fieldTable('err', scriptErrors.noArguments);
     const request = this.requestOf(args);
-    if (request === undefined) return errorTable(scriptErrors.argumentType);
+    if (request === undefined) return fieldTable('err', scriptErrors.argumentType);
     const { mutations } = this.host.keyspace;
     let reply: Reply;
     try {
@@ -211,15 +214,40 @@ export class ScriptSession implements ScriptCalls {
     const row = host.table.resolve(request);
     if (row instanceof ErrorReply) return this.programCommand(row, request, run);
     const refusal = this.refusal(row, request);
-    if (refusal !== undefined) return this.refused(refusal, request);
+    if (refusal !== undefined) {
+      this.caller.watch?.scriptedError(refusal, row);
+      return this.refused(refusal, request);
+    }
     this.hasWritten ||= this.writeIds.has(row.id);
     this.caller.audience?.called(request, this.database, row);
     const database = host.keyspace.database(this.database);
     chargeSteps(this.work.before(row, request, database));
+    const { watch } = this.caller;
+    const began = watch === undefined ? 0 : this.beginWatched(watch, row, request);
     const reply = host.runForScript(row, request, this.database, run.isRead);
+    if (watch !== undefined) this.endWatched(watch, row, request, reply, began);
     const more = this.work.after(row, request, database);
     if (more > 0) chargeSteps(more);
     return reply;
+  }
+
+  private beginWatched(watch: CommandWatch, row: Runnable, request: Request): number {
+    watch.scripted(row);
+    return watch.begin(row, request);
+  }
+
+  private endWatched(
+    watch: CommandWatch,
+    row: Runnable,
+    request: Request,
+    reply: Reply,
+    began: number,
+  ): void {
+    if (reply instanceof ErrorReply) {
+      watch.failed(row);
+      watch.scriptedError(reply, undefined);
+    }
+    if (began !== 0) watch.ended(row, request, undefined, began);
   }
 
   /** Why the script's caller may not run a command. */
@@ -259,19 +287,37 @@ export class ScriptSession implements ScriptCalls {
   private programCommand(unresolved: ErrorReply, request: Request, run: ScriptRun): Reply {
     chargeSteps(CommandWork.ofCall(request));
     const name = request.latin1(0).toLowerCase();
-    const fits = hasRightArity(name, request.count);
-    if (fits === false) return new ErrorReply(scriptErrors.arity);
-    if (fits === true) {
-      const denial = this.denial(name, request);
-      if (denial !== undefined) return denial;
-      this.caller.audience?.called(request, this.database);
-      if (name !== 'select') return answerProgramCommand(name, request, run.timeMs);
-      const selected = this.host.select(request);
-      if (typeof selected !== 'number') return selected;
-      this.database = selected;
-      return OK;
+    const { audience, watch } = this.caller;
+    const refusal = this.programRefusal(unresolved, name, request);
+    if (refusal !== undefined) {
+      watch?.scriptedError(refusal, this.host.table.named(request) ?? watch.programRow(name));
+      return refusal;
     }
-    if (isForbidden(name)) return new ErrorReply(scriptErrors.notAllowed);
+    audience?.called(request, this.database);
+    const row = watch?.programRow(name);
+    if (watch === undefined || row === undefined) return this.answerProgram(name, request, run);
+    const began = this.beginWatched(watch, row, request);
+    const reply = this.answerProgram(name, request, run);
+    this.endWatched(watch, row, request, reply, began);
+    return reply;
+  }
+
+  private answerProgram(name: string, request: Request, run: ScriptRun): Reply {
+    if (name !== 'select') return answerProgramCommand(name, request, run.timeMs);
+    const selected = this.host.select(request);
+    if (typeof selected !== 'number') return selected;
+    this.database = selected;
+    return OK;
+  }
+
+  private programRefusal(unresolved: ErrorReply, name: string, request: Request): ErrorReply | undefined {
+    const fits = hasRightArity(name, request.count);
+    if (fits === true) return this.denial(name, request);
+    if (fits === false) return new ErrorReply(scriptErrors.arity);
+    if (isForbidden(name))
+      return new ErrorReply(
+        forbiddenTakes(name, request.count) ? scriptErrors.notAllowed : scriptErrors.arity,
+      );
     const isArity = unresolved.text.startsWith('ERR wrong number of arguments');
     return new ErrorReply(isArity ? scriptErrors.arity : scriptErrors.unknown);
   }

@@ -5,6 +5,7 @@
 import type { ScriptRun, ScriptRunner } from '../command/script-runner.js';
 import {
   type CompiledScript,
+  checkSyntax,
   compile,
   LuaError,
   LuaFatal,
@@ -16,16 +17,23 @@ import {
 import { ErrorReply, type Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import { keyCountOf, listOf } from './call-arguments.js';
+import { CompiledScripts } from './compiled-scripts.js';
 import { Functions } from './functions.js';
 import { openState } from './redis-library.js';
 import type { ScriptSession } from './script-session.js';
-import { checkSource, ScriptStore } from './script-store.js';
+import { checkSource, ScriptStore, SOURCE_BYTES_MAX } from './script-store.js';
 import { sha1 } from './sha1.js';
-import { parseShebang } from './shebang.js';
+import { parseShebang, type Shebang } from './shebang.js';
 
-/** Compiled scripts that this node keeps, and their generated source in all. */
-const COMPILED_MAX = 500;
-const COMPILED_LENGTH_MAX = 8 * 1024 * 1024;
+/** Sources whose SHA-1 is remembered: at most so many, none longer than this. */
+const RECENT_MAX = 16;
+const RECENT_LENGTH_MAX = 64 * 1024;
+
+/** What errors call every script. */
+const CHUNK_NAME = 'user_script';
+
+const HASH = 0x23;
+const BANG = 0x21;
 
 const noScript = new ErrorReply('NOSCRIPT No matching script. Please use EVAL.');
 
@@ -35,13 +43,18 @@ interface Compiled {
   readonly flags: ReadonlySet<string> | undefined;
 }
 
+/** A script's text (latin1) and its SHA-1. */
+interface Source {
+  readonly text: string;
+  readonly sha: string;
+}
+
 export class Scripts implements ScriptRunner {
   readonly functions: Functions;
   readonly store = new ScriptStore();
-  /** This node's own affair, by SHA-1, the one that has not run for longest first. */
-  private readonly compiled = new Map<string, Compiled>();
-  private compiledLength = 0;
-  private newest = '';
+  private readonly compiled = new CompiledScripts<Compiled>();
+  /** By the lowest bits of their length: EVAL gives the same sources again and again. */
+  private readonly recent: (Source | undefined)[] = new Array<Source | undefined>(RECENT_MAX).fill(undefined);
   private state: LuaState | undefined;
 
   constructor(private readonly session: ScriptSession) {
@@ -52,11 +65,12 @@ export class Scripts implements ScriptRunner {
 
   /** SCRIPT LOAD. Throws an error reply for a script that does not compile. */
   load(request: Request, index: number): string {
-    checkSource(request.length(index));
-    const sha = sha1(request.view(index));
-    const source = request.latin1(index);
-    this.compile(sha, source);
-    this.store.add(sha, source);
+    const { sha, text } = this.sourceOf(request, index);
+    if (!this.store.has(sha)) {
+      const shebang = parseShebang(text);
+      compiling(() => checkSyntax(codeOf(text, shebang), CHUNK_NAME));
+    }
+    this.store.add(sha, text);
     return sha;
   }
 
@@ -67,8 +81,7 @@ export class Scripts implements ScriptRunner {
   flush(): void {
     this.store.clear();
     this.compiled.clear();
-    this.compiledLength = 0;
-    this.newest = '';
+    this.recent.fill(undefined);
   }
 
   // ---- running ----
@@ -82,10 +95,9 @@ export class Scripts implements ScriptRunner {
   evalSource(request: Request, run: ScriptRun): Reply {
     checkSource(request.length(1));
     const keyCount = keyCountOf(request);
-    const sha = sha1(request.view(1));
-    const source = request.latin1(1);
-    const compiled = this.compile(sha, source);
-    if (!run.isRead) this.store.add(sha, source);
+    const { sha, text } = this.sourceOf(request, 1);
+    const compiled = this.compile(sha, text);
+    if (!run.isRead) this.store.add(sha, text);
     return this.execute(sha, compiled, request, keyCount, run);
   }
 
@@ -100,40 +112,39 @@ export class Scripts implements ScriptRunner {
     return this.execute(sha, this.compile(sha, source), request, keyCount, run);
   }
 
-  private compile(sha: string, source: string): Compiled {
-    const known = this.compiled.get(sha);
-    if (known !== undefined) {
-      if (sha !== this.newest) {
-        this.newest = sha;
-        this.compiled.delete(sha);
-        this.compiled.set(sha, known);
-      }
-      return known;
-    }
-    const shebang = parseShebang(source);
-    let script: CompiledScript;
-    try {
-      script = compile(shebang === undefined ? source : source.slice(shebang.codeStart), {
-        chunkName: 'user_script',
-      });
-    } catch (error) {
-      if (!(error instanceof LuaError || error instanceof LuaFatal)) throw error;
-      throw new ErrorReply(`ERR Error compiling script (new function): ${error.message}`);
-    }
-    const compiled = { script, flags: shebang?.flags };
-    this.keep(sha, compiled);
-    return compiled;
+  /** Whether EVAL of a request runs a script that the cache knows, and that says it does not write. */
+  evalIsRead(request: Request): boolean {
+    const start = request.offsets[2];
+    const { buffer } = request;
+    if (buffer[start] !== HASH || buffer[start + 1] !== BANG || request.length(1) > SOURCE_BYTES_MAX)
+      return false;
+    return writesNothing(request.latin1(1)) && this.store.has(this.sourceOf(request, 1).sha);
   }
 
-  private keep(sha: string, compiled: Compiled): void {
-    this.newest = sha;
-    this.compiled.set(sha, compiled);
-    this.compiledLength += compiled.script.generatedLength;
-    for (const [oldest, { script }] of this.compiled) {
-      if (this.compiled.size <= COMPILED_MAX && this.compiledLength <= COMPILED_LENGTH_MAX) break;
-      this.compiled.delete(oldest);
-      this.compiledLength -= script.generatedLength;
-    }
+  /** The same of EVALSHA. */
+  evalShaIsRead(request: Request): boolean {
+    if (request.length(1) !== 40) return false;
+    const text = this.store.source(request.latin1(1).toLowerCase());
+    return text !== undefined && writesNothing(text);
+  }
+
+  private sourceOf(request: Request, index: number): Source {
+    checkSource(request.length(index));
+    const text = request.latin1(index);
+    const place = text.length & (RECENT_MAX - 1);
+    const known = this.recent[place];
+    if (known?.text === text) return known;
+    const source = { text, sha: sha1(request.view(index)) };
+    if (text.length <= RECENT_LENGTH_MAX) this.recent[place] = source;
+    return source;
+  }
+
+  private compile(sha: string, source: string): Compiled {
+    const known = this.compiled.get(sha);
+    if (known !== undefined) return known;
+    const shebang = parseShebang(source);
+    const script = compiling(() => compile(codeOf(source, shebang), { chunkName: CHUNK_NAME }));
+    return this.compiled.add(sha, { script, flags: shebang?.flags });
   }
 
   private execute(
@@ -160,5 +171,30 @@ export class Scripts implements ScriptRunner {
     } finally {
       setGlobals(undefined, undefined);
     }
+  }
+}
+
+function codeOf(source: string, shebang: Shebang | undefined): string {
+  return shebang === undefined ? source : source.slice(shebang.codeStart);
+}
+
+/** @throws ErrorReply for what does not compile */
+function compiling<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof LuaError || error instanceof LuaFatal)) throw error;
+    throw new ErrorReply(`ERR Error compiling script (new function): ${error.message}`);
+  }
+}
+
+/** Whether a script says in its first line that it does not write. */
+function writesNothing(source: string): boolean {
+  if (!source.startsWith('#!')) return false;
+  try {
+    return parseShebang(source)?.flags.has('no-writes') === true;
+  } catch (error) {
+    if (error instanceof ErrorReply) return false;
+    throw error;
   }
 }

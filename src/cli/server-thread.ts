@@ -1,5 +1,6 @@
 /** The server's thread: starts a node when told what by the launcher, reports, and stops when told to. */
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
 import { isSetting, type Settings, utf8Bytes } from '../../engine/index.js';
 import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
@@ -15,6 +16,10 @@ import { formatHostAndPort } from './option-types.js';
 import type { ServeOptions } from './options.js';
 import { readClusterSecrets } from './secret-files.js';
 import { tlsParameters } from './tls-options.js';
+
+// V8 would hold on to what was compiled from a string, such as scripts that nobody has any more. All else is
+// compiled from files.
+setFlagsFromString('--no-compilation-cache');
 
 const PROGRESS_EVERY_MS = 1000;
 

@@ -53,7 +53,7 @@ export class Router {
   execute(request: Request, deferred?: Deferred): void {
     if (request.count === 0) return;
     const { connection, server } = this;
-    const row = server.table.resolve(request);
+    const row = this.resolve(request);
     const returned = deferred?.returned;
     if (returned?.transaction !== undefined) connection.transaction = returned.transaction;
     const passing = server.passesOn ? this.passedOn(row) : undefined;
@@ -112,6 +112,19 @@ export class Router {
       }
     }
     if (connection.tracking?.caching === true) this.endCaching(row);
+  }
+
+  /**
+   * A script that says it does not write is a read, unless it is queued: nobody knows what it says at EXEC.
+   */
+  private resolve(request: Request): Runnable | ErrorReply {
+    const { connection, server } = this;
+    const row = server.table.resolve(request);
+    if (row instanceof ErrorReply || row.isReadNow === undefined) return row;
+    if (connection.transaction !== undefined || !connection.authenticated) return row;
+    if (!row.isReadNow(request, server.engine.scripts)) return row;
+    // Of what is passed on the leader decides: it may know another function by the name.
+    return server.passesOn && this.passedOn(row.readRow!) !== undefined ? row : row.readRow!;
   }
 
   /** CLIENT CACHING holds for the next command, or the next transaction. */

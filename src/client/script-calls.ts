@@ -19,7 +19,8 @@ export class ScriptCalls implements ScriptAudience {
 
   /** For whom a script runs that is a read. */
   reader(): ScriptCaller {
-    return { permissions: this.client.permissions, memoryIsFull: this.memoryIsFull, audience: this.audience };
+    const { client, host, memoryIsFull, audience } = this;
+    return { permissions: client.permissions, memoryIsFull, audience, watch: host.timer };
   }
 
   /** Whether a write that needs memory would be refused while another is not. */

@@ -5,11 +5,18 @@
  * may be slow are all timed; of the others, which Redis calls fast or O(1), the first, one in sixteen, and
  * all with long arguments. Those that are timed stand for the rest.
  */
-import type { CommandWatch, Request, Runnable, Session } from '../../engine/index.js';
+import type {
+  CommandTable,
+  CommandWatch,
+  ErrorReply,
+  Request,
+  Runnable,
+  Session,
+} from '../../engine/index.js';
 import { monotonicNow } from '../../raft/node/timers.js';
 import type { Configuration } from '../config/configuration.js';
-import type { CommandCounts } from './command-counts.js';
 import type { LatencyMonitor, SlowLog } from './slow-log.js';
+import type { Statistics } from './statistics.js';
 
 /** Of fast commands one in so many is timed: a power of two. */
 const SAMPLED = 16;
@@ -27,14 +34,18 @@ interface TimedClient {
 }
 
 export interface CommandTimerOptions {
-  readonly counts: CommandCounts;
+  readonly statistics: Statistics;
   readonly slowLog: SlowLog;
   readonly latency: LatencyMonitor;
   readonly configuration: Configuration;
   /** Milliseconds since the epoch. */
   readonly wallMs: () => number;
   readonly clientOf: (session: Session) => TimedClient | undefined;
+  readonly table: () => CommandTable;
 }
+
+/** Whose commands those are that scripts call, as Redis shows it. */
+const scriptClient: TimedClient = { address: '?:0', name: '' };
 
 export class CommandTimer implements CommandWatch {
   private timesAll = false;
@@ -49,12 +60,12 @@ export class CommandTimer implements CommandWatch {
 
   /** The configuration has changed. */
   configured(): void {
-    const { configuration, counts } = this.options;
+    const { configuration, statistics } = this.options;
     this.thresholdUs = configuration.integer('slowlog-log-slower-than');
     this.slowLogMax = configuration.integer('slowlog-max-len');
     this.monitorMs = configuration.integer('latency-monitor-threshold');
     this.timesAll = this.thresholdUs >= 0 && this.thresholdUs < SHORT_US && this.slowLogMax > 0;
-    counts.tracksLatency = configuration.flag('latency-tracking');
+    statistics.commands.tracksLatency = configuration.flag('latency-tracking');
   }
 
   begin(row: Runnable, request: Request): number {
@@ -64,20 +75,41 @@ export class CommandTimer implements CommandWatch {
     return isTimed ? monotonicNow() : 0;
   }
 
-  ended(row: Runnable, request: Request, item: { readonly session: Session }, beganMs: number): void {
+  ended(
+    row: Runnable,
+    request: Request,
+    item: { readonly session: Session } | undefined,
+    beganMs: number,
+  ): void {
     const durationMs = monotonicNow() - beganMs;
-    this.options.counts.countDuration(row, durationMs * 1000);
-    if (this.wants(durationMs)) this.note(row, request, this.options.clientOf(item.session), durationMs);
+    this.options.statistics.commands.countDuration(row, durationMs * 1000);
+    if (!this.wants(durationMs)) return;
+    const client = item === undefined ? scriptClient : this.options.clientOf(item.session);
+    this.note(row, request, client, durationMs);
+  }
+
+  scripted(row: Runnable): void {
+    this.options.statistics.commands.countCall(row);
+  }
+
+  scriptedError(error: ErrorReply, refused: Runnable | undefined): void {
+    this.options.statistics.countError(error.code);
+    if (refused !== undefined) this.options.statistics.commands.countRejection(refused);
+  }
+
+  programRow(name: string): Runnable | undefined {
+    const row = this.options.table().lookup(name);
+    return row?.kind === 'container' ? row.alone : row;
   }
 
   failed(row: Runnable): void {
-    this.options.counts.countFailure(row);
+    this.options.statistics.commands.countFailure(row);
   }
 
   /** A command has run that {@link begin} wanted to be timed. */
   ran(row: Runnable, request: Request, client: TimedClient, beganMs: number): void {
     const durationMs = monotonicNow() - beganMs;
-    this.options.counts.countDuration(row, durationMs * 1000);
+    this.options.statistics.commands.countDuration(row, durationMs * 1000);
     if (this.wants(durationMs)) this.note(row, request, client, durationMs);
   }
 

@@ -18,6 +18,8 @@ import {
   silentListener,
   viewOf,
 } from '../../engine/index.js';
+import type { CompiledScript } from '../../engine/lua/index.js';
+import { CompiledScripts } from '../../engine/scripting/compiled-scripts.js';
 import { ScriptStore } from '../../engine/scripting/script-store.js';
 import { sha1 } from '../../engine/scripting/sha1.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
@@ -130,6 +132,25 @@ test('the script that has not run for longest falls out', () => {
   assert.equal(store.has('long0'), false);
   const engine = new Engine();
   fails(engine, `--${'x'.repeat(1024 * 1024)}`, /^ERR a script is at most 1048576 bytes long/);
+});
+
+test('what is compiled is kept within a bound, the last to run', () => {
+  const compiled = new CompiledScripts();
+  const script = (generatedLength: number): { script: CompiledScript } => ({
+    script: { generatedLength } as CompiledScript,
+  });
+  for (let i = 0; i < 600; i++) compiled.add(`${i}`, script(10));
+  assert.equal(compiled.get('99'), undefined);
+  assert.notEqual(compiled.get('100'), undefined);
+  compiled.add('long', script(2 * 1024 * 1024 - 15));
+  assert.notEqual(compiled.get('100'), undefined, 'it has run just before');
+  assert.equal(compiled.get('599'), undefined);
+  compiled.add('longer', script(4 * 1024 * 1024));
+  assert.equal(compiled.get('long'), undefined);
+  assert.notEqual(compiled.get('longer'), undefined, 'the one that runs is kept whatever its length');
+  compiled.delete('longer');
+  compiled.add('small', script(10));
+  assert.notEqual(compiled.get('small'), undefined);
 });
 
 test('a script past its bounds ends, keeps what it wrote, and the engine goes on', () => {

@@ -40,13 +40,25 @@ export interface CompileOptions {
  */
 export function compile(source: string, options: CompileOptions): CompiledScript {
   const { chunkName } = options;
-  if (source.charCodeAt(0) === 27) throw new LuaError(`${chunkName}: bad code`);
-  const parsed = guardStack(() => new Parser(source, chunkName).parse(), chunkName);
+  const parsed = guardStack(() => parse(source, chunkName), chunkName);
   const usesCoroutines = options.coroutines ?? coroutineNames.some((name) => parsed.globals.has(name));
   const generated = guardStack(() => generate(parsed, usesCoroutines), chunkName);
   const chunk = new Chunk(chunkName, generated.sites);
   const bind = guardStack(() => evaluate(generated.source), chunkName)(runtime, chunk);
   return bindable(bind, chunk, generated.source.length, usesCoroutines);
+}
+
+/**
+ * Checks source as {@link compile} does, in a third of its time.
+ * @throws LuaError as 5.1's compiler words it
+ */
+export function checkSyntax(source: string, chunkName: string): void {
+  guardStack(() => parse(source, chunkName), chunkName);
+}
+
+function parse(source: string, chunkName: string): ParsedChunk {
+  if (source.charCodeAt(0) === 27) throw new LuaError(`${chunkName}: bad code`);
+  return new Parser(source, chunkName).parse();
 }
 
 /**
@@ -80,7 +92,8 @@ type Factory = (names: typeof runtime, chunk: Chunk) => (globals: LuaTable) => (
 function generate(parsed: ParsedChunk, isGenerator: boolean): { source: string; sites: string } {
   const sites = new SiteList();
   const main = compileFunction(parsed.main, sites, isGenerator);
-  const source = `"use strict";const {${Object.keys(runtime).join(',')}}=R;return G=>()=>${main};`;
+  // Functions in parentheses: V8 reads them once, where it would skim through others first, at every level.
+  const source = `"use strict";const {${Object.keys(runtime).join(',')}}=R;return(function(G){return(function(){return ${main}})});`;
   return { source, sites: sites.encode() };
 }
 

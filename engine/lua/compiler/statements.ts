@@ -34,12 +34,13 @@ export function compileFunction(body: FunctionBody, sites: SiteList, isGenerator
   return new StatementCompiler(writer).function();
 }
 
+/** Stands for what leaves the function: it depends on its slots, known once its body is written. */
+const exitMark = '\u0001';
+
 class StatementCompiler {
   private readonly expressions: ExpressionCompiler;
   private out: string[] = [];
   private labelCount = 0;
-  /** Put before the decrease of depth on every way out. */
-  private exit = '';
   private readonly perStep: number;
 
   constructor(private readonly writer: FunctionWriter) {
@@ -53,11 +54,8 @@ class StatementCompiler {
     const { writer } = this;
     const { body, isGenerator } = writer;
     const { isVararg } = body;
-    // Slots are known when the body is written: a mark stands for them until then.
-    const wideMark = '\u0001';
-    this.exit = isGenerator ? `C.d--${wideMark}` : `C.d=d-1${wideMark}`;
     this.block(body.block);
-    if (body.block.at(-1)?.kind !== 'return') this.out.push(`${this.exit};return E;`);
+    if (body.block.at(-1)?.kind !== 'return') this.out.push(exitMark, 'return E;');
     const parameters = body.parameters.map((variable) => writer.name(variable));
     if (isVararg) parameters.push('...varargs');
     const slots = body.variablesMax + writer.temporaryCount + (isGenerator ? generatorSlots : 0);
@@ -75,9 +73,15 @@ class StatementCompiler {
     if (writer.temporaryCount > 0) {
       head += `let ${Array.from({ length: writer.temporaryCount }, (_, i) => `t${i}`).join(',')};`;
     }
-    const code = this.out.join('\n').replaceAll(wideMark, isWide ? `,C.k-=${size}` : '');
-    const source = `function${isGenerator ? '*' : ''}(${parameters.join(',')}){${head}\n${code}}`;
-    return isGenerator ? `gen(${source})` : `(${source})`;
+    const exit = `${isGenerator ? 'C.d--' : 'C.d=d-1'}${isWide ? `,C.k-=${size}` : ''};`;
+    let source = `function${isGenerator ? '*' : ''}(${parameters.join(',')}){${head}\n`;
+    // Functions nest: to join the parts would copy the innermost at every level.
+    for (const part of this.out) source += part === exitMark ? exit : `${part}\n`;
+    source += '}';
+    if (isGenerator) return `gen(${source})`;
+    // In parentheses V8 compiles a function at once, else when it is first called: most of a script's helpers
+    // are not, in most of its runs.
+    return body.parent === undefined ? `(${source})` : source;
   }
 
   private block(block: Block): void {
@@ -369,16 +373,16 @@ class StatementCompiler {
   }
 
   private return(values: Expression[]): void {
-    const { writer, expressions, out, exit } = this;
+    const { writer, expressions, out } = this;
     if (values.length === 0) {
-      out.push(`${exit};return E;`);
+      out.push(exitMark, 'return E;');
       return;
     }
     const only = values.length === 1 ? values[0]! : undefined;
     if (only?.kind === 'call') {
       const temporary = writer.temporary();
       writer.release();
-      out.push(`${temporary}=${expressions.tailCall(only)};${exit};return ${temporary};`);
+      out.push(`${temporary}=${expressions.tailCall(only)};`, exitMark, `return ${temporary};`);
       return;
     }
     let code: string;
@@ -387,6 +391,6 @@ class StatementCompiler {
     else code = expressions.value(only);
     const temporary = writer.temporary();
     writer.release();
-    out.push(`${temporary}=${code};${exit};return ${temporary};`);
+    out.push(`${temporary}=${code};`, exitMark, `return ${temporary};`);
   }
 }

@@ -19,9 +19,27 @@ export function nodesPerStep(body: Block): number {
   return sizeOf(body) > LONG_FUNCTION_NODES ? LONG_FUNCTION_NODES_PER_STEP : NODES_PER_STEP;
 }
 
+/** Counts of blocks: asked at every level of nesting, which without them would multiply the work. */
+const known = new WeakMap<Block, { nodes: number; size: number }>();
+
+function countsOf(block: Block): { nodes: number; size: number } {
+  let counts = known.get(block);
+  if (counts === undefined) {
+    const nodes = countNodes(block);
+    counts = { nodes, size: countAll(block, nodes) };
+    known.set(block, counts);
+  }
+  return counts;
+}
+
 /** All nodes of a block, those of its loops and branches included; not those of functions in it. */
-function sizeOf(block: Block): number {
-  let count = nodesOf(block);
+const sizeOf = (block: Block): number => countsOf(block).size;
+
+/** Nodes of a block, but for what is charged by itself. */
+const nodesOf = (block: Block): number => countsOf(block).nodes;
+
+function countAll(block: Block, nodes: number): number {
+  let count = nodes;
   for (const statement of block) {
     if ('block' in statement && statement.kind !== 'do') count += sizeOf(statement.block);
     else if (statement.kind === 'do') count += sizeOf(statement.block) - nodesOf(statement.block);
@@ -44,8 +62,7 @@ export function stepsOfBranch(block: Block, perStep: number): number {
   return count > BRANCH_NODES ? Math.floor(count / perStep) : 0;
 }
 
-/** Nodes of a block, but for what is charged by itself. */
-function nodesOf(block: Block): number {
+function countNodes(block: Block): number {
   let count = 0;
   for (const statement of block) count += ofStatement(statement);
   return count;

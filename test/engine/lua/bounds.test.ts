@@ -5,7 +5,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protectedState, runProgram } from '../../../conformance/lua/run-program.js';
-import { compile, defaultLimits, LuaFatal, type LuaLimits, LuaState } from '../../../engine/lua/index.js';
+import {
+  checkSyntax,
+  compile,
+  defaultLimits,
+  LuaFatal,
+  type LuaLimits,
+  LuaState,
+} from '../../../engine/lua/index.js';
 
 const limits: LuaLimits = { ...defaultLimits, steps: 2_000_000, bytes: 50_000_000 };
 
@@ -142,6 +149,18 @@ const wide: readonly (readonly [source: string, expected: RegExp])[] = [
 test('long and nested sources compile, or are refused as in Lua', () => {
   for (const [source, expected] of wide) {
     assert.match(runProgram(protectedState(), source).slice(0, 2000), expected, source.slice(0, 80));
+  }
+});
+
+test('what a chunk may have is bounded before it is compiled', () => {
+  const long = 'x=1 '.repeat(34_000);
+  assert.match(runProgram(protectedState(), long), /^COMPILE p:1: chunk has more than 100000 tokens$/);
+  assert.throws(() => checkSyntax(long, 'p'), { value: 'p:1: chunk has more than 100000 tokens' });
+  // Nesting multiplies no work: blocks in blocks, functions in functions.
+  const nested = (open: string): string => `${open.repeat(190)}${'x=1 '.repeat(1_000)}${' end'.repeat(190)}`;
+  for (const open of ['if x then ', 'do ', 'function f() ']) {
+    const { generatedLength } = compile(nested(open), { chunkName: 'p' });
+    assert.ok(generatedLength < 200_000, open);
   }
 });
 
