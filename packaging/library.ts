@@ -103,6 +103,19 @@ export async function buildLibrary(folder = join(compiled, 'library')): Promise<
     footer: { js: 'module.exports = module.exports.default;' },
     plugins: [libraryIsThere, lazyPackages],
   });
+  await build({
+    ...common,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    banner: {},
+    external: [],
+    entryPoints: [join(compiled, 'engine/index.js')],
+    outfile: join(folder, 'engine.browser.mjs'),
+    inject: [join(import.meta.dirname, 'browser/buffer.js')],
+    // cbor-x looks for it there.
+    define: { 'globalThis.Buffer': 'Buffer' },
+  });
   const library = createRequire(import.meta.url)(join(folder, 'redraft.js')) as object;
   for (const [name, part] of Object.entries(library))
     writeFileSync(
