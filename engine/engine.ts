@@ -2,9 +2,9 @@
  * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
  * iteration.
  */
-import { changeUsers } from './acl/change-users.js';
+import { changeQueuedUsers, changeUsers } from './acl/change-users.js';
 import { Permissions } from './acl/permissions.js';
-import { Users } from './acl/users.js';
+import { DEFAULT_USER, Users } from './acl/users.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteContext } from './command/command.js';
@@ -55,7 +55,10 @@ export class Engine {
   readonly keyspace: Keyspace;
   readonly table = engineTable;
   readonly waiters = new Waiters();
-  /** Who may use the cluster. Apply asks nobody's rights: whoever proposes has judged. */
+  /**
+   * Who may use the cluster. Apply asks for the rights of scripts and of who has waited: all else was judged by
+   * whoever proposed it.
+   */
   readonly users = new Users();
   readonly scripts: Scripts;
   /** For whom a script runs that is a read on its own. Set by who begins that, for as long as it lasts. */
@@ -345,7 +348,8 @@ export class Engine {
         listener.readInTransaction?.(ordinal, row, this.request);
       let reply =
         row instanceof ErrorReply
-          ? listener.runProgramCommand(ordinal, this.request, database)
+          ? (changeQueuedUsers(this.users, this.request) ??
+            listener.runProgramCommand(ordinal, this.request, database))
           : this.runWrite(row, this.request, this.keyspace.database(database));
       if (!(row instanceof ErrorReply) && row.kind === 'read') {
         const bytes = viewBytes(reply);
@@ -538,15 +542,18 @@ export class Engine {
       keys,
       deadlineMs,
       request: rewritten ?? Buffer.from(request.buffer.subarray(this.item.bodyStart, this.item.bodyEnd)),
+      user: this.item.caller?.user ?? '',
     });
     this.keyspace.creationListener = this.ready.creationListener;
     return BLOCKED;
   }
 
-  /** Runs a waiting request again, for the key that it waits for. */
+  /** Runs a waiting request again, for the key that it waits for, if its user still may. */
   private retry(waiter: Waiter, request: Request, readyKey: View): Reply {
     const row = this.table.resolve(request);
     if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
+    const denial = this.rights.of(waiter.user || DEFAULT_USER).deny(row.name, request);
+    if (denial !== undefined) return errors.denied(denial.reason, row.name);
     this.context.readyKey = readyKey;
     const reply = this.runWrite(row, request, this.keyspace.database(waiter.database));
     this.context.readyKey = undefined;

@@ -1,10 +1,11 @@
 /** The engine, for embedding: `import { Engine } from 'redraft/engine'`. */
 
 // Users and their rights.
+export { changeUsers, QUEUED_USERS } from './acl/change-users.js';
 export { AclCommands, type Denial, mayDoEverything, Permissions } from './acl/permissions.js';
 export { anyName } from './acl/selector.js';
 export { RuleError, User } from './acl/user.js';
-export { Users, type UsersListener } from './acl/users.js';
+export { DEFAULT_USER, Users, type UsersListener } from './acl/users.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, silentListener } from './apply-listener.js';
 export type { CallReplies } from './call-replies.js';

@@ -21,6 +21,8 @@ export interface Waiter {
   readonly deadlineMs: number;
   /** The blocked request, a RESP array. */
   readonly request: Buffer;
+  /** Whose rights it is judged by when it is served (latin1); empty: the default user. */
+  readonly user: string;
 }
 
 const sessionName = (session: Session): string => `${session.nodeId}:${session.startId}:${session.counter}`;

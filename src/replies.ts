@@ -21,12 +21,7 @@ const deniedSinceReasons = {
 export const replies = {
   noAuth: error('NOAUTH Authentication required.'),
   wrongPass: error('WRONGPASS invalid username-password pair or user is disabled.'),
-  denied: (reason: 'command' | 'key' | 'channel', name: string): ErrorReply =>
-    error(
-      reason === 'command'
-        ? `NOPERM this user has no permissions to run the '${quoted(name)}' command`
-        : `NOPERM this user has no permissions to access one of the ${reason}s used as arguments`,
-    ),
+  denied: errors.denied,
   /** EXEC's answer for a command that its user was allowed when it was queued. */
   deniedSince: (reason: 'command' | 'key' | 'channel'): ErrorReply =>
     error(

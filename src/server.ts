@@ -18,7 +18,7 @@ import {
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
 import { monotonicNow, setImmediate } from '../raft/node/timers.js';
 import { AccessControl } from './client/access.js';
-import { Admission, standardChecks } from './client/admission.js';
+import { Admission, heldWrites, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
 import { AuthenticationGate } from './client/authentication-gate.js';
 import type { Client } from './client/client.js';
@@ -44,6 +44,7 @@ import { Listener } from './net/listener.js';
 import type { Entrance } from './net/port.js';
 import type { NodeTls } from './net/tls-port.js';
 import { CommandTimer } from './observability/command-timer.js';
+import { logFault } from './observability/faults.js';
 import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
@@ -329,10 +330,7 @@ export class Server implements ClientHost {
 
   /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
   internalError(what: string, connection: Pick<Client, 'address'>, error: unknown): ErrorReply {
-    const id = randomBytes(4).toString('hex');
-    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.log.warning(`internal error ${id}: '${what}' of client ${connection.address} failed: ${cause}`);
-    return replies.internalError(id);
+    return replies.internalError(logFault(this.log, what, connection.address, error));
   }
 
   // ---- consistency and leadership ----
@@ -382,6 +380,7 @@ export class Server implements ClientHost {
 
   /** Another node leads, or none is known to. Clients that wait for one are told when the node's own work is done. */
   leaderChanged(): void {
+    if (this.isLeader) this.users.leads();
     this.guide.leaderChanged();
     this.leaderWait.look();
     this.options.clock.afterInput(() => {
@@ -575,7 +574,9 @@ export class Server implements ClientHost {
     this.housekeeping.freeDiscarded();
   }
 
-  private resumeAll(): void {
+  readonly holdWrites = (): (() => void) => this.admission.addFirst(heldWrites);
+  /** Whoever was told to wait is judged again. */
+  resumeAll(): void {
     for (const connection of this.connections.values()) this.resumeSoon(connection);
   }
 

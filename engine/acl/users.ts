@@ -13,6 +13,9 @@ export interface UsersListener {
   deleted(name: string): void;
 }
 
+/** The user that every connection has until it authenticates. */
+export const DEFAULT_USER = 'default';
+
 export class Users {
   /** In the order of their names. Bounded by what administrators make: hence a plain Map. */
   private readonly byName = new Map<string, User>([['default', User.default()]]);

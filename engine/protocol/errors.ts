@@ -53,6 +53,13 @@ export const errors = {
   gtAndLt: error('ERR GT and LT options at the same time are not compatible'),
   outOfMemory: error("OOM command not allowed when used memory > 'maxmemory'."),
   /** A rule of ACL SETUSER that is refused. */
+  /** A user may not run the command of this full name. */
+  denied: (reason: 'command' | 'key' | 'channel', name: string): ErrorReply =>
+    error(
+      reason === 'command'
+        ? `NOPERM this user has no permissions to run the '${quoted(name)}' command`
+        : `NOPERM this user has no permissions to access one of the ${reason}s used as arguments`,
+    ),
   userRule: (rule: string, reason: string): ErrorReply =>
     error(`ERR Error in ACL SETUSER modifier '${quoted(rule)}': ${reason}`),
   contained: error('ERR internal error: the command failed before it changed anything'),

@@ -257,13 +257,16 @@ export class Cut {
   }
 
   private writeWaiter(waiter: Waiter, place: number): void {
-    const { session, database, deadlineMs, type, request, keys } = waiter;
+    const { session, database, deadlineMs, type, request, user, keys } = waiter;
+    const kind = user === '' ? RecordKind.waiter : RecordKind.userWaiter;
     const numbers = [session.nodeId, session.startId, session.counter, database, deadlineMs];
-    this.fingerprint.begin(RecordKind.waiter).number(place);
+    this.fingerprint.begin(kind).number(place);
     for (const number of numbers) this.fingerprint.number(number);
+    if (user !== '') this.fingerprint.text(user);
     this.fingerprint.text(type).bytes(request, 0, request.length).end();
     this.record([
-      RecordKind.waiter,
+      kind,
+      ...(user === '' ? [] : [Buffer.from(user, 'latin1')]),
       ...numbers,
       type,
       request,

@@ -7,6 +7,7 @@
  *     [pieces, object, (at, first, second) ...]          behind the key that owns the object
  *     [marks, (bucket, position) ...]                    last writes, for WATCH
  *     [waiter, node id, start id, counter, database, deadline, type, request, key ...]      in order of arrival
+ *     [userWaiter, user, then as of waiter]              who waits for a user that is not the default one
  *     [user, name, rule ...]                             in the order of their names; none while nobody has changed them
  *     [script, source]                                  the cache, the script that has not run for longest first
  *     [library, code]                                   of functions, in the order in which they were loaded
@@ -30,6 +31,7 @@ export const RecordKind = {
   user: 6,
   script: 7,
   library: 8,
+  userWaiter: 9,
 } as const;
 
 /** Arrays only, byte strings untagged. */

@@ -156,6 +156,7 @@ export class Restore {
       case RecordKind.marks:
         this.takeMarks(items);
         break;
+      case RecordKind.userWaiter:
       case RecordKind.waiter:
         this.takeWaiter(items);
         break;
@@ -297,15 +298,20 @@ export class Restore {
   }
 
   private takeWaiter(items: unknown[]): void {
-    const [, nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items;
+    const hasUser = items[0] === RecordKind.userWaiter;
+    const user = hasUser ? this.bytes(items[1]).latin1Slice() : '';
+    const [nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items.slice(
+      hasUser ? 2 : 1,
+    );
     this.check(
       typeof type === 'string' && valueTypes.named(type)?.awaited !== undefined,
       'waits for no type',
     );
     const numbers = [nodeId, startId, counter, database, deadlineMs].map((item) => this.number(item));
     const bytes = Buffer.from(this.bytes(request));
-    this.fingerprint.begin(RecordKind.waiter).number(this.waiterPlace++);
+    this.fingerprint.begin(hasUser ? RecordKind.userWaiter : RecordKind.waiter).number(this.waiterPlace++);
     for (const number of numbers) this.fingerprint.number(number);
+    if (hasUser) this.fingerprint.text(user);
     this.fingerprint.text(type).bytes(bytes, 0, bytes.length).end();
     this.engine.waiters.add({
       session: { nodeId: numbers[0], startId: numbers[1], counter: numbers[2] },
@@ -313,6 +319,7 @@ export class Restore {
       deadlineMs: numbers[4],
       type,
       request: bytes,
+      user,
       keys: keys.map((key) => this.bytes(key).latin1Slice()),
     });
   }

@@ -7,6 +7,7 @@ import {
   AclCommands,
   anyName,
   type CommandCatalog,
+  DEFAULT_USER,
   type Denial,
   type Engine,
   type ErrorReply,
@@ -19,8 +20,6 @@ import { AclLog, type DenialContext } from '../observability/acl-log.js';
 import { replies } from '../replies.js';
 import type { Client } from './client.js';
 import { describeClient } from './description.js';
-
-export const DEFAULT_USER = 'default';
 
 /** SHA-256 of a password (latin1), as users keep it. */
 export function passwordHash(password: string): string {
@@ -71,6 +70,11 @@ export class AccessControl {
       this.standIn = { password, user: made };
     }
     return this.standIn.user;
+  }
+
+  /** Whether the cluster has users of its own. */
+  get haveChanged(): boolean {
+    return this.ports.engine().users.haveChanged;
   }
 
   /** By name. */
@@ -131,8 +135,7 @@ export class AccessControl {
    * Whether a name and a password (both latin1) let somebody in. The time that it takes does not tell which
    * was wrong.
    */
-  accepts(name: string, password: string): boolean {
-    const user = this.user(name);
+  accepts(name: string, password: string, user = this.user(name)): boolean {
     const given = Buffer.from(passwordHash(password));
     const hashes = user?.passwords ?? [];
     let matches = user?.hasNoPassword === true;
@@ -170,8 +173,8 @@ export class AccessControl {
     connection: Client,
     request: Request,
     context: DenialContext = connection.transaction === undefined ? 'toplevel' : 'multi',
+    permissions = connection.permissions,
   ): ErrorReply | undefined {
-    const { permissions } = connection;
     if (connection.passedOnBy !== 0 && ofTheNode.has(name)) return undefined;
     const denial = permissions.deny(name, request);
     if (denial === undefined) return undefined;
@@ -182,9 +185,13 @@ export class AccessControl {
   }
 
   /** Why a command that was queued when it was allowed is not to run now. */
-  denyQueued(name: string, connection: Client, request: Request): ErrorReply | undefined {
-    const { permissions } = connection;
-    if (this.deny(name, connection, request, 'multi') === undefined)
+  denyQueued(
+    name: string,
+    connection: Client,
+    request: Request,
+    permissions: Permissions,
+  ): ErrorReply | undefined {
+    if (this.deny(name, connection, request, 'multi', permissions) === undefined)
       return permissions.denyPatterns(name, request);
     return replies.deniedSince(permissions.deny(name, request)!.reason);
   }

@@ -73,6 +73,17 @@ const SUBSCRIBER_COMMANDS = new Set([
   'reset',
 ]);
 
+/** Has writes wait: they are judged once it is known what their users may. */
+export const heldWrites: AdmissionCheck<AdmittedClient> = {
+  name: 'users that change',
+  concerns: (row, destination) => {
+    if (destination !== 'run') return false;
+    if (row.kind === 'other') return (row as ProgramCommand).handler.writes === true;
+    return row.kind === 'write' || row.wait !== undefined;
+  },
+  judge: () => WAIT,
+};
+
 /** The checks of every node, in order. */
 export function standardChecks<Client extends AdmittedClient>(
   ports: AdmissionPorts<Client>,

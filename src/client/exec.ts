@@ -4,20 +4,35 @@
  */
 import {
   BLOCKED,
+  DEFAULT_USER,
   detach,
   ErrorReply,
   NULL_ARRAY,
   parseTrusted,
+  QUEUED_USERS,
   type Reply,
   Request,
 } from '../../engine/index.js';
+import type { UserChange } from '../commands/acl-changes.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { replies } from '../replies.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import type { ClientHost } from './client-host.js';
 import type { ReadPath } from './read-path.js';
 import type { RoutedClient } from './routed-client.js';
 import { refusedRequest, type Transaction } from './transaction.js';
+import { TransactionUsers } from './transaction-users.js';
+
+/** The name and the password by which a command makes its client another user, undefined if it does not. */
+function credentialsOf(name: string, request: Request): [name: string, password: string] | undefined {
+  if (name === 'auth')
+    return request.count === 2 ? [DEFAULT_USER, request.latin1(1)] : [request.latin1(1), request.latin1(2)];
+  if (name !== 'hello') return undefined;
+  for (let i = 2; i + 2 < request.count; i++)
+    if (request.is(i, 'AUTH')) return [request.latin1(i + 1), request.latin1(i + 2)];
+  return undefined;
+}
 
 const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
 
@@ -52,7 +67,7 @@ export class Exec {
     if (transaction.failed) return replies.execAborted;
     // The keys were watched at a leader that this client has lost: they may have changed.
     if (isWatchLost) return NULL_ARRAY;
-    if (!connection.permissions.isUnlimited) transaction.refuseDenied((request) => this.denyQueued(request));
+    this.judge(transaction);
     if (!transaction.writes && watched.length === 0) {
       this.execReads(transaction);
       return undefined;
@@ -71,9 +86,13 @@ export class Exec {
         this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
         connection.database = transaction.databaseAfter(reply, connection.database);
         if (connection.tracking !== undefined) connection.tracking.caching = false;
+        if (transaction.changesRights) server.users.changeEnded();
         connection.complete(reply, isApplied);
       },
-      fateUnknown: (error) => connection.fateUnknown(error),
+      fateUnknown: (error) => {
+        if (transaction.changesRights) server.users.changeEnded();
+        connection.fateUnknown(error);
+      },
       readInTransaction: (row, request) => {
         if (remembers()) server.audience.tracking.remember(connection, server.readKeys.of(row, request));
       },
@@ -81,20 +100,57 @@ export class Exec {
       runInTransaction: (request, database) => this.runQueued(transaction, request, database),
     };
     const { session, database } = connection;
-    const caller = transaction.runsScripts ? connection.scripts.caller() : undefined;
+    const { runsScripts, changesRights, changesDatabase } = transaction;
+    const caller = runsScripts ? connection.scripts.caller(changesRights) : undefined;
+    if (changesRights) server.users.changeBegins();
     replica.exec(target, session, database, watched, transaction.requests, bytes, caller);
-    // What follows may run in another database: that is known once the transaction has run.
-    connection.queue.addItem(replica.turn, transaction.changesDatabase);
+    // What follows may run in another database, or with other rights: that is known once the transaction has
+    // run.
+    connection.queue.addItem(replica.turn, changesDatabase || changesRights);
     return undefined;
   }
 
-  /** Why a queued request may not run any more. */
-  private denyQueued(queued: Buffer): ErrorReply | undefined {
-    const { connection, server } = this;
-    parseTrusted(queued, 0, this.request);
-    const row = server.table.resolve(this.request);
-    if (row instanceof ErrorReply) return undefined;
-    return server.access.denyQueued(row.name, connection, this.request);
+  /**
+   * Judges what was queued by the rights that hold now, or that commands before it will have made; and has
+   * changes of users take the form that the log takes.
+   */
+  private judge(transaction: Transaction): void {
+    const { connection, server, request } = this;
+    const users = transaction.changesRights ? new TransactionUsers(server.access) : undefined;
+    let { userName, permissions } = connection;
+    if (users === undefined && permissions.isUnlimited) return;
+    transaction.replaceRequests((queued) => {
+      parseTrusted(queued, 0, request);
+      const row = server.table.resolve(request);
+      if (row instanceof ErrorReply) return undefined;
+      const denial = permissions.isUnlimited
+        ? undefined
+        : server.access.denyQueued(row.name, connection, request, permissions);
+      if (denial !== undefined || users === undefined || row.kind !== 'other') return denial;
+      const credentials = credentialsOf(row.name, request);
+      if (credentials !== undefined) {
+        if (users.accepts(...credentials)) [userName] = credentials;
+        permissions = users.permissions(userName);
+        return undefined;
+      }
+      const change = this.prepareUsers(row as ProgramCommand, users);
+      if (change === undefined || change instanceof ErrorReply) return change;
+      users.take(change);
+      permissions = users.permissions(userName);
+      return encodeRequest([QUEUED_USERS, `${change.kind}`, ...change.words]);
+    });
+  }
+
+  private prepareUsers(
+    { handler }: ProgramCommand,
+    users: TransactionUsers,
+  ): UserChange | ErrorReply | undefined {
+    try {
+      return handler.prepareUsers?.(this.request, this.server, users);
+    } catch (error) {
+      if (error instanceof ErrorReply) return error;
+      throw error;
+    }
   }
 
   /** A transaction that only reads needs no log. */
@@ -107,7 +163,10 @@ export class Exec {
     }
     const { tracking } = connection;
     const caching = tracking?.caching === true;
+    const { permissions } = connection;
     const run = (): void => {
+      // Rights may have changed while a quorum was asked.
+      if (permissions !== connection.permissions) this.judge(transaction);
       const results: Reply[] = [];
       if (tracking !== undefined) tracking.caching = caching;
       for (const request of transaction.requests) {

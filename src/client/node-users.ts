@@ -1,12 +1,12 @@
 /**
  * What becomes of the cluster's users on this node: connections follow their changes, a founder seeds them.
  */
-import type { Reply, User, UsersListener } from '../../engine/index.js';
-import { replaceUsers, setPassword, type UserAdministration } from '../commands/acl-changes.js';
+import { DEFAULT_USER, type Reply, type User, type UsersListener } from '../../engine/index.js';
+import { setPassword, setUsers, type UserAdministration } from '../commands/acl-changes.js';
 import { readUsers, usersOf } from '../commands/acl-file.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
-import { DEFAULT_USER } from './access.js';
+import type { ReadQueue } from '../replication/read-queue.js';
 import type { Client } from './client.js';
 
 export interface NodeUsersOptions {
@@ -24,11 +24,21 @@ export interface UsersHost extends UserAdministration {
   readonly connections: ReadonlyMap<number, Client>;
   readonly consensus: ConsensusNode;
   readonly log: Log;
+  /** Has writes wait to be judged. Returns what ends that. */
+  holdWrites(): () => void;
+  readonly reads: Pick<ReadQueue, 'add'>;
+  /** Whoever was told to wait is judged again. */
+  resumeAll(): void;
   /** The parameters' values before any CONFIG SET. */
   readonly configuredAtStart: ReadonlyMap<string, string>;
 }
 
 export class NodeUsers implements UsersListener {
+  /** Changes that were proposed and not yet applied. */
+  private changes = 0;
+  /** Takes the check away by which writes wait for them. */
+  private endWaiting: (() => void) | undefined;
+
   constructor(
     private readonly server: UsersHost,
     private readonly options: NodeUsersOptions,
@@ -42,6 +52,28 @@ export class NodeUsers implements UsersListener {
   /** Why clients may not be limited to less than peers can do, undefined if they may. */
   refusesLimits(): string | undefined {
     return this.options.refusesLimits?.(this.server.consensus.members.length);
+  }
+
+  /**
+   * A change is proposed: writes are judged when it is applied, so that none goes by the rights before it.
+   */
+  changeBegins(): void {
+    this.changes++;
+    this.endWaiting ??= this.server.holdWrites();
+  }
+
+  changeEnded(): void {
+    if (--this.changes > 0) return;
+    this.endWaiting?.();
+    this.endWaiting = undefined;
+    this.server.resumeAll();
+  }
+
+  /** This node leads: a predecessor's changes may be in its log, and not yet applied. */
+  leads(): void {
+    this.changeBegins();
+    const ended = (): void => this.changeEnded();
+    this.server.reads.add(ended, ended);
   }
 
   /** Another engine is in use: its users are in force. */
@@ -75,7 +107,7 @@ export class NodeUsers implements UsersListener {
     if (access.user(userName) !== undefined && subscriptions?.isWithin(connection.permissions) !== false)
       return;
     // Whoever changed itself still gets the reply.
-    if (connection.lastCommand.startsWith('acl|') && !connection.isIdle) connection.closeAfterReplies();
+    if (/^(acl\||exec$)/.test(connection.lastCommand) && !connection.isIdle) connection.closeAfterReplies();
     else connection.cutOff();
   }
 
@@ -101,7 +133,7 @@ export class NodeUsers implements UsersListener {
       this.compare(named, password);
       return [];
     }
-    const proposed = named.length === 0 ? [] : [replaceUsers(server, named)];
+    const proposed = named.length === 0 ? [] : [setUsers(server, named)];
     // A line about the default user says what its passwords are.
     if (password !== '' && !named.some(({ name }) => name === DEFAULT_USER))
       proposed.push(setPassword(server, password));

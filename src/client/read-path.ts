@@ -7,6 +7,7 @@ import {
   BLOCKED,
   ErrorReply,
   onlyCounts,
+  type Permissions,
   parseTrusted,
   type ReadCommand,
   type ReadTraces,
@@ -46,9 +47,12 @@ export class ReadPath {
     }
     const kept = raw ?? connection.copyRaw();
     const { remembers } = this;
+    const { permissions } = connection;
     this.readLater(() => {
       parseTrusted(kept, 0, this.stepRequest);
-      this.runRead(row, this.stepRequest, database, remembers);
+      const denial = this.denySince(permissions, row);
+      if (denial === undefined) this.runRead(row, this.stepRequest, database, remembers);
+      else connection.encode(denial);
     });
   }
 
@@ -64,9 +68,11 @@ export class ReadPath {
       return;
     }
     const { remembers } = this;
+    const { permissions } = connection;
     const run = (): void => {
       parseTrusted(raw, 0, this.stepRequest);
-      const reply = this.evaluate(row, this.stepRequest, connection.database, remembers);
+      const denial = this.denySince(permissions, row);
+      const reply = denial ?? this.evaluate(row, this.stepRequest, connection.database, remembers);
       if (reply !== BLOCKED) {
         connection.encode(reply);
         return;
@@ -80,6 +86,14 @@ export class ReadPath {
       this.readLater(run);
       connection.queue.holdLast();
     }
+  }
+
+  /** Why a read may not run that was allowed when it came: rights may change while a quorum is asked. */
+  private denySince(permissions: Permissions, row: ReadCommand): ErrorReply | undefined {
+    const { connection, server, stepRequest } = this;
+    const now = connection.permissions;
+    if (now === permissions) return undefined;
+    return server.access.deny(row.name, connection, stepRequest) ?? now.denyPatterns(row.name, stepRequest);
   }
 
   private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {

@@ -25,6 +25,7 @@ import type { ClientHost } from './client-host.js';
 import { Exec } from './exec.js';
 import { ReadPath } from './read-path.js';
 import type { Deferred, RoutedClient } from './routed-client.js';
+import type { Transaction } from './transaction.js';
 
 /** The commands that MULTI lets through. */
 const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -233,7 +234,15 @@ export class Router {
     if (row.kind === 'write') transaction.writes = true;
     if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
     if (row.runsScripts) transaction.runsScripts = true;
+    if (row.kind === 'other') this.noteRights(row as ProgramCommand, transaction);
     this.connection.answer(QUEUED);
+  }
+
+  /** Notes what may change how the commands behind it are judged; changes of users need the log. */
+  private noteRights({ name, handler }: ProgramCommand, transaction: Transaction): void {
+    const changesUsers = handler.prepareUsers !== undefined;
+    if (changesUsers) transaction.writes = true;
+    if (changesUsers || name === 'auth' || name === 'hello') transaction.changesRights = true;
   }
 
   // ---- commands of the program ----
@@ -280,8 +289,10 @@ export class Router {
     const { connection } = this;
     const { replica } = this.server;
     const { session, database } = connection;
-    const caller = row.runsScripts ? connection.scripts.caller() : undefined;
-    const remembers = row.runsScripts && connection.tracking?.remembers() === true;
+    const { runsScripts, blocking } = row;
+    const { scripts, tracking } = connection;
+    const caller = runsScripts ? scripts.caller() : blocking ? scripts.waiter() : undefined;
+    const remembers = runsScripts && tracking?.remembers() === true;
     const target = remembers ? this.rememberingTarget() : connection;
     if (raw === undefined) {
       const { requestStart, requestEnd } = connection.parser;
@@ -289,7 +300,7 @@ export class Router {
     } else {
       replica.command(target, session, database, raw, 0, raw.length, caller);
     }
-    connection.queue.addItem(replica.turn, row.blocking, row.blocking);
+    connection.queue.addItem(replica.turn, blocking, blocking);
   }
 
   /** The client, where a script is to have it told of changes to what it reads. */

@@ -1,5 +1,12 @@
 /** The scripts of one client: what bounds that which they call, and who hears of it. */
-import type { Denial, ItemCaller, Request, ScriptAudience, ScriptCaller } from '../../engine/index.js';
+import {
+  DEFAULT_USER,
+  type Denial,
+  type ItemCaller,
+  type Request,
+  type ScriptAudience,
+  type ScriptCaller,
+} from '../../engine/index.js';
 import type { Client } from './client.js';
 import type { ClientHost } from './client-host.js';
 
@@ -9,12 +16,22 @@ export class ScriptCalls implements ScriptAudience {
     private readonly host: ClientHost,
   ) {}
 
-  /** What apply is to know of the client whose script is proposed; undefined where nothing bounds it. */
-  caller(): ItemCaller | undefined {
+  /**
+   * What apply is to know of the client whose script is proposed; undefined where nothing bounds it.
+   *
+   * @param mayChange whether what stands before the script may take rights away
+   */
+  caller(mayChange = false): ItemCaller | undefined {
     const { permissions, userName } = this.client;
     const { memoryIsFull } = this;
-    if (permissions.isUnlimited && !memoryIsFull) return undefined;
-    return { memoryIsFull, user: permissions.isUnlimited ? undefined : userName };
+    const isBound = mayChange || !permissions.isUnlimited;
+    return isBound || memoryIsFull ? { memoryIsFull, user: isBound ? userName : undefined } : undefined;
+  }
+
+  /** Whose rights a request is judged by when it has waited; undefined for the default user. */
+  waiter(): ItemCaller | undefined {
+    const { userName } = this.client;
+    return userName === DEFAULT_USER ? undefined : { memoryIsFull: false, user: userName };
   }
 
   /** For whom a script runs that is a read. */

@@ -33,6 +33,8 @@ export class Transaction {
   denyOutOfMemory = false;
   /** Whether any queued command runs a script. */
   runsScripts = false;
+  /** Whether any queued command changes users, or who the client is: what follows is judged by that. */
+  changesRights = false;
   /** What {@link requests} take. */
   queuedBytes = 0;
   /** The SELECTs among the requests: place and database. */
@@ -44,14 +46,17 @@ export class Transaction {
   }
 
   /**
-   * Puts a request that only answers with an error in place of each that `deny` refuses. No command has its
-   * name, so that the engine of the node that proposes asks the router for the reply, and every other one
-   * passes over it.
+   * Puts other requests in the place of those for which `replace` has one. In the place of an error comes a
+   * request that only answers with it: no command has its name, so that the engine of the node that proposes
+   * asks the router for the reply, and every other one passes over it.
    */
-  refuseDenied(deny: (request: Buffer) => ErrorReply | undefined): void {
+  replaceRequests(replace: (request: Buffer) => Buffer | ErrorReply | undefined): void {
     this.requests.forEach((request, place) => {
-      const error = deny(request);
-      if (error !== undefined) this.requests[place] = encodeRequest([REFUSED, error.text]);
+      const found = replace(request);
+      if (found === undefined) return;
+      const other = found instanceof ErrorReply ? encodeRequest([REFUSED, found.text]) : found;
+      this.queuedBytes += other.length - request.length;
+      this.requests[place] = other;
     });
   }
 

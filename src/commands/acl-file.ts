@@ -54,19 +54,19 @@ export function readUsers(access: AccessControl, path: string, channelsByDefault
 }
 
 /** Writes all users to a file, in one step: whoever reads it sees the old text or the new one. */
-export async function writeUsers(access: AccessControl, path: string): Promise<void> {
+export function writeUsers(access: AccessControl, path: string): void {
   const text = access
     .all()
     .map((user) => `${access.commands.line(user)}\n`)
     .join('');
   const fresh = `${path}.new`;
-  await fs.promises.rm(fresh, { force: true });
-  const file = await fs.promises.open(fresh, 'wx', 0o600);
+  fs.rmSync(fresh, { force: true });
+  const file = fs.openSync(fresh, 'wx', 0o600);
   try {
-    await file.writeFile(Buffer.from(text, 'latin1'));
-    await file.sync();
+    fs.writeFileSync(file, Buffer.from(text, 'latin1'));
+    fs.fsyncSync(file);
   } finally {
-    await file.close();
+    fs.closeSync(file);
   }
-  await fs.promises.rename(fresh, path);
+  fs.renameSync(fresh, path);
 }

@@ -20,10 +20,10 @@ import {
 import type { Client } from '../client/client.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';
-import { deleteUsers, replaceUsers, setUser } from './acl-changes.js';
+import { type PrepareUsers, prepareDeletion, prepareUser, replacement, wordsFrom } from './acl-changes.js';
 import { readUsers, UserLineError, writeUsers } from './acl-file.js';
 import type { NodeContext } from './node-context.js';
-import { administering, immediate, ordered, type ProgramReply } from './program-command.js';
+import { administering, immediate, ordered } from './program-command.js';
 
 function cat(request: Request, _connection: Client, server: NodeContext): Reply {
   if (request.count === 2) return aclCategories;
@@ -67,25 +67,11 @@ function getuser(request: Request, _connection: Client, server: NodeContext): Re
   ]);
 }
 
-function setuser(request: Request, _connection: Client, server: NodeContext): ProgramReply {
-  return setUser(server, request.latin1(2), words(request, 3));
-}
-
-const deluser = (request: Request, _connection: Client, server: NodeContext): ProgramReply =>
-  deleteUsers(server, words(request, 2));
-
-/** A request's arguments from one on. */
-function words(request: Request, from: number): string[] {
-  const found: string[] = [];
-  for (let i = from; i < request.count; i++) found.push(request.latin1(i));
-  return found;
-}
-
 function dryrun(request: Request, _connection: Client, server: NodeContext): Reply {
   const user = server.access.user(request.latin1(2));
   if (user === undefined) throw replies.noSuchUser(request.latin1(2));
   const asked = new Request();
-  parseTrusted(encodeRequest(words(request, 3)), 0, asked);
+  parseTrusted(encodeRequest(wordsFrom(request, 3)), 0, asked);
   const row = server.table.resolve(asked);
   if (row instanceof ErrorReply) {
     const name = request.latin1(3);
@@ -124,39 +110,38 @@ function log(request: Request, _connection: Client, server: NodeContext): Reply 
     );
 }
 
-function aclFile(server: NodeContext): string {
+function aclFile(server: Pick<NodeContext, 'configuration'>): string {
   const path = server.configuration.text('aclfile');
   if (path === '') throw replies.noAclFile;
   return Buffer.from(path, 'latin1').toString();
 }
 
 /** The users of this node's file become those of the cluster. */
-function load(_request: Request, _connection: Client, server: NodeContext): ProgramReply {
+const prepareLoad: PrepareUsers = (_request, server) => {
   const path = aclFile(server);
-  const refusal = server.refuseWrite(false);
-  if (refusal !== undefined) return refusal;
   try {
-    return replaceUsers(server, readUsers(server.access, path, server.users.channelsByDefault));
+    return replacement(server, readUsers(server.access, path, server.users.channelsByDefault));
   } catch (error) {
     if (!(error instanceof UserLineError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     const text = Buffer.from((error as Error).message).toString('latin1');
-    throw new ErrorReply(
+    return new ErrorReply(
       `ERR ${text} WARNING: ACL errors detected, no change to the previously active ACL rules was performed`,
     );
   }
-}
+};
 
-function save(_request: Request, _connection: Client, server: NodeContext): ProgramReply {
+/** In one step, so that EXEC saves what its commands before have made. */
+function save(_request: Request, _connection: Client, server: NodeContext): Reply {
   const path = aclFile(server);
-  return writeUsers(server.access, path).then(
-    () => OK,
-    (error: Error) => {
-      server.log.warning(`ACL SAVE: ${error.message}`);
-      return new ErrorReply(
-        'ERR There was an error trying to save the ACLs. Please check the server logs for more information',
-      );
-    },
-  );
+  try {
+    writeUsers(server.access, path);
+    return OK;
+  } catch (error) {
+    server.log.warning(`ACL SAVE: ${(error as Error).message}`);
+    return new ErrorReply(
+      'ERR There was an error trying to save the ACLs. Please check the server logs for more information',
+    );
+  }
 }
 
 function genpass(request: Request): Reply {
@@ -218,7 +203,7 @@ export const aclCommands = [
           summary: 'Deletes users, and ends their connections.',
           syntax: 'username ...',
         },
-        deluser,
+        prepareDeletion,
       ),
       immediate(
         {
@@ -280,7 +265,7 @@ export const aclCommands = [
           complexity: 'O(N), N users',
           summary: 'Takes the users of the ACL file.',
         },
-        load,
+        prepareLoad,
       ),
       immediate(
         {
@@ -313,7 +298,7 @@ export const aclCommands = [
           summary: 'Makes a user, or changes what one may do.',
           syntax: 'username [rule ...]',
         },
-        setuser,
+        prepareUser,
       ),
       immediate(
         {

@@ -7,6 +7,7 @@ import { type ConfigChange, failed } from '../config/configuration.js';
 import { configParameters } from '../config/parameters.js';
 import { encodeSettings } from '../config/replicated-settings.js';
 import { matchesIgnoringCase } from '../config/text-glob.js';
+import { replies } from '../replies.js';
 import { refusePassword, setPassword } from './acl-changes.js';
 import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply } from './program-command.js';
@@ -37,6 +38,8 @@ function set(request: Request, connection: Client, server: NodeContext): Program
     server.configure(own);
     return OK;
   }
+  // They go through the log on their own: nothing within EXEC can wait for them.
+  if (connection.inExec) return replies.notInTransaction('config|set');
   const refusal =
     server.refuseWrite(false) ?? (password === undefined ? undefined : refusePassword(server, password));
   if (refusal !== undefined) return refusal;

@@ -1,5 +1,6 @@
 /** Commands about the connection itself. CLIENT stands in clients.ts. */
 import {
+  DEFAULT_USER,
   ErrorReply,
   errors,
   MapReply,
@@ -10,7 +11,6 @@ import {
   Request,
   Status,
 } from '../../engine/index.js';
-import { DEFAULT_USER } from '../client/access.js';
 import type { Client } from '../client/client.js';
 import { replies } from '../replies.js';
 import { encodeRequest } from '../resp/encode-request.js';

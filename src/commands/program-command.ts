@@ -1,6 +1,14 @@
 /** Rows of the program's own commands: connection, transaction, server, cluster. */
-import { type Facts, type OtherCommand, other, type Reply, type Request } from '../../engine/index.js';
+import {
+  ErrorReply,
+  type Facts,
+  type OtherCommand,
+  other,
+  type Reply,
+  type Request,
+} from '../../engine/index.js';
 import type { Client } from '../client/client.js';
+import { type PrepareUsers, proposeUsers } from './acl-changes.js';
 import type { NodeContext } from './node-context.js';
 
 /** Undefined: no reply at all (CLIENT REPLY). A promise holds up its own connection only. */
@@ -23,6 +31,8 @@ export interface ProgramCommandHandler {
    * it.
    */
   readonly waits?: boolean;
+  /** Of what changes users: how EXEC works out the change at its place. */
+  readonly prepareUsers?: PrepareUsers;
 }
 
 export type ProgramCommand = OtherCommand<ProgramCommandHandler>;
@@ -44,5 +54,14 @@ export const waiting = (facts: Facts, run: ProgramHandler): ProgramCommand =>
   other(facts, { run, ordered: true, waits: true });
 
 /** Changes users, through the log: what the client says next is judged by the new ones. */
-export const administering = (facts: Facts, run: ProgramHandler): ProgramCommand =>
-  other(facts, { run, ordered: true, writes: true, waits: true, holds: true });
+export const administering = (facts: Facts, prepareUsers: PrepareUsers): ProgramCommand =>
+  other(facts, {
+    run: (request, _connection, server) => {
+      const change = server.refuseWrite(false) ?? prepareUsers(request, server, server.access);
+      return change instanceof ErrorReply ? change : proposeUsers(server, change);
+    },
+    ordered: true,
+    writes: true,
+    holds: true,
+    prepareUsers,
+  });

@@ -9,6 +9,7 @@ const waiter = (counter: number, deadlineMs: number): Waiter => ({
   keys: ['q'],
   type: 'list',
   deadlineMs,
+  user: '',
   request: Buffer.alloc(0),
 });
 

@@ -95,3 +95,32 @@ test('a snapshot carries users, and the digest tells them apart', () => {
     { numRuns: 200 },
   );
 });
+
+test('a snapshot carries whose rights a waiting client has', () => {
+  const engine = new Engine();
+  apply(engine, ItemKind.setUser, 'ann', '0', 'on', '~q', '+blpop');
+  const builder = new EntryBuilder(1, 1);
+  const pop = encodeRequest(['BLPOP', 'q', '0']);
+  for (const counter of [1, 2]) {
+    const caller = counter === 1 ? { user: 'ann', memoryIsFull: false } : undefined;
+    builder.command({ ...session, counter }, 0, pop, 0, pop.length, caller);
+  }
+  engine.apply(engine.appliedIndex + 1, builder.finish(1000, 1, 2), silentListener);
+  const restored = restoreEngine(engine.snapshot());
+  assert.equal(restored.digest(), engine.digest());
+  const other = restoreEngine(engine.snapshot());
+  for (const waiter of [...other.waiters.all()]) other.waiters.add({ ...waiter, user: '' });
+  assert.notEqual(other.digest(), engine.digest());
+  const push = encodeRequest(['RPUSH', 'q', 'x']);
+  for (const one of [engine, restored]) {
+    apply(one, ItemKind.setUser, 'ann', '0', '-blpop');
+    builder.command(session, 0, push, 0, push.length);
+    const woken: string[] = [];
+    one.apply(one.appliedIndex + 1, builder.finish(1000, 1, 2), {
+      ...silentListener,
+      wake: ({ counter }, reply) =>
+        woken.push(`${counter} ${Array.isArray(reply) ? 'served' : (reply as ErrorReply).code}`),
+    });
+    assert.deepEqual(woken, ['1 NOPERM', '2 served']);
+  }
+});
