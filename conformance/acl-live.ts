@@ -4,7 +4,7 @@
  * user. Prints what differs.
  */
 import { parseArgs } from 'node:util';
-import { recordedCommandFacts } from './command-facts.js';
+import { commonCommands, randomCommand, randomRule, timeoutMs, wordsOf } from './acl-random.js';
 import { Random } from './live/random.js';
 import { printCommand } from './notation.js';
 import { equalReplies, type Reply, textOf } from './reply.js';
@@ -12,7 +12,6 @@ import { startRedis, startRedraft } from './servers.js';
 
 const pairsPerUser = 400;
 const differencesShown = 20;
-const timeoutMs = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -22,85 +21,6 @@ const { values } = parseArgs({
 });
 const wanted = Number(values.pairs);
 const seed = Number(values.seed);
-
-const facts = recordedCommandFacts();
-/** Of commands that both have. */
-let names = [...facts.keys()];
-const categories = [...new Set([...facts.values()].flatMap(({ categories: of }) => of))].map((name) =>
-  name.replace('@', ''),
-);
-const keys = ['a', 'a:1', 'a:2', 'b:1', 'b:1x', 'c', '', '{a}:1', 'A:1'];
-const patterns = ['*', 'a*', 'a:*', 'b:?', 'b:[0-9]', 'c', '{a}*', '\\*', ''];
-const words = [
-  ...[
-    'STORE',
-    'STOREDIST',
-    'BY',
-    'GET',
-    'KEYS',
-    'STREAMS',
-    'AUTH',
-    'AUTH2',
-    'COUNT',
-    'WEIGHTS',
-    'LIMIT',
-    'ALPHA',
-  ],
-  ...['GROUP', 'NOSCORES', '#', '*', 'x', 'nosort', 'w_*', 'a:*->f', 'EX', 'NX', 'CH', 'SET', 'u8'],
-];
-const numbers = ['0', '1', '2', '3', '-1', '10', '1.5'];
-
-function rule(random: Random, isSelector: boolean): string {
-  const name = (): string => random.pick(names);
-  switch (random.below(isSelector ? 14 : 20)) {
-    case 0:
-    case 1:
-      return `+${name()}`;
-    case 2:
-      return `-${name()}`;
-    case 3:
-    case 4:
-      return `${random.pick(['+', '-'])}@${random.pick(categories)}`;
-    case 5:
-      return random.pick(['+@all', '-@all', 'allcommands', 'nocommands']);
-    case 6:
-    case 7:
-      return `~${random.pick(patterns)}`;
-    case 8:
-    case 9:
-      return `%${random.pick(['R', 'W', 'RW', 'r', 'w', 'wr', '', 'X'])}~${random.pick(patterns)}`;
-    case 10:
-      return `&${random.pick(patterns)}`;
-    case 11:
-      return random.pick(['allkeys', 'resetkeys', 'allchannels', 'resetchannels']);
-    case 12:
-      return `+${name()}|${random.pick(['get', '0', 'a', 'x'])}`;
-    case 13:
-      return random.pick(['+nosuch', '+@nosuch', '-get|x', 'nosense', '+config|nosuch']);
-    case 14:
-    case 15:
-      return `(${random.many(0, 4, () => rule(random, true)).join(' ')})`;
-    case 16:
-      return random.pick(['on', 'off', 'nopass', 'resetpass', 'sanitize-payload', 'skip-sanitize-payload']);
-    case 17:
-      return random.pick(['>secret', '<secret', `#${'0'.repeat(64)}`, '#bad']);
-    default:
-      return random.pick(['reset', 'clearselectors', '+@all', '+@read', '+@write', '~*']);
-  }
-}
-
-function command(random: Random): string[] {
-  const name = random.pick(names);
-  const { arity } = facts.get(name)!;
-  const given = name.split('|');
-  const least = Math.abs(arity);
-  const count = arity > 0 && !random.oneIn(10) ? least : least + random.below(5);
-  while (given.length < count) {
-    const kind = random.below(10);
-    given.push(random.pick(kind < 6 ? keys : kind < 8 ? numbers : words));
-  }
-  return given;
-}
 
 const started = performance.now();
 const servers = [await startRedis(), await startRedraft()];
@@ -132,18 +52,18 @@ try {
   for (const client of clients) client.trustOwnParser();
   const both = (commands: readonly (readonly string[])[]): Promise<Reply[][]> =>
     Promise.all(clients.map((client) => client.pipeline(commands, timeoutMs)));
-  const [, known] = await both(names.map((name) => ['ACL', 'SETUSER', 'u', `+${name}`]));
-  names = names.filter((_, i) => known![i]!.type === 'simple');
-  await both([['ACL', 'DELUSER', 'u']]);
+  const names = await commonCommands(clients);
   for (let at = 0; pairs < wanted && differences < differencesShown; at++) {
     const random = new Random(seed + at);
-    const rules = random.many(1, 8, () => rule(random, false));
+    const rules = random.many(1, 8, () => randomRule(random, names));
     const asked: string[][] = [
       // Rules come one by one, as a refused one would take the others along.
-      ...rules.map((one) => ['ACL', 'SETUSER', 'u', ...one.split(/(?<=^\([^)]*) /)]),
+      ...rules.map((one) => ['ACL', 'SETUSER', 'u', ...wordsOf(one)]),
       ['ACL', 'GETUSER', 'u'],
     ];
-    const commands = Array.from({ length: Math.min(pairsPerUser, wanted - pairs) }, () => command(random));
+    const commands = Array.from({ length: Math.min(pairsPerUser, wanted - pairs) }, () =>
+      randomCommand(random, names),
+    );
     asked.push(...commands.map((words) => ['ACL', 'DRYRUN', 'u', ...words]), ['ACL', 'DELUSER', 'u']);
     const [theirs, ours] = await both(asked);
     users++;

@@ -4,7 +4,7 @@
  */
 import { changeQueuedUsers, changeUsers } from './acl/change-users.js';
 import { Permissions } from './acl/permissions.js';
-import { DEFAULT_USER, Users } from './acl/users.js';
+import { Users } from './acl/users.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
 import type { ReadCommand, Session, WriteContext } from './command/command.js';
@@ -55,10 +55,7 @@ export class Engine {
   readonly keyspace: Keyspace;
   readonly table = engineTable;
   readonly waiters = new Waiters();
-  /**
-   * Who may use the cluster. Apply asks for the rights of scripts and of who has waited: all else was judged by
-   * whoever proposed it.
-   */
+  /** Who may use the cluster. Apply judges scripts and who has waited, proposers all else. */
   readonly users = new Users();
   readonly scripts: Scripts;
   /** For whom a script runs that is a read on its own. Set by who begins that, for as long as it lasts. */
@@ -196,7 +193,8 @@ export class Engine {
         return OK;
       }
       case ItemKind.forgetStart:
-        return this.forgetStart(entry.session);
+        for (const waiter of this.waiters.ofStart(entry.session)) this.waiters.remove(waiter);
+        return OK;
       case ItemKind.unblock: {
         const waiter = this.waiters.ofSession(entry.session);
         if (waiter === undefined) return 0;
@@ -230,11 +228,6 @@ export class Engine {
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
-  }
-
-  private forgetStart({ nodeId, startId }: Session): Reply {
-    for (const waiter of this.waiters.ofStart(nodeId, startId)) this.waiters.remove(waiter);
-    return OK;
   }
 
   private configure(name: string, text: string): void {
@@ -552,10 +545,9 @@ export class Engine {
   private retry(waiter: Waiter, request: Request, readyKey: View): Reply {
     const row = this.table.resolve(request);
     if (row instanceof ErrorReply) throw new Error(`a waiting request no longer resolves: ${row.text}`);
-    const denial = this.rights.of(waiter.user || DEFAULT_USER).deny(row.name, request);
-    if (denial !== undefined) return errors.denied(denial.reason, row.name);
+    const denied = this.rights.deny(waiter.user, row.name, request);
     this.context.readyKey = readyKey;
-    const reply = this.runWrite(row, request, this.keyspace.database(waiter.database));
+    const reply = denied ?? this.runWrite(row, request, this.keyspace.database(waiter.database));
     this.context.readyKey = undefined;
     return reply;
   }

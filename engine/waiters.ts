@@ -89,7 +89,7 @@ export class Waiters {
   }
 
   /** Those of a node's start, in order of arrival. */
-  ofStart(nodeId: number, startId: number): Waiter[] {
+  ofStart({ nodeId, startId }: Session): Waiter[] {
     return [...this.bySession.values()].filter(
       (w) => w.session.nodeId === nodeId && w.session.startId === startId,
     );

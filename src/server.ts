@@ -575,7 +575,6 @@ export class Server implements ClientHost {
   }
 
   readonly holdWrites = (): (() => void) => this.admission.addFirst(heldWrites);
-  /** Whoever was told to wait is judged again. */
   resumeAll(): void {
     for (const connection of this.connections.values()) this.resumeSoon(connection);
   }

@@ -1,11 +1,13 @@
 /** On whose behalf a script runs: whose rights bound what it calls, and who is told of it. */
 import { AclCommands, type Denial, Permissions } from '../acl/permissions.js';
 import { User } from '../acl/user.js';
-import type { Users } from '../acl/users.js';
+import { DEFAULT_USER, type Users } from '../acl/users.js';
 import { type Command, other } from '../command/command.js';
 import type { Runnable } from '../command/command-table.js';
 import { CommandCatalog } from '../command/facts.js';
 import type { CommandWatch } from '../command-watch.js';
+import type { ErrorReply } from '../protocol/error-reply.js';
+import { errors } from '../protocol/errors.js';
 import type { Request } from '../protocol/request.js';
 
 /** The node where the client is: nothing that it hears has any part in the state. */
@@ -59,6 +61,12 @@ export class ScriptRights {
     private readonly users: Users,
     private readonly rows: readonly Command[],
   ) {}
+
+  /** Why a user may not run a command, in Redis's words. @param user empty: the default one */
+  deny(user: string, name: string, request: Request): ErrorReply | undefined {
+    const denial = this.of(user || DEFAULT_USER).deny(name, request);
+    return denial === undefined ? undefined : errors.denied(denial.reason, name);
+  }
 
   /** Of a user's name (latin1). Who is no user any more may do nothing. */
   of(name: string): Permissions {
