@@ -13,6 +13,8 @@ interface ObservedMachine {
   readonly number: number;
   readonly nodeId: NodeId;
   readonly world: MachineWorld;
+  /** Snapshots that took the place of entries here. */
+  installs: number;
   log(text: string): void;
   /** An entry is applied: now and then that keeps the process busy for a while. */
   takeTime(process: Process): void;
@@ -72,6 +74,7 @@ export class CheckedStateMachine extends EngineStateMachine {
   protected override installed({ index, term }: SnapshotMetadata): void {
     this.owner.log(`installed a snapshot at ${index}`);
     this.owner.world.counts.installs++;
+    this.owner.installs++;
     this.owner.world.happened('install', this.owner.number);
     this.last = { index, term };
     this.checkDigest();

@@ -45,6 +45,8 @@ export class Invariants {
    */
   mayLose = false;
   readonly counts = { entries: 0, committed: 0, digests: 0, leaders: 0 };
+  /** Told of each entry when a node applies it as the first. */
+  onCommitted: ((entry: Entry) => void) | undefined;
 
   private readonly leaders = new Map<number, NodeId>();
   /** Every entry that ever travelled or was applied, by index and term. */
@@ -167,6 +169,7 @@ export class Invariants {
       this.counts.committed++;
       this.committed.set(entry.index, { term: entry.term, content, kind: entry.kind });
       this.highest = Math.max(this.highest, entry.index);
+      this.onCommitted?.(entry);
       this.checkTerms(node, entry);
       if (entry.kind === EntryKind.membership) this.checkMembership(node, entry);
     } else if (known.term !== entry.term || known.content !== content || known.kind !== entry.kind) {

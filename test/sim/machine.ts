@@ -58,6 +58,8 @@ export class Machine {
   syncMs = 1;
   /** Until then it finishes no sync. */
   hungUntilMs = 0;
+  /** Snapshots that took the place of entries here. */
+  installs = 0;
   /** Applying takes up to so long, now and then. */
   applyMs = 0;
   private readonly applies: Random;
@@ -227,6 +229,8 @@ export class Machine {
     );
     running.node = node;
     running.server = server;
+    // Settings that clients make are in force from here on: only the audience makes any.
+    if (plan.hasAudience) await server.settle();
   }
 
   /**

@@ -17,6 +17,7 @@ const node = ['raft-node'];
 const engine = ['engine'];
 const program = ['src'];
 const cluster = ['cluster'];
+const events = ['pubsub', 'tracking'];
 
 export const mutations: readonly Mutation[] = [
   {
@@ -521,5 +522,57 @@ export const mutations: readonly Mutation[] = [
     from: '  if (state.isRemoved(from)) return from === state.leader && term === state.term;\n',
     to: '',
     tests: raft,
+  },
+  {
+    name: 'what another node has written invalidates nothing',
+    file: 'src/tracking/tracking.ts',
+    from: 'if (id !== actor) this.send(client, message);',
+    to: 'if (id !== actor && actor !== 0) this.send(client, message);',
+    tests: events,
+  },
+  {
+    name: 'a change before the reply of a read that the leader answers is not told',
+    file: 'src/tracking/tracking.ts',
+    from: '    if (changed.length > 0) this.send(client, new Invalidation(changed));\n',
+    to: '',
+    tests: events,
+  },
+  {
+    name: 'caches are not told of a snapshot that took the place of entries',
+    file: 'src/client/audience.ts',
+    from: '    this.tracking.hasMissed();\n',
+    to: '',
+    tests: events,
+  },
+  {
+    name: 'a message is delivered twice',
+    file: 'src/pubsub/subscriptions.ts',
+    from: '      present.deliver(made);\n      return 1;',
+    to: '      present.deliver(made);\n      present.deliver(made);\n      return 1;',
+    tests: events,
+  },
+  {
+    name: 'messages are delivered by the node that proposed them alone',
+    file: 'src/replication/replica.ts',
+    from: 'return this.events.publish(channel, message, isSharded);',
+    to: 'return this.applying === undefined ? 0 : this.events.publish(channel, message, isSharded);',
+    tests: events,
+  },
+  {
+    name: 'keyspace events come behind the messages of their turn',
+    file: 'src/pubsub/keyspace-notifications.ts',
+    from: 'happened: (database, key, event) => this.tell(database, key, event),',
+    to: `happened: (database, key, event) => {
+        const copy = viewOf(key.latin1());
+        queueMicrotask(() => this.tell(database, copy, event));
+      },`,
+    tests: events,
+  },
+  {
+    name: 'no keyspace events any more behind a snapshot that was installed',
+    file: 'src/pubsub/keyspace-notifications.ts',
+    from: 'if (this.keyspace === wanted) return;',
+    to: 'if (this.keyspace === wanted || (wanted !== undefined && this.keyspace !== undefined)) return;',
+    tests: events,
   },
 ];

@@ -280,6 +280,13 @@ export class ClientLink {
     });
   }
 
+  /** Calls back at the client once all has arrived that was sent to it by now. */
+  mark(arrive: () => void): void {
+    this.down.send(() => {
+      if (!this.isClosed) arrive();
+    });
+  }
+
   closeFromServer(): void {
     if (this.socket === undefined || this.socket.destroyed) return;
     this.socket.destroyed = true;

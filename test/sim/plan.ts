@@ -117,6 +117,8 @@ export interface Plan {
   readonly follower: 'try' | 'forward';
   readonly durability: Durability;
   readonly consistency: Consistency;
+  /** Whether subscribers and clients with caches listen. */
+  readonly hasAudience: boolean;
   /** Whether, and how, all nodes are started once more at the end. */
   readonly lastRestart: 'none' | 'stop' | 'kill' | 'power cut';
 }
@@ -193,6 +195,7 @@ export function drawPlan(seed: number): Plan {
     follower: random.fork('follower').pick(['try', 'forward']),
     durability: random.fork('durability').pick(['high', 'high', 'high', 'medium', 'low']),
     consistency: random.fork('consistency').pick(['high', 'high', 'high', 'medium', 'low']),
+    hasAudience: random.fork('audience').chance(0.4),
     lastRestart: random.pick(['none', 'stop', 'kill', 'power cut']),
   };
 }

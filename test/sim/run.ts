@@ -6,7 +6,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { majority } from '../../raft/index.js';
 import { checkHistory } from '../linearizability/checker.js';
 import { isReadOnly, type Operation, type Reply } from '../linearizability/history.js';
+import { CachingClient, drawSayings, Subscriber } from './audience.js';
 import { Client } from './client.js';
+import { CHANNEL } from './event-history.js';
 import { applyFault, react } from './faults.js';
 import { Violation } from './invariants.js';
 import { collapseLarge } from './large-values.js';
@@ -42,6 +44,7 @@ export class Run {
   readonly world: World;
   private readonly history: Operation[] = [];
   private readonly ttl: TtlHistory = { writes: [], reads: [] };
+  private readonly subscribers: Subscriber[] = [];
 
   constructor(plan: Plan) {
     const world = new World(plan, (when, machine) => react(world, when, machine));
@@ -57,6 +60,7 @@ export class Run {
     const clients = Array.from({ length: plan.clients }, (_, client) =>
       this.client(`c${client + 1}`, client),
     );
+    if (plan.hasAudience) clients.push(...this.gatherAudience());
     let failure: unknown;
     try {
       await this.advance(() => false, plan.stormMs);
@@ -81,6 +85,7 @@ export class Run {
       );
       await this.readAll();
       await this.compareStates();
+      if (plan.hasAudience) await this.tellLast();
       if (plan.lastRestart !== 'none') await this.restartAll();
       this.checkHistories();
     } catch (error) {
@@ -109,6 +114,51 @@ export class Run {
       fingerprint: this.world.fingerprint,
       virtualMs: this.world.loop.nowMs,
     };
+  }
+
+  /** Subscribers and caching clients on all machines, and two who tell them things. */
+  private gatherAudience(): Client[] {
+    const { world } = this;
+    for (const machine of world.machines) {
+      this.subscribers.push(new Subscriber(world, machine, `subscriber ${machine.number}`));
+      new CachingClient(world, machine, `cache ${machine.number}`);
+    }
+    return ['teller 1', 'teller 2'].map((name) =>
+      this.teller(name, drawSayings(world.random.fork(`${name} draws`), name.slice(-1), world.plan)),
+    );
+  }
+
+  private teller(name: string, operations: readonly ClientOperation[]): Client {
+    const client = new Client(this.world, name, operations, [], { writes: [], reads: [] });
+    client.run().catch((error: Error) => this.world.invariants.violate('no crash', error.stack!));
+    return client;
+  }
+
+  /** In the end everybody listens, and hears the last message. */
+  private async tellLast(): Promise<void> {
+    const { members } = this;
+    const listening = this.subscribers.filter(({ machine }) => members.includes(machine));
+    const describe = (): string => listening.map((one) => one.describe()).join('; ');
+    await this.expect('messages', () => listening.every(({ isReady }) => isReady), recoveryMs, describe);
+    const last = {
+      client: -1,
+      thinkMs: 0,
+      kind: 'command' as const,
+      commands: [['PUBLISH', CHANNEL, 'the last']],
+    };
+    const teller = this.teller('last teller', [last]);
+    await this.expect(
+      'liveness',
+      () => teller.isDone,
+      clientsMs,
+      () => teller.describe(),
+    );
+    await this.expect(
+      'messages',
+      () => listening.every(({ isUpToDate }) => isUpToDate),
+      recoveryMs,
+      describe,
+    );
   }
 
   private client(name: string, number: number, operations?: readonly ClientOperation[]): Client {

@@ -3,6 +3,7 @@
  * them.
  */
 import { type Membership, type MembershipChange, majority, type NodeId } from '../../raft/index.js';
+import { EventHistory } from './event-history.js';
 import { EventLoop } from './event-loop.js';
 import { Invariants } from './invariants.js';
 import { Machine } from './machine.js';
@@ -19,6 +20,8 @@ export class World implements MachineWorld {
   readonly network: Network;
   readonly invariants = new Invariants();
   readonly machines: Machine[] = [];
+  /** What the log tells whoever listens. */
+  readonly events = new EventHistory();
   /** At every so many indices the states of all nodes are compared. */
   readonly digestEvery = 40;
   readonly counts = {
@@ -30,6 +33,8 @@ export class World implements MachineWorld {
     operations: 0,
     unknown: 0,
     undecided: 0,
+    heard: 0,
+    forgotten: 0,
   };
   /** How far clocks may be apart by what was done to them. */
   skewMs = 5;
@@ -60,6 +65,7 @@ export class World implements MachineWorld {
     private readonly onEvent: (when: Reflex['when'], machine: Machine) => void,
   ) {
     this.random = new Random(plan.seed ^ 0x5eed);
+    if (plan.hasAudience) this.invariants.onCommitted = (entry) => this.events.committed(entry);
     this.network = new Network(this.loop, this.random.fork('network'));
     this.lies = this.random.fork('lies');
     const members = Array.from({ length: plan.founders }, (_, i) => ({
