@@ -25,8 +25,9 @@ export { findKeys, type KeySpec, parseKeySpecs } from './command/key-positions.j
 export { allTraces, noTraces, onlyCounts, type ReadTraces } from './command/read-traces.js';
 export type { CommandWatch } from './command-watch.js';
 export { engineCommands } from './commands/index.js';
-// One value as bytes: for MIGRATE.
-export { dumpValue } from './dump/payload.js';
+// Values as bytes: for MIGRATE and RDB files.
+export { RunningCrc64 } from './dump/crc64.js';
+export { dumpValue, readRdbString, sealDump } from './dump/payload.js';
 export { Engine } from './engine.js';
 export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';

@@ -36,12 +36,23 @@ for (let at = 256; at < 8 * 256; at++) {
   lowTable[at] = ((low >>> 8) | (high << 24)) ^ lowTable[low & 0xff]!;
 }
 
-/** Register of the last {@link crc64}, as two signed 32-bit halves. */
-const register = { high: 0, low: 0 };
+/** The 64 bits, as two signed halves. */
+interface Register {
+  high: number;
+  low: number;
+}
+
+/** That of the checksum at hand. */
+const register: Register = { high: 0, low: 0 };
 
 function run(bytes: Buffer, start: number, end: number): void {
-  let high = 0;
-  let low = 0;
+  register.high = register.low = 0;
+  step(register, bytes, start, end);
+}
+
+/** Takes bytes[start, end) into a register. */
+function step(register: Register, bytes: Buffer, start: number, end: number): void {
+  let { high, low } = register;
   let at = start;
   for (; at + 8 <= end; at += 8) {
     low ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
@@ -100,4 +111,25 @@ export function crc64Hex(bytes: Buffer, start = 0, end = bytes.length): string {
   run(bytes, start, end);
   const half = (value: number) => (value >>> 0).toString(16).padStart(8, '0');
   return half(register.high) + half(register.low);
+}
+
+/** The CRC-64 of bytes that come piece by piece. */
+export class RunningCrc64 {
+  private readonly register: Register = { high: 0, low: 0 };
+
+  update(bytes: Buffer, start: number, end: number): void {
+    step(this.register, bytes, start, end);
+  }
+
+  /** Writes the checksum of what has come: 8 bytes, little-endian. */
+  write(target: Buffer, at: number): void {
+    target.writeInt32LE(this.register.low | 0, at);
+    target.writeInt32LE(this.register.high | 0, at + 4);
+  }
+
+  /** Whether the 8 bytes at `at`, little-endian, are the checksum of what has come. */
+  isAt(bytes: Buffer, at: number): boolean {
+    const { high, low } = this.register;
+    return bytes.readInt32LE(at) === (low | 0) && bytes.readInt32LE(at + 4) === (high | 0);
+  }
 }

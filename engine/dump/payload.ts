@@ -5,6 +5,8 @@ import type { Slot } from '../storage/dictionary.js';
 import { typeOfPayload, valueTypes } from '../types/index.js';
 import type { LoadedValue } from '../types/value-type.js';
 import { Corruption, corrupt, RdbReader } from './rdb-reader.js';
+import { versionOfType } from './rdb-types.js';
+import { RdbWriter } from './rdb-writer.js';
 
 export type DumpFailure = { kind: 'corrupt'; reason: string };
 
@@ -39,4 +41,15 @@ export function readDump(payload: Buffer, start: number, end: number): LoadedVal
 /** Adds `key`, known to be absent, with a value that {@link readDump} has read. */
 export function createFromDump(database: Database, key: View, value: LoadedValue): void {
   typeOfPayload(value.rdbType)!.create(database, key, value);
+}
+
+/** The payload of a value whose type and bytes stand in an RDB file. */
+export function sealDump(rdbType: number, value: Buffer): Buffer {
+  return new RdbWriter(rdbType).raw(value).finish(versionOfType(rdbType));
+}
+
+/** A string as an RDB file holds it, with its length or encoding; latin1. */
+export function readRdbString(bytes: Buffer): string {
+  const { buffer, start, length } = new RdbReader(bytes, 0, bytes.length).string();
+  return buffer.latin1Slice(start, start + length);
 }

@@ -12,14 +12,7 @@ import { readZiplist } from '../values/ziplist.js';
 import { readZipmap } from '../values/zipmap.js';
 import { matchesCrc64 } from './crc64.js';
 import { decompressLzf } from './lzf.js';
-import {
-  footerSize,
-  RdbType,
-  rdbVersion,
-  StringEncoding,
-  streams3Version,
-  stringSizeMax,
-} from './rdb-types.js';
+import { footerSize, StringEncoding, stringSizeMax, versionOfType } from './rdb-types.js';
 
 /** Thrown by {@link corrupt}, for whoever reads a whole payload to catch. */
 export class Corruption extends Error {}
@@ -44,7 +37,7 @@ const decompressedMax = 2 ** 30;
 export function isIntactDump(payload: Buffer, start: number, end: number): boolean {
   if (end - start < footerSize) return false;
   const footer = end - footerSize;
-  const known = payload[start] === RdbType.streamListpacks3 ? streams3Version : rdbVersion;
+  const known = versionOfType(payload[start]!);
   return payload.readUInt16LE(footer) <= known && matchesCrc64(payload, start, end - 8, end - 8);
 }
 

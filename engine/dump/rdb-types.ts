@@ -1,8 +1,8 @@
 /** Numbers of the RDB format, version 10 (Redis 7.0), as far as a DUMP payload can hold them. */
 
 export const rdbVersion = 10;
-/** That of Redis 7.2, of which its form of streams is read, too. */
-export const streams3Version = 11;
+/** That of Redis 7.2, of which its forms of sets and streams are read, too. */
+const version7dot2 = 11;
 
 /** The first byte of a payload: which type, in which encoding. */
 export const RdbType = {
@@ -29,9 +29,16 @@ export const RdbType = {
   listQuicklist2: 18,
   /** Redis 7.0: first and greatest deleted id, counts of entries added and read besides. */
   streamListpacks2: 19,
+  /** Redis 7.2. */
+  setListpack: 20,
   /** Redis 7.2: a consumer's last activity besides. */
   streamListpacks3: 21,
 } as const;
+
+/** The version that a payload of a type needs at least. */
+export function versionOfType(type: number): number {
+  return type === RdbType.setListpack || type === RdbType.streamListpacks3 ? version7dot2 : rdbVersion;
+}
 
 /** What a quicklist node holds. */
 export const QuicklistContainer = { plain: 1, packed: 2 } as const;

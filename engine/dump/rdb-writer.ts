@@ -159,10 +159,10 @@ export class RdbWriter {
   }
 
   /** Ends the payload with version and checksum; the writer is not to be used again. */
-  finish(): Buffer {
+  finish(version = rdbVersion): Buffer {
     this.reserve(footerSize);
     const { buffer, end } = this;
-    buffer.writeUInt16LE(rdbVersion, end);
+    buffer.writeUInt16LE(version, end);
     writeCrc64(buffer, 0, end + 2, buffer, end + 2);
     return buffer.subarray(0, end + footerSize);
   }

@@ -1,6 +1,6 @@
 /** Sets. */
 import { hasDuplicate } from '../dump/duplicates.js';
-import { corrupt } from '../dump/rdb-reader.js';
+import { corrupt, type RdbReader } from '../dump/rdb-reader.js';
 import { RdbType } from '../dump/rdb-types.js';
 import { dumpPacked, dumpTexts } from '../dump/rdb-writer.js';
 import { View } from '../protocol/view.js';
@@ -26,6 +26,11 @@ function* members(database: ReadableDatabase, slot: Slot): Generator<View> {
   while (reader.next()) yield reader.member();
 }
 
+function loadTexts(reader: RdbReader, rdbType: number): string[] {
+  if (rdbType === RdbType.set) return reader.texts(reader.count(1));
+  return rdbType === RdbType.setIntset ? reader.intset() : reader.listpack();
+}
+
 export const setType: ValueType<LoadedSet> = {
   name: 'set',
   encodings: [
@@ -35,7 +40,7 @@ export const setType: ValueType<LoadedSet> = {
   ],
   awaited: undefined,
   digestNumber: 2,
-  rdbTypes: [RdbType.set, RdbType.setIntset],
+  rdbTypes: [RdbType.set, RdbType.setIntset, RdbType.setListpack],
 
   restorer: (_encoding, keyspace, size) => Table.restorer(keyspace, size),
 
@@ -47,7 +52,7 @@ export const setType: ValueType<LoadedSet> = {
   },
 
   load(reader, rdbType) {
-    const texts = rdbType === RdbType.set ? reader.texts(reader.count(1)) : reader.intset();
+    const texts = loadTexts(reader, rdbType);
     if (texts.length === 0) corrupt('the set is empty');
     if (hasDuplicate(texts, 1)) corrupt('a member stands twice');
     return { kind: 'set', rdbType, members: texts };

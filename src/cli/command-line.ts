@@ -9,6 +9,8 @@ import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
   dashed,
   environmentName,
+  type ImportOptions,
+  importTable,
   type OptionRow,
   type OptionTable,
   type RecoverOptions,
@@ -24,6 +26,7 @@ export type CommandLine =
   | { readonly kind: 'serve'; readonly options: ServeOptions }
   | { readonly kind: 'status'; readonly options: StatusOptions }
   | { readonly kind: 'recover'; readonly options: RecoverOptions }
+  | { readonly kind: 'import'; readonly source: string; readonly options: ImportOptions }
   | { readonly kind: 'check'; readonly directory: string }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
@@ -89,6 +92,8 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
   }
   const clusterSecrets = takeSecrets(values);
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
+  if (command.name === 'import')
+    return { kind: 'import', source: positionals[0], options: values as unknown as ImportOptions };
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = {
     ...values,
@@ -142,7 +147,7 @@ const kubernetesVariable = /^REDRAFT_(SERVICE_|PORT_\d+_)/;
 
 /** A variable of ours that nothing reads is a mistake that would otherwise go unnoticed. */
 function refuseUnknownVariables(environment: Environment): void {
-  const tables: readonly OptionTable[] = [serveTable, statusTable, recoverTable];
+  const tables: readonly OptionTable[] = [serveTable, importTable, statusTable, recoverTable];
   const known = new Set(tables.flatMap((table) => Object.keys(table)).map(environmentName));
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('REDRAFT_') || known.has(name) || kubernetesVariable.test(name)) continue;

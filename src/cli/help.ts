@@ -3,6 +3,7 @@ import {
   checkTable,
   dashed,
   environmentName,
+  importTable,
   type OptionTable,
   recoverTable,
   serveTable,
@@ -38,6 +39,15 @@ export const subcommands: readonly Subcommand[] = [
     table: checkTable,
     positionals: ['DIR'],
     example: 'redraft check ./data',
+  },
+  {
+    name: 'import',
+    usage: 'SOURCE [options]',
+    summary:
+      'Takes keys from an RDB file, from standard input (-) or from a running Redis (redis://host:port).',
+    table: importTable,
+    positionals: ['SOURCE'],
+    example: 'redraft import redis://10.0.0.9:6379 --to 127.0.0.1:7481',
   },
   {
     name: 'recover',

@@ -284,6 +284,112 @@ export const serveTable = {
   }),
 } satisfies OptionTable;
 
+/** Where an import goes to, and as whom. */
+export const importTable = {
+  to: option({
+    group: 'Where to',
+    short: 't',
+    argument: 'HOST:PORT',
+    type: hostAndPort,
+    default: `127.0.0.1:${DEFAULT_PORT}`,
+    example: '--to 10.0.0.1:7481',
+    help: 'The node that takes the keys: any of the cluster',
+  }),
+  requirepass: option({
+    group: 'Where to',
+    argument: 'PASSWORD',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: 'REDRAFT_REQUIREPASS=secret redraft import dump.rdb',
+    help: 'The password that the node asks of its clients',
+  }),
+  requirepassFile: option({
+    group: 'Where to',
+    argument: 'FILE',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'none',
+    example: '--requirepass-file /run/secrets/redraft',
+    help: 'The same, from the one line of a file',
+  }),
+  replace: option({
+    group: 'Where to',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--replace',
+    help: 'Overwrite keys that are there; otherwise they stay as they are, and are counted',
+  }),
+  db: option({
+    group: 'What',
+    argument: 'N',
+    type: integerBetween(0, 0x7fffffff),
+    default: undefined,
+    shownDefault: 'all',
+    example: '--db 0',
+    help: 'Only the keys of this database; of a file, or with --once',
+  }),
+  match: option({
+    group: 'What',
+    argument: 'PATTERN',
+    type: nonEmptyText,
+    default: undefined,
+    shownDefault: 'all',
+    example: "--match 'user:*'",
+    help: 'Only the keys whose names match, as KEYS has it; of a file, or with --once',
+  }),
+  dryRun: option({
+    group: 'What',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--dry-run',
+    help: 'Say what a file holds, and import nothing',
+  }),
+  once: option({
+    group: 'A running Redis',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--once',
+    help: 'Take the data as they are, and do not follow the writes that come after',
+  }),
+  cutover: option({
+    group: 'A running Redis',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--cutover',
+    help: 'Cut over as soon as the node has caught up, without waiting for ^C',
+  }),
+  pause: option({
+    group: 'A running Redis',
+    argument: 'DURATION',
+    type: durationBetween(1000, 3_600_000),
+    default: '60s',
+    example: '--pause 5m',
+    help: 'For how long a cutover holds up writes at the source: clients are to move meanwhile',
+  }),
+  tls: option({
+    group: 'TLS',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--tls --tls-ca-cert-file ca.crt',
+    help: 'Speak TLS with the node; with the source where it is a rediss:// URL',
+  }),
+  ...certificateRows,
+  json: option({
+    group: 'How',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--json',
+    help: 'Print a JSON object at the end instead of a table',
+  }),
+} as const;
+
 export const statusTable = {
   address: option({
     group: 'Which node',
@@ -395,6 +501,7 @@ export interface ServeOptions extends OptionValues<typeof serveTable> {
 }
 
 export type RecoverOptions = OptionValues<typeof recoverTable>;
+export type ImportOptions = OptionValues<typeof importTable>;
 export type StatusOptions = OptionValues<typeof statusTable>;
 
 /** `maxmemoryPolicy` to `maxmemory-policy`. */
