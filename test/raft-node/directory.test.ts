@@ -11,6 +11,7 @@ import { DataDirectory } from '../../raft/node/directory/data-directory.js';
 import { nodeDisk } from '../../raft/node/directory/disk.js';
 import { drawIdentity, readIdentity, writeIdentity } from '../../raft/node/directory/identity.js';
 import { lockDirectory } from '../../raft/node/directory/lock.js';
+import { lockByFile } from '../../raft/node/directory/windows-lock.js';
 import { StorageError } from '../../raft/node/errors.js';
 import { FileSnapshotStore, type SnapshotReader } from '../../raft/node/snapshot/store.js';
 import type { SnapshotMetadata } from '../../raft/types.js';
@@ -60,6 +61,22 @@ test('a directory is held by one process, which the refusal names, and free agai
     const again = await lockDirectory(directory);
     await again.release();
     assert.deepEqual(fs.readdirSync(directory), []);
+  }
+});
+
+test('the lock of Windows names its holder, and says what else went wrong', async (t) => {
+  const directory = temporaryDirectory(t);
+  // Elsewhere the flag that excludes others means nothing: npm run test:windows has the rest.
+  await (await lockByFile(directory)).release();
+  for (const [code, message] of [
+    ['EBUSY', new RegExp(`is in use by process ${process.pid};`)],
+    ['EPERM', /cannot be locked: no luck/],
+  ] as const) {
+    const refusal = t.mock.method(fs.promises, 'open', () =>
+      Promise.reject(Object.assign(new Error('no luck'), { code })),
+    );
+    await assert.rejects(lockByFile(directory), message);
+    refusal.mock.restore();
   }
 });
 

@@ -305,6 +305,9 @@ async function makeDirectory(directory: string): Promise<void> {
   await nodeDisk.syncDirectory(parent);
 }
 
+/** Windows syncs only what is open for writing; other systems open no directory so. */
+const syncsDirectoriesBy = process.platform === 'win32' ? 'r+' : 'r';
+
 /** The machine's own disk, through node:fs. */
 export const nodeDisk: Disk = {
   async open(path, mode) {
@@ -326,7 +329,7 @@ export const nodeDisk: Disk = {
     await makeDirectory(directory);
   },
   async syncDirectory(directory) {
-    const handle = await fs.promises.open(directory, 'r');
+    const handle = await fs.promises.open(directory, syncsDirectoriesBy);
     try {
       await handle.sync();
     } finally {

@@ -16,6 +16,7 @@ import os from 'node:os';
 import { join, relative } from 'node:path';
 import { StorageError } from '../errors.js';
 import { setTimeout } from '../timers.js';
+import { lockByFile } from './windows-lock.js';
 
 const namePattern = /^lock\.[0-9a-f]{6}$/;
 /** What a Unix socket's address can hold on every system that has them, less the longest name of ours. */
@@ -34,6 +35,7 @@ export interface DirectoryLock {
  * @throws StorageError `locked`, naming the process that has it
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  if (process.platform === 'win32') return lockByFile(directory);
   const folder = await lockFolder(directory);
   try {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
