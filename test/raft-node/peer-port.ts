@@ -56,7 +56,7 @@ export class PeerPort {
   }
 }
 
-function parseCommand(text: Buffer): { words: string[]; end: number } | undefined {
+export function parseCommand(text: Buffer): { words: string[]; end: number } | undefined {
   const lines = text.toString('latin1').split('\r\n');
   const count = Number(lines[0]!.slice(1));
   if (lines.length <= 2 * count + 1) return undefined;

@@ -14,7 +14,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import net from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { NodeId } from '../../types.js';
-import { clearTimeout, setTimeout } from '../timers.js';
+import { type Clock, nodeClock } from '../clock.js';
 import type { PeerCredentials } from './peer-credentials.js';
 import { PeerSocket } from './peer-socket.js';
 
@@ -100,10 +100,18 @@ function isProof(given: string, expected: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-export interface DialOptions {
+/** How a node dials others: what all its connections have in common. */
+export interface PeerDialing {
+  readonly credentials: PeerCredentials;
+  /** Opens a connection. Default: over TCP, with TLS where the credentials have it. */
+  readonly connect?: (host: string, port: number) => net.Socket;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+}
+
+export interface DialOptions extends PeerDialing {
   /** host:port, [host]:port for IPv6. */
   readonly address: string;
-  readonly credentials: PeerCredentials;
   readonly introduction: Introduction;
   readonly onFrame: (kind: number, body: Buffer) => void;
   /** After the handshake: the connection is gone. */
@@ -145,11 +153,11 @@ export function dialPeer(options: DialOptions): Promise<Dialed> {
   const nonce = randomBytes(16).toString('hex');
   return new Promise((resolve, reject) => {
     const { host, port } = splitAddress(options.address);
-    const socket = dialSocket(host, port, credentials);
+    const socket = options.connect?.(host, port) ?? dialSocket(host, port, credentials);
     let isReady = false;
     let transcript: (string | number)[] | undefined;
     const fail = (error: Error): void => {
-      clearTimeout(timer);
+      timer.cancel();
       reject(error);
       socket.destroy();
     };
@@ -172,7 +180,7 @@ export function dialPeer(options: DialOptions): Promise<Dialed> {
             return;
           }
           isReady = true;
-          clearTimeout(timer);
+          timer.cancel();
           peer.switchToFrames();
           resolve({ peer, clusterId: cluster, nodeId: Number(node) });
         } else {
@@ -185,7 +193,8 @@ export function dialPeer(options: DialOptions): Promise<Dialed> {
         else fail(new Error(reason));
       },
     });
-    const timer = setTimeout(() => peer.destroy('no answer'), handshakeTimeoutMs);
+    const { clock = nodeClock } = options;
+    const timer = clock.setTimer(handshakeTimeoutMs, () => peer.destroy('no answer'));
     const words = [peerCommand, protocolVersion, clusterId, from, to, purpose, nonce].map(String);
     socket.write(
       `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`,
@@ -214,6 +223,8 @@ export interface AcceptOptions {
   /** What was read from the socket after the command. */
   readonly head: Uint8Array;
   readonly credentials: PeerCredentials;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Why nobody may come in by this socket, whatever it proves; undefined if the handshake decides. */
   readonly closed: string | undefined;
   /** `-` for a node that belongs to none yet. */
@@ -236,7 +247,7 @@ export interface AcceptOptions {
 
 /** Answers a handshake. The socket belongs to this function from now on; nothing is thrown. */
 export function acceptPeer(options: AcceptOptions): void {
-  const { clusterId, nodeId } = options;
+  const { clusterId, nodeId, clock = nodeClock } = options;
   const { secrets } = options.credentials;
   /** The one that the dialer has proved. */
   let secret = '';
@@ -244,7 +255,7 @@ export function acceptPeer(options: AcceptOptions): void {
   let transcript: (string | number)[] | undefined;
   let introduction: Introduction | undefined;
   const refuse = (code: RefusalCode, text: string, isProven = false): void => {
-    clearTimeout(timer);
+    timer.cancel();
     const given = isProven ? proof(secret, 'acceptor', [...transcript!, code, clusterId, nodeId]) : '-';
     const [cluster, node] = isProven ? [clusterId, nodeId] : ['-', '-'];
     peer.refuse(`-PEERREFUSED ${code} ${cluster} ${node} ${given} ${text}`);
@@ -274,7 +285,7 @@ export function acceptPeer(options: AcceptOptions): void {
       } else if (options.isRemoved(from)) {
         refuse('removed', `node ${from} was removed from this cluster`, true);
       } else {
-        clearTimeout(timer);
+        timer.cancel();
         const given = proof(secret, 'acceptor', [...transcript, 'ok', clusterId, nodeId]);
         const welcome = `+PEEROK ${clusterId} ${nodeId} ${given}`;
         if (introduction.purpose === 'client') {
@@ -289,11 +300,11 @@ export function acceptPeer(options: AcceptOptions): void {
     },
     onFrame: (kind, body) => handler?.onFrame(kind, body),
     onClose: (reason) => {
-      clearTimeout(timer);
+      timer.cancel();
       handler?.onClose(reason);
     },
   });
-  const timer = setTimeout(() => peer.destroy('the handshake took too long'), handshakeTimeoutMs);
+  const timer = clock.setTimer(handshakeTimeoutMs, () => peer.destroy('the handshake took too long'));
   const [version = '', cluster = '', from = '', to = '', purpose = '', nonce = ''] = options.args;
   const isSound =
     options.args.length === 6 &&

@@ -7,8 +7,7 @@ import type { SnapshotMessage } from '../../messages.js';
 import type { NodeId } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import { decodeMessages, encodeMessages } from './peer-codec.js';
-import type { PeerCredentials } from './peer-credentials.js';
-import { dialPeer, type Introduction } from './peer-handshake.js';
+import { dialPeer, type Introduction, type PeerDialing } from './peer-handshake.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
 import type { TransportHandler } from './transport.js';
 
@@ -19,7 +18,7 @@ const receiveBufferBytes = 4 * 1024 * 1024;
 
 export interface OutgoingSnapshot {
   readonly address: string;
-  readonly credentials: PeerCredentials;
+  readonly dialing: PeerDialing;
   readonly introduction: Introduction;
   readonly message: SnapshotMessage;
   readonly reader: SnapshotReader;
@@ -31,7 +30,7 @@ export interface OutgoingSnapshot {
  * breaks
  */
 export async function streamSnapshot(outgoing: OutgoingSnapshot, sockets: Set<PeerSocket>): Promise<boolean> {
-  const { address, credentials, introduction, message, reader, onProgress } = outgoing;
+  const { address, dialing, introduction, message, reader, onProgress } = outgoing;
   let settle!: (isTaken: boolean) => void;
   let giveUp!: (error: Error) => void;
   const result = new Promise<boolean>((resolve, reject) => {
@@ -40,8 +39,8 @@ export async function streamSnapshot(outgoing: OutgoingSnapshot, sockets: Set<Pe
   });
   result.catch(() => {});
   const { peer } = await dialPeer({
+    ...dialing,
     address,
-    credentials,
     introduction,
     onFrame: (kind, body) => settle(kind === frameKind.snapshotResult && body[0] === 1),
     onClose: (reason) => giveUp(new Error(reason)),

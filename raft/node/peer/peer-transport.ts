@@ -9,18 +9,15 @@ import type { Membership, NodeId } from '../../types.js';
 import { type Clock, nodeClock, type Timer } from '../clock.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
-import type { PeerCredentials } from './peer-credentials.js';
-import { acceptPeer, dialPeer, type Introduction, PeerRefusal } from './peer-handshake.js';
+import { acceptPeer, dialPeer, type Introduction, type PeerDialing, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
 import { frameKind, type PeerSocket } from './peer-socket.js';
 import { decodePulse, type LoopPulse, type PulseBeat, type PulseOptions, PulseThread } from './pulse.js';
 import type { Transport, TransportHandler } from './transport.js';
 
-export interface PeerTransportOptions {
+export interface PeerTransportOptions extends PeerDialing {
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  readonly credentials: PeerCredentials;
-  readonly clock?: Clock;
   /** Peers are told that this node lives, by a thread of its own (see pulse.ts). Default: they are not. */
   readonly pulse?: Pick<PulseOptions, 'electionTimeoutMs' | 'busyMaxMs'>;
   /** One line for the operator, when a peer is lost or found again. */
@@ -96,6 +93,7 @@ export class PeerTransport implements Transport {
   private readonly dialers = new WeakMap<PeerSocket, NodeId>();
   private readonly clockOffsets = new Map<NodeId, number>();
   private readonly clock: Clock;
+  private readonly dialing: PeerDialing;
   private handler: TransportHandler | undefined;
   private removed: readonly NodeId[] = [];
   private timer: Timer | undefined;
@@ -111,7 +109,8 @@ export class PeerTransport implements Transport {
 
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
-    const { clusterId, nodeId, credentials, pulse, onNotice = () => {} } = options;
+    const { clusterId, nodeId, credentials, connect, pulse, onNotice = () => {} } = options;
+    this.dialing = { credentials, connect, clock: this.clock };
     if (pulse !== undefined)
       this.pulseThread = new PulseThread({ clusterId, nodeId, credentials, ...pulse }, onNotice);
   }
@@ -185,6 +184,7 @@ export class PeerTransport implements Transport {
       args,
       head,
       credentials,
+      clock: this.clock,
       closed: this.options.refusesPeer?.(socket),
       clusterId,
       nodeId,
@@ -219,13 +219,13 @@ export class PeerTransport implements Transport {
     reader: SnapshotReader,
     onProgress: (bytes: number, bytesTotal: number) => void,
   ): Promise<boolean> {
-    const { credentials, clusterId, nodeId: from } = this.options;
+    const { clusterId, nodeId: from } = this.options;
     try {
       const link = this.links.get(message.to);
       if (link === undefined || this.isClosed || this.isCut(message.to)) return false;
       const introduction: Introduction = { clusterId, from, to: message.to, purpose: 'snapshot' };
       return await streamSnapshot(
-        { address: link.address, credentials, introduction, message, reader, onProgress },
+        { address: link.address, dialing: this.dialing, introduction, message, reader, onProgress },
         this.sockets,
       );
     } catch (error) {
@@ -243,11 +243,11 @@ export class PeerTransport implements Transport {
    * @throws PeerRefusal, or Error if the member cannot be reached
    */
   async dialClient(to: NodeId, address: string): Promise<net.Socket> {
-    const { credentials, clusterId, nodeId: from } = this.options;
+    const { clusterId, nodeId: from } = this.options;
     if (this.isCut(to)) throw new Error(cutOff);
     const { peer } = await dialPeer({
+      ...this.dialing,
       address,
-      credentials,
       introduction: { clusterId, from, to, purpose: 'client' },
       onFrame: () => {},
       onClose: () => {},
@@ -323,7 +323,7 @@ export class PeerTransport implements Transport {
   // Dialed connections
 
   private dial(link: Link): void {
-    const { credentials, clusterId, nodeId: from } = this.options;
+    const { clusterId, nodeId: from } = this.options;
     if (link.isDialing || this.isClosed || this.clock.monotonicMs() < link.redialAt) {
       if (!link.isDialing) link.waiting = [];
       return;
@@ -334,8 +334,8 @@ export class PeerTransport implements Transport {
     }
     link.isDialing = true;
     dialPeer({
+      ...this.dialing,
       address: link.address,
-      credentials,
       introduction: { clusterId, from, to: link.id, purpose: 'messages' },
       onFrame: (kind, body) => this.linkFrame(link, kind, body),
       onClose: (reason) => {
