@@ -513,7 +513,8 @@ const strangerTermLeapMax = 2 ** 16;
 /** Whether the sender may have a say: nobody outside the cluster can raise a term or keep a node busy. */
 function mayHear(state: RaftState, { type, from, term }: Message): boolean {
   // A leader that removed itself is heard to the end of its term: its last word hands over.
-  if (state.isRemoved(from)) return from === state.leader && term === state.term;
+  if (state.isRemoved(from))
+    return (from === state.leader && term === state.term) || mayHearParted(state, type, from);
   if (state.memberships.isMember(from)) return true;
   // A leader that has lost its followers steps down by itself; till then no stranger has a say.
   if (state.role === 'leader') return false;
@@ -522,6 +523,15 @@ function mayHear(state: RaftState, { type, from, term }: Message): boolean {
   // The others may know of a membership that this node has yet to learn. A leader that it does not know is
   // heard when its own is silent.
   return !isFromLeader(type) || mayHearStranger(state, from, term);
+}
+
+/**
+ * A removed node leads others that know nothing of its removal, nor of what is committed here: only if it is
+ * answered can it insist (see parting.ts).
+ */
+function mayHearParted(state: RaftState, type: Message['type'], from: NodeId): boolean {
+  const isSilent = state.role !== 'leader' && state.electionElapsed >= state.config.electionTicks;
+  return state.parting?.leader === from && isFromLeader(type) && isSilent;
 }
 
 function mayHearStranger(state: RaftState, from: NodeId, term: number): boolean {

@@ -325,6 +325,58 @@ test('a membership entry reads as it was written, and nothing else does', () => 
   }
 });
 
+test('a removed node that leads those who lost its removal is answered, so that it can insist', () => {
+  const removal: Entry = {
+    index: 3,
+    term: 1,
+    kind: EntryKind.membership,
+    payload: encodeMembership({
+      members: [2, 3].map((id) => ({ id, address: `node${id}`, learner: false })),
+      removed: [1],
+    }),
+  };
+  const storage = new MemoryStorage({
+    index: 0,
+    term: 0,
+    membership: {
+      members: [1, 2, 3].map((id) => ({ id, address: `node${id}`, learner: false })),
+      removed: [],
+    },
+  });
+  storage.append([entry(1, 1), entry(2, 1), removal]);
+  const hardState = { term: 1, vote: 0, commit: 3 };
+  storage.hardState = hardState;
+  const settings = { id: 2, electionTicks: 10, heartbeatTicks: 1, random: () => 0 };
+  const raft = new Raft(settings, storage, hardState);
+  disks.set(raft, storage);
+  const say = (message: Message): Message[] => {
+    if (raft.examine(message) === undefined) raft.step(message);
+    return drain(raft);
+  };
+  const heartbeat: Message = { type: 'heartbeat', from: 1, to: 2, term: 2, commit: 0, ...echo };
+  const append: Message = {
+    ...{ type: 'append', from: 1, to: 2, term: 2, previousIndex: 0, previousTerm: 0 },
+    ...{ entries: [entry(1, 2)], commit: 0, ...echo },
+  };
+  const isAnswered = (message: Message): boolean =>
+    say(message).some(({ type, to }) => type === 'heartbeatResponse' && to === 1);
+  for (let i = 0; i < 10; i++) raft.tick();
+  assert.equal(isAnswered(heartbeat), false, 'a removed node has no say');
+  say(append);
+  // Whoever hears from its own leader hears nobody else.
+  say({ ...heartbeat, from: 3, term: 1 });
+  assert.equal(isAnswered(heartbeat), false, 'it takes no term from a leader');
+  say(append);
+  for (let i = 0; i < 10; i++) raft.tick();
+  for (let i = 0; i < 50; i++) {
+    if (isAnswered(heartbeat)) say(append);
+    raft.tick();
+  }
+  const { parting, commit } = raft.status();
+  assert.deepEqual([parting?.index, parting?.ownTerm, parting?.leaderTerm, parting?.leader], [1, 1, 2, 1]);
+  assert.equal(commit, 3);
+});
+
 test('other entries than the committed ones are refused, and a leader that insists means that they have parted', () => {
   const append = (
     previousIndex: number,

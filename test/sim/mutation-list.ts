@@ -519,8 +519,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'removed nodes are heard',
     file: 'raft/raft.ts',
-    from: '  if (state.isRemoved(from)) return from === state.leader && term === state.term;\n',
-    to: '',
+    from: '  if (state.isRemoved(from))\n',
+    to: '  if (state.isRemoved(from) && from === 0)\n',
     tests: raft,
   },
   {
