@@ -1,11 +1,14 @@
 /** What one client watches at a leader, while leaders come and go. */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import { Transaction, WatchList } from '../../src/client/transaction.js';
 import { type ForwardingClient, PassingOn } from '../../src/cluster/forwarder.js';
-import type { Upstream } from '../../src/cluster/upstream.js';
+import { Upstream } from '../../src/cluster/upstream.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
+import { ManualClock } from '../raft-node/wal-harness.js';
+import { DialledSocket } from '../sim/network.js';
 
 class FakeUpstream {
   readonly sent: string[] = [];
@@ -36,10 +39,9 @@ class FakeUpstream {
   close(): void {}
 }
 
-test('keys watched at two leaders abort one EXEC, and none after it', () => {
-  const upstreams: FakeUpstream[] = [];
-  const answers: Reply[] = [];
-  const client = {
+/** A client that notes what it is answered. */
+function newClient(answers: Reply[]): ForwardingClient {
+  return {
     database: 0,
     protocol: 2,
     consistency: 'high',
@@ -49,7 +51,13 @@ test('keys watched at two leaders abort one EXEC, and none after it', () => {
     provedPassword: false,
     forwards() {},
     answer: (reply: Reply) => answers.push(reply),
-  };
+  } as unknown as ForwardingClient;
+}
+
+test('keys watched at two leaders abort one EXEC, and none after it', () => {
+  const upstreams: FakeUpstream[] = [];
+  const answers: Reply[] = [];
+  const client = newClient(answers);
   const route = {
     leaderId: 1,
     databases: 16,
@@ -58,7 +66,7 @@ test('keys watched at two leaders abort one EXEC, and none after it', () => {
       return upstreams.at(-1) as unknown as Upstream;
     },
   };
-  const passing = new PassingOn(client as unknown as ForwardingClient, route);
+  const passing = new PassingOn(client, route);
   const pass = (name: string): void =>
     passing.pass(
       { name, kind: name === 'incr' ? 'write' : 'other' } as Runnable,
@@ -80,4 +88,41 @@ test('keys watched at two leaders abort one EXEC, and none after it', () => {
     upstreams.map(({ sent }) => sent),
     [['watch'], ['watch', 'UNWATCH', 'incr', 'MULTI', 'exec']],
   );
+});
+
+test('requests that the leader has not answered count as memory', async () => {
+  const socket = new DialledSocket(
+    () => {},
+    () => {},
+  );
+  const owner = {
+    relay() {},
+    lost() {},
+    flush() {},
+    upstreamReady() {},
+    brokenOff: assert.fail,
+    takeBack: assert.fail,
+  };
+  const upstreams: Upstream[] = [];
+  const passing = new PassingOn(newClient([]), {
+    leaderId: 1,
+    databases: 16,
+    dial: () => {
+      upstreams.push(
+        new Upstream(1, 'm1:1', owner, async () => socket as unknown as Socket, new ManualClock()),
+      );
+      return upstreams[0]!;
+    },
+  });
+  const raw = encodeRequest(['SET', 'k', 'x'.repeat(1_000_000)]);
+  assert.equal(passing.pendingBytes, 0);
+  for (let i = 0; i < 3; i++) passing.pass({ name: 'set', kind: 'write' } as Runnable, raw, undefined);
+  assert.ok(passing.pendingBytes >= 3 * raw.length, 'while the way is opened');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(passing.pendingBytes >= 3 * raw.length, 'until they are answered');
+  // RAFTCONSISTENCY goes before.
+  socket.emit('data', Buffer.from('+OK\r\n+OK\r\n'));
+  assert.equal(passing.pendingBytes, 2 * raw.length);
+  socket.emit('data', Buffer.from('+OK\r\n+OK\r\n'));
+  assert.equal(passing.pendingBytes, 0);
 });
