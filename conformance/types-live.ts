@@ -44,7 +44,7 @@ function shapeOf(reply: Reply): string {
       return `${reply.type} of ${[...new Set(reply.items.map(shapeOf))].sort().join(' or ')}`;
     case 'map':
     case 'attribute':
-      return `${reply.type} ${reply.entries.map(([field, value]) => `${nameOf(field)}: ${shapeOf(value)}`).join(', ')}`;
+      return `${reply.type} ${fieldsOf(reply.entries).join(', ')}`;
     case 'error':
       return `error ${reply.text.split(' ')[0]}`;
     case 'null':
@@ -53,6 +53,10 @@ function shapeOf(reply: Reply): string {
       return reply.type;
   }
 }
+
+/** In the order of their names: maps have none. */
+const fieldsOf = (entries: readonly [Reply, Reply][]): string[] =>
+  entries.map(([field, value]) => `${nameOf(field)}: ${shapeOf(value)}`).sort();
 
 const nameOf = (field: Reply): string => ('text' in field ? field.text : shapeOf(field));
 
