@@ -17,6 +17,7 @@ import { Random } from '../sim/random.js';
 import { checkDigests } from './cluster.js';
 import { damageTail, findLooseTail } from './disk-faults.js';
 import { drawFaults, faultWeights } from './faults.js';
+import { JobLedger } from './jobs.js';
 import { Journal } from './journal.js';
 import { judge, judgeInThread } from './judge.js';
 import { checkLedger, largeValue, nameOfLarge } from './ledger.js';
@@ -249,4 +250,35 @@ test('a torn tail: what was acknowledged stays, what is damaged behind it is cut
     await again.end('SIGKILL');
   }
   socket.destroy();
+});
+
+test('a stream of jobs that loses, repeats, invents or disorders one is found', () => {
+  const fresh = (): JobLedger => {
+    const jobs = new JobLedger();
+    assert.equal(jobs.add('a', '1-0', 'x'), undefined);
+    assert.equal(jobs.add('a', '2-0', 'y'), undefined);
+    jobs.doubtful.add('z');
+    return jobs;
+  };
+  const all = [['1-0', ['v', 'x']] as const, ['2-0', ['v', 'y']] as const, ['3-0', ['v', 'z']] as const];
+  const jobs = fresh();
+  assert.equal(jobs.give('c', all.slice(0, 2), 10), undefined);
+  assert.equal(jobs.give('d', all.slice(2), 11), undefined);
+  jobs.acknowledge(['1-0'], 20);
+  // What was asked for before the acknowledgement came may still hold it.
+  assert.equal(jobs.claim(all.slice(0, 1), 15), undefined);
+  assert.equal(jobs.end(all, 0), undefined);
+  assert.match(jobs.claim(all.slice(0, 1), 25)!, /acknowledged, and is delivered again/);
+  assert.match(jobs.give('d', all.slice(1, 2), 12)!, /new to c and to d/);
+  assert.match(jobs.add('a', '2-0', 'w')!, /given to two/);
+  assert.match(jobs.add('a', '1-5', 'w')!, /behind 2-0/);
+  assert.match(fresh().give('c', [all[1]!, all[0]!], 1)!, /given 1-0 behind 2-0/);
+  assert.match(fresh().claim([['1-0', ['v', 'other']]], 1)!, /holds other/);
+  assert.match(jobs.end(all, 1)!, /pending/);
+  const read = fresh();
+  read.claim(all, 1);
+  assert.match(read.end(all.slice(1), 0)!, /1-0 was added and is lost/);
+  assert.match(read.end([...all, ['4-0', ['v', 'stranger']]], 0)!, /4-0 was refused and is there/);
+  assert.match(read.end([all[1]!, all[0]!], 0)!, /1-0 stands behind/);
+  assert.match(fresh().end(all, 0)!, /1-0 was never delivered/);
 });

@@ -9,6 +9,7 @@ import { Client, drawGeneration, FaithfulClient, type Generation, readsOf, sleep
 import type { Cluster } from './cluster.js';
 import { settleTimeoutMs } from './cluster.js';
 import { carryOut, drawFaults, type FaultKind } from './faults.js';
+import { JobClient, JobLedger } from './jobs.js';
 import { judgeInThread } from './judge.js';
 import { checkLedger, LargeClient, LedgerClient } from './ledger.js';
 import type { SmallDisks } from './small-disks.js';
@@ -37,6 +38,7 @@ export interface RoundResult {
 
 const clientCount = 8;
 const ledgerCount = 3;
+const jobClientCount = 4;
 const generationMs = 2000;
 /** Wall clocks jump by no more than this while a round lasts; beyond it time to live is judged. */
 const skewMs = 25;
@@ -62,6 +64,11 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     { length: ledgerCount },
     (_, i) => new LedgerClient(...connector(`r${number}w${i + 1}`)),
   );
+  const jobs = new JobLedger();
+  const workers = Array.from(
+    { length: jobClientCount },
+    (_, i) => new JobClient(`r${number}jobs`, jobs, ...connector(`r${number}j${i + 1}`)),
+  );
   const large = profile.largeBytesPerSecond > 0 ? new LargeClient(...connector(`r${number}b`)) : undefined;
   const faithful = cluster.nodes.map(
     (node, i) =>
@@ -75,11 +82,12 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     ...faithful.map((client) => client.stay(rate)),
     ...clients.map((client, place) => client.run(place, generation, rate)),
     ...ledgers.map((client) => client.run(rate)),
+    ...workers.map((client) => client.run(rate)),
     ...(large === undefined
       ? []
       : [large.run(Math.min(400_000, profile.largeBytesPerSecond / 8), profile.largeBytesPerSecond)]),
   ];
-  const everybody = [...clients, ...ledgers, ...(large === undefined ? [] : [large])];
+  const everybody = [...clients, ...ledgers, ...workers, ...(large === undefined ? [] : [large])];
 
   const faults = await storm(
     options,
@@ -102,6 +110,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     if (!(await reader.readBack(one, readsOf(one), deadline)))
       journal.violate('liveness', 'what was written cannot be read back in time');
   }
+  await finishJobs(reader, workers, jobs, options);
   kept.push(...ledgers);
   for (const ledger of kept) await readLedger(reader, ledger, options);
   if (large !== undefined) {
@@ -225,6 +234,27 @@ async function readLedger(reader: Client, ledger: LedgerClient, options: RoundOp
   const wrong = checkLedger(ledger, list as string[], Number(count ?? 0));
   if (wrong !== undefined)
     options.cluster.journal.violate('no acknowledged write lost or doubled', `${ledger.name}: ${wrong}`);
+}
+
+/** Every job is done in the end, each was given out, none that was done comes again. */
+async function finishJobs(
+  reader: Client,
+  workers: readonly JobClient[],
+  jobs: JobLedger,
+  options: RoundOptions,
+): Promise<void> {
+  const deadline = performance.now() + settleTimeoutMs;
+  for (const worker of workers) await worker.finish(deadline);
+  const { key } = workers[0]!;
+  const asked = [
+    ['XRANGE', key, '-', '+'],
+    ['XPENDING', key, 'workers'],
+    ['DEL', key],
+  ];
+  const [entries, pending] = await ask(reader, asked, options);
+  if (options.cluster.journal.violation !== undefined) return;
+  const wrong = jobs.end(entries as [string, string[]][], (pending as [number])[0]);
+  if (wrong !== undefined) options.cluster.journal.violate('jobs of a stream', `${key}: ${wrong}`);
 }
 
 /** What was to live for less time than has passed is gone. */
