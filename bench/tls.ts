@@ -1,11 +1,11 @@
 /**
  * `npm run bench:tls`: SET and GET over TLS, Redraft beside redis-server, by redis-benchmark, in turn. Needs
  * openssl, and a redis-server and a redis-benchmark that speak TLS. Prints a table of thousands of commands a
- * second.
+ * second, and of what a command takes of the server's CPU, in microseconds.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,8 +42,27 @@ async function listens(port: number): Promise<void> {
   throw new Error('redis-server does not listen');
 }
 
-/** Thousands of SETs and GETs a second. Redraft runs in this process: nothing may wait for the benchmark. */
-async function measure(port: number, pipeline: number): Promise<number[]> {
+/** Ticks of the clock in which the system counts CPU time. */
+const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout);
+
+/** What a process has used of the CPU, in seconds (proc(5): utime and stime). */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number) as [
+    number,
+    number,
+  ];
+  return (user + system) / TICKS_PER_SECOND;
+}
+
+interface Measured {
+  readonly name: string;
+  readonly thousands: number;
+  readonly cpuMicroseconds: number;
+}
+
+/** SETs, then GETs. Redraft runs in this process: nothing may wait for the benchmark. */
+async function measure(port: number, pid: number, pipeline: number): Promise<Measured[]> {
   const flags = [
     '-h',
     host,
@@ -58,28 +77,26 @@ async function measure(port: number, pipeline: number): Promise<number[]> {
     keyFile,
   ];
   const requests = pipeline === 1 ? 30_000 : 200_000;
-  const load = [
-    '-t',
-    'set,get',
-    '-n',
-    `${requests}`,
-    '-P',
-    `${pipeline}`,
-    '-c',
-    '50',
-    '-d',
-    '16',
-    '-r',
-    '100000',
-    '--csv',
-  ];
-  const child = spawn('redis-benchmark', [...flags, ...load], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.on('data', (chunk) => {
-    output += chunk;
-  });
-  await once(child, 'close');
-  return ['SET', 'GET'].map((name) => Number(new RegExp(`"${name}","([\\d.]+)"`).exec(output)?.[1]) / 1000);
+  const measured: Measured[] = [];
+  for (const name of ['SET', 'GET']) {
+    const load = ['-t', name.toLowerCase(), '-n', `${requests}`, '-P', `${pipeline}`, '-c', '50'];
+    const size = ['-d', '16', '-r', '100000', '--csv'];
+    const before = cpuSeconds(pid);
+    const child = spawn('redis-benchmark', [...flags, ...load, ...size], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    await once(child, 'close');
+    measured.push({
+      name,
+      thousands: Number(new RegExp(`"${name}","([\\d.]+)"`).exec(output)?.[1]) / 1000,
+      cpuMicroseconds: ((cpuSeconds(pid) - before) / requests) * 1e6,
+    });
+  }
+  return measured;
 }
 
 openssl(
@@ -98,24 +115,36 @@ const redis = spawn(
 );
 try {
   await listens(redisPort);
-  console.log('| | P | SET | GET |\n|---|---|---|---|');
+  console.log('| | P | SET | CPU us | GET | CPU us |\n|---|---|---|---|---|---|');
   for (const pipeline of [1, 16]) {
-    const best = new Map<string, number[]>();
+    /** Of each server and command the fastest, and the least CPU. */
+    const best = new Map<string, Measured[]>();
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, port] of [
-        ['redis-server', redisPort],
-        ['redraft', redraft.port],
+      for (const [server, port, pid] of [
+        ['redis-server', redisPort, redis.pid!],
+        ['redraft', redraft.port, process.pid],
       ] as const) {
-        const measured = await measure(port, pipeline);
-        const before = best.get(name) ?? [0, 0];
+        const before = best.get(server);
+        const measured = await measure(port, pid, pipeline);
         best.set(
-          name,
-          measured.map((value, i) => Math.max(value, before[i]!)),
+          server,
+          measured.map(({ name, thousands, cpuMicroseconds }, i) => ({
+            name,
+            thousands: Math.max(thousands, before?.[i]?.thousands ?? 0),
+            cpuMicroseconds: Math.min(
+              cpuMicroseconds,
+              before?.[i]?.cpuMicroseconds ?? Number.POSITIVE_INFINITY,
+            ),
+          })),
         );
       }
     }
-    for (const [name, [set, get]] of best)
-      console.log(`| ${name} | ${pipeline} | ${set!.toFixed(0)}k | ${get!.toFixed(0)}k |`);
+    for (const [server, measured] of best) {
+      const cells = measured.map(
+        ({ thousands, cpuMicroseconds }) => `${thousands.toFixed(0)}k | ${cpuMicroseconds.toFixed(1)}`,
+      );
+      console.log(`| ${server} | ${pipeline} | ${cells.join(' | ')} |`);
+    }
   }
 } finally {
   redis.kill('SIGTERM');

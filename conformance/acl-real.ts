@@ -91,7 +91,7 @@ interface Step {
 /** What is said about rights, wherever it stands in a reply. */
 function refusals(reply: Reply): string[] {
   if ('items' in reply) return reply.items.flatMap(refusals);
-  if (!('text' in reply)) return [];
+  if (reply.type !== 'error') return [];
   const { text } = reply;
   return /NOPERM|insufficient ACL|The user executing the script/.test(text) ? [text] : [];
 }
