@@ -1,7 +1,7 @@
 /**
- * `npm run bench:stream-stalls -- [--entries N]`: for how long the event loop stands still at the commands that
- * meet one large stream, with a group that has 100,000 entries pending. All steps run on an engine alone: a
- * command, or the slices into which a node divides snapshots, digests and what is freed.
+ * `npm run bench:stream-stalls -- [--entries N]`: for how long the event loop stands still at the commands
+ * that meet one large stream, with a group that has 100,000 entries pending. All steps run on an engine
+ * alone: a command, or the slices into which a node divides snapshots, digests and what is freed.
  */
 import { parseArgs } from 'node:util';
 import { Engine } from '../engine/index.js';

@@ -1,5 +1,5 @@
 /** Clients that follow -TRY, give up when nothing comes, and note what they saw. */
-import { keysOf, type Operation } from '../linearizability/history.js';
+import { keyPlaces, keysOf, type Operation, type Reply } from '../linearizability/history.js';
 import type { Random } from '../sim/random.js';
 import type { TtlHistory } from '../sim/ttl.js';
 import { type ClientOperation, drawOperations } from '../sim/workload.js';
@@ -24,6 +24,14 @@ export interface Places {
 export const isRefusal = (error: Error): boolean =>
   /^(TRY|CLUSTERDOWN|EXECABORT|LOADING|MISCONF)/.test(error.message);
 export const isUnknown = (error: Error): boolean => error.message.startsWith('UNKNOWN');
+
+/** An answer, where an error that says what the state is counts as any other: `-NOGROUP`. */
+function told(answer: Answer | undefined): Answer | undefined {
+  // What the parser makes of EXEC's replies may hold errors, too.
+  if (Array.isArray(answer)) return answer.map((one) => told(one) as Reply);
+  const code = answer instanceof Error ? /^(BUSYGROUP|NOGROUP)/.exec(answer.message)?.[0] : undefined;
+  return code === undefined ? answer : `-${code}`;
+}
 
 /** What every client does about connections. */
 export class Connector {
@@ -121,8 +129,8 @@ export function drawGeneration(random: Random, prefix: string, clients: number, 
   const operations = drawOperations(random, clients, ms).map((operation) => ({
     ...operation,
     commands: operation.commands.map((command) => {
-      const count = keysOf(command).length;
-      return command.map((word, place) => (place >= 1 && place <= count ? `${prefix}${word}` : word));
+      const [from, to] = keyPlaces(command);
+      return command.map((word, place) => (place >= from && place < to ? `${prefix}${word}` : word));
     }),
   }));
   return {
@@ -203,7 +211,7 @@ export class Client extends Connector {
     };
     let previous: Operation | undefined;
     for (const [i, command] of commands.entries()) {
-      const answer: Answer | undefined = exchange.answers[i];
+      const answer = told(exchange.answers[i]);
       if (answer instanceof Error) {
         this.heed(answer);
         if (answer.message.startsWith('UNBLOCKED') || isRefusal(answer)) refused(command, answer);
@@ -264,7 +272,7 @@ export class Client extends Connector {
     const invokedAt = performance.now();
     const exchange = await this.exchange([['MULTI'], ...commands, ['EXEC']], only);
     if (exchange === undefined) return watched !== undefined;
-    const answer: Answer | undefined = exchange.answers[commands.length + 1];
+    const answer = told(exchange.answers[commands.length + 1]);
     if (answer instanceof Error) {
       // What made the transaction fail was said when the command was queued.
       for (const one of exchange.answers) if (one instanceof Error) this.heed(one);
@@ -370,6 +378,7 @@ export function readsOf({ history }: Generation): string[][] {
   return [...keys.keys()].map((key) => {
     const letter = key.at(key.lastIndexOf(':') + 1);
     if (letter === 'l' || letter === 'q') return ['LRANGE', key, '0', '-1'];
+    if (letter === 'x') return ['XRANGE', key, '-', '+'];
     return letter === 's' ? ['SMEMBERS', key] : ['GET', key];
   });
 }

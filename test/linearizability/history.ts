@@ -51,12 +51,24 @@ export function isReadOnly(operation: Operation): boolean {
 }
 
 /** The keys that a command names. */
-export function keysOf(command: readonly string[]): readonly string[] {
-  if (command[0] === 'BLPOP') return command.slice(1, -1);
-  if (command[0] === 'DEL' || command[0] === 'EXISTS') return command.slice(1);
-  if (command[0] === 'XGROUP') return command.slice(2, 3);
-  if (command[0] === 'XREADGROUP') return command.slice(-2, -1);
-  return command.slice(1, 2);
+export const keysOf = (command: readonly string[]): readonly string[] => command.slice(...keyPlaces(command));
+
+/** Where a command names its keys: from one place up to another, which is none of them. */
+export function keyPlaces(command: readonly string[]): [from: number, to: number] {
+  const { length } = command;
+  switch (command[0]) {
+    case 'BLPOP':
+      return [1, length - 1];
+    case 'DEL':
+    case 'EXISTS':
+      return [1, length];
+    case 'XGROUP':
+      return [2, 3];
+    case 'XREADGROUP':
+      return [length - 2, length - 1];
+    default:
+      return [1, 2];
+  }
 }
 
 /**
