@@ -1,140 +1,118 @@
 /**
- * Real clients write while leadership is lost or moves: how long each is without an acknowledged write, and
- * whether one is lost.
+ * Real clients write and read while leadership is lost or moves: how long each is without an answer, and
+ * whether an acknowledged write is lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessCluster } from '../cluster/processes.js';
-import type { ClientKind, Writer } from './failover-clients.js';
-
-/** What happens to a cluster; returns once it has happened. `heal` brings it back to full strength. */
-export interface ClusterEvent {
-  readonly name: string;
-  happen(cluster: ProcessCluster, leader: number): Promise<void>;
-  heal(cluster: ProcessCluster, leader: number): Promise<void>;
-}
-
-const nothing = async (): Promise<void> => {};
-
-export const clusterEvents: readonly ClusterEvent[] = [
-  {
-    name: 'transfer',
-    happen: async (cluster, leader) => void (await cluster.ask(leader, 'RAFTTRANSFER')),
-    heal: nothing,
-  },
-  {
-    name: 'graceful stop',
-    happen: async (cluster, leader) => {
-      await cluster.processes[leader]?.end('SIGTERM');
-      cluster.processes[leader] = undefined;
-    },
-    heal: async (cluster, leader) => void (await cluster.spawn(leader)),
-  },
-  {
-    name: 'kill -9',
-    happen: (cluster, leader) => cluster.kill(leader),
-    heal: async (cluster, leader) => void (await cluster.spawn(leader)),
-  },
-  {
-    name: 'frozen',
-    happen: (cluster, leader) => cluster.freeze(leader),
-    heal: async (cluster, leader) => cluster.thaw(leader),
-  },
-];
+import type { ClientKind, ProgramKind } from './failover-clients.js';
+import { type ClusterEvent, settled } from './failover-events.js';
+import { LibraryWorkload, ProgramWorkload, type Workload } from './workload.js';
 
 export interface Measured {
   readonly client: string;
   readonly event: string;
-  /** The longest time between two acknowledged writes. */
+  /** The longest time between two acknowledged writes, from the event until both go on. */
   readonly gapMs: number;
+  /** The same of reads. */
+  readonly readGapMs: number;
+  /** What the client's user saw, until the next event. */
   readonly errors: readonly string[];
+  /** It did not come back by itself, not even to the whole cluster: another one was started in its place. */
+  readonly isLost: boolean;
 }
 
-/** A write each some milliseconds, one after the other. */
-class Workload {
-  readonly acknowledged: string[] = [];
-  errors: string[] = [];
-  gapMs = 0;
-  lastMs = performance.now();
-  private isEnded = false;
-  private next = 0;
-  readonly key: string;
-
-  constructor(
-    readonly kind: ClientKind,
-    private readonly writer: Writer,
-  ) {
-    this.key = `acknowledged by ${kind.name}`;
-    void this.run();
-  }
-
-  private async run(): Promise<void> {
-    while (!this.isEnded) {
-      const value = `${this.next++}`;
-      try {
-        await this.writer.append(this.key, value);
-        const nowMs = performance.now();
-        this.gapMs = Math.max(this.gapMs, nowMs - this.lastMs);
-        this.lastMs = nowMs;
-        this.acknowledged.push(value);
-      } catch (error) {
-        this.errors.push((error as Error).message);
-      }
-      await sleep(5);
-    }
-  }
-
-  begin(): void {
-    this.errors = [];
-    this.gapMs = 0;
-    this.lastMs = performance.now();
-  }
-
-  end(): void {
-    this.isEnded = true;
-    this.writer.close();
-  }
-}
-
+/** 200 writes a second, and as many reads; programs of other languages know it, too. */
+const PACE_MS = 5;
 const CALM_MS = 1000;
-/** So long a client has for finding the new leader before it counts as lost. */
-const RECOVERY_MAX_MS = 20_000;
+/** So long a client has for finding the new leader before the cluster is healed. */
+const RECOVERY_MAX_MS = 12_000;
+/** And so long once it is whole again: then it would need a restart. */
+const LOST_MS = 10_000;
+
+type Kind = ClientKind | ProgramKind;
+
+/** One kind of client: those before the last were lost. */
+class Participant {
+  readonly workloads: Workload[] = [];
+
+  constructor(readonly kind: Kind) {}
+
+  async start(ports: readonly number[], paceMs: number): Promise<void> {
+    const { kind, workloads } = this;
+    workloads.at(-1)?.end();
+    const key = `${kind.name} ${workloads.length}`;
+    workloads.push(
+      'connect' in kind
+        ? await LibraryWorkload.start(kind, key, ports, paceMs)
+        : await ProgramWorkload.start(kind, key, ports),
+    );
+  }
+
+  get current(): Workload {
+    return this.workloads.at(-1)!;
+  }
+}
 
 /**
- * Lets events happen to three nodes while clients write.
+ * Lets events happen to three nodes while clients work.
  *
- * @throws Error when an acknowledged write is lost
+ * @throws Error when an acknowledged write is lost, or a read is stale
  */
 export async function measureFailover(
   cluster: ProcessCluster,
-  kinds: readonly ClientKind[],
+  kinds: readonly Kind[],
   events: readonly ClusterEvent[],
   measured: (result: Measured) => void,
+  paceMs = PACE_MS,
 ): Promise<void> {
-  const workloads: Workload[] = [];
+  const participants = kinds.map((kind) => new Participant(kind));
   try {
-    for (const kind of kinds) workloads.push(new Workload(kind, await kind.connect(cluster.ports)));
-    for (const event of events) {
-      await sleep(CALM_MS);
-      const leader = await cluster.leader();
-      for (const workload of workloads) workload.begin();
-      const beganMs = performance.now();
-      await event.happen(cluster, leader);
-      const happenedMs = performance.now();
-      const isBack = (): boolean => workloads.every(({ lastMs }) => lastMs > happenedMs + CALM_MS);
-      while (!isBack() && performance.now() - beganMs < RECOVERY_MAX_MS) await sleep(20);
-      for (const { kind, gapMs, lastMs, errors } of workloads) {
-        const openMs = performance.now() - lastMs;
-        measured({ client: kind.name, event: event.name, gapMs: Math.max(gapMs, openMs), errors });
-      }
-      await event.heal(cluster, leader);
-    }
+    for (const participant of participants) await participant.start(cluster.ports, paceMs);
+    for (const event of events)
+      for (const lost of await measureEvent(cluster, participants, event, measured))
+        await lost.start(cluster.ports, paceMs);
   } finally {
-    for (const workload of workloads) workload.end();
+    for (const { workloads } of participants) workloads.at(-1)?.end();
   }
   const leader = await cluster.leader();
-  for (const { key, acknowledged, kind } of workloads) {
+  for (const { key, acknowledged, stale } of participants.flatMap(({ workloads }) => workloads)) {
     const found = new Set((await cluster.ask(leader, 'LRANGE', key, '0', '-1')) as string[]);
     const lost = acknowledged.filter((value) => !found.has(value));
-    if (lost.length > 0) throw new Error(`${kind.name}: ${lost.length} acknowledged writes are lost`);
+    if (acknowledged.length === 0) throw new Error(`${key} has written nothing`);
+    if (lost.length > 0) throw new Error(`${key}: ${lost.length} acknowledged writes are lost`);
+    if (stale.length > 0) throw new Error(`${key}: ${stale.length} stale reads: ${stale[0]}`);
   }
+}
+
+/** Returns who did not come back. */
+async function measureEvent(
+  cluster: ProcessCluster,
+  participants: readonly Participant[],
+  event: ClusterEvent,
+  measured: (result: Measured) => void,
+): Promise<Participant[]> {
+  const missing = (sinceMs: number): Participant[] =>
+    participants.filter(({ current }) => !current.isBackSince(sinceMs + CALM_MS));
+  const areBack = async (sinceMs: number, withinMs: number): Promise<Participant[]> => {
+    while (missing(sinceMs).length > 0 && performance.now() - sinceMs < withinMs) await sleep(20);
+    return missing(sinceMs);
+  };
+  const leader = await cluster.leader();
+  await settled(cluster);
+  await sleep(CALM_MS);
+  for (const { current } of participants) current.begin();
+  await event.happen(cluster, leader);
+  await areBack(performance.now(), RECOVERY_MAX_MS);
+  const gaps = participants.map(({ current }) => [current.writes.gapMs, current.reads.gapMs] as const);
+  await event.heal(cluster, leader);
+  await settled(cluster);
+  const lost = await areBack(performance.now(), LOST_MS);
+  for (const [i, participant] of participants.entries()) {
+    const { writes, reads } = participant.current;
+    const [gapMs, readGapMs] = gaps[i];
+    const errors = [...writes.errors, ...reads.errors];
+    const isLost = lost.includes(participant);
+    measured({ client: participant.kind.name, event: event.name, gapMs, readGapMs, errors, isLost });
+  }
+  return lost;
 }

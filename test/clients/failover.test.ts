@@ -7,20 +7,26 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { ProcessCluster } from '../cluster/processes.js';
-import { clientKinds } from './failover-clients.js';
-import { clusterEvents, type Measured, measureFailover } from './failover-run.js';
+import { ownKinds } from './failover-clients.js';
+import { briefEvents } from './failover-events.js';
+import { type Measured, measureFailover } from './failover-run.js';
+
+/** The machine may be busy with other tests. */
+const PACE_MS = 50;
 
 for (const follower of ['moved', 'forward'] as const)
   test(`--follower ${follower}: clients go on after a transfer and a killed leader`, async (t) => {
     const cluster = await ProcessCluster.start(t, 3, ['--follower', follower, '--durability', 'low']);
-    const kinds = clientKinds.filter((kind) => kind.follower === follower);
+    const kinds = ownKinds.filter((kind) => kind.follower === follower);
     const results: Measured[] = [];
-    const events = clusterEvents.filter(({ name }) => name === 'transfer' || name === 'kill -9');
-    await measureFailover(cluster, kinds, events, (result) => results.push(result));
-    assert.equal(results.length, kinds.length * events.length);
-    for (const { client, event, gapMs, errors } of results) {
+    await measureFailover(cluster, kinds, briefEvents, (result) => results.push(result), PACE_MS);
+    assert.equal(results.length, kinds.length * briefEvents.length);
+    for (const { client, event, gapMs, errors, isLost } of results) {
+      assert.ok(!isLost, `${client} would need a restart after ${event}`);
       assert.ok(gapMs < 15_000, `${client} is lost after ${event}: ${errors[0]}`);
-      if (event === 'transfer' && follower === 'moved') assert.deepEqual(errors, [], client);
+      // node-redis ends its connection to a node that is no master any more with what is in flight on it.
+      const own = errors.filter((text) => text !== 'Disconnects client');
+      if (event === 'transfer') assert.deepEqual(own, [], client);
     }
   });
 

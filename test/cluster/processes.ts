@@ -13,7 +13,8 @@ export class ProcessCluster {
   readonly processes: (SpawnedRedraft | undefined)[] = [];
 
   private constructor(
-    readonly ports: readonly number[],
+    /** By member; one that has been taken out keeps its place. */
+    readonly ports: number[],
     private readonly flags: readonly string[],
   ) {}
 
@@ -27,13 +28,26 @@ export class ProcessCluster {
     return cluster;
   }
 
+  /** Starts a further node, which joins, and says where it stands. */
+  async add(): Promise<number> {
+    const i = this.ports.push(await freePort()) - 1;
+    await this.spawn(i);
+    return i;
+  }
+
+  /** Those that run. */
+  get running(): number[] {
+    return this.ports.map((_, i) => i).filter((i) => this.processes[i] !== undefined);
+  }
+
   directory(i: number): string {
     return join(this.root, `data${i}`);
   }
 
-  /** What a member is started with at every start: the first founds the cluster, the others join it there. */
+  /** What a member is started with at every start: the first founds the cluster, the others join it. */
   flagsOf(i: number): string[] {
-    const join = i === 0 ? [] : ['--join', `${this.ports[0]}`];
+    const others = this.running.filter((one) => one !== i).map((one) => this.ports[one]);
+    const join = i === 0 ? [] : ['--join', others.join(',') || `${this.ports[0]}`];
     return ['--dir', this.directory(i), ...join, ...this.flags];
   }
 
