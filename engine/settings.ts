@@ -36,6 +36,10 @@ export interface Settings {
    * Whether clients are shown a Redis Cluster of one shard, 1 or 0. The engine only keeps it for the cluster.
    */
   'cluster-enabled': number;
+  /** How many followers must have answered of late for a write to be taken; 0: that is not asked. */
+  'min-replicas-to-write': number;
+  /** How many seconds ago at most they must have. The engine only keeps both for the cluster. */
+  'min-replicas-max-lag': number;
 }
 
 /**
@@ -66,6 +70,8 @@ export const defaultSettings: Readonly<Settings> = {
   'active-expire': 1,
   durability: 2,
   'cluster-enabled': 1,
+  'min-replicas-to-write': 0,
+  'min-replicas-max-lag': 10,
 };
 
 /**

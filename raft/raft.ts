@@ -466,6 +466,7 @@ export class Raft {
         state: progress.state,
         inflightBytes: progress.inflightBytes,
         recentActive: isRecentlyActive(state, progress),
+        silentTicks: state.ticks - progress.heardTick,
         alive: state.ticks - Math.max(progress.heardTick, progress.pulseTick) < state.config.electionTicks,
         logLost: progress.logLost,
       });

@@ -78,6 +78,8 @@ export interface PeerStatus {
   readonly inflightBytes: number;
   /** Heard from within the last election timeout. */
   readonly recentActive: boolean;
+  /** Ticks since it was heard from. */
+  readonly silentTicks: number;
   /** Heard from, or its pulse felt, within the last election timeout. */
   readonly alive: boolean;
   /** It lost entries that it had acknowledged; it is not counted any more. */

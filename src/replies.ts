@@ -126,6 +126,7 @@ export const replies = {
   fateUnknown: error(
     'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',
   ),
+  notEnoughFollowers: error('NOREPLICAS Not enough good replicas to write.'),
   /** What CLUSTER answers where the cluster's setting has the protocol off. */
   clusterDisabled: error('ERR This instance has cluster support disabled'),
   movedTo: (slot: number, address: string): ErrorReply => new NotLeading(`MOVED ${slot} ${address}`),

@@ -42,7 +42,8 @@ const sliceMs = 10;
 
 export class RaftNode {
   private readonly raft: Raft;
-  private readonly tickMs: number;
+  /** How long a tick of the core is. */
+  readonly tickMs: number;
   private readonly snapshotter: Snapshotter;
   private readonly transfers: SnapshotTransfers;
   private readonly notices: CommitNotices;

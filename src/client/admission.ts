@@ -189,6 +189,12 @@ export class Admission<Client extends AdmittedClient> {
     return () => this.setChecks(this.checks.filter((other) => other !== check));
   }
 
+  /** Has a check judge what no other objects to. Returns what takes it away. */
+  addLast(check: AdmissionCheck<Client>): () => void {
+    this.setChecks([...this.checks, check]);
+    return () => this.setChecks(this.checks.filter((other) => other !== check));
+  }
+
   private setChecks(checks: readonly AdmissionCheck<Client>[]): void {
     this.checks = checks;
     for (const destination of ['run', 'queue', 'forward'] as const) this.concerned[destination] = [];

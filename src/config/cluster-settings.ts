@@ -12,6 +12,7 @@ import {
 } from '../../engine/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
 import type { Audience } from '../client/audience.js';
+import { FollowerQuota, type FollowerQuotaHost } from '../client/follower-quota.js';
 import type { NodeUsers } from '../client/node-users.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
@@ -19,7 +20,7 @@ import type { Configuration } from './configuration.js';
 import { differences, encodeSettings } from './replicated-settings.js';
 
 /** What they need of the node. */
-export interface ClusterSettingsHost {
+export interface ClusterSettingsHost extends FollowerQuotaHost {
   readonly configuration: Configuration;
   readonly engine: Engine;
   readonly consensus: ConsensusNode;
@@ -33,7 +34,11 @@ export interface ClusterSettingsHost {
 }
 
 export class ClusterSettings {
-  constructor(private readonly host: ClusterSettingsHost) {}
+  private readonly quota: FollowerQuota;
+
+  constructor(private readonly host: ClusterSettingsHost) {
+    this.quota = new FollowerQuota(host);
+  }
 
   /**
    * Before anybody is served. The first entry of a new cluster takes its settings over from the
@@ -68,6 +73,7 @@ export class ClusterSettings {
       host.configuration.adopt(name, inForce);
     }
     host.node.setDurability(durabilityLevels[keyspace.settings.durability]);
+    this.quota.follow();
     host.audience.follow(keyspace);
     keyspace.onConfigured = () => this.follow();
     host.engine.users.listener = host.users;

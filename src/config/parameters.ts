@@ -89,6 +89,9 @@ export const configParameters: readonly ConfigParameter[] = [
   }),
   // Steps of a script (docs/SCRIPTS.md); no parameter of Redis, which bounds scripts by time.
   replicated('lua-step-limit', integer(1000, max32), 20_000_000),
+  // Seconds.
+  replicated('min-replicas-max-lag', integer(0, max32), 10, { aliases: ['min-slaves-max-lag'] }),
+  replicated('min-replicas-to-write', integer(0, max32), 0, { aliases: ['min-slaves-to-write'] }),
   replicated('notify-keyspace-events', keyspaceEvents, ''),
   // The longest string that V8 can hold is 24 bytes shorter than Redis's 512 MB, and there is no way past it.
   replicated('proto-max-bulk-len', memory(oneMegabyte, 536870888), 536870888),

@@ -18,8 +18,7 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   cluster-replica-validity-factor cluster-require-full-coverage cluster-slave-no-failover
   cluster-slave-validity-factor crash-log-enabled crash-memcheck-enabled disable-thp
   enable-module-command enable-protected-configs ignore-warnings io-threads-do-reads jemalloc-bg-thread
-  masterauth masteruser min-replicas-max-lag min-replicas-to-write min-slaves-max-lag
-  min-slaves-to-write oom-score-adj oom-score-adj-values proc-title-template propagation-error-behavior
+  masterauth masteruser oom-score-adj oom-score-adj-values proc-title-template propagation-error-behavior
   rdb-del-sync-files repl-backlog-size repl-backlog-ttl repl-disable-tcp-nodelay repl-diskless-load
   repl-diskless-sync repl-diskless-sync-delay repl-diskless-sync-max-replicas repl-ping-replica-period
   repl-ping-slave-period repl-timeout replica-announce-ip replica-announce-port replica-announced

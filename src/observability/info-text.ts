@@ -122,6 +122,8 @@ export interface InfoSource {
       readonly matchIndex: number;
       readonly lagSeconds: number;
     }[];
+    /** Of those, how many count for `min-replicas-to-write`, where that is in force. */
+    readonly goodFollowers?: number;
     /** 40 hexadecimal digits that name the cluster. */
     readonly clusterId: string;
     readonly logIndex: number;
@@ -433,7 +435,7 @@ function statsFields({ stats }: InfoSource): Field[] {
 
 /** A follower is what Redis calls a replica; offsets are log indexes. */
 function replicationFields({ replication }: InfoSource): Field[] {
-  const { leader, followers, logIndex, firstLogIndex } = replication;
+  const { leader, followers, goodFollowers, logIndex, firstLogIndex } = replication;
   const fields: Field[] = [['role', replication.role === 'leader' ? 'master' : 'slave']];
   if (replication.role === 'follower') {
     fields.push(
@@ -450,6 +452,7 @@ function replicationFields({ replication }: InfoSource): Field[] {
     );
   }
   fields.push(['connected_slaves', followers.length]);
+  if (goodFollowers !== undefined) fields.push(['min_slaves_good_slaves', goodFollowers]);
   for (const [i, { host, port, state, matchIndex, lagSeconds }] of followers.entries()) {
     fields.push([
       `slave${i}`,

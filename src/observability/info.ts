@@ -13,6 +13,7 @@ import type { NodeTls } from '../net/tls-port.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Eviction } from '../replication/eviction.js';
+import { goodFollowers, silentSeconds } from '../replication/follower-lag.js';
 import type { LoadingProgress, SnapshotRecord } from '../replication/snapshot-record.js';
 import { redraftVersion } from '../version.js';
 import type { InfoSource } from './info-text.js';
@@ -23,6 +24,7 @@ export interface InfoHost {
   readonly engine: Engine;
   readonly consensus: ConsensusNode;
   readonly cluster: Cluster;
+  readonly node: RaftNode;
   readonly topology: Topology;
   readonly configuration: Configuration;
   readonly statistics: Statistics;
@@ -156,6 +158,7 @@ export function gatherInformation(server: InfoHost): InfoSource {
       role: server.isLeader ? 'leader' : 'follower',
       ...leaderOf(server),
       followers: server.isLeader ? followersOf(server, status) : [],
+      ...(server.isLeader ? { goodFollowers: goodFollowers(server) } : {}),
       clusterId: server.clusterId,
       logIndex: status.commit,
       firstLogIndex: storage.snapshot.index + 1,
@@ -270,7 +273,7 @@ function leaderOf(server: InfoHost): Pick<InfoSource['replication'], 'leader'> {
 }
 
 function followersOf(
-  { topology }: InfoHost,
+  { topology, node: { tickMs } }: InfoHost,
   { peers }: Pick<Status, 'peers'>,
 ): InfoSource['replication']['followers'] {
   return peers
@@ -279,7 +282,7 @@ function followersOf(
       ...topology.addressOf(peer.id),
       state: peer.state === 'snapshot' ? 'send_bulk' : 'online',
       matchIndex: peer.match,
-      lagSeconds: 0,
+      lagSeconds: silentSeconds(peer, tickMs),
     }));
 }
 
