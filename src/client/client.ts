@@ -71,8 +71,12 @@ export interface Client extends TrackedClient {
   answer(reply: Reply): void;
   /** Writes a reply whose turn it is. */
   encode(reply: Reply): void;
-  /** Runs `step` on a state that is as fresh as a leader's, in the order of the connection. */
-  readNowOrLater(step: () => void): void;
+  /**
+   * Runs `step` on a state that is as fresh as a leader's, in the order of the connection.
+   *
+   * @param request its bytes, should it have to run anew
+   */
+  readNowOrLater(step: () => void, request: () => Buffer): void;
   /** EXEC: its reply, or undefined if that comes later. */
   exec(): Reply | undefined;
   /** What it has subscribed to, to be added to. */

@@ -30,8 +30,8 @@ import type { PendingRead } from '../tracking/pending-reads.js';
 import type { ClientHost, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
 import { ClientOutput } from './output.js';
-import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
-import type { Deferred, RoutedClient } from './routed-client.js';
+import { type PutBack, ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
+import { type Deferred, deferredOf, type RoutedClient } from './routed-client.js';
 import { Router } from './router.js';
 import { ScriptCalls } from './script-calls.js';
 import { type Transaction, WatchList } from './transaction.js';
@@ -135,7 +135,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
       },
       authenticated: () => this.authenticated,
     });
-    this.queue = new ReplyQueue(this);
+    this.queue = new ReplyQueue(this, () => server.guide.refusal());
     this.scripts = new ScriptCalls(this, server);
     this.router = new Router(this, server);
     this.output = new ClientOutput(socket, () => server.limits.outputOf(this), server.statistics, {
@@ -200,6 +200,10 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   resume(): void {
     if (this.queue.isHeld || this.closing) return;
     for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) {
+      if (next.reply !== undefined) {
+        this.answer(next.reply);
+        continue;
+      }
       parseTrusted(next.raw, 0, this.deferredRequest);
       this.router.execute(this.deferredRequest, next);
       if (this.deferred[0] === next || this.queue.isHeld) break;
@@ -383,18 +387,34 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent = false): void {
     try {
-      if (!isApplied && reply instanceof NotLeading && this.mayRefuseLater) {
-        const { guide } = this.server;
-        guide.refuseLater(() => this.queue.itemDone(isSilent ? undefined : guide.refusal(), false));
-      } else this.queue.itemDone(isSilent ? undefined : reply, isApplied);
+      this.queue.itemDone(isSilent ? undefined : reply, isApplied);
     } catch (error) {
       // This runs in apply: the state is sound, only this client cannot be told.
       this.fault('a reply', error);
     }
   }
 
-  private get mayRefuseLater(): boolean {
-    return this.passedOnBy === 0 && this.server.guide.holds(undefined);
+  refused(error: ErrorReply, request: PassedRequest | undefined, isSilent = false): void {
+    this.isWaiting = false;
+    if (this.mayRunAnew && (isSilent || request !== undefined)) this.queue.itemReturned(request);
+    else this.itemDone(error, false, isSilent);
+  }
+
+  readRefused(error: ErrorReply, request: PassedRequest): void {
+    // What CLIENT CACHING has said of it cannot be said again.
+    if (this.mayRunAnew && this.tracking?.asksByCommand !== true) this.queue.putBack(request);
+    else this.queue.refuse(error);
+  }
+
+  /** Whether what was refused because this node does not lead runs as if it had just come. */
+  private get mayRunAnew(): boolean {
+    return this.passedOnBy === 0 && this.server.guide.mayLeadElsewhere;
+  }
+
+  runAnew(requests: readonly PutBack[]): void {
+    if (this.isCutOff) return;
+    this.deferred = [...deferredOf(requests, this.server.monotonicMs()), ...this.deferred];
+    this.server.resumeSoon(this);
   }
 
   fateUnknown(error: ErrorReply): void {
@@ -415,9 +435,9 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   }
 
   /** Runs `step` on a state that is as fresh as a leader's, in the order of the connection. */
-  readNowOrLater(step: () => void): void {
+  readNowOrLater(step: () => void, request: () => Buffer): void {
     if (this.isIdle && this.server.mayReadNow('high')) step();
-    else this.router.readLater(step);
+    else this.router.readLater(step, request());
   }
 
   // ---- what the leader answers, for a follower that forwards ----

@@ -77,6 +77,7 @@ export class Exec {
     if (refusal !== undefined) return replies.execAbortedBecause(refusal);
     const { replica } = server;
     const caching = connection.tracking?.caching === true;
+    const hadWatch = watched.length > 0;
     const remembers = (): boolean => {
       const { tracking } = connection;
       return tracking?.remembers(caching || tracking.caching) === true;
@@ -92,6 +93,10 @@ export class Exec {
       fateUnknown: (error) => {
         if (transaction.changesRights) server.users.changeEnded();
         connection.fateUnknown(error);
+      },
+      refused: (error) => {
+        if (transaction.changesRights) server.users.changeEnded();
+        connection.refused(error, { raw: EXEC, writes: true, transaction, hadWatch });
       },
       readInTransaction: (row, request) => {
         if (remembers()) server.audience.tracking.remember(connection, server.readKeys.of(row, request));
@@ -178,7 +183,7 @@ export class Exec {
       this.showTransaction(transaction.requests);
     };
     if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
-    else this.reads.readLater(run);
+    else this.reads.readLater(run, EXEC, transaction);
   }
 
   private runQueued(transaction: Transaction, request: Request, database: number): Reply {

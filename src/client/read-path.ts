@@ -17,6 +17,7 @@ import {
 import type { ReplyTarget } from '../replication/replica.js';
 import type { ClientHost } from './client-host.js';
 import type { RoutedClient } from './routed-client.js';
+import type { Transaction } from './transaction.js';
 
 export class ReadPath {
   private readonly stepRequest = new Request();
@@ -53,7 +54,7 @@ export class ReadPath {
       const denial = this.denySince(permissions, row);
       if (denial === undefined) this.runRead(row, this.stepRequest, database, remembers);
       else connection.encode(denial);
-    });
+    }, kept);
   }
 
   /**
@@ -83,7 +84,7 @@ export class ReadPath {
     };
     if (server.mayReadNow(connection.consistency)) run();
     else {
-      this.readLater(run);
+      this.readLater(run, raw);
       connection.queue.holdLast();
     }
   }
@@ -142,8 +143,11 @@ export class ReadPath {
   /**
    * Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the
    * connection.
+   *
+   * @param raw the request, should it have to run anew
+   * @param transaction what it ends, if it is an EXEC
    */
-  readLater(step: () => void): void {
+  readLater(step: () => void, raw: Buffer, transaction?: Transaction): void {
     const { connection, server } = this;
     const { queue, consistency } = connection;
     let needsItem: boolean;
@@ -156,13 +160,18 @@ export class ReadPath {
       // Once an item is applied, logged time is up to date.
       needsItem = !queue.hasReads && server.isLeader && server.meetsDueKey();
       if (!needsItem) {
-        this.readByQuorum(step);
+        this.readByQuorum(step, raw, transaction);
         return;
       }
     }
     const refusal = needsItem ? this.addTick() : undefined;
     if (refusal !== undefined) connection.answer(refusal);
-    else queue.addReadBehindItem((isApplied) => this.runOrRefuse(step, isApplied));
+    else
+      queue.addReadBehindItem((isApplied, late) => {
+        const reason = late ?? this.refusalBehindItem(isApplied);
+        if (reason === undefined) step();
+        else connection.readRefused(reason, { raw, writes: false, transaction });
+      });
   }
 
   /**
@@ -176,6 +185,7 @@ export class ReadPath {
     const done = (reply: Reply, isApplied = true): void => connection.itemDone(reply, isApplied, true);
     const target: ReplyTarget = {
       complete: done,
+      refused: (error) => connection.refused(error, undefined, true),
       fateUnknown: (error) => done(error, false),
       runInTransaction: () => null,
     };
@@ -184,11 +194,11 @@ export class ReadPath {
     return undefined;
   }
 
-  private readByQuorum(step: () => void): void {
+  private readByQuorum(step: () => void, raw: Buffer, transaction: Transaction | undefined): void {
     const { connection, server } = this;
     const slot = connection.queue.addRead((refusal) => {
       if (refusal === undefined) step();
-      else connection.encode(refusal);
+      else connection.readRefused(refusal, { raw, writes: false, transaction });
     });
     server.reads.add(
       () => connection.queue.readReady(slot),
@@ -197,12 +207,11 @@ export class ReadPath {
   }
 
   /** Leadership may have been lost with the write that a read stands behind. */
-  private runOrRefuse(step: () => void, isApplied: boolean): void {
+  private refusalBehindItem(isApplied: boolean): ErrorReply | undefined {
     const { server } = this;
     const { consistency } = this.connection;
     const mayBeStale = !isApplied && consistency !== 'low';
-    const refusal = server.refuseRead(consistency) ?? (mayBeStale ? server.notLeading() : undefined);
-    if (refusal === undefined) step();
-    else this.connection.encode(refusal);
+    if (server.refuseRead(consistency) === undefined && !mayBeStale) return undefined;
+    return server.guide.refusal();
   }
 }

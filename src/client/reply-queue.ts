@@ -16,13 +16,17 @@
  */
 import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
+import type { PassedRequest } from '../cluster/upstream.js';
 
 type SlotKind = 'reply' | 'log' | 'read' | 'forwarded' | 'promised';
 
 /** Runs a read when its turn has come, or gives the reason why it cannot run. */
 export type ReadStep = (refusal: ErrorReply | undefined) => void;
-/** Runs a read behind an item; false where that was refused or its outcome is unknown. */
-export type BehindItemStep = (isApplied: boolean) => void;
+/**
+ * Runs a read behind an item, which is false where that was refused or its outcome is unknown; or gives the
+ * reason why it cannot run.
+ */
+export type BehindItemStep = (isApplied: boolean, refusal: ErrorReply | undefined) => void;
 
 /** A place in the queue. */
 export class Slot {
@@ -64,7 +68,12 @@ export interface ReplyQueueOwner {
   mustRead(): void;
   /** A slot is done. */
   moved(): void;
+  /** What was put back is to run anew, in this order; the queue is empty. */
+  runAnew(requests: readonly PutBack[]): void;
 }
+
+/** A request to which nothing has happened, or a reply that stands behind such a one. */
+export type PutBack = PassedRequest | { readonly reply: Reply };
 
 export class ReplyQueue {
   private readonly slots = new Denque<Slot>();
@@ -85,7 +94,14 @@ export class ReplyQueue {
   /** What these take. */
   pushBytes = 0;
 
-  constructor(private readonly owner: ReplyQueueOwner) {}
+  /** From the first request on that was refused before anything happened: all of them leave the queue. */
+  private returning: PutBack[] | undefined;
+
+  /** @param refusal why what was put back cannot run anew */
+  constructor(
+    private readonly owner: ReplyQueueOwner,
+    private readonly refusal: () => ErrorReply,
+  ) {}
 
   /** Whether no reply is owed. */
   get isEmpty(): boolean {
@@ -107,7 +123,7 @@ export class ReplyQueue {
 
   /** Whether no further request may be looked at before the last slot is done. */
   get isHeld(): boolean {
-    return this.holder !== undefined;
+    return this.holder !== undefined || this.returning !== undefined;
   }
 
   /** Whether the client waits: in the log, or for a promised reply. */
@@ -213,10 +229,44 @@ export class ReplyQueue {
     this.items--;
     this.wasApplied = isApplied;
     this.countDown();
+    if (this.returning !== undefined) this.refuseReturning();
     if (reply !== undefined) this.owner.encode(reply);
     // Mostly the next slot waits for an item, too.
     if (this.items === 0 || this.slots.peekFront()?.isReady === true) this.advance();
     this.owner.moved();
+  }
+
+  /**
+   * The first item was refused before anything happened: it is put back, and what stands behind it.
+   *
+   * @param request undefined where nobody waits for a reply
+   */
+  itemReturned(request: PutBack | undefined): void {
+    this.items--;
+    this.wasApplied = false;
+    this.countDown();
+    this.putBack(request);
+    this.advance();
+    this.owner.moved();
+  }
+
+  /** The read whose turn it is cannot run here: it is put back, and what stands behind it. */
+  putBack(request: PutBack | undefined): void {
+    this.returning ??= [];
+    if (request !== undefined) this.returning.push(request);
+  }
+
+  /** The read whose turn it is has an error for an answer. */
+  refuse(error: ErrorReply): void {
+    if (this.returning === undefined) this.owner.encode(error);
+    else this.returning.push({ reply: error });
+  }
+
+  /** An item behind those that were put back is in the log: to run these anew would change the order. */
+  private refuseReturning(): void {
+    const requests = this.returning!;
+    this.returning = undefined;
+    for (const request of requests) this.owner.encode('reply' in request ? request.reply : this.refusal());
   }
 
   readReady(slot: Slot): void {
@@ -299,24 +349,31 @@ export class ReplyQueue {
     this.isAdvancing = true;
     let any = false;
     for (let first = this.slots.peekFront(); first?.isReady === true; first = this.slots.peekFront()) {
-      if (first.kind === 'read' && !this.mayRun(first)) break;
+      if (first.kind === 'read' && this.returning === undefined && !this.mayRun(first)) break;
       this.slots.shift();
       this.turn(first);
       any = true;
     }
     this.isAdvancing = false;
+    if (this.returning !== undefined && this.slots.length === 0) {
+      const requests = this.returning;
+      this.returning = undefined;
+      this.owner.runAnew(requests);
+    }
     return any;
   }
 
   private turn(slot: Slot): void {
     if (this.holder === slot) this.holder = undefined;
+    const refusal = this.returning === undefined ? slot.refusal : this.refusal();
     if (slot.behindItem !== undefined) {
-      slot.behindItem(this.wasApplied);
+      slot.behindItem(this.wasApplied, refusal);
     } else if (slot.step !== undefined) {
       this.reads--;
-      slot.step(slot.refusal);
+      slot.step(refusal);
     } else if (slot.reply !== undefined) {
-      this.owner.encode(slot.reply);
+      if (this.returning === undefined) this.owner.encode(slot.reply);
+      else this.putBack({ reply: slot.reply });
     }
   }
 
@@ -332,7 +389,7 @@ export class ReplyQueue {
       const { behindItem } = slot;
       const isApplied = this.wasApplied;
       slot.behindItem = undefined;
-      slot.step = () => behindItem(isApplied);
+      slot.step = (refusal) => behindItem(isApplied, refusal);
       this.reads++;
     }
     return false;

@@ -5,17 +5,30 @@ import type { PassedRequest } from '../cluster/upstream.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import type { AccountedClient, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
-import type { ReplyQueue } from './reply-queue.js';
+import type { PutBack, ReplyQueue } from './reply-queue.js';
 import type { ScriptCalls } from './script-calls.js';
 import type { WatchList } from './transaction.js';
 
 /** A request that was put aside. */
 export interface Deferred {
   readonly raw: Buffer;
+  /** Its answer, which stands behind requests that were put back. */
+  readonly reply?: Reply;
   /** Since when it waits for a leader, by the monotonic clock. */
   heldSinceMs?: number;
-  /** What came back from a leader that did not take it. */
+  /** What came back from a leader that did not take it, this node or another. */
   readonly returned?: PassedRequest;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** What was put back, to be looked at again in its order. */
+export function deferredOf(requests: readonly PutBack[], nowMs: number): Deferred[] {
+  return requests.map((request) =>
+    'reply' in request
+      ? { raw: NOTHING, reply: request.reply }
+      : { raw: request.raw, heldSinceMs: nowMs, returned: { ...request, heldSinceMs: nowMs } },
+  );
 }
 
 /** The connection whose requests come here. */
@@ -39,6 +52,14 @@ export interface RoutedClient extends AccountedClient, ScheduledClient, Forwardi
   defer(deferred: Deferred | undefined): void;
   /** A command is admitted, or refused: it counts, and the mode of its reply is settled. */
   beginCommand(name: string): void;
+  /**
+   * An item was refused before anything happened: it runs as if it had just come.
+   *
+   * @param isSilent no reply is owed for it
+   */
+  refused(error: ErrorReply, request: PassedRequest | undefined, isSilent?: boolean): void;
+  /** The read whose turn it is was refused. */
+  readRefused(error: ErrorReply, request: PassedRequest): void;
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent?: boolean): void;
   /**

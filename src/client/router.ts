@@ -68,7 +68,7 @@ export class Router {
       return;
     }
     if (returned !== undefined) {
-      this.runReturned(returned, row as Runnable, request, passing);
+      this.runReturned(returned, row as Runnable, request, passing, deferred!);
       return;
     }
     const raw = deferred?.raw;
@@ -87,13 +87,7 @@ export class Router {
     let verdict = server.admission.judge(row, destination, connection, request, bytes);
     if (destination !== 'forward' && (verdict === undefined || verdict instanceof NotLeading)) {
       verdict = this.elsewhere(row, request, verdict);
-      if (verdict !== undefined && server.guide.holds(deferred?.heldSinceMs) && connection.passedOnBy === 0) {
-        const held = deferred ?? { raw: connection.copyRaw() };
-        held.heldSinceMs ??= server.monotonicMs();
-        connection.defer(held);
-        server.awaitLeader(connection);
-        return;
-      }
+      if (verdict !== undefined && this.holds(deferred)) return;
     }
     if (verdict === WAIT) {
       connection.defer(deferred);
@@ -128,6 +122,17 @@ export class Router {
     return server.passesOn && this.passedOn(row.readRow!) !== undefined ? row : row.readRow!;
   }
 
+  /** Puts a request that is the leader's aside where nobody is known to lead, but may soon be. */
+  private holds(deferred: Deferred | undefined): boolean {
+    const { connection, server } = this;
+    if (connection.passedOnBy !== 0 || !server.guide.holds(deferred?.heldSinceMs)) return false;
+    const held = deferred ?? { raw: connection.copyRaw() };
+    held.heldSinceMs ??= server.monotonicMs();
+    connection.defer(held);
+    server.awaitLeader(connection);
+    return true;
+  }
+
   /** CLIENT CACHING holds for the next command, or the next transaction. */
   private endCaching(row: Runnable): void {
     const { transaction, tracking } = this.connection;
@@ -158,7 +163,8 @@ export class Router {
       refusal = server.notLeading();
     }
     if (connection.passedOnBy !== 0) return refusal;
-    return server.guide.redirection(row, request) ?? refusal;
+    const queued = row.name === 'exec' ? connection.transaction?.requests : undefined;
+    return server.guide.redirection(row, request, queued) ?? refusal;
   }
 
   /** Whether only the leader can answer a command of this client. */
@@ -220,7 +226,8 @@ export class Router {
       connection.transaction = undefined;
       connection.watched.clear();
       this.passing?.forgetWatched();
-      error = replies.execAbortedBecause(error);
+      // As in Redis, whose clients take MOVED for EXEC's answer.
+      if (error.code !== 'MOVED') error = replies.execAbortedBecause(error);
     }
     if (connection.transaction !== undefined) connection.transaction.failed = true;
     connection.answer(error);
@@ -279,8 +286,8 @@ export class Router {
    * Runs `step` on a state that is as fresh as the connection's consistency demands, in the order of the
    * connection.
    */
-  readLater(step: () => void): void {
-    this.reads.readLater(step);
+  readLater(step: () => void, raw: Buffer): void {
+    this.reads.readLater(step, raw);
   }
 
   // ---- writes ----
@@ -395,6 +402,7 @@ export class Router {
     row: Runnable,
     request: Request,
     passing: PassingOn | undefined,
+    deferred: Deferred,
   ): void {
     const { connection, server } = this;
     if (hadWatch === true) {
@@ -402,10 +410,14 @@ export class Router {
       connection.transaction = undefined;
       connection.answer(NULL_ARRAY);
     } else if (passing === undefined) {
-      const refusal =
+      let refusal =
         server.access.deny(row.name, connection, request, 'toplevel') ??
         connection.permissions.denyPatterns(row.name, request) ??
         (row.kind === 'write' ? server.refuseWrite(row.denyOutOfMemory, raw.length) : undefined);
+      if (refusal === undefined || refusal instanceof NotLeading) {
+        refusal = this.elsewhere(row, request, refusal);
+        if (refusal !== undefined && this.holds(deferred)) return;
+      }
       if (refusal === undefined) this.run(row, request, raw);
       else this.reject(refusal, row, request);
     } else if (!this.knowsLeader || !server.holds(heldSinceMs)) {

@@ -3,6 +3,7 @@ import { errors, OK, type Reply, type Request, View } from '../../engine/index.j
 import type { Client } from '../client/client.js';
 import { Transaction } from '../client/transaction.js';
 import { replies } from '../replies.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramReply, proposing } from './program-command.js';
 
@@ -36,19 +37,22 @@ function watch(request: Request, connection: Client, server: NodeContext): Progr
   const keys: Buffer[] = [];
   for (let i = 1; i < request.count; i++) keys.push(request.view(i).copy());
   const database = connection.database;
-  connection.readNowOrLater(() => {
-    const { keyspace } = server.engine;
-    for (const key of keys) {
-      if (connection.watched.has(database, key)) continue;
-      connection.watched.add({
-        database,
-        key,
-        position: keyspace.position,
-        existed: keyspace.database(database).has(new View(key, 0, key.length)),
-      });
-    }
-    connection.encode(OK);
-  });
+  connection.readNowOrLater(
+    () => {
+      const { keyspace } = server.engine;
+      for (const key of keys) {
+        if (connection.watched.has(database, key)) continue;
+        connection.watched.add({
+          database,
+          key,
+          position: keyspace.position,
+          existed: keyspace.database(database).has(new View(key, 0, key.length)),
+        });
+      }
+      connection.encode(OK);
+    },
+    () => encodeRequest(['WATCH', ...keys]),
+  );
   return undefined;
 }
 

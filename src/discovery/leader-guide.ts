@@ -6,7 +6,8 @@ import {
   type CommandCatalog,
   type ErrorReply,
   findKeys,
-  type Request,
+  parseTrusted,
+  Request,
   type Runnable,
 } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
@@ -32,6 +33,13 @@ const HOLD_MIN_MS = 2000;
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How long after it was replaced a leader closes its clients: they have what they were owed by then. */
 const FAREWELL_MS = 200;
+/** A client that has said nothing for so long has nothing on the way that its end would lose. */
+const QUIET_MS = 50;
+/** One that is never quiet stays with this node, and is closed all the same. */
+const FAREWELL_MAX_MS = 2000;
+/** How long a node that stops waits for its clients to become quiet. */
+const SEND_OFF_MS = 1000;
+const SEND_OFF_POLL_MS = 10;
 
 /** What it needs of the node. */
 export interface LeaderGuideHost extends AnnouncementsHost {
@@ -41,14 +49,17 @@ export interface LeaderGuideHost extends AnnouncementsHost {
   readonly isStopping: boolean;
   /** What clients' requests, transactions and replies take. */
   readonly clientMemory: { readonly bytes: number };
-  readonly connections: ReadonlyMap<number, Client>;
+  readonly connections: ReadonlyMap<number, Client & { readonly isIdle: boolean }>;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+  /** Resolves after a while. */
+  after(delayMs: number): Promise<void>;
   /** Where a client should go, or why there is nowhere to go. */
   notLeading(): ErrorReply;
 }
 
 export class LeaderGuide {
   private readonly announcements: Announcements;
-  private readonly refusals: (() => void)[] = [];
   private wasLeader: boolean;
   /** Since when this node, a leader before, leads no more; 0 when its clients have been sent away. */
   private deposedMs = 0;
@@ -94,16 +105,25 @@ export class LeaderGuide {
   /**
    * What a client is told whose command is the leader's; undefined where the node has nothing to say but
    * -TRY.
+   *
+   * @param queued of an EXEC, whose keys are those of its transaction
    */
-  redirection(row: Runnable, request: Request): ErrorReply | undefined {
+  redirection(row: Runnable, request: Request, queued?: readonly Buffer[]): ErrorReply | undefined {
     const { server } = this;
     if (!this.redirects || server.isLeader) return undefined;
     if (this.mode === 'readonly')
       return row.kind === 'read' ? replies.readsAtLeader : replies.readOnlyReplica;
     const { leaderAddress } = server.topology;
-    if (leaderAddress !== undefined) return replies.movedTo(this.slotOf(request), leaderAddress);
+    if (leaderAddress !== undefined)
+      return replies.movedTo(this.slotOf(request) ?? this.slotOfAny(queued), leaderAddress);
     // Raft's leader is presumed lost before an election is due: it is not to be named.
     return server.consensus.leaderAddress === undefined ? server.notLeading() : replies.notLeader();
+  }
+
+  /** Whether what this node has refused can be carried out: where another leads, or is about to. */
+  get mayLeadElsewhere(): boolean {
+    const { server } = this;
+    return !server.isStopping && (!server.isLeader || server.consensus.isTransferring);
   }
 
   /**
@@ -117,23 +137,26 @@ export class LeaderGuide {
     return leaderAddress === undefined ? replies.notLeader() : replies.movedTo(0, leaderAddress);
   }
 
-  /**
-   * Items of direct clients were refused while nobody was known to lead: they are told when somebody is, in
-   * this order.
-   */
-  refuseLater(refuse: () => void): void {
-    this.refusals.push(refuse);
+  /** The slot of the first key of several requests; 0 where they have none. */
+  private slotOfAny(requests: readonly Buffer[] = []): number {
+    const request = new Request();
+    for (const raw of requests) {
+      parseTrusted(raw, 0, request);
+      const slot = this.slotOf(request);
+      if (slot !== undefined) return slot;
+    }
+    return 0;
   }
 
-  /** The slot of a request's first key; 0 where it has none. */
-  private slotOf(request: Request): number {
+  /** The slot of a request's first key. */
+  private slotOf(request: Request): number | undefined {
     const { catalog } = this.server;
     const args: string[] = [];
     for (let i = 0; i < request.count; i++) args.push(request.latin1(i));
     const command = catalog.resolve(args);
-    if (command === undefined || command.keySpecs.length === 0) return 0;
+    if (command === undefined || command.keySpecs.length === 0) return undefined;
     const first = findKeys(command.name, command.keySpecs, args)?.[0];
-    return first === undefined ? 0 : slotOf(Buffer.from(args[first.position], 'latin1'));
+    return first === undefined ? undefined : slotOf(Buffer.from(args[first.position], 'latin1'));
   }
 
   /** This node leads, or leads no more, or another does. */
@@ -148,24 +171,49 @@ export class LeaderGuide {
     const { server } = this;
     if (!server.consensus.isBound) return;
     if (server.topology.leaderId !== undefined) this.leaderKnownMs = server.monotonicMs();
-    if (this.refusals.length > 0 && !this.holds(undefined))
-      for (const refuse of this.refusals.splice(0)) refuse();
     this.announcements.look();
     if (this.deposedMs !== 0 && this.redirects) this.farewell();
   }
 
   /**
    * A leader that was replaced sends its clients away, once they have what they were owed: those of Sentinel
-   * ask again then where the master is. Who subscribes, waits or means to read at a replica stays.
+   * ask again then where the master is. Each goes when it is quiet, so that none loses what it has just sent.
+   * Who subscribes, waits or means to read at a replica stays.
    */
   private farewell(): void {
     const { server } = this;
     const sinceMs = server.monotonicMs() - this.deposedMs;
     if (sinceMs < FAREWELL_MS || (server.topology.leaderId === undefined && sinceMs < this.holdMs)) return;
-    this.deposedMs = 0;
+    const isLast = sinceMs > FAREWELL_MAX_MS;
+    if (isLast) this.deposedMs = 0;
+    this.closeClients(isLast);
+  }
+
+  /**
+   * Before this node stops: clients that follow the leader have left by themselves once they have their
+   * answers; the others are closed when they are quiet, for a bounded time.
+   */
+  async sendOff(): Promise<void> {
+    const { server } = this;
+    const deadlineMs = server.monotonicMs() + SEND_OFF_MS;
+    while (!server.isLeader && server.topology.leaderId !== undefined && server.monotonicMs() < deadlineMs) {
+      if (this.closeClients(false) === 0) return;
+      await server.after(SEND_OFF_POLL_MS);
+    }
+  }
+
+  /** Closes clients that are quiet, or all. Returns how many could be closed and were not. */
+  private closeClients(all: boolean): number {
+    const { server } = this;
+    const quietSinceMs = server.clock() - QUIET_MS;
+    let left = 0;
     for (const connection of server.connections.values()) {
       const stays = connection.isSubscriber || connection.blocked || connection.readsReplica;
-      if (connection.passedOnBy === 0 && !stays) connection.closeAfterReplies();
+      if (connection.passedOnBy !== 0 || stays) continue;
+      if (all || (connection.isIdle && connection.lastActiveMs < quietSinceMs))
+        connection.closeAfterReplies();
+      else left++;
     }
+    return left;
   }
 }

@@ -557,7 +557,10 @@ export class Redraft {
     const { running } = this;
     running.stopped ??= (async () => {
       this.faults.attach(undefined);
-      if (handOver) await running.cluster.handOver();
+      if (handOver) {
+        await running.cluster.handOver();
+        await running.server.guide.sendOff();
+      }
       await end(running);
     })();
     return running.stopped;

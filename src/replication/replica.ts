@@ -8,8 +8,10 @@ import {
   type CommandWatch,
   type Engine,
   EntryBuilder,
+  EntryReader,
   type ErrorReply,
   type ItemCaller,
+  ItemKind,
   type ReadCommand,
   type Reply,
   type Request,
@@ -40,6 +42,12 @@ export interface ReplyTarget {
    * stale one
    */
   complete(reply: Reply, isApplied?: boolean): void;
+  /**
+   * The item was refused before anything happened to it, in place of {@link complete}.
+   *
+   * @param request one that was queued as it came: its bytes do not change any more
+   */
+  refused?(error: ErrorReply, request: { readonly raw: Buffer; readonly writes: true } | undefined): void;
   /** Nobody knows whether the item was or will be applied. */
   fateUnknown(error: ErrorReply): void;
   /** A read queued in MULTI is about to run at its place in EXEC. */
@@ -58,6 +66,8 @@ export class PendingEntry {
   readonly targets: (ReplyTarget | undefined)[] = [];
   /** Of its payload. */
   byteLength = 0;
+  /** What was refused. */
+  payload: Buffer | undefined;
 
   /** Later turns that were refused while this one was in flight: their refusals stand behind its replies. */
   readonly refusedBehind: PendingEntry[] = [];
@@ -256,6 +266,7 @@ export class Replica implements ApplyListener {
     this.evictionsInTurn = 0;
     const proposed = this.consensus.propose(payload);
     if (proposed === undefined) {
+      entry.payload = payload;
       this.refuse(entry);
       return;
     }
@@ -301,8 +312,13 @@ export class Replica implements ApplyListener {
 
   private giveRefusal(entry: PendingEntry): void {
     const refusal = this.events.refusal();
-    for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.complete(refusal, false);
+    const items = new EntryReader(entry.payload!);
+    for (const target of entry.targets) {
+      items.step();
+      const { kind, buffer, bodyStart, bodyEnd } = items;
+      if (target?.refused === undefined) target?.complete(refusal, false);
+      else if (kind !== ItemKind.command) target.refused(refusal, undefined);
+      else target.refused(refusal, { raw: buffer.subarray(bodyStart, bodyEnd), writes: true });
     }
     this.events.applied();
   }

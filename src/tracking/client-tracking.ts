@@ -34,6 +34,11 @@ export class ClientTracking {
     return keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
   }
 
+  /** Whether CLIENT CACHING decides for each command. */
+  get asksByCommand(): boolean {
+    return this.options.optIn || this.options.optOut;
+  }
+
   /** Whether the keys that the command at hand reads are to be remembered. */
   remembers(caching = this.caching): boolean {
     const { broadcast, optIn, optOut } = this.options;

@@ -1,4 +1,6 @@
-/** Every snippet of docs/CLIENTS.md, as it stands there but for the ports; where its language is installed. */
+/**
+ * Every snippet of docs/CLIENTS.md, as it stands there but for the ports, where its language is installed.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -11,19 +11,25 @@ const place = { isProposed: false };
 function makeQueue() {
   const written: string[] = [];
   const state = { mayRead: true, musts: 0, moved: 0 };
+  const anew: string[][] = [];
   const text = (reply: Reply): string => (reply instanceof ErrorReply ? reply.text : String(reply));
-  const queue = new ReplyQueue({
-    encode: (reply) => written.push(text(reply)),
-    writeRaw: (bytes) => written.push(bytes.toString()),
-    mayRead: () => state.mayRead,
-    mustRead: () => {
-      state.musts++;
+  const queue = new ReplyQueue(
+    {
+      encode: (reply) => written.push(text(reply)),
+      writeRaw: (bytes) => written.push(bytes.toString()),
+      mayRead: () => state.mayRead,
+      mustRead: () => {
+        state.musts++;
+      },
+      moved: () => {
+        state.moved++;
+      },
+      runAnew: (requests) =>
+        anew.push(requests.map((one) => ('reply' in one ? text(one.reply) : String(one.raw)))),
     },
-    moved: () => {
-      state.moved++;
-    },
-  });
-  return { queue, written, state };
+    () => new ErrorReply('refused'),
+  );
+  return { queue, written, state, anew };
 }
 
 type Step =
@@ -178,4 +184,48 @@ test('a read that is refused says so in its turn', () => {
   assert.deepEqual(written, []);
   queue.readReady(first);
   assert.deepEqual(written, ['first ran', 'second TRY elsewhere', 'third']);
+});
+
+const asked = fc.array(fc.constantFrom('item', 'behind', 'reply'), { minLength: 1, maxLength: 20 });
+
+test('what was refused before anything happened is put back with all behind it, in order', () => {
+  fc.assert(
+    fc.property(asked, fc.nat(20), fc.boolean(), (kinds, applied, isLast) => {
+      const { queue, written, anew } = makeQueue();
+      const items: string[] = [];
+      for (const [i, kind] of ['item', ...kinds].entries()) {
+        const raw = Buffer.from(`${i}`);
+        if (kind === 'item') {
+          items.push(`${i}`);
+          queue.addItem(place);
+        } else if (kind === 'reply') queue.addReply(`${i}`);
+        else
+          queue.addReadBehindItem((isApplied, refusal) => {
+            if (isApplied && refusal === undefined) written.push(`${i}`);
+            else queue.putBack({ raw, writes: false });
+          });
+      }
+      const all = ['item', ...kinds].map((_, i) => `${i}`);
+      const refusedFrom = Math.min(applied, items.length);
+      for (const item of items.slice(0, refusedFrom)) queue.itemDone(item, true);
+      const refused = items.slice(refusedFrom);
+      // One more behind them that went into the log: then nothing runs anew.
+      if (!isLast && refused.length > 0) queue.addItem(place);
+      for (const item of refused) queue.itemReturned({ raw: Buffer.from(item), writes: true });
+      const back = anew.flat();
+      if (refused.length === 0 || isLast) {
+        assert.deepEqual([...written, ...back], all);
+        assert.ok(queue.isEmpty && !queue.isHeld);
+        return;
+      }
+      assert.ok(queue.isHeld);
+      queue.itemDone('later', true);
+      assert.deepEqual(back, []);
+      const answers = all.map((one, i) =>
+        i < Number(refused[0]) || kinds[i - 1] === 'reply' ? one : 'refused',
+      );
+      assert.deepEqual(written, [...answers, 'later']);
+      assert.ok(queue.isEmpty && !queue.isHeld);
+    }),
+  );
 });

@@ -1,0 +1,102 @@
+/**
+ * A hand-over under load: what clients have sent to a leader that is just being replaced runs anew, in its
+ * order, or is sent on with its slot; nobody sees an error that the node's mode does not promise.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Redis } from 'ioredis';
+import type { FollowerMode } from '../../src/discovery/leader-guide.js';
+import { TestCluster, type TestNode } from '../cluster/nodes.js';
+
+interface Outcome {
+  readonly kind: 'incr' | 'get' | 'ping' | 'exec';
+  readonly reply: unknown;
+}
+
+/** So many rounds of commands go before the hand-over begins. */
+const ROUNDS = 20;
+
+/** Sends commands without waiting for their answers, until leadership has been handed over a while ago. */
+async function work(leader: TestNode): Promise<Outcome[]> {
+  const redis = new Redis({ port: leader.port, enableReadyCheck: false, retryStrategy: null });
+  redis.on('error', () => {});
+  const pending: Promise<Outcome>[] = [];
+  const add = (kind: Outcome['kind'], promise: Promise<unknown>): void => {
+    const done = (reply: unknown): Outcome => ({ kind, reply });
+    pending.push(promise.then(done, (error: Error) => done(error)));
+  };
+  await redis.set('n', '0');
+  let transferredAt = Number.POSITIVE_INFINITY;
+  let round = 0;
+  for (; round < transferredAt + ROUNDS; round++) {
+    for (let i = 0; i < 3; i++) {
+      add('incr', redis.incr('n'));
+      add('get', redis.get('n'));
+      add('ping', redis.ping());
+    }
+    add('exec', redis.multi().incr('n').get('n').exec());
+    add('exec', redis.multi().get('n').exec());
+    if (round === ROUNDS)
+      void leader.ask('RAFTTRANSFER').then(() => {
+        transferredAt = round;
+      });
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const outcomes = await Promise.all(pending);
+  redis.disconnect();
+  return outcomes;
+}
+
+for (const durability of ['low', 'high'] as const)
+  test(`--follower forward: no error, and no command out of its order (durability ${durability})`, async (t) => {
+    const cluster = await TestCluster.start(t, 3, { follower: 'forward', durability });
+    const leader = await cluster.leader();
+    const outcomes = await work(leader);
+    let count = 0;
+    for (const { kind, reply } of outcomes) {
+      if (kind === 'incr') assert.equal(reply, ++count);
+      else if (kind === 'get') assert.equal(reply, `${count}`);
+      else if (kind === 'ping') assert.equal(reply, 'PONG');
+      else {
+        const results = reply as [unknown, unknown][];
+        assert.ok(Array.isArray(results), String(reply));
+        if (results.length === 2) count++;
+        assert.deepEqual(results.at(-1), [null, `${count}`]);
+      }
+    }
+    assert.ok(count > ROUNDS);
+    assert.notEqual(await cluster.leader(), leader);
+  });
+
+const promised: Readonly<Record<Exclude<FollowerMode, 'forward'>, RegExp>> = {
+  moved: /^MOVED 3432 127\.0\.0\.1:\d+$|^EXECABORT /,
+  readonly: /^READONLY |^EXECABORT /,
+  try: /^TRY 127\.0\.0\.1:\d+$|^EXECABORT /,
+};
+
+for (const follower of ['moved', 'readonly', 'try'] as const)
+  test(`--follower ${follower}: who comes too late is told where to go, and by nothing else`, async (t) => {
+    const cluster = await TestCluster.start(t, 3, { follower });
+    const leader = await cluster.leader();
+    const outcomes = await work(leader);
+    const next = await cluster.leader();
+    let count = 0;
+    let isOver = false;
+    for (const { kind, reply } of outcomes) {
+      if (kind === 'ping') {
+        assert.equal(reply, 'PONG');
+        continue;
+      }
+      if (reply instanceof Error) {
+        isOver = true;
+        assert.match(reply.message, promised[follower]);
+        if (follower !== 'readonly' && kind !== 'exec') assert.ok(reply.message.endsWith(`:${next.port}`));
+        continue;
+      }
+      assert.ok(!isOver, 'a command runs behind one that was refused');
+      if (kind === 'incr') assert.equal(reply, ++count);
+      else if (kind === 'get') assert.equal(reply, `${count}`);
+      else if ((reply as unknown[]).length === 2) count++;
+    }
+    assert.ok(isOver && count > ROUNDS);
+  });
