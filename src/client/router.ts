@@ -110,13 +110,15 @@ export class Router {
   }
 
   /**
-   * A script that says it does not write is a read, unless it is queued: nobody knows what it says at EXEC.
+   * A script that says it does not write is a read, unless it is queued, or what this client has under way may
+   * change what it says.
    */
   private resolve(request: Request): Runnable | ErrorReply {
     const { connection, server } = this;
     const row = server.table.resolve(request);
     if (row instanceof ErrorReply || row.isReadNow === undefined) return row;
-    if (connection.transaction !== undefined || !connection.authenticated) return row;
+    if (connection.transaction !== undefined || connection.queue.hasItems || !connection.authenticated)
+      return row;
     if (!row.isReadNow(request, server.engine.scripts)) return row;
     // Of what is passed on the leader decides: it may know another function by the name.
     return server.passesOn && this.passedOn(row.readRow!) !== undefined ? row : row.readRow!;

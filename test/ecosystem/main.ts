@@ -52,6 +52,6 @@ if (code === 0) code = await runTests(follower.port);
 await Promise.all(nodes.slice(1).map((node) => node.stop()));
 rmSync(root, { recursive: true, force: true });
 // These start nodes of their own, which fail in the middle.
-if (code === 0 && named.length === 0) code = await runTests(0, ['events.test.mjs']);
+if (code === 0 && named.length === 0) code = await runTests(0, ['events.test.mjs', 'failover.test.mjs']);
 if (code === 0 && named.length === 0 && !((await runExamples()) && (await runRuntimes()))) code = 1;
 process.exit(code);

@@ -5,16 +5,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import fastifyRateLimit from '@fastify/rate-limit';
 import BeeQueue from 'bee-queue';
 import Bull from 'bull';
 import { Queue, Worker } from 'bullmq';
 import { rateLimit } from 'express-rate-limit';
+import fastify from 'fastify';
 import { Redis } from 'ioredis';
 import { Queue as ResqueQueue, Worker as ResqueWorker } from 'node-resque';
 import { RedisStore } from 'rate-limit-redis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import semaphore from 'redis-semaphore';
 import Redlock, { ExecutionError, ResourceLockedError } from 'redlock';
+import Redlock4 from 'redlock4';
 
 const { LostLockError, MultiSemaphore, Mutex, RedlockMutex, Semaphore } = semaphore;
 const port = Number(process.env.REDRAFT_PORT);
@@ -207,6 +210,42 @@ test('redlock 5: many who want one lock never hold it together', { timeout }, as
     ),
   );
   assert.equal(worst, 1);
+});
+
+test('redlock 4: a lock is taken, refused, extended and released', { timeout }, async (t) => {
+  const redlock = new Redlock4([client(t)], { retryCount: 0 });
+  const resource = named('locks:account');
+  const lock = await redlock.lock(resource, 5_000);
+  await assert.rejects(redlock.lock(resource, 5_000), Redlock4.LockError);
+  await (await lock.extend(5_000)).unlock();
+  const both = await redlock.lock([resource, `${resource}-b`], 5_000);
+  await assert.rejects(redlock.lock(`${resource}-b`, 1_000), Redlock4.LockError);
+  await both.unlock();
+  await (await redlock.lock(resource, 1_000)).unlock();
+});
+
+test('@fastify/rate-limit: requests are counted in a window', { timeout }, async (t) => {
+  const server = fastify();
+  t.after(() => server.close());
+  await server.register(fastifyRateLimit, {
+    max: 2,
+    timeWindow: '1 minute',
+    redis: client(t),
+    nameSpace: named('fastify-'),
+  });
+  server.get('/', () => ({ hello: 'world' }));
+  const request = async () => {
+    const { statusCode, headers } = await server.inject('/');
+    return [statusCode, headers['x-ratelimit-remaining']];
+  };
+  assert.deepEqual(
+    [await request(), await request(), await request()],
+    [
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+    ],
+  );
 });
 
 test('redis-semaphore: mutex, semaphores and a mutex of several servers', { timeout }, async (t) => {

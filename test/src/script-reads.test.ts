@@ -42,6 +42,18 @@ async function checkReads(redraft: Redraft, port: number): Promise<void> {
   // A write before it on the same connection is seen.
   const [, read] = await Promise.all([ask('SET', 'k', 'w'), ask('EVALSHA', sha, '1', 'k')]);
   assert.equal(read, 'w');
+  // What is under way before it may change what it is.
+  const [, , , ofCache] = await Promise.all([
+    ask('SCRIPT', 'FLUSH'),
+    ask('EVAL', reads, '1', 'k'),
+    ask('FUNCTION', 'LOAD', 'REPLACE', writesKey),
+    ask('EVALSHA', sha, '1', 'k'),
+    ask('FCALL', 'f', '1', 'k').then((reply) => assert.equal(reply, 2)),
+    ask('FUNCTION', 'LOAD', 'REPLACE', readsKey),
+    ask('SET', 'k', 'w'),
+    ask('FCALL', 'f', '1', 'k').then((reply) => assert.equal(reply, 'w')),
+  ]);
+  assert.equal(ofCache, 'w');
   // Within a transaction, where the function may be another one when it runs.
   assert.equal(await ask('MULTI'), 'OK');
   for (const args of [

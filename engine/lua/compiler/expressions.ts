@@ -14,7 +14,7 @@ import {
 import { hashString } from '../string-hash.js';
 import type { FunctionWriter } from './function-writer.js';
 import { stringLiteral } from './literals.js';
-import { untilNul } from './site-list.js';
+import { folded, untilNul } from './site-list.js';
 import { tableConstructor } from './tables.js';
 
 /** Chains of operators longer than this are written as a sequence, not nested: V8's parser recurses. */
@@ -69,8 +69,11 @@ export class ExpressionCompiler {
       case 'function':
         return this.compileFunction(expression.body, this.writer);
       case 'and':
-      case 'or':
+      case 'or': {
+        const rest = folded(expression);
+        if (rest !== expression) return this.value(rest);
         return this.logical(expression.kind, expression.left, expression.right);
+      }
       case 'binary':
         return this.binary(expression);
       case 'unary':
@@ -148,13 +151,21 @@ export class ExpressionCompiler {
   /**
    * Operands of an operator: code that evaluates what must be kept, and for each what to write for it, any
    * number of times.
+   *
+   * @param order of an arithmetic operator 5.1 makes a constant of its left number last: see {@link
+   * FunctionWriter.number}
    */
-  operands(list: readonly Expression[]): { before: string; codes: string[]; release: () => void } {
+  operands(
+    list: readonly Expression[],
+    order?: 'arithmetic',
+  ): { before: string; codes: string[]; release: () => void } {
     const { writer } = this;
     const before: string[] = [];
     const codes: string[] = [];
     let count = 0;
+    const isLate = order !== undefined && list[0]!.kind === 'number';
     list.forEach((operand, at) => {
+      if (isLate && at === 0) return;
       const code = this.value(operand);
       if (this.mayReadLate(operand, ...list.slice(at + 1))) {
         codes.push(code);
@@ -165,6 +176,7 @@ export class ExpressionCompiler {
       before.push(`${temporary}=${code},`);
       codes.push(temporary);
     });
+    if (isLate) codes.unshift(this.value(list[0]!));
     return { before: before.join(''), codes, release: () => writer.release(count) };
   }
 
@@ -172,7 +184,10 @@ export class ExpressionCompiler {
    * Operands as the arguments of a helper, which reads them in order; in temporaries where one is a variable
    * that a later one's calls may change, since Lua reads it late.
    */
-  private helperOperands(list: readonly Expression[]): {
+  private helperOperands(
+    list: readonly Expression[],
+    order?: 'arithmetic',
+  ): {
     before: string;
     codes: string[];
     release: () => void;
@@ -183,7 +198,7 @@ export class ExpressionCompiler {
         isAssignedInside(operand) &&
         list.slice(at + 1).some((later) => !this.isConstant(later) && !isName(later)),
     );
-    if (late) return this.operands(list);
+    if (late || (order !== undefined && list[0]!.kind === 'number')) return this.operands(list, order);
     return { before: '', codes: list.map((operand) => this.value(operand)), release: () => {} };
   }
 
@@ -232,11 +247,11 @@ export class ExpressionCompiler {
     const site = this.writer.site(line, left, right);
     const helper = arithmetic.get(operator);
     if (helper === undefined) {
-      const { before, codes, release } = this.helperOperands([left, right]);
+      const { before, codes, release } = this.helperOperands([left, right], 'arithmetic');
       release();
       return wrap(before, `${operator === '%' ? 'mod' : 'pow'}(${codes.join(',')},K,${site})`);
     }
-    const { before, codes, release } = this.operands([left, right]);
+    const { before, codes, release } = this.operands([left, right], 'arithmetic');
     release();
     const [a, b] = codes as [string, string];
     const tests = this.numberTests([left, right], codes);

@@ -2,41 +2,50 @@
 import type { Expression, FunctionBody } from '../ast.js';
 
 /** How messages call an expression: `local 'x'`, `field 'y'`; empty when it has no name. */
-export function describe(expression: Expression, body: FunctionBody): string {
+export function describe(given: Expression, body: FunctionBody): string {
+  const expression = folded(given);
   switch (expression.kind) {
     case 'local':
       return `${expression.variable.owner === body ? 'local' : 'upvalue'} '${expression.variable.name}'`;
     case 'global':
       return `global '${expression.name}'`;
-    case 'index':
-      return expression.key.kind === 'string' ? `field '${untilNul(expression.key.value)}'` : "field '?'";
-    case 'single':
-      return describe(expression.value, body);
+    case 'index': {
+      const key = folded(expression.key);
+      return key.kind === 'string' ? `field '${untilNul(key.value)}'` : "field '?'";
+    }
     case 'temporary':
       return describe(expression.original, body);
+    // 5.1 finds names by following jumps: that of an `or` inside an `and` (or the reverse) leads to the right
+    // operand.
     case 'and':
-      return constantTruth(expression.left) === true || operatorOf(expression.left) === 'or'
+    case 'or': {
+      const left = folded(expression.left).kind;
+      return left !== expression.kind && (left === 'and' || left === 'or')
         ? describe(expression.right, body)
         : '';
-    case 'or':
-      return constantTruth(expression.left) === false || operatorOf(expression.left) === 'and'
-        ? describe(expression.right, body)
-        : '';
+    }
     default:
       return '';
   }
 }
 
-/**
- * 5.1 finds names by following jumps: that of an `or` inside an `and` (or the reverse) leads to the right
- * operand.
- */
-function operatorOf(expression: Expression): string {
-  return expression.kind === 'single' ? operatorOf(expression.value) : expression.kind;
+/** What 5.1's compiler is left with: no parentheses, no operands that it knows to be true or false. */
+export function folded(expression: Expression, depth = 0): Expression {
+  for (let rest = expression; ; ) {
+    if (rest.kind === 'single') rest = rest.value;
+    else if (rest.kind === 'and' && constantTruth(rest.left, depth) === true) rest = rest.right;
+    else if (rest.kind === 'or' && constantTruth(rest.left, depth) === false) rest = rest.right;
+    else return rest;
+  }
 }
 
+/** Chains of operators may be longer than a stack is deep. */
+const foldedDepthMax = 20;
+
 /** Whether 5.1's compiler knows an operand to be true, or false: it then drops it. */
-function constantTruth(expression: Expression): boolean | undefined {
+function constantTruth(operand: Expression, depth: number): boolean | undefined {
+  if (depth > foldedDepthMax) return undefined;
+  const expression = folded(operand, depth + 1);
   switch (expression.kind) {
     case 'nil':
     case 'false':
@@ -47,8 +56,8 @@ function constantTruth(expression: Expression): boolean | undefined {
       return true;
     case 'unary': {
       if (expression.operator !== 'not') return undefined;
-      const operand = constantTruth(expression.operand);
-      return operand === undefined ? undefined : !operand;
+      const truth = constantTruth(expression.operand, depth + 1);
+      return truth === undefined ? undefined : !truth;
     }
     default:
       return undefined;

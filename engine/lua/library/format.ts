@@ -4,7 +4,7 @@ import { chargeSteps } from '../limits.js';
 import { formatExponential, formatFixed, formatGeneral } from '../numbers.js';
 import { fail } from '../runtime/frames.js';
 import { chargeString } from '../runtime/operators.js';
-import { type Arguments, argumentError, checkNumber, checkString, toInt, toInteger } from './arguments.js';
+import { type Arguments, argumentError, checkNumber, checkString, toInteger } from './arguments.js';
 
 /** Steps of one conversion, whatever it makes. */
 const conversionSteps = 5;
@@ -83,6 +83,12 @@ function toUnsigned(value: number): bigint {
   return BigInt.asUintN(64, BigInt(toInteger(value)));
 }
 
+/** The lowest byte of a double cast to C's int on x86, which makes its least number of what does not fit. */
+function toCharCode(value: number): number {
+  const whole = Math.trunc(value);
+  return Math.abs(whole) <= 2 ** 31 ? whole & 255 : 0;
+}
+
 /** Reads the conversion that follows a percent sign at `at`; its letter stands at the returned place. */
 function readConversion(format: string, at: number): { conversion: Conversion; end: number } {
   const start = at;
@@ -131,9 +137,7 @@ function convert(args: Arguments, at: number, conversion: Conversion): string {
   const { letter } = conversion;
   switch (letter) {
     case 'c':
-      return untilNul(
-        pad(String.fromCharCode(toInt(toInteger(checkNumber(args, at))) & 255), conversion, false),
-      );
+      return untilNul(pad(String.fromCharCode(toCharCode(checkNumber(args, at))), conversion, false));
     case 'd':
     case 'i':
       return integer(BigInt(toInteger(checkNumber(args, at))), conversion);
