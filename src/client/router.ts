@@ -110,8 +110,8 @@ export class Router {
   }
 
   /**
-   * A script that says it does not write is a read, unless it is queued, or what this client has under way may
-   * change what it says.
+   * A script that says it does not write is a read, unless it is queued, or what this client has under way
+   * may change what it says.
    */
   private resolve(request: Request): Runnable | ErrorReply {
     const { connection, server } = this;
