@@ -106,7 +106,7 @@ async function answers(port: number): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 1));
     return false;
   }
-  const reply = await client.send(['PING']);
+  const reply = await client.send(['PING']).catch(String);
   client.close();
   return reply.startsWith('+PONG');
 }

@@ -66,6 +66,7 @@ export async function startServing(
   // In this order: what is configured is not yet to be overruled by the settings in force.
   server.replica.adopted(before);
   consensus.bind(node);
+  server.audience.startedBehind(node.status().lastIndex);
   serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   machine.replica = server.replica;
   let snapshotBeganMs = 0;

@@ -157,10 +157,7 @@ export class Server implements ClientHost {
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(owner, consensus, session, this.time, options.randomSeed, {
       wake: ({ counter }, reply) => this.connections.get(counter)?.complete(reply),
-      publish: (channel, message, isSharded) =>
-        isSharded
-          ? this.subscriptions.publishSharded(channel, message)
-          : this.subscriptions.publish(channel, message),
+      publish: (channel, message, isSharded) => this.audience.publish(channel, message, isSharded),
       refusal: () => this.guide.refusal(),
       failed: (index, error) => this.failed(unappliable(index), error),
       adopted: (previous) => this.adopted(previous),

@@ -2,7 +2,7 @@
  * The clients of this node that are told of what happens without having asked: who subscribes, tracks keys,
  * or monitors.
  */
-import type { Engine, Keyspace, Session } from '../../engine/index.js';
+import type { Engine, Keyspace, Session, View } from '../../engine/index.js';
 import type { Log } from '../observability/log.js';
 import { KeyspaceNotifications } from '../pubsub/keyspace-notifications.js';
 import { Subscriptions } from '../pubsub/subscriptions.js';
@@ -31,8 +31,10 @@ export class Audience {
   readonly tracking: Tracking<Client>;
   readonly monitors: Monitors;
   private readonly notifications = new KeyspaceNotifications((channel, message) =>
-    this.subscriptions.publish(channel, message),
+    this.publish(channel, message, false),
   );
+  /** The log's last entry when this start began; undefined while the node still reads it. */
+  private lastBefore: number | undefined;
 
   constructor(private readonly ports: AudiencePorts) {
     this.monitors = new Monitors(ports.timeUs);
@@ -43,6 +45,19 @@ export class Audience {
       memory: ports.memory,
       afterInput: (step) => ports.afterInput(step),
     });
+  }
+
+  /** What stands in the log already may have been told before this start: it is not told again. */
+  startedBehind(lastIndex: number): void {
+    this.lastBefore = lastIndex;
+  }
+
+  /** Delivers a message to the clients of this node, as its entry is applied. Returns how often. */
+  publish(channel: View, message: View, isSharded: boolean): number {
+    if (this.lastBefore === undefined || this.ports.engine().appliedIndex < this.lastBefore) return 0;
+    return isSharded
+      ? this.subscriptions.publishSharded(channel, message)
+      : this.subscriptions.publish(channel, message);
   }
 
   /** Listens to a keyspace, or to what its settings now say. */
@@ -61,6 +76,8 @@ export class Audience {
     const to = engine.appliedIndex;
     if (to < from) return;
     this.tracking.hasMissed();
+    // What a snapshot of its own brings back was said before anybody listened.
+    if (this.lastBefore === undefined) return;
     let listening = 0;
     for (const connection of this.ports.connections.values()) if (connection.isSubscriber) listening++;
     if (listening === 0) return;

@@ -169,6 +169,9 @@ export class Subscriber extends Listener {
   private readonly protocol: 2 | 3;
   private confirmations = 0;
   private last: number | undefined;
+  /** The last message that this node has told it, over all connections. */
+  private highest = -1;
+  private nodeId = 0;
   private gaps = 0;
   /** It had subscribed to everything when the last message came. */
   private hearsAll = false;
@@ -200,6 +203,9 @@ export class Subscriber extends Listener {
     this.last = undefined;
     this.gaps = 0;
     this.hearsAll = false;
+    // Another node is there now, which begins where it begins.
+    if (this.nodeId !== this.machine.nodeId) this.highest = -1;
+    this.nodeId = this.machine.nodeId;
     if (this.protocol === 3) this.send(['HELLO', '3']);
     this.send(['SUBSCRIBE', CHANNEL], ['PSUBSCRIBE', PATTERN]);
   }
@@ -232,9 +238,9 @@ export class Subscriber extends Listener {
     this.last = place;
     const heardAll = this.hearsAll;
     this.hearsAll = this.isReady;
+    if (place <= this.highest) this.violate('messages', `heard "${message}" twice, or behind a later one`);
+    this.highest = place;
     if (before === undefined) return;
-    if (place <= before)
-      this.violate('messages', `heard "${message}" ${place === before ? 'twice' : `behind a later one`}`);
     if (place <= before + 1 || !heardAll) return;
     this.gaps++;
     if (this.gaps > this.machine.installs - this.installsBefore)

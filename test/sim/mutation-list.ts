@@ -575,4 +575,11 @@ export const mutations: readonly Mutation[] = [
     to: 'if (this.keyspace === wanted || (wanted !== undefined && this.keyspace !== undefined)) return;',
     tests: events,
   },
+  {
+    name: 'a node that starts again tells once more what was in its log',
+    file: 'src/client/audience.ts',
+    from: '    if (this.lastBefore === undefined || this.ports.engine().appliedIndex < this.lastBefore) return 0;\n',
+    to: '',
+    tests: events,
+  },
 ];
