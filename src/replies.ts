@@ -85,10 +85,10 @@ export const replies = {
   diskFull: error(
     "MISCONF No space left on the disk of this node's log: until there is, only commands that need no memory are taken",
   ),
-  fateUnknownDiskFull: error(
+  outcomeUnknownDiskFull: error(
     'UNKNOWN the disk of this node is full, and it stops: the command may or may not have been applied',
   ),
-  fateUnknownStopped: error(
+  outcomeUnknownStopped: error(
     'UNKNOWN this node has failed, and stops: the command may or may not have been applied',
   ),
   loading: error('LOADING Redis is loading the dataset in memory'),
@@ -123,7 +123,7 @@ export const replies = {
     ),
 
   /** The write went into the log of a leader that lost its office: it may or may not take effect. */
-  fateUnknown: error(
+  outcomeUnknown: error(
     'UNKNOWN leadership was lost while the command was in flight: it may or may not have been applied',
   ),
   notEnoughFollowers: error('NOREPLICAS Not enough good replicas to write.'),

@@ -299,14 +299,14 @@ export class Server implements ClientHost {
     this.listener.serve(socket);
   }
 
-  /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
-  servePassedOn(socket: Socket, from: number): void {
-    this.clients.servePassedOn(socket, from);
+  /** Serves a client whose commands the node `from` forwards: it has counted and authenticated it. */
+  serveForwarded(socket: Socket, from: number): void {
+    this.clients.serveForwarded(socket, from);
   }
 
-  /** The node `from` is lost: nobody waits for the clients whose commands it passed on. */
-  dropPassedOn(from: number): void {
-    this.clients.dropPassedOn(from);
+  /** The node `from` is lost: nobody waits for the clients whose commands it forwarded. */
+  dropForwarded(from: number): void {
+    this.clients.dropForwarded(from);
   }
 
   get maxBulkLength(): number {
@@ -351,8 +351,8 @@ export class Server implements ClientHost {
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
   }
 
-  /** Whether this node passes on to the leader what only the leader can do. */
-  get passesOn(): boolean {
+  /** Whether this node forwards to the leader what only the leader can do. */
+  get isForwarding(): boolean {
     return this.options.follower === 'forward' && !this.consensus.isLeader;
   }
 
@@ -498,7 +498,7 @@ export class Server implements ClientHost {
     for (const connection of [...this.connections.values()]) {
       if (!connection.blocked || !isLost(connection.session)) continue;
       this.connections.delete(connection.id);
-      connection.fateUnknown(replies.fateUnknown);
+      connection.outcomeUnknown(replies.outcomeUnknown);
       connection.closeAfterReplies();
     }
   }
@@ -588,7 +588,7 @@ export class Server implements ClientHost {
     return new Promise((resolve, reject) => {
       const target: ReplyTarget = {
         complete: resolve,
-        fateUnknown: reject,
+        outcomeUnknown: reject,
         runInTransaction: () => null,
       };
       this.replica.item(target, bytes, add);

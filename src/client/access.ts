@@ -175,7 +175,7 @@ export class AccessControl {
     context: DenialContext = connection.transaction === undefined ? 'toplevel' : 'multi',
     permissions = connection.permissions,
   ): ErrorReply | undefined {
-    if (connection.passedOnBy !== 0 && ofTheNode.has(name)) return undefined;
+    if (connection.forwardedBy !== 0 && ofTheNode.has(name)) return undefined;
     const denial = permissions.deny(name, request);
     if (denial === undefined) return undefined;
     const { reason, position } = denial;
@@ -218,7 +218,7 @@ export class AccessControl {
 }
 
 /**
- * What a node that passes commands on says for itself, or has judged already: these name no key and no
+ * What a node that forwards commands says for itself, or has judged already: these name no key and no
  * channel.
  */
 const ofTheNode = new Set(['multi', 'raftconsistency', 'select', 'unwatch']);

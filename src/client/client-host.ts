@@ -35,8 +35,8 @@ export interface ClientHost extends NodeContext {
   readonly awaitingLeader: Set<ScheduledClient>;
   /** Whether so much output waits for the end of the turn that more should leave at once. */
   readonly turn: { readonly isCrowded: boolean };
-  /** Whether this node passes on to the leader what only the leader can do. */
-  readonly passesOn: boolean;
+  /** Whether this node forwards to the leader what only the leader can do. */
+  readonly isForwarding: boolean;
 
   /** {@link NodeContext.clock}, read once a turn. */
   turnTimeMs(): number;
@@ -47,7 +47,7 @@ export interface ClientHost extends NodeContext {
   /** Whether some key is due by this node's clock and not yet in logged time. */
   meetsDueKey(): boolean;
   /**
-   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has
+   * Whether a request is better held than forwarded or refused now: nobody is known to lead, or nobody has
    * taken it yet.
    *
    * @param heldSinceMs monotonic time since which it has been held

@@ -17,8 +17,8 @@ export interface Client extends TrackedClient {
   /** host:port of the client. */
   readonly address: string;
   readonly writer: ReplyWriter;
-  /** The node that passes this client's commands on; 0 for a client of this node's own. */
-  readonly passedOnBy: number;
+  /** The node that forwards this client's commands; 0 for a client of this node's own. */
+  readonly forwardedBy: number;
 
   // What it has set.
   database: number;
@@ -26,7 +26,7 @@ export interface Client extends TrackedClient {
   /** Who the client is; latin1. */
   userName: string;
   permissions: Permissions;
-  /** It gave a password, or the node that passes its commands on says so. */
+  /** It gave a password, or the node that forwards its commands says so. */
   provedPassword: boolean;
   /** Whom the client's certificate names, where that is asked for; latin1. */
   readonly certificateUser: string | undefined;

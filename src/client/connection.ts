@@ -18,7 +18,7 @@ import {
   type ScriptAudience,
   type Session,
 } from '../../engine/index.js';
-import type { PassedRequest } from '../cluster/upstream.js';
+import type { ForwardedRequest } from '../cluster/upstream.js';
 import { remoteAddress } from '../net/socket-addresses.js';
 import type { OutOfBand } from '../pubsub/message.js';
 import { ClientSubscriptions } from '../pubsub/subscriptions.js';
@@ -59,7 +59,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   /** Who the client is; latin1. */
   userName!: string;
   permissions!: Permissions;
-  /** It gave a password, or the node that passes its commands on says so. */
+  /** It gave a password, or the node that forwards its commands says so. */
   provedPassword = false;
   /** Whom the client's certificate names, where that is asked for; latin1. */
   readonly certificateUser: string | undefined;
@@ -119,12 +119,12 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     readonly id: number,
     readonly socket: Socket,
     private readonly server: ClientHost,
-    /** The node that passes this client's commands on; 0 for a client of this node's own. */
-    readonly passedOnBy = 0,
+    /** The node that forwards this client's commands; 0 for a client of this node's own. */
+    readonly forwardedBy = 0,
   ) {
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
     this.watched = new WatchList(server.engine.keyspace.hashSeed);
-    this.certificateUser = passedOnBy === 0 ? server.tls?.userOf(socket) : undefined;
+    this.certificateUser = forwardedBy === 0 ? server.tls?.userOf(socket) : undefined;
     server.access.reset(this);
     this.consistency = server.consistency;
     this.createdMs = this.lastActiveMs = server.clock();
@@ -325,7 +325,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     if (this.isCutOff) return;
     if (reply instanceof ErrorReply) {
       this.server.countErrorReply(reply);
-      if (this.passedOnBy !== 0 && reply instanceof NotLeading) {
+      if (this.forwardedBy !== 0 && reply instanceof NotLeading) {
         // As a bulk error, which is no reply of any command: the node that forwarded it may try another one.
         this.writeRaw(Buffer.from(`!${Buffer.byteLength(reply.text)}\r\n${reply.text}\r\n`));
         return;
@@ -394,13 +394,13 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     }
   }
 
-  refused(error: ErrorReply, request: PassedRequest | undefined, isSilent = false): void {
+  refused(error: ErrorReply, request: ForwardedRequest | undefined, isSilent = false): void {
     this.isWaiting = false;
     if (this.mayRunAnew && (isSilent || request !== undefined)) this.queue.itemReturned(request);
     else this.itemDone(error, false, isSilent);
   }
 
-  readRefused(error: ErrorReply, request: PassedRequest): void {
+  readRefused(error: ErrorReply, request: ForwardedRequest): void {
     // What CLIENT CACHING has said of it cannot be said again.
     if (this.mayRunAnew && this.tracking?.asksByCommand !== true) this.queue.putBack(request);
     else this.queue.refuse(error);
@@ -408,7 +408,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
 
   /** Whether what was refused because this node does not lead runs as if it had just come. */
   private get mayRunAnew(): boolean {
-    return this.passedOnBy === 0 && this.server.guide.mayLeadElsewhere;
+    return this.forwardedBy === 0 && this.server.guide.mayLeadElsewhere;
   }
 
   runAnew(requests: readonly PutBack[]): void {
@@ -417,7 +417,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     this.server.resumeSoon(this);
   }
 
-  fateUnknown(error: ErrorReply): void {
+  outcomeUnknown(error: ErrorReply): void {
     this.complete(error, false);
   }
 
@@ -463,7 +463,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     if (this.mustGoOn && !this.server.awaitingLeader.has(this)) this.server.resumeSoon(this);
   }
 
-  takeBack(requests: readonly PassedRequest[], leaderId: number): void {
+  takeBack(requests: readonly ForwardedRequest[], leaderId: number): void {
     this.queue.takenBack(requests.length);
     for (let i = 0; i < requests.length && this.forwardedReads.length > 0; i++)
       this.server.audience.tracking.endRead(this, this.forwardedReads.pop(), false);

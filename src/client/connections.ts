@@ -33,8 +33,8 @@ export class Connections {
     };
   }
 
-  /** Serves a client whose commands the node `from` passes on: it has counted and authenticated it. */
-  servePassedOn(socket: Socket, from: number): void {
+  /** Serves a client whose commands the node `from` forwards: it has counted and authenticated it. */
+  serveForwarded(socket: Socket, from: number): void {
     socket.on('error', () => socket.destroy());
     // The client may have ended its side.
     socket.allowHalfOpen = true;
@@ -45,9 +45,9 @@ export class Connections {
 
   private connect(
     socket: Socket,
-    passedOnBy: number,
+    forwardedBy: number,
   ): { readonly connection: Connection; readonly detach: () => void } {
-    const connection = new Connection(this.nextId++, socket, this.host, passedOnBy);
+    const connection = new Connection(this.nextId++, socket, this.host, forwardedBy);
     this.byId.set(connection.id, connection);
     const { keepAliveSeconds } = this.host.limits;
     if (keepAliveSeconds > 0) socket.setKeepAlive?.(true, keepAliveSeconds * 1000);
@@ -70,9 +70,9 @@ export class Connections {
     return { connection, detach };
   }
 
-  /** The node `from` is lost: nobody waits for the clients whose commands it passed on. */
-  dropPassedOn(from: number): void {
-    for (const { passedOnBy, socket } of this.byId.values()) if (passedOnBy === from) socket.destroy();
+  /** The node `from` is lost: nobody waits for the clients whose commands it forwarded. */
+  dropForwarded(from: number): void {
+    for (const { forwardedBy, socket } of this.byId.values()) if (forwardedBy === from) socket.destroy();
   }
 
   /** Sends what is owed and waits until all are gone. */

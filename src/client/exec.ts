@@ -90,9 +90,9 @@ export class Exec {
         if (transaction.changesRights) server.users.changeEnded();
         connection.complete(reply, isApplied);
       },
-      fateUnknown: (error) => {
+      outcomeUnknown: (error) => {
         if (transaction.changesRights) server.users.changeEnded();
-        connection.fateUnknown(error);
+        connection.outcomeUnknown(error);
       },
       refused: (error) => {
         if (transaction.changesRights) server.users.changeEnded();

@@ -186,7 +186,7 @@ export class ReadPath {
     const target: ReplyTarget = {
       complete: done,
       refused: (error) => connection.refused(error, undefined, true),
-      fateUnknown: (error) => done(error, false),
+      outcomeUnknown: (error) => done(error, false),
       runInTransaction: () => null,
     };
     replica.item(target, 0, (builder) => builder.forget(connection.session));

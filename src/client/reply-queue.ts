@@ -16,7 +16,7 @@
  */
 import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
-import type { PassedRequest } from '../cluster/upstream.js';
+import type { ForwardedRequest } from '../cluster/upstream.js';
 
 type SlotKind = 'reply' | 'log' | 'read' | 'forwarded' | 'promised';
 
@@ -73,7 +73,7 @@ export interface ReplyQueueOwner {
 }
 
 /** A request to which nothing has happened, or a reply that stands behind such a one. */
-export type PutBack = PassedRequest | { readonly reply: Reply };
+export type PutBack = ForwardedRequest | { readonly reply: Reply };
 
 export class ReplyQueue {
   private readonly slots = new Denque<Slot>();

@@ -1,7 +1,7 @@
 /** The connection as the parts that carry out its requests see it. */
 import type { ErrorReply, Reply, Runnable } from '../../engine/index.js';
 import type { ForwardingClient } from '../cluster/forwarder.js';
-import type { PassedRequest } from '../cluster/upstream.js';
+import type { ForwardedRequest } from '../cluster/upstream.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import type { AccountedClient, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
@@ -17,7 +17,7 @@ export interface Deferred {
   /** Since when it waits for a leader, by the monotonic clock. */
   heldSinceMs?: number;
   /** What came back from a leader that did not take it, this node or another. */
-  readonly returned?: PassedRequest;
+  readonly returned?: ForwardedRequest;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -57,9 +57,9 @@ export interface RoutedClient extends AccountedClient, ScheduledClient, Forwardi
    *
    * @param isSilent no reply is owed for it
    */
-  refused(error: ErrorReply, request: PassedRequest | undefined, isSilent?: boolean): void;
+  refused(error: ErrorReply, request: ForwardedRequest | undefined, isSilent?: boolean): void;
   /** The read whose turn it is was refused. */
-  readRefused(error: ErrorReply, request: PassedRequest): void;
+  readRefused(error: ErrorReply, request: ForwardedRequest): void;
   /** An item has its outcome. @param isSilent no reply is owed for it */
   itemDone(reply: Reply, isApplied: boolean, isSilent?: boolean): void;
   /**

@@ -14,8 +14,8 @@ import {
   type Runnable,
   type WriteCommand,
 } from '../../engine/index.js';
-import { type LeaderRoute, PassingOn } from '../cluster/forwarder.js';
-import type { PassedRequest, Upstream } from '../cluster/upstream.js';
+import { Forwarding, type LeaderRoute } from '../cluster/forwarder.js';
+import type { ForwardedRequest, Upstream } from '../cluster/upstream.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { NotLeading, replies } from '../replies.js';
@@ -34,8 +34,8 @@ const TRANSACTION_CONTROL = new Set(['exec', 'discard', 'multi', 'watch', 'quit'
 const ENDS_WATCH = new Set(['discard', 'reset', 'unwatch']);
 
 export class Router {
-  /** What becomes of its commands on a follower that passes them on; undefined while none was. */
-  private passing: PassingOn | undefined;
+  /** What becomes of its commands on a follower that forwards them; undefined while none was. */
+  private forwarding: Forwarding | undefined;
   private readonly reads: ReadPath;
   /** Undefined until the first EXEC. */
   private executor: Exec | undefined;
@@ -57,18 +57,18 @@ export class Router {
     const row = this.resolve(request);
     const returned = deferred?.returned;
     if (returned?.transaction !== undefined) connection.transaction = returned.transaction;
-    const passing = server.passesOn ? this.passedOn(row) : undefined;
-    if (passing === undefined ? this.mustWait(row, request) : this.mustWaitToPassOn(passing, row)) {
+    const forwarding = server.isForwarding ? this.forwardingOf(row) : undefined;
+    if (forwarding === undefined ? this.mustWait(row, request) : this.mustWaitToForward(forwarding, row)) {
       connection.defer(deferred);
       return;
     }
-    if (passing !== undefined && !this.knowsLeader && server.holds(returned?.heldSinceMs)) {
+    if (forwarding !== undefined && !this.knowsLeader && server.holds(returned?.heldSinceMs)) {
       connection.defer(deferred);
       server.awaitLeader(connection);
       return;
     }
     if (returned !== undefined) {
-      this.runReturned(returned, row as Runnable, request, passing, deferred!);
+      this.runReturned(returned, row as Runnable, request, forwarding, deferred!);
       return;
     }
     const raw = deferred?.raw;
@@ -82,7 +82,7 @@ export class Router {
       return;
     }
     const queues = connection.transaction !== undefined && !TRANSACTION_CONTROL.has(row.name);
-    const destination: Destination = queues ? 'queue' : passing !== undefined ? 'forward' : 'run';
+    const destination: Destination = queues ? 'queue' : forwarding !== undefined ? 'forward' : 'run';
     const bytes = raw?.length ?? connection.requestBytes;
     let verdict = server.admission.judge(row, destination, connection, request, bytes);
     if (destination !== 'forward' && (verdict === undefined || verdict instanceof NotLeading)) {
@@ -98,11 +98,11 @@ export class Router {
     if (verdict !== undefined) this.reject(verdict, row, request);
     else if (queues) this.enqueue(row, request, raw);
     else {
-      if (this.passing?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.passing.forgetWatched();
-      if (passing === undefined) this.run(row, request, raw);
+      if (this.forwarding?.watchesElsewhere && ENDS_WATCH.has(row.name)) this.forwarding.forgetWatched();
+      if (forwarding === undefined) this.run(row, request, raw);
       else if (!this.knowsLeader) this.reject(server.notLeading(), row, request);
       else {
-        this.pass(passing, row, raw ?? connection.copyRaw(), undefined);
+        this.forward(forwarding, row, raw ?? connection.copyRaw(), undefined);
         if (server.audience.monitors.size > 0) this.show(row, request);
       }
     }
@@ -120,14 +120,14 @@ export class Router {
     if (connection.transaction !== undefined || connection.queue.hasItems || !connection.authenticated)
       return row;
     if (!row.isReadNow(request, server.engine.scripts)) return row;
-    // Of what is passed on the leader decides: it may know another function by the name.
-    return server.passesOn && this.passedOn(row.readRow!) !== undefined ? row : row.readRow!;
+    // Of what is forwarded the leader decides: it may know another function by the name.
+    return server.isForwarding && this.forwardingOf(row.readRow!) !== undefined ? row : row.readRow!;
   }
 
   /** Puts a request that is the leader's aside where nobody is known to lead, but may soon be. */
   private holds(deferred: Deferred | undefined): boolean {
     const { connection, server } = this;
-    if (connection.passedOnBy !== 0 || !server.guide.holds(deferred?.heldSinceMs)) return false;
+    if (connection.forwardedBy !== 0 || !server.guide.holds(deferred?.heldSinceMs)) return false;
     const held = deferred ?? { raw: connection.copyRaw() };
     held.heldSinceMs ??= server.monotonicMs();
     connection.defer(held);
@@ -161,10 +161,10 @@ export class Router {
         refusal = server.refuseWrite(false);
         return refusal instanceof NotLeading ? refusal : undefined;
       }
-      if (connection.passedOnBy !== 0 || server.passesOn || !this.isLeaders(row)) return undefined;
+      if (connection.forwardedBy !== 0 || server.isForwarding || !this.isLeaders(row)) return undefined;
       refusal = server.notLeading();
     }
-    if (connection.passedOnBy !== 0) return refusal;
+    if (connection.forwardedBy !== 0) return refusal;
     const queued = row.name === 'exec' ? connection.transaction?.requests : undefined;
     return server.guide.redirection(row, request, queued) ?? refusal;
   }
@@ -227,7 +227,7 @@ export class Router {
     if (request.is(0, 'EXEC')) {
       connection.transaction = undefined;
       connection.watched.clear();
-      this.passing?.forgetWatched();
+      this.forwarding?.forgetWatched();
       // As in Redis, whose clients take MOVED for EXEC's answer.
       if (error.code !== 'MOVED') error = replies.execAbortedBecause(error);
     }
@@ -317,7 +317,7 @@ export class Router {
     const { connection } = this;
     return {
       complete: (reply, isApplied) => connection.complete(reply, isApplied),
-      fateUnknown: (error) => connection.fateUnknown(error),
+      outcomeUnknown: (error) => connection.outcomeUnknown(error),
       scriptAudience: () => connection.scripts.remembering,
       runInTransaction: (request, database) => connection.runInTransaction(request, database),
     };
@@ -327,8 +327,8 @@ export class Router {
 
   /** EXEC: its reply, or undefined if that comes later. */
   exec(): Reply | undefined {
-    const isWatchLost = this.passing?.watchesElsewhere === true;
-    this.passing?.forgetWatched();
+    const isWatchLost = this.forwarding?.watchesElsewhere === true;
+    this.forwarding?.forgetWatched();
     return this.ownExec.run(isWatchLost);
   }
 
@@ -349,12 +349,12 @@ export class Router {
    * waits for.
    */
   get awaitsLeader(): boolean {
-    return this.passing?.awaitsReplies === true;
+    return this.forwarding?.awaitsReplies === true;
   }
 
   /** Bytes of requests that the leader has not answered. */
   get forwardedBytes(): number {
-    return this.passing?.pendingBytes ?? 0;
+    return this.forwarding?.pendingBytes ?? 0;
   }
 
   /** The keys that requests read whose replies come later, to be remembered then. */
@@ -377,12 +377,12 @@ export class Router {
   }
 
   /** What passes a request on, if only the leader can answer it. */
-  private passedOn(row: Runnable | ErrorReply): PassingOn | undefined {
+  private forwardingOf(row: Runnable | ErrorReply): Forwarding | undefined {
     const { connection } = this;
-    if (row instanceof ErrorReply || connection.passedOnBy !== 0) return undefined;
+    if (row instanceof ErrorReply || connection.forwardedBy !== 0) return undefined;
     if (!connection.authenticated && !row.noAuth) return undefined;
-    this.passing ??= new PassingOn(connection, this.leaderRoute());
-    return this.passing.concerns(row) ? this.passing : undefined;
+    this.forwarding ??= new Forwarding(connection, this.leaderRoute());
+    return this.forwarding.concerns(row) ? this.forwarding : undefined;
   }
 
   private leaderRoute(): LeaderRoute {
@@ -400,10 +400,10 @@ export class Router {
 
   /** Runs a request that a leader did not take. It was counted and checked when it came. */
   private runReturned(
-    { raw, heldSinceMs, hadWatch }: PassedRequest,
+    { raw, heldSinceMs, hadWatch }: ForwardedRequest,
     row: Runnable,
     request: Request,
-    passing: PassingOn | undefined,
+    forwarding: Forwarding | undefined,
     deferred: Deferred,
   ): void {
     const { connection, server } = this;
@@ -411,7 +411,7 @@ export class Router {
       // The node that watched the keys has ended that when it saw the EXEC.
       connection.transaction = undefined;
       connection.answer(NULL_ARRAY);
-    } else if (passing === undefined) {
+    } else if (forwarding === undefined) {
       let refusal =
         server.access.deny(row.name, connection, request, 'toplevel') ??
         connection.permissions.denyPatterns(row.name, request) ??
@@ -425,14 +425,14 @@ export class Router {
     } else if (!this.knowsLeader || !server.holds(heldSinceMs)) {
       this.reject(server.heldInVain(), row, request);
     } else {
-      this.pass(passing, row, raw, heldSinceMs);
+      this.forward(forwarding, row, raw, heldSinceMs);
     }
   }
 
   /** Passes a request on. Should that fail, nobody knows what has gone out: the client is cut off. */
-  private pass(passing: PassingOn, row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
+  private forward(forwarding: Forwarding, row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
     try {
-      passing.pass(row, raw, heldSinceMs);
+      forwarding.forward(row, raw, heldSinceMs);
     } catch (error) {
       this.connection.fault(row.name, error);
     }
@@ -443,32 +443,32 @@ export class Router {
   }
 
   leaderChanged(): void {
-    this.passing?.leaderChanged();
+    this.forwarding?.leaderChanged();
   }
 
-  private mustWaitToPassOn(passing: PassingOn, row: Runnable | ErrorReply): boolean {
+  private mustWaitToForward(forwarding: Forwarding, row: Runnable | ErrorReply): boolean {
     const { queue, replyMode } = this.connection;
     if (queue.hasItems || queue.hasReads) return true;
-    if (replyMode !== 'on' && passing.awaitsReplies) return true;
-    return passing.mustWait(row as Runnable);
+    if (replyMode !== 'on' && forwarding.awaitsReplies) return true;
+    return forwarding.mustWait(row as Runnable);
   }
 
   /** The client does not read: nor is the leader read. */
   pause(): void {
-    this.passing?.pause();
+    this.forwarding?.pause();
   }
 
   goOn(): void {
-    this.passing?.resume();
+    this.forwarding?.resume();
   }
 
   /** The client will say no more, and everything that it said was sent. */
   end(): void {
-    if (this.awaitsLeader) this.passing!.end();
+    if (this.awaitsLeader) this.forwarding!.end();
   }
 
   /** The client is gone. */
   close(): void {
-    this.passing?.close();
+    this.forwarding?.close();
   }
 }

@@ -102,7 +102,7 @@ export class Cluster {
 
   /** Whether clients have written anything here that is still there. */
   holdsData: () => boolean = () => true;
-  /** A peer passes a client's commands on over this socket. */
+  /** A peer forwards a client's commands over this socket. */
   onClient: ((socket: Socket, from: NodeId) => void) | undefined;
   /** This leader has not heard from a node for long. */
   onLost: ((node: NodeId) => void) | undefined;

@@ -1,6 +1,6 @@
 /**
  * How a follower that forwards (`--follower forward`) answers one client: what only the leader can do is
- * passed on, in order.
+ * forwarded, in order.
  */
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import type { Consistency } from '../client/consistency.js';
@@ -32,7 +32,7 @@ export interface LeaderRoute {
   dial(): Upstream;
 }
 
-export class PassingOn {
+export class Forwarding {
   /** The way to the leader. */
   private upstream: Upstream | undefined;
   /**
@@ -42,7 +42,7 @@ export class PassingOn {
   private watchedOn: Upstream | undefined;
   /** Keys may be watched on an earlier connection, too, which is gone: they may have changed. */
   private lostWatched = false;
-  /** Once a command was passed on, reads never come from an older state than the leader's. */
+  /** Once a command was forwarded, reads never come from an older state than the leader's. */
   private hasPassedOn = false;
 
   constructor(
@@ -82,7 +82,7 @@ export class PassingOn {
   }
 
   /** Passes a request on; its reply goes to the client. */
-  pass(row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
+  forward(row: Runnable, raw: Buffer, heldSinceMs: number | undefined): void {
     const { client, route } = this;
     let upstream = this.upstream;
     if (upstream?.takesMore !== true || upstream.leaderId !== route.leaderId) {

@@ -34,7 +34,7 @@ export class LeaderWait {
   }
 
   /**
-   * Whether a request is better held than passed on or refused now: nobody is known to lead, or nobody has
+   * Whether a request is better held than forwarded or refused now: nobody is known to lead, or nobody has
    * taken it yet.
    *
    * @param heldSinceMs monotonic time since which it has been held

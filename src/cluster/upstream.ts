@@ -7,7 +7,7 @@
  * the connection break and drops what waits.
  *
  * Nothing is ever carried out twice. A write that is unanswered when the connection breaks is of unknown
- * fate. What the other node has refused, because it does not lead, goes back to the client's connection,
+ * outcome. What the other node has refused, because it does not lead, goes back to the client's connection,
  * which sends it to the next leader.
  */
 import type { Socket } from 'node:net';
@@ -34,7 +34,7 @@ const KEEP_ALIVE_MS = 5000;
 const REFUSAL = 0x21;
 
 /** A client's request on its way to the leader. */
-export interface PassedRequest {
+export interface ForwardedRequest {
   /** As it came. The bytes do not change any more. */
   readonly raw: Buffer;
   /** Whether its loss leaves something in doubt. */
@@ -63,12 +63,12 @@ export interface UpstreamOwner {
    * Nothing has happened to these, the last requests in their order, and nothing will: another leader than
    * the one that they were sent to may be asked at once, the same one in a moment.
    */
-  takeBack(requests: readonly PassedRequest[], leaderId: number): void;
+  takeBack(requests: readonly ForwardedRequest[], leaderId: number): void;
 }
 
 interface Expected {
   /** Undefined when nobody waits for the reply. */
-  readonly request: PassedRequest | undefined;
+  readonly request: ForwardedRequest | undefined;
   readonly bytes: number;
   readonly onReply: ((firstLine: string) => void) | undefined;
 }
@@ -80,7 +80,7 @@ export class Upstream {
   /**
    * Requests that the node has refused. Those behind them are refused, too, or these must be answered before.
    */
-  private refused: PassedRequest[] = [];
+  private refused: ForwardedRequest[] = [];
   private isRefusal = false;
   private unsent: Buffer[] | undefined = [];
   /** Bytes of requests without a reply yet. */
@@ -152,7 +152,7 @@ export class Upstream {
   }
 
   /** Sends a request whose reply the client gets. */
-  request(request: PassedRequest, onReply?: (firstLine: string) => void): void {
+  request(request: ForwardedRequest, onReply?: (firstLine: string) => void): void {
     this.send(request.raw, { request, bytes: request.raw.length, onReply });
   }
 
@@ -287,13 +287,13 @@ export class Upstream {
     const lost = this.expected.toArray().flatMap(({ request }) => request ?? []);
     this.expected.clear();
     this.pendingBytes = 0;
-    // Behind the last request whose fate is unknown nothing has happened. Those before it cannot come after
-    // it.
+    // Behind the last request whose outcome is unknown nothing has happened. Those before it cannot come
+    // after it.
     const last = wasSent ? lost.findLastIndex(({ writes }) => writes) : -1;
     if (last >= 0) {
       this.refuse(refused.splice(0));
       for (const { writes } of lost.splice(0, last + 1)) {
-        this.owner.lost(writes ? replies.fateUnknown : this.unreachable());
+        this.owner.lost(writes ? replies.outcomeUnknown : this.unreachable());
       }
     }
     if (refused.length + lost.length > 0) this.owner.takeBack([...refused, ...lost], this.leaderId);
@@ -302,7 +302,7 @@ export class Upstream {
   }
 
   /** Something behind these was carried out: they cannot be sent again. */
-  private refuse(requests: readonly PassedRequest[]): void {
+  private refuse(requests: readonly ForwardedRequest[]): void {
     for (let i = 0; i < requests.length; i++) this.owner.lost(this.unreachable());
   }
 

@@ -60,7 +60,7 @@ function authenticate(
 }
 
 /**
- * A node that has proved the cluster's secret says whose commands it passes on, and whether that client gave
+ * A node that has proved the cluster's secret says whose commands it forwards, and whether that client gave
  * a password. A client that gave none is taken only where none is asked for: that node may not have learnt of
  * it yet.
  */
@@ -75,7 +75,7 @@ function authenticatePassedOn(connection: Client, server: NodeContext, name: str
 /** Judges a password when it is the turn of the client's address. */
 function inTurn(run: ProgramHandler): ProgramHandler {
   return (request, connection, server) => {
-    if (connection.passedOnBy !== 0 || !triesPassword(request)) return run(request, connection, server);
+    if (connection.forwardedBy !== 0 || !triesPassword(request)) return run(request, connection, server);
     const waitMs = server.authenticationGate.waitMs(connection.socket.remoteAddress ?? '');
     if (waitMs === undefined) throw replies.tooManyAuthentications;
     if (waitMs === 0) return run(request, connection, server);
@@ -98,7 +98,7 @@ function triesPassword(request: Request): boolean {
 
 function auth(request: Request, connection: Client, server: NodeContext): Reply {
   if (request.count > 3) throw errors.syntax;
-  if (connection.passedOnBy !== 0)
+  if (connection.forwardedBy !== 0)
     return authenticatePassedOn(connection, server, request.latin1(1), request.latin1(2));
   if (request.count === 2) {
     if (server.access.isOpen) throw replies.noPassword;

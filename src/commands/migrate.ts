@@ -190,7 +190,7 @@ function proposeDeletion(
     server.replica.item(
       {
         complete: resolve,
-        fateUnknown: reject,
+        outcomeUnknown: reject,
         runInTransaction: () => null,
       },
       request.length,

@@ -209,7 +209,7 @@ export class LeaderGuide {
     let left = 0;
     for (const connection of server.connections.values()) {
       const stays = connection.isSubscriber || connection.blocked || connection.readsReplica;
-      if (connection.passedOnBy !== 0 || stays) continue;
+      if (connection.forwardedBy !== 0 || stays) continue;
       if (all || (connection.isIdle && connection.lastActiveMs < quietSinceMs))
         connection.closeAfterReplies();
       else left++;

@@ -212,7 +212,7 @@ export class Contents {
       server.replica.exec(
         {
           complete: (answer) => resolve(Array.isArray(answer) ? (answer.find(isError) ?? null) : answer),
-          fateUnknown: (error) => reject(new ReplyError(error)),
+          outcomeUnknown: (error) => reject(new ReplyError(error)),
           runInTransaction: () => null,
         },
         server.session,

@@ -201,7 +201,7 @@ export class Faults {
   disconnect(clientName?: string): number {
     let count = 0;
     for (const connection of [...(this.node?.server.connections.values() ?? [])]) {
-      if (connection.passedOnBy !== 0 || (clientName !== undefined && connection.name !== clientName))
+      if (connection.forwardedBy !== 0 || (clientName !== undefined && connection.name !== clientName))
         continue;
       connection.cutOff();
       count++;

@@ -269,9 +269,9 @@ export class LocalCluster<Node extends ClusterNode> {
     for (const [i, { node }] of this.members.entries()) {
       if (node.isStopped) continue;
       node.cluster.transport.wireChanged();
-      // What they pass on goes over connections that are no peer's any more.
+      // What they forward goes over connections that are no peer's any more.
       for (const { server } of this.nodes)
-        if (this.isCut(i, server.session.nodeId)) node.server.dropPassedOn(server.session.nodeId);
+        if (this.isCut(i, server.session.nodeId)) node.server.dropForwarded(server.session.nodeId);
     }
   }
 

@@ -158,7 +158,9 @@ export class Redraft {
       else {
         // What is in flight will never be acknowledged: its clients are told before the end.
         const isFull = error instanceof StorageError && error.code === 'full';
-        redraft.server.replica.abandon(isFull ? replies.fateUnknownDiskFull : replies.fateUnknownStopped);
+        redraft.server.replica.abandon(
+          isFull ? replies.outcomeUnknownDiskFull : replies.outcomeUnknownStopped,
+        );
         void redraft.stop({ handOver: false }).finally(() => options.onFailure?.(error));
       }
     };
@@ -267,8 +269,8 @@ export class Redraft {
         for (const database of machine.engine.keyspace.used()) if (database.size > 0) return true;
         return false;
       };
-      cluster.onClient = (socket, from) => server.servePassedOn(socket, from);
-      cluster.onLost = (node) => server.dropPassedOn(node);
+      cluster.onClient = (socket, from) => server.serveForwarded(socket, from);
+      cluster.onLost = (node) => server.dropForwarded(node);
       cluster.onClockJudged = (isBelieved) => {
         replica.wallClockBelieved = isBelieved;
       };

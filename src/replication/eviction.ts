@@ -158,7 +158,7 @@ export class Eviction {
         if (this.leaving.size === 0 && this.excessBytes > 0) setImmediate(() => this.relieve());
       };
       this.replica.item(
-        { complete: gone, fateUnknown: gone, runInTransaction: () => null },
+        { complete: gone, outcomeUnknown: gone, runInTransaction: () => null },
         request.length,
         (builder) => builder.evict(this.replica.session, database, request),
       );

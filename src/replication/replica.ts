@@ -49,7 +49,7 @@ export interface ReplyTarget {
    */
   refused?(error: ErrorReply, request: { readonly raw: Buffer; readonly writes: true } | undefined): void;
   /** Nobody knows whether the item was or will be applied. */
-  fateUnknown(error: ErrorReply): void;
+  outcomeUnknown(error: ErrorReply): void;
   /** A read queued in MULTI is about to run at its place in EXEC. */
   readInTransaction?(row: ReadCommand, request: Request): void;
   /** Who hears what the item's scripts call; undefined where nobody does. */
@@ -325,18 +325,18 @@ export class Replica implements ApplyListener {
 
   /**
    * Leadership is lost, or the node has failed: of all that this node has proposed and not seen applied,
-   * nobody knows the fate.
+   * the outcome is unknown.
    */
-  abandon(why = replies.fateUnknown): void {
+  abandon(why = replies.outcomeUnknown): void {
     for (const entry of this.pending.values()) this.abandonEntry(entry, why);
     this.pending.clear();
     this.pendingBytes = 0;
     this.events.applied();
   }
 
-  private abandonEntry(entry: PendingEntry, why = replies.fateUnknown): void {
+  private abandonEntry(entry: PendingEntry, why = replies.outcomeUnknown): void {
     for (let ordinal = 0; ordinal < entry.targets.length; ordinal++) {
-      entry.targets[ordinal]?.fateUnknown(why);
+      entry.targets[ordinal]?.outcomeUnknown(why);
     }
     for (const refused of entry.refusedBehind) this.giveRefusal(refused);
   }

@@ -1,5 +1,5 @@
 /**
- * Finds where replies end in a byte stream, without building them: what is passed on needs no values. RESP2
+ * Finds where replies end in a byte stream, without building them: what is forwarded needs no values. RESP2
  * and RESP3.
  */
 

@@ -75,7 +75,7 @@ export async function runChaos(options: ChaosOptions, journal: Journal, cleanup:
     cluster = await Cluster.start(profile, network, directory, random.fork('cluster'), journal, cleanup);
     const { size, durability, forwarding, largeBytesPerSecond } = profile;
     say(
-      `cluster ${number}: ${size} nodes, durability ${durability}, ${forwarding.length} pass on, ${largeBytesPerSecond / 1000} kB/s of large values`,
+      `cluster ${number}: ${size} nodes, durability ${durability}, ${forwarding.length} forward, ${largeBytesPerSecond / 1000} kB/s of large values`,
     );
     const kept: LedgerClient[] = [];
     const roundsOfCluster = 1 + random.below(4);

@@ -23,7 +23,7 @@ const { violation, counts } = await runChat({
   say: console.log,
 });
 console.log(
-  `${values.subscribers} subscribers at 3 nodes, ${counts.kills} leaders killed, ${counts.said} messages said, ${counts.unknown} of unknown fate, ` +
+  `${values.subscribers} subscribers at 3 nodes, ${counts.kills} leaders killed, ${counts.said} messages said, ${counts.unknown} of unknown outcome, ` +
     `${counts.heard} heard over ${counts.connections} connections, in ${((performance.now() - began) / 1000).toFixed(0)} s: ` +
     (violation ?? 'one order, no repeats, no gaps but while a node was away'),
 );

@@ -185,7 +185,7 @@ export class Client extends Connector {
     await this.sendCommands([command], true);
   }
 
-  /** Carries an operation through: again while it is refused, once when its fate is unknown. */
+  /** Carries an operation through: again while it is refused, once when its outcome is unknown. */
   private async perform(operation: ClientOperation): Promise<void> {
     this.journal.count('operations');
     for (;;) {

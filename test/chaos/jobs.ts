@@ -18,7 +18,7 @@ function compareIds(a: string, b: string): number {
 export class JobLedger {
   /** Acknowledged XADDs: value by id. */
   readonly added = new Map<string, string>();
-  /** Values of XADDs whose fate is unknown. */
+  /** Values of XADDs whose outcome is unknown. */
   readonly doubtful = new Set<string>();
   /** Who was given an entry that was new to the group. */
   private readonly given = new Map<string, string>();

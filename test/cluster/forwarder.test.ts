@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { NULL_ARRAY, type Reply, type Runnable } from '../../engine/index.js';
 import { Transaction, WatchList } from '../../src/client/transaction.js';
-import { type ForwardingClient, PassingOn } from '../../src/cluster/forwarder.js';
+import { Forwarding, type ForwardingClient } from '../../src/cluster/forwarder.js';
 import { Upstream } from '../../src/cluster/upstream.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import { ManualClock } from '../raft-node/wal-harness.js';
@@ -66,9 +66,9 @@ test('keys watched at two leaders abort one EXEC, and none after it', () => {
       return upstreams.at(-1) as unknown as Upstream;
     },
   };
-  const passing = new PassingOn(client, route);
+  const passing = new Forwarding(client, route);
   const pass = (name: string): void =>
-    passing.pass(
+    passing.forward(
       { name, kind: name === 'incr' ? 'write' : 'other' } as Runnable,
       encodeRequest([name]),
       undefined,
@@ -104,7 +104,7 @@ test('requests that the leader has not answered count as memory', async () => {
     takeBack: assert.fail,
   };
   const upstreams: Upstream[] = [];
-  const passing = new PassingOn(newClient([]), {
+  const passing = new Forwarding(newClient([]), {
     leaderId: 1,
     databases: 16,
     dial: () => {
@@ -116,7 +116,7 @@ test('requests that the leader has not answered count as memory', async () => {
   });
   const raw = encodeRequest(['SET', 'k', 'x'.repeat(1_000_000)]);
   assert.equal(passing.pendingBytes, 0);
-  for (let i = 0; i < 3; i++) passing.pass({ name: 'set', kind: 'write' } as Runnable, raw, undefined);
+  for (let i = 0; i < 3; i++) passing.forward({ name: 'set', kind: 'write' } as Runnable, raw, undefined);
   assert.ok(passing.pendingBytes >= 3 * raw.length, 'while the way is opened');
   await new Promise((resolve) => setImmediate(resolve));
   assert.ok(passing.pendingBytes >= 3 * raw.length, 'until they are answered');

@@ -175,7 +175,7 @@ test('WATCH through a forwarding follower: a change elsewhere aborts, none lets 
   await until(
     'the follower knows',
     () =>
-      follower.redraft.server.passesOn &&
+      follower.redraft.server.isForwarding &&
       follower.redraft.server.consensus.leaderId !== leader.redraft.node.id,
   );
   await ask('MULTI');
@@ -219,7 +219,7 @@ test('a forwarding follower that dies with a client blocked leaves no waiter', a
   await cluster.assertEqual();
 });
 
-test('the fate of a request in flight when the leader dies is unknown, not failed', async (t) => {
+test('the outcome of a request in flight when the leader dies is unknown, not failed', async (t) => {
   const { follower, leader, cluster } = await forwarding(t);
   const client = await follower.connect();
   assert.equal(plain(await client.call('SET', 'a', '1')), 'OK');
@@ -318,7 +318,7 @@ test('where replies end, whatever pieces they come in', () => {
   }
 });
 
-test('a request that fails while it is passed on costs its client the connection, and nobody else anything', async (t) => {
+test('a request that fails while it is forwarded costs its client the connection, and nobody else anything', async (t) => {
   const { follower } = await forwarding(t);
   const client = await RespClient.connect({ host: '127.0.0.1', port: follower.port });
   t.after(() => client.close());

@@ -91,7 +91,7 @@ class Writer {
     );
     assert.ok(
       count <= this.acknowledgedIncrements + this.unknownIncrements,
-      `${count} counted, ${this.acknowledgedIncrements} acknowledged and ${this.unknownIncrements} of unknown fate`,
+      `${count} counted, ${this.acknowledgedIncrements} acknowledged and ${this.unknownIncrements} of unknown outcome`,
     );
     const list = ((await this.cluster.ask(leader, 'LRANGE', `list:${this.id}`, '0', '-1')) as string[]).map(
       Number,

@@ -144,8 +144,8 @@ function allows({ commands, keys, channels }: Rights, one: Case): boolean {
 }
 
 const ways = [
-  ...['direct', 'passed on', 'queued', 'queued, then limited', 'limited within', 'unlimited within'],
-  ...['script', 'function', 'script within', 'passed on within'],
+  ...['direct', 'forwarded', 'queued', 'queued, then limited', 'limited within', 'unlimited within'],
+  ...['script', 'function', 'script within', 'forwarded within'],
 ] as const;
 
 const rights: fc.Arbitrary<Rights> = fc.record({
@@ -197,7 +197,7 @@ class Trial {
     const isLimitedLater = way === 'queued, then limited' || way === 'limited within';
     const first = ['ACL', 'SETUSER', 'ann', ...(isLimitedLater ? everything : limits)];
     await Promise.all([...fill, first].map((words) => admin.call(...words)));
-    const node = way.startsWith('passed on') ? this.follower : this.leader;
+    const node = way.startsWith('forwarded') ? this.follower : this.leader;
     await until('the user is known', async () => {
       const users = node.redraft.server.engine.users.version;
       return users === this.leader.redraft.server.engine.users.version;
@@ -237,10 +237,10 @@ class Trial {
     const result = (reply: unknown): { reply: unknown; within: boolean } => ({ reply, within: false });
     switch (way) {
       case 'direct':
-      case 'passed on':
+      case 'forwarded':
         return result(await ask(client, ...words));
       case 'queued':
-      case 'passed on within':
+      case 'forwarded within':
         return result(await last(['MULTI'], words, ['EXEC']));
       case 'queued, then limited':
         await last(['MULTI'], words, ['PING']);

@@ -62,7 +62,7 @@ test('a user made on a follower is known to all, and limited on each of them, al
   await cluster.assertEqual();
 });
 
-test('the leader judges what is passed on by its own state', async (t) => {
+test('the leader judges what is forwarded by its own state', async (t) => {
   const { leader, follower } = await three(t);
   await leader.ask('ACL', 'SETUSER', 'ann', 'on', 'nopass', '~*', '+@all');
   await until('the user is known', () => knows(follower, 'ann'));
@@ -80,7 +80,7 @@ test('the leader judges what is passed on by its own state', async (t) => {
   await client.close();
 });
 
-test('who gave no password is not passed on where one is asked for', async (t) => {
+test('who gave no password is not forwarded where one is asked for', async (t) => {
   const { leader, follower } = await three(t);
   const early = await follower.connect();
   assert.equal(await asks(early, 'SET', 'k', '1'), 'OK');

@@ -10,7 +10,7 @@ import { type Operation, partition, type Reply } from './history.js';
 import { emptyState, type State, step } from './model.js';
 
 /**
- * `client from-to COMMAND -> reply`, one a line; `from-` for a fate unknown; `A; B` within brackets for a
+ * `client from-to COMMAND -> reply`, one a line; `from-` for a outcome unknown; `A; B` within brackets for a
  * transaction.
  */
 function history(text: string): Operation[] {
@@ -50,12 +50,12 @@ const good: Record<string, string> = {
     a 1-9 SET x 1 -> "OK"
     b 2-3 GET x -> null
     c 4-5 GET x -> "1"`,
-  'a write of unknown fate that took effect late': `
+  'a write of unknown outcome that took effect late': `
     a 1- SET x 1 -> ?
     b 2-3 SET x 2 -> "OK"
     b 4-5 GET x -> "2"
     b 6-7 GET x -> "1"`,
-  'a write of unknown fate that never took effect': `
+  'a write of unknown outcome that never took effect': `
     a 1- SET x 1 -> ?
     b 2-3 SET x 2 -> "OK"
     b 4-5 GET x -> "2"`,
@@ -106,10 +106,10 @@ const bad: Record<string, string> = {
     a 1-9 SET x 1 -> "OK"
     b 2-3 GET x -> "1"
     c 4-5 GET x -> null`,
-  'a write of unknown fate seen before it was invoked': `
+  'a write of unknown outcome seen before it was invoked': `
     b 1-2 GET x -> "1"
     a 3- SET x 1 -> ?`,
-  'a write of unknown fate that took effect twice': `
+  'a write of unknown outcome that took effect twice': `
     a 1- SET x 1 -> ?
     b 2-3 GET x -> "1"
     b 4-5 SET x 2 -> "OK"
@@ -285,7 +285,7 @@ function execute(commands: readonly (readonly string[])[], random: () => number)
   });
 }
 
-test('whatever really ran is accepted, with overlaps and unknown fates', () => {
+test('whatever really ran is accepted, with overlaps and unknown outcomes', () => {
   const command = fc.oneof(
     fc.constantFrom(...'abcdefgh').map((value) => ['RPUSH', 'q', value]),
     fc.constantFrom(...'abcdefgh').map((value) => ['SADD', 's', value]),

@@ -3,8 +3,8 @@
  * already seen (2017), the way Porcupine does it, over each set of keys that belong together.
  *
  * Where chance decides and the output is unknown, the search carries all states that are possible (the power
- * set construction). An operation of unknown fate may be taken at any time after its invocation and never has
- * to be.
+ * set construction). An operation of unknown outcome may be taken at any time after its invocation and never
+ * has to be.
  */
 import { describeOperation, isReadOnly, type Operation, partition } from './history.js';
 import { emptyState, type State, stateName, step } from './model.js';
@@ -45,7 +45,7 @@ export function checkHistory(history: readonly Operation[], options: CheckOption
 /** An invocation or a return in the doubly linked list of events that are left. */
 interface Event {
   readonly id: number;
-  /** Of an invocation whose fate is known. */
+  /** Of an invocation whose outcome is known. */
   end: Event | undefined;
   readonly isCall: boolean;
   previous: Event | undefined;

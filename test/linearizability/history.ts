@@ -26,7 +26,7 @@ export interface Operation {
   readonly watched?: readonly { readonly key: string; readonly value: string | null }[];
   readonly invokedAt: number;
   readonly returnedAt: number;
-  /** Undefined: fate unknown; `returnedAt` is of no account then. */
+  /** Undefined: outcome unknown; `returnedAt` is of no account then. */
   readonly output: Reply | undefined;
   /** An earlier operation of the same pipeline: this one cannot take effect before it. */
   readonly follows?: Operation;
@@ -45,7 +45,7 @@ const readOnly = new Set([
   'XRANGE',
 ]);
 
-/** Whether an operation changes nothing: when its fate is unknown, it may be left out. */
+/** Whether an operation changes nothing: when its outcome is unknown, it may be left out. */
 export function isReadOnly(operation: Operation): boolean {
   return operation.commands.every((command) => readOnly.has(command[0]!));
 }

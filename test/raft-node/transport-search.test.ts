@@ -361,7 +361,7 @@ class Search {
     this.count(isTaken ? 'snapshot taken' : 'snapshot broken');
   }
 
-  /** A client's commands, passed on: what comes back is what was sent, as far as it comes. */
+  /** A client's commands, forwarded: what comes back is what was sent, as far as it comes. */
   private async channel(sender: Life, to: number): Promise<void> {
     let socket: net.Socket;
     try {

@@ -88,7 +88,7 @@ export class Client {
     return `${this.name} ${facts}`;
   }
 
-  /** Carries an operation through: again while it is refused, once when its fate is unknown. */
+  /** Carries an operation through: again while it is refused, once when its outcome is unknown. */
   private async perform(operation: ClientOperation): Promise<void> {
     for (;;) {
       const isFinished = await this.attempt(operation);

@@ -36,7 +36,7 @@ interface Running {
   server: Server | undefined;
   handler: TransportHandler | undefined;
   readonly links: Set<ClientLink>;
-  /** Connections that it opened itself, to pass on what its clients want. */
+  /** Connections that it opened itself, to forward what its clients want. */
   readonly dialled: Set<ClientLink>;
   /** Snapshots that it is sending. */
   readonly channels: Set<Channel>;
@@ -234,7 +234,7 @@ export class Machine {
   }
 
   /**
-   * As much of a cluster as a server uses: the way to the leader for a client whose commands are passed on,
+   * As much of a cluster as a server uses: the way to the leader for a client whose commands are forwarded,
    * and a journal for nobody.
    */
   private dialler(running: Running): unknown {
@@ -270,7 +270,7 @@ export class Machine {
         this.nextPort(),
         (accepted) => {
           if (there.server === undefined) accepted.destroy();
-          else there.server.servePassedOn(accepted, this.nodeId);
+          else there.server.serveForwarded(accepted, this.nodeId);
         },
       );
       running.dialled.add(link);

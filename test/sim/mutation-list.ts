@@ -229,8 +229,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'say "refused" where nobody knows',
     file: 'src/replication/replica.ts',
-    from: 'entry.targets[ordinal]?.fateUnknown(why);',
-    to: 'entry.targets[ordinal]?.fateUnknown(replies.notLeader());',
+    from: 'entry.targets[ordinal]?.outcomeUnknown(why);',
+    to: 'entry.targets[ordinal]?.outcomeUnknown(replies.notLeader());',
     tests: program,
   },
   {

@@ -8,7 +8,7 @@ export interface ExpiringWrite {
   readonly value: string;
   readonly lifetimeMs: number;
   readonly invokedAt: number;
-  /** Infinity: fate unknown. */
+  /** Infinity: outcome unknown. */
   readonly returnedAt: number;
 }
 

@@ -40,7 +40,7 @@ function makeReplica(): {
     const note = (reply: Reply): void => {
       said.push(`${key}: ${reply instanceof ErrorReply ? reply.text : String(reply)}`);
     };
-    const target: ReplyTarget = { complete: note, fateUnknown: note, runInTransaction: () => null };
+    const target: ReplyTarget = { complete: note, outcomeUnknown: note, runInTransaction: () => null };
     const request = encodeRequest(['INCR', key]);
     replica.command(target, session, 0, request, 0, request.length);
     replica.flush();
@@ -59,7 +59,7 @@ test('a refusal stands behind the replies of what is in flight', () => {
   assert.equal(said[2], 'c: TRY elsewhere:1');
 });
 
-test('so it does when the fate of what was in flight stays unknown', () => {
+test('so it does when the outcome of what was in flight stays unknown', () => {
   const { replica, said, send } = makeReplica();
   send('a');
   send('b');
@@ -76,7 +76,7 @@ test('an item hears whether it was applied: only then has a quorum answered', ()
   const send = (name: string): void => {
     const target: ReplyTarget = {
       complete: (_reply, isApplied) => heard.push(`${name} ${isApplied}`),
-      fateUnknown: () => {},
+      outcomeUnknown: () => {},
       runInTransaction: () => null,
     };
     replica.command(target, { nodeId: 1, startId: 1, counter: 1 }, 0, request, 0, request.length);

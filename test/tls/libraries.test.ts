@@ -26,7 +26,7 @@ const run = promisify(execFile);
 class Counter {
   /** The last value that was acknowledged. */
   acknowledged = 0;
-  /** Errors that say that a write's fate is unknown, or that there is no leader now. */
+  /** Errors that say that a write's outcome is unknown, or that there is no leader now. */
   readonly told: string[] = [];
   private isOver = false;
   private readonly work: Promise<void>;

@@ -28,7 +28,7 @@ const noncePattern = /^[0-9a-f]{32}$/;
 
 /**
  * What a connection is for: messages between cores, one snapshot, one question and its answer, a client's
- * commands, passed on, or signs of life.
+ * commands, forwarded, or signs of life.
  */
 export type PeerPurpose = (typeof purposes)[number];
 
@@ -241,7 +241,7 @@ export interface AcceptOptions {
     peer: PeerSocket,
     introduction: Introduction,
   ) => { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void };
-  /** The dialer has proved itself and passes on a client's commands: the socket goes on as a client's. */
+  /** The dialer has proved itself and forwards a client's commands: the socket goes on as a client's. */
   readonly onClient: (socket: net.Socket, introduction: Introduction) => void;
 }
 

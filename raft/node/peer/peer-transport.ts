@@ -38,7 +38,7 @@ export interface PeerTransportOptions extends PeerDialing {
   readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
   /** Whether nothing passes between this node and a peer, be the network as sound as it may: for tests. */
   readonly isCut?: (peer: NodeId) => boolean;
-  /** A peer passes a client's commands on over this socket, which is paused and has no listeners. Refused if absent. */
+  /** A peer forwards a client's commands over this socket, which is paused and has no listeners. Refused if absent. */
   readonly onClient?: (socket: net.Socket, from: NodeId) => void;
 }
 
@@ -237,7 +237,7 @@ export class PeerTransport implements Transport {
   }
 
   /**
-   * Opens a connection on which a client's commands can be passed on to a member, and its replies come back.
+   * Opens a connection on which a client's commands can be forwarded to a member, and its replies come back.
    *
    * @returns the socket, paused and without listeners
    * @throws PeerRefusal, or Error if the member cannot be reached
