@@ -10,13 +10,7 @@ import type { Protocol } from './transcript.js';
 const replyTimeoutMs = 20_000;
 
 /** Leaves something to tell of. */
-const setup = [
-  'SET k v',
-  'HSET h a 1',
-  'CONFIG SET slowlog-log-slower-than 0',
-  'CONFIG SET latency-monitor-threshold 1',
-  'PING',
-];
+const setup = ['SET k v', 'HSET h a 1', 'CONFIG SET slowlog-log-slower-than 0', 'PING'];
 
 // MODULE is missing (docs/COMMANDS.md); whether there are latencies to draw is a matter of luck.
 const commands =
