@@ -71,6 +71,8 @@ export class NodeUsers implements UsersListener {
 
   /** This node leads: a predecessor's changes may be in its log, and not yet applied. */
   leads(): void {
+    // While it starts nobody writes: it serves once the users of its log are in force.
+    if (!this.server.consensus.isBound) return;
     this.changeBegins();
     const ended = (): void => this.changeEnded();
     this.server.reads.add(ended, ended);
