@@ -3,7 +3,6 @@
  * is lost, or another node leads, what was not answered goes to the new leader.
  */
 import { ErrorReply, type Reply, sealDump } from '../../engine/index.js';
-import { splitAddress } from '../../raft/node/index.js';
 import { monotonicNow, setTimeout } from '../../raft/node/timers.js';
 import { ConnectionError, type RespClient } from '../resp/client.js';
 import type { RdbKey } from './rdb-file.js';
@@ -250,7 +249,6 @@ export class Destination {
       this.address = this.options.address;
       await new Promise((resolve) => setTimeout(resolve, RETRY_EVERY_MS));
     }
-    splitAddress(this.address);
   }
 }
 
