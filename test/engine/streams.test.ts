@@ -17,7 +17,6 @@ import {
   compareIds,
   formatId,
   maxId,
-  minId,
   nextId,
   parseId,
   previousId,
@@ -320,38 +319,4 @@ test('what a stream is reckoned to take is what it takes of the slab', () => {
   engine.call('XREADGROUP', 'GROUP', 'g', 'a', 'STREAMS', 's', '>');
   assert.equal(engine.keyspace.slab.usedBytes - before, 1000 * 40);
   assert.ok(streamAt(engine, 's').memoryBytes > before);
-});
-
-test('radix tree nodes are those of a trie with runs', () => {
-  const brute = (keys: readonly string[]): number => {
-    const count = (set: readonly string[], depth: number): number => {
-      if (set.length === 1) return (set[0].length > depth ? 1 : 0) + 1;
-      let shared = depth;
-      while (set.every((key) => key[shared] === set[0][shared])) shared++;
-      const children = new Map<string, string[]>();
-      for (const key of set) children.set(key[shared], [...(children.get(key[shared]) ?? []), key]);
-      let nodes = (shared > depth ? 1 : 0) + 1;
-      for (const child of children.values()) nodes += count(child, shared + 1);
-      return nodes;
-    };
-    return keys.length === 0 ? 1 : count(keys, 0);
-  };
-  const word = fc.constantFrom(0, 1, 2, 255, 256, 257, 65_536, 2 ** 32);
-  fc.assert(
-    fc.property(fc.array(fc.record({ ms: word, seq: word }), { maxLength: 40 }), (ids) => {
-      const engine = new Engine({ settings: { 'stream-node-max-entries': 1 } });
-      const distinct = [...new Map(ids.map((id) => [formatId(id), id])).values()]
-        .filter((id) => compareIds(id, minId) > 0)
-        .sort(compareIds);
-      if (distinct.length === 0) return;
-      for (const id of distinct) engine.call('XADD', 's', formatId(id), 'a', 1);
-      const keys = distinct.map((id) => {
-        const bytes = Buffer.alloc(16);
-        writeId(bytes, 0, id);
-        return bytes.toString('latin1');
-      });
-      assert.equal(streamAt(engine, 's').radixTreeNodes, brute(keys));
-    }),
-    { numRuns: 200 },
-  );
 });

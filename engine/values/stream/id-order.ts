@@ -24,10 +24,28 @@ const PAGE_OBJECT_BYTES = 160;
 export const ID_OFFSET = 8;
 export const BLOCK_HEADER_BYTES = ID_OFFSET + ID_BYTES;
 
-interface Page {
+/** Consecutive blocks. */
+export interface Page {
   addresses: Int32Array;
   count: number;
+  /** What the {@link Weigh} of the order says of its blocks together; 0 without one. */
+  weight: number;
+  /** Bytes that the blocks take; 0 without a {@link Weigh}. */
+  blockBytes: number;
+  /** What somebody has reckoned of the page's ids; undefined as soon as these are others. */
+  summary: PageSummary | undefined;
 }
+
+/** What a page of ids adds to a count over all of them: see `radix-nodes.ts`. */
+export interface PageSummary {
+  readonly count: number;
+  readonly branches: readonly number[];
+  readonly sharedFirst: number;
+  readonly sharedLast: number;
+}
+
+/** What a block counts in its page. */
+export type Weigh = (address: Address) => number;
 
 /** A place in an order: void after the next change of it. */
 export class OrderPosition {
@@ -39,14 +57,20 @@ const place = new OrderPosition();
 
 export class IdOrder {
   size = 0;
-  private readonly pages: Page[] = [];
+  /** Bytes that all blocks take; 0 without a {@link Weigh}. */
+  blockBytes = 0;
+  readonly pages: Page[] = [];
   /** The id that is searched for, in words. */
   private a = 0;
   private b = 0;
   private c = 0;
   private d = 0;
 
-  constructor(private readonly slab: Slab) {}
+  /** @param weigh says what blocks count: then each page knows what it holds */
+  constructor(
+    private readonly slab: Slab,
+    private readonly weigh?: Weigh,
+  ) {}
 
   /** Estimate of what the order takes besides the blocks. */
   get overheadBytes(): number {
@@ -155,14 +179,38 @@ export class IdOrder {
   /** Puts a block that moved in the place of the last one, which has the same id. */
   replaceLast(address: Address): void {
     const page = this.pages.at(-1)!;
-    page.addresses[page.count - 1] = address;
+    this.put(page, page.count - 1, address);
   }
 
   /** Puts a block that moved in the place of the one with the same id. */
   replace(address: Address): void {
     this.load(this.idOf(address));
     this.seek(place);
-    this.pages[place.page].addresses[place.index] = address;
+    this.put(this.pages[place.page], place.index, address);
+  }
+
+  private put(page: Page, index: number, address: Address): void {
+    if (this.weigh !== undefined) {
+      this.addBytes(page, this.slab.capacity(address) - this.slab.capacity(page.addresses[index]));
+    }
+    page.addresses[index] = address;
+  }
+
+  /** The last block counts for so much more. */
+  reweighLast(difference: number): void {
+    this.pages[this.pages.length - 1].weight += difference;
+  }
+
+  /** The block of an id counts for so much more, or less. */
+  reweigh(id: StreamId, difference: number): void {
+    this.load(id);
+    this.seek(place);
+    this.pages[place.page].weight += difference;
+  }
+
+  private addBytes(page: Page, bytes: number): void {
+    page.blockBytes += bytes;
+    this.blockBytes += bytes;
   }
 
   /** Takes the block of an id out; returns it, or undefined when there was none. The caller frees it. */
@@ -177,6 +225,11 @@ export class IdOrder {
 
   private removeAt({ page: number, index }: OrderPosition): void {
     const page = this.pages[number];
+    if (this.weigh !== undefined) {
+      page.weight -= this.weigh(page.addresses[index]);
+      this.addBytes(page, -this.slab.capacity(page.addresses[index]));
+      page.summary = undefined;
+    }
     page.addresses.copyWithin(index, index + 1, page.count);
     page.count--;
     this.size--;
@@ -198,6 +251,17 @@ export class IdOrder {
     return address;
   }
 
+  /** Takes the first `count` pages out, with their blocks. The caller frees these. */
+  shiftPages(count: number): Page[] {
+    const pages = this.pages.splice(0, count);
+    for (const page of pages) {
+      this.size -= page.count;
+      this.blockBytes -= page.blockBytes;
+      this.track(-page.addresses.byteLength - PAGE_OBJECT_BYTES);
+    }
+    return pages;
+  }
+
   /** Takes the last block out. */
   pop(): Address {
     this.toLast(place);
@@ -208,7 +272,13 @@ export class IdOrder {
 
   private newPage(capacity: number): Page {
     this.track(capacity * 4 + PAGE_OBJECT_BYTES);
-    return { addresses: new Int32Array(capacity), count: 0 };
+    return {
+      addresses: new Int32Array(capacity),
+      count: 0,
+      weight: 0,
+      blockBytes: 0,
+      summary: undefined,
+    };
   }
 
   private insertAt(page: Page, index: number, address: Address): void {
@@ -221,6 +291,10 @@ export class IdOrder {
     if (index < page.count) page.addresses.copyWithin(index + 1, index, page.count);
     page.addresses[index] = address;
     page.count++;
+    if (this.weigh === undefined) return;
+    page.weight += this.weigh(address);
+    this.addBytes(page, this.slab.capacity(address));
+    page.summary = undefined;
   }
 
   private split(number: number): void {
@@ -231,6 +305,14 @@ export class IdOrder {
     rest.count = page.count - kept;
     page.count = kept;
     this.pages.splice(number + 1, 0, rest);
+    if (this.weigh === undefined) return;
+    for (let i = 0; i < rest.count; i++) {
+      rest.weight += this.weigh(rest.addresses[i]);
+      rest.blockBytes += this.slab.capacity(rest.addresses[i]);
+    }
+    page.weight -= rest.weight;
+    page.blockBytes -= rest.blockBytes;
+    page.summary = undefined;
   }
 
   /** Moves the blocks of the page behind into the page. */
@@ -246,6 +328,9 @@ export class IdOrder {
     }
     page.addresses.set(next.addresses.subarray(0, next.count), page.count);
     page.count = count;
+    page.weight += next.weight;
+    page.blockBytes += next.blockBytes;
+    page.summary = undefined;
     this.track(-next.addresses.byteLength - PAGE_OBJECT_BYTES);
     this.pages.splice(number + 1, 1);
   }

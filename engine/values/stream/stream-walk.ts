@@ -15,6 +15,7 @@ import { type Int64, writeInt64 } from '../../numbers/int64.js';
 import type { Address, Slab } from '../../storage/slab.js';
 import type { PieceSink, ValueWalk } from '../big-value.js';
 import { listpackSize } from '../listpack.js';
+import type { GonePages } from './gone-pages.js';
 import { type ByName, type Consumer, type Group, type GroupObserver, PENDING_BYTES } from './group.js';
 import { ID_OFFSET, type IdOrder, OrderPosition } from './id-order.js';
 import { listpackStart } from './node.js';
@@ -116,6 +117,7 @@ export function allPieces(stream: StreamParts, sink: PieceSink): void {
 type Phase =
   | { readonly kind: 'header' }
   | { readonly kind: 'nodes'; from: StreamId | undefined }
+  | { readonly kind: 'trimmed'; addresses: Iterator<Address> | undefined }
   | { readonly kind: 'groups' }
   | { readonly kind: 'consumers'; readonly group: Group; after: string | undefined }
   | { readonly kind: 'pending'; readonly group: Group; from: StreamId | undefined };
@@ -130,14 +132,17 @@ export class StreamWalk implements ValueWalk, GroupObserver {
   /** Groups that went before they were walked to their end. */
   private readonly orphans: Group[] = [];
   private orphansWalked = 0;
+  /** Nodes that were trimmed away before they were walked. */
+  private readonly trimmed: GonePages[] = [];
+  private trimmedWalked = 0;
   private readonly place = new OrderPosition();
   private hasEnded = false;
 
   constructor(
     private readonly stream: StreamParts,
     private readonly sink: PieceSink,
-    /** Takes the groups that went meanwhile. */
-    private readonly ended: (orphans: readonly Group[]) => void,
+    /** Takes what went meanwhile. */
+    private readonly ended: (orphans: readonly (Group | GonePages)[]) => void,
   ) {
     this.size = stream.pieceCount;
     this.epoch = stream.epoch;
@@ -171,6 +176,11 @@ export class StreamWalk implements ValueWalk, GroupObserver {
     this.orphans.push(group);
   }
 
+  /** Takes over nodes that are no longer the stream's. */
+  adoptPages(pages: GonePages): void {
+    this.trimmed.push(pages);
+  }
+
   /** Marks a block as given; false when it was, or is too young. */
   private claim(address: Address): boolean {
     const buffer = this.stream.slab.buffer(address);
@@ -195,7 +205,7 @@ export class StreamWalk implements ValueWalk, GroupObserver {
   private end(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.ended(this.orphans);
+    this.ended([...this.orphans, ...this.trimmed]);
   }
 
   /** Gives one piece, or goes on to where the next ones are; false when there are none. */
@@ -215,9 +225,20 @@ export class StreamWalk implements ValueWalk, GroupObserver {
         } else this.phase = { kind: 'groups' };
         return true;
       }
+      case 'trimmed': {
+        phase.addresses ??= this.trimmed[this.trimmedWalked++]?.addresses();
+        if (phase.addresses === undefined) return false;
+        const { value, done } = phase.addresses.next();
+        if (done === true) phase.addresses = undefined;
+        else this.beforeNode(value);
+        return true;
+      }
       case 'groups': {
         const group = this.nextGroup();
-        if (group === undefined) return false;
+        if (group === undefined) {
+          this.phase = { kind: 'trimmed', addresses: undefined };
+          return true;
+        }
         this.beforeGroup(group);
         this.phase = { kind: 'consumers', group, after: undefined };
         return true;

@@ -8,6 +8,7 @@ import { addInt64, type Int64 } from '../../numbers/int64.js';
 import { type Address, Slab } from '../../storage/slab.js';
 import type { BigValue, PieceSink, ValueWalk } from '../big-value.js';
 import { listpackSize } from '../listpack.js';
+import { GonePages, liveOf } from './gone-pages.js';
 import { ByName, GROUP_OBJECT_BYTES, Group } from './group.js';
 import { BLOCK_HEADER_BYTES, ID_OFFSET, IdOrder, OrderPosition } from './id-order.js';
 import {
@@ -20,6 +21,7 @@ import {
   Master,
   replaceInteger,
 } from './node.js';
+import { countRadixNodes } from './radix-nodes.js';
 import { StreamCursor } from './stream-cursor.js';
 import { compareIds, differenceOf, isZeroId, maxId, minId, type StreamId, writeId } from './stream-id.js';
 import { allPieces, StreamWalk } from './stream-walk.js';
@@ -33,11 +35,14 @@ const ROOM_BYTES = 4608;
 /** Estimate of what V8 takes for the stream's objects. */
 const STREAM_OBJECT_BYTES = 500;
 
+/** A part that no stream holds any more. */
+type Gone = Pick<BigValue, 'isWalked' | 'dispose'>;
+
 /** Where a stream lives: what it needs of the keyspace. */
 export interface StreamHome {
   readonly slab: Slab;
   /** Takes over what is to be freed piecemeal. */
-  discard(group: Group): void;
+  discard(gone: Gone): void;
 }
 
 /** How much a node holds: stream-node-max-bytes and stream-node-max-entries, 0 for no limit. */
@@ -81,13 +86,11 @@ export class Stream implements BigValue {
   /** Numbers walks; a block, group or consumer with the walk's number is none that it still has to give. */
   epoch = 0;
   private current: StreamWalk | undefined;
-  private nodeBytes = 0;
   private readonly groupNumbers: (Group | undefined)[] = [];
-  private radixNodes: number | undefined;
 
   constructor(readonly home: StreamHome) {
     this.slab = home.slab;
-    this.nodes = new IdOrder(home.slab);
+    this.nodes = new IdOrder(home.slab, (address) => liveOf(home.slab, address));
     this.slab.track(STREAM_OBJECT_BYTES);
   }
 
@@ -95,7 +98,7 @@ export class Stream implements BigValue {
   readonly objectBytes = 0;
 
   get memoryBytes(): number {
-    let bytes = STREAM_OBJECT_BYTES + this.nodeBytes + this.nodes.overheadBytes;
+    let bytes = STREAM_OBJECT_BYTES + this.nodes.blockBytes + this.nodes.overheadBytes;
     for (const group of this.groups.values()) bytes += group.memoryBytes;
     return bytes;
   }
@@ -160,7 +163,6 @@ export class Stream implements BigValue {
     writeId(buffer, offset + ID_OFFSET, id);
     content.writeNode(buffer, offset + BLOCK_HEADER_BYTES);
     this.nodes.add(address);
-    this.radixNodes = undefined;
   }
 
   private appendTo(tail: Address, id: StreamId, content: EntryContent): void {
@@ -178,6 +180,7 @@ export class Stream implements BigValue {
     start = listpackStart(this.slab, address);
     content.append(buffer, start, ms, seq, isSame);
     replaceInteger(buffer, start, start + LIVE_OFFSET, master.live + 1);
+    this.nodes.reweighLast(1);
   }
 
   // ---- taking away ----
@@ -191,7 +194,6 @@ export class Stream implements BigValue {
     if (master.live === 1) {
       this.give(address);
       this.nodes.remove(this.nodes.idOf(address));
-      this.radixNodes = undefined;
       this.free(address);
       this.length--;
     } else this.flag(address, [offset]);
@@ -245,11 +247,13 @@ export class Stream implements BigValue {
     }
     replaceInteger(buffer, start, master.read(buffer, start).deletedAt, deleted);
     replaceInteger(buffer, start, start + LIVE_OFFSET, live);
+    this.nodes.reweigh(this.nodes.idOf(kept), -offsets.length);
   }
 
   /** Takes away the oldest entries; returns how many. */
-  trim({ keep, isApproximate, limit }: TrimOptions): number {
-    let deleted = 0;
+  trim(options: TrimOptions): number {
+    const { keep, isApproximate, limit } = options;
+    let deleted = this.trimPages(options);
     while (this.nodes.size > 0) {
       if ('maxLength' in keep && this.length <= keep.maxLength) break;
       const address = this.nodes.first!;
@@ -260,11 +264,10 @@ export class Stream implements BigValue {
       const goes =
         'maxLength' in keep
           ? this.length - live >= keep.maxLength
-          : compareIds(lastEntryId(buffer, start, this.slab.offset(address) + ID_OFFSET), keep.minId) < 0;
+          : compareIds(this.lastIdOf(address), keep.minId) < 0;
       if (goes) {
         this.give(address);
         this.nodes.shift();
-        this.radixNodes = undefined;
         this.free(address);
         this.length -= live;
         deleted += live;
@@ -278,6 +281,38 @@ export class Stream implements BigValue {
       else this.findFirst();
     }
     return deleted;
+  }
+
+  /**
+   * Takes away whole pages of nodes, whose memory comes back later: as many as {@link trim} would take away
+   * node by node. Returns how many entries they had.
+   */
+  private trimPages({ keep, limit }: TrimOptions): number {
+    const { pages } = this.nodes;
+    let count = 0;
+    let deleted = 0;
+    for (const page of pages) {
+      if (limit !== 0 && deleted + page.weight > limit) break;
+      const goes =
+        'maxLength' in keep
+          ? this.length - deleted - page.weight > keep.maxLength
+          : compareIds(this.lastIdOf(page.addresses[page.count - 1]), keep.minId) < 0;
+      if (!goes) break;
+      deleted += page.weight;
+      count++;
+    }
+    if (count === 0) return 0;
+    this.shape++;
+    this.length -= deleted;
+    const gone = new GonePages(this.slab, this.nodes.shiftPages(count));
+    if (this.current !== undefined) this.current.adoptPages(gone);
+    else this.home.discard(gone);
+    return deleted;
+  }
+
+  private lastIdOf(address: Address): StreamId {
+    const buffer = this.slab.buffer(address);
+    return lastEntryId(buffer, listpackStart(this.slab, address), this.slab.offset(address) + ID_OFFSET);
   }
 
   /** Flags the entries at the node's head that are not to be kept; returns how many. */
@@ -349,8 +384,7 @@ export class Stream implements BigValue {
 
   /** How many nodes the radix tree has in which Redis would keep the nodes' ids: XINFO says so. */
   get radixTreeNodes(): number {
-    this.radixNodes ??= countRadixNodes(this);
-    return this.radixNodes;
+    return countRadixNodes(this.nodes, this.slab);
   }
 
   // ---- groups ----
@@ -439,18 +473,15 @@ export class Stream implements BigValue {
     buffer.writeUInt32LE(0, offset + 4);
     bytes.copy(buffer, offset + ID_OFFSET);
     this.nodes.add(address);
-    this.radixNodes = undefined;
   }
 
   private allocate(size: number): Address {
     const address = this.slab.allocate(size);
-    this.nodeBytes += this.slab.capacity(address);
     return address;
   }
 
   private free(address: Address): void {
     this.shape++;
-    this.nodeBytes -= this.slab.capacity(address);
     this.slab.free(address);
   }
 
@@ -458,7 +489,7 @@ export class Stream implements BigValue {
     let left = limit;
     while (left > 0 && this.nodes.size > 0) {
       const address = this.nodes.pop();
-      left -= master.read(this.slab.buffer(address), listpackStart(this.slab, address)).live + 1;
+      left -= liveOf(this.slab, address) + 1;
       this.free(address);
     }
     while (left > 0 && this.groups.size > 0) {
@@ -493,7 +524,7 @@ export class Stream implements BigValue {
     this.epoch++;
     this.current = new StreamWalk(this, sink, (orphans) => {
       this.current = undefined;
-      for (const group of orphans) this.home.discard(group);
+      for (const orphan of orphans) this.home.discard(orphan);
     });
     return this.current;
   }
@@ -501,45 +532,3 @@ export class Stream implements BigValue {
 
 /** Offset of the count of live entries in a node's listpack. */
 const LIVE_OFFSET = 6;
-
-/**
- * Radix tree nodes for the sixteen bytes of each node's id: runs of single children, branches and leaves
- * count one each.
- */
-function countRadixNodes({ nodes, slab }: Stream): number {
-  if (nodes.size === 0) return 1;
-  const position = new OrderPosition();
-  nodes.toFirst(position);
-  let count = 0;
-  // Depths of the branches on the way to the current id, from the root.
-  const branches: number[] = [];
-  let previous = nodes.at(position);
-  let sharedBefore = -1;
-  for (let more = true; more; ) {
-    more = nodes.next(position);
-    const shared = more ? sharedBytes(slab, previous, nodes.at(position)) : -1;
-    // The leaf hangs below the deeper of the branches that it shares with its neighbours.
-    const depth = Math.max(sharedBefore, shared);
-    count += 15 - depth > 0 ? 2 : 1;
-    while (branches.length > 0 && branches[branches.length - 1] > shared) {
-      const branch = branches.pop()!;
-      const above = Math.max(shared, branches.at(-1) ?? -1);
-      count += branch - above - 1 > 0 ? 2 : 1;
-    }
-    if (shared >= 0 && branches.at(-1) !== shared) branches.push(shared);
-    sharedBefore = shared;
-    if (more) previous = nodes.at(position);
-  }
-  return count;
-}
-
-/** How many bytes two ids have in common at their start. */
-function sharedBytes(slab: Slab, a: Address, b: Address): number {
-  const left = slab.buffer(a);
-  const right = slab.buffer(b);
-  const leftAt = slab.offset(a) + ID_OFFSET;
-  const rightAt = slab.offset(b) + ID_OFFSET;
-  let shared = 0;
-  while (left[leftAt + shared] === right[rightAt + shared]) shared++;
-  return shared;
-}
