@@ -4,7 +4,7 @@
  * alone: a command, or the slices into which a node divides snapshots, digests and what is freed.
  */
 import { parseArgs } from 'node:util';
-import { Engine } from '../engine/index.js';
+import { dumpGradually, Engine, type GradualReply, viewOf } from '../engine/index.js';
 import { table } from './statistics.js';
 
 const { values } = parseArgs({ options: { entries: { type: 'string', default: '10000000' } } });
@@ -79,10 +79,29 @@ for (const text of [
   command(text);
 walking('snapshot', true);
 walking('digest', false);
-measure('DUMP s', () => {
-  engine.callBuffer('DUMP', 's');
+let dump: GradualReply | undefined;
+measure('DUMP s, in slices', () => {
+  const database = engine.keyspace.database(0);
+  dump ??= dumpGradually(database, database.find(viewOf('s')));
+  const until = performance.now() + SLICE_MS;
+  return dump?.step(() => performance.now() < until) === undefined;
+});
+dump = undefined;
+let payload: Buffer | undefined;
+measure('DUMP s, in a transaction', () => {
+  payload = engine.callBuffer('DUMP', 's') as Buffer;
   return false;
 });
+measure('RESTORE r', () => {
+  engine.callRaw(0, ['RESTORE', 'r', '0', payload!]);
+  return false;
+});
+payload = undefined;
+command('DEL r');
+freeing();
+command('COPY s r');
+command('DEL r');
+freeing();
 command('XGROUP DESTROY s g');
 freeing();
 command(`XTRIM s MAXLEN ~ ${entries * 0.9}`, 'XTRIM, a tenth of it');

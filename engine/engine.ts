@@ -7,7 +7,7 @@ import { Permissions } from './acl/permissions.js';
 import { Users } from './acl/users.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
-import type { ReadCommand, Session, WriteContext } from './command/command.js';
+import type { ReadCommand, ReadContext, Session, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { allTraces, onlyTouches } from './command/read-traces.js';
 import type { CommandWatch } from './command-watch.js';
@@ -49,7 +49,7 @@ const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
 /** Nothing changes it: all engines of a process have the same one, 200 KB. */
 const engineTable = new CommandTable(engineCommands);
 
-type MutableWriteContext = { -readonly [Name in keyof WriteContext]: WriteContext[Name] };
+type Mutable<Context> = { -readonly [Name in keyof Context]: Context[Name] };
 
 export class Engine {
   readonly keyspace: Keyspace;
@@ -68,11 +68,11 @@ export class Engine {
   private readonly request = new Request();
   private readonly random = new Random();
   private readonly readRandom = new Random();
-  private readonly context: MutableWriteContext;
+  private readonly context: Mutable<WriteContext>;
   private readonly rights: ScriptRights;
   /** Whether a script of an entry runs a command. */
   private inScript = false;
-  private readonly readContext: { keyspace: Keyspace; timeMs: number; random: Random; scripts: Scripts };
+  readonly readContext: Mutable<ReadContext>;
   /** The entry whose item is at hand: where a request that blocks has its bytes. */
   private item!: EntryReader;
   /** Whether an item is at hand: before the first, time moves on. */
@@ -126,6 +126,7 @@ export class Engine {
       timeMs: 0,
       random: this.readRandom,
       scripts: this.scripts,
+      prolong: undefined,
     };
     this.readRandom.seed(options.hashSeed?.low ?? 0, options.hashSeed?.high ?? 0);
   }

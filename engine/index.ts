@@ -27,7 +27,7 @@ export type { CommandWatch } from './command-watch.js';
 export { engineCommands } from './commands/index.js';
 // Values as bytes: for MIGRATE and RDB files.
 export { RunningCrc64 } from './dump/crc64.js';
-export { dumpValue, readRdbString, sealDump } from './dump/payload.js';
+export { dumpGradually, dumpValue, readRdbString, sealDump } from './dump/payload.js';
 export { Engine } from './engine.js';
 export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';
@@ -39,6 +39,7 @@ export { Random } from './log/random.js';
 export { formatDouble } from './numbers/double.js';
 export { int64FromBigInt, parseInt64Bytes } from './numbers/int64.js';
 export { errors, quoted } from './protocol/errors.js';
+export type { GradualReply } from './protocol/gradual-reply.js';
 export {
   type BufferReply,
   type JavaScriptReply,

@@ -28,6 +28,7 @@ import type { Consistency } from './client/consistency.js';
 import { ClientLimits } from './client/limits.js';
 import { NodeUsers } from './client/node-users.js';
 import { Pauses } from './client/pauses.js';
+import { Slices } from './client/slices.js';
 import { TurnEnd } from './client/turn-end.js';
 import type { Cluster } from './cluster/cluster.js';
 import { LeaderWait } from './cluster/leader-wait.js';
@@ -101,6 +102,7 @@ export class Server implements ClientHost {
   readonly audience: Audience;
   readonly readKeys = new ReadKeys(this.table);
   readonly snapshots = new SnapshotRecord();
+  readonly slices = new Slices(() => this.options.clock);
   readonly authenticationGate = new AuthenticationGate(() => this.options.clock.monotonicMs());
   readonly limits = new ClientLimits();
   readonly topology: Topology;

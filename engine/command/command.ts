@@ -5,6 +5,7 @@
  */
 
 import type { Random } from '../log/random.js';
+import type { GradualReply } from '../protocol/gradual-reply.js';
 import type { Reply } from '../protocol/reply.js';
 import type { Request } from '../protocol/request.js';
 import type { View } from '../protocol/view.js';
@@ -31,6 +32,11 @@ export interface ReadContext {
   /** For replies that are random (RANDOMKEY, SRANDMEMBER): no state follows from it. */
   readonly random: Random;
   readonly scripts: ScriptRunner;
+  /**
+   * Takes a reply that comes in slices. A handler returns its result, at once. Undefined where the reply has
+   * to stand when the handler returns.
+   */
+  readonly prolong: ((reply: GradualReply) => Reply) | undefined;
 }
 
 /** Who asked: names a client across the cluster. */
@@ -96,6 +102,8 @@ interface Traits {
   readonly denyOutOfMemory: boolean;
   /** May not be queued by MULTI. */
   readonly noMulti: boolean;
+  /** Its reply may come in slices. */
+  readonly mayBeGradual: boolean;
   /** Runs a script, which may call other commands. */
   readonly runsScripts: boolean;
   /** Whether a request for this row is one for {@link readRow} instead. */
@@ -229,6 +237,7 @@ const runnable = <Kind extends string, Handler>(
     whileLoading: flags.includes('loading'),
     denyOutOfMemory: flags.includes('denyoom'),
     noMulti: flags.includes('no_multi'),
+    mayBeGradual: facts.name === 'dump',
     runsScripts: SCRIPT_RUNNERS.has(facts.name),
     isRead,
     readRow,

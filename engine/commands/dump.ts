@@ -3,7 +3,7 @@
  * asks another server, is the program's.
  */
 import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
-import { createFromDump, dumpValue, readDump } from '../dump/payload.js';
+import { createFromDump, dumpGradually, dumpValue, readDump } from '../dump/payload.js';
 import { isIntactDump } from '../dump/rdb-reader.js';
 import type { Int64 } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
@@ -13,9 +13,14 @@ import type { Database, ReadableDatabase } from '../storage/database.js';
 import { ABSENT } from '../storage/dictionary.js';
 import { keyEvents } from '../storage/key-events.js';
 
-function dump(request: Request, database: ReadableDatabase, _context: ReadContext): Reply {
+function dump(request: Request, database: ReadableDatabase, context: ReadContext): Reply {
   const slot = database.lookup(request.view(1));
-  return slot === ABSENT ? null : dumpValue(database, slot);
+  if (slot === ABSENT) return null;
+  if (context.prolong !== undefined) {
+    const gradual = dumpGradually(database, slot);
+    if (gradual !== undefined) return context.prolong(gradual);
+  }
+  return dumpValue(database, slot);
 }
 
 const NOT_GIVEN = -1;

@@ -1,4 +1,5 @@
 /** Whole DUMP payloads: from a key's value to bytes and back, by the value type's descriptor. */
+import type { GradualReply } from '../protocol/gradual-reply.js';
 import type { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
@@ -16,6 +17,11 @@ export type DumpFailure = { kind: 'corrupt'; reason: string };
  */
 export function dumpValue(database: ReadableDatabase, slot: Slot): Buffer {
   return valueTypes.of(database.encoding(slot)).dump(database, slot);
+}
+
+/** The payload in slices, where it is worth it: the value is as it was at the beginning. */
+export function dumpGradually(database: ReadableDatabase, slot: Slot): GradualReply | undefined {
+  return valueTypes.of(database.encoding(slot)).gradualDump?.(database, slot);
 }
 
 /**

@@ -5,9 +5,9 @@
 
 import { parseInt64Bytes } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
-import type { View } from '../protocol/view.js';
+import { copyBytes, type View } from '../protocol/view.js';
 import { ListpackBuilder } from '../values/listpack-builder.js';
-import { writeCrc64 } from './crc64.js';
+import { RunningCrc64 } from './crc64.js';
 import { compressLzf } from './lzf.js';
 import { footerSize, QuicklistContainer, RdbType, rdbVersion, StringEncoding } from './rdb-types.js';
 
@@ -29,11 +29,17 @@ const compressedHeaderMax = 1 + 9 + 9;
 
 /** Builds one payload: a type byte, the pieces of the value, {@link finish}. */
 export class RdbWriter {
-  private buffer = Buffer.allocUnsafe(256);
+  private buffer: Buffer;
   private end = 0;
+  private readonly checksum = new RunningCrc64();
+  private checkedTo = 0;
 
-  /** @param type one of RdbType; none where the payload is no value's */
-  constructor(type?: number) {
+  /**
+   * @param type one of RdbType; none where the payload is no value's
+   * @param expectedSize what it will take at most, as far as that is known
+   */
+  constructor(type?: number, expectedSize = 256) {
+    this.buffer = Buffer.allocUnsafe(Math.min(expectedSize, payloadSizeMax));
     if (type !== undefined) this.buffer[this.end++] = type;
   }
 
@@ -144,10 +150,20 @@ export class RdbWriter {
     return this;
   }
 
+  /** {@link raw} of a part of a buffer. */
+  rawPart(source: Buffer, start: number, length: number): this {
+    this.reserve(length);
+    copyBytes(source, start, this.buffer, this.end, length);
+    this.end += length;
+    return this;
+  }
+
   /** A point in time: 8 bytes, little-endian. */
   milliseconds(value: number): this {
     this.reserve(8);
-    this.end = this.buffer.writeBigInt64LE(BigInt(value), this.end);
+    // A bigint would cost more than all the rest of a pending entry.
+    this.end = this.buffer.writeInt32LE(value | 0, this.end);
+    this.end = this.buffer.writeInt32LE(Math.floor(value / 2 ** 32) | 0, this.end);
     return this;
   }
 
@@ -158,12 +174,25 @@ export class RdbWriter {
     return this;
   }
 
+  /** What is written so far; a view. */
+  get written(): Buffer {
+    return this.buffer.subarray(0, this.end);
+  }
+
+  /** Reckons the checksum of what is written, so that less is left to {@link finish}. */
+  check(): void {
+    this.checksum.update(this.buffer, this.checkedTo, this.end);
+    this.checkedTo = this.end;
+  }
+
   /** Ends the payload with version and checksum; the writer is not to be used again. */
   finish(version = rdbVersion): Buffer {
     this.reserve(footerSize);
     const { buffer, end } = this;
     buffer.writeUInt16LE(version, end);
-    writeCrc64(buffer, 0, end + 2, buffer, end + 2);
+    this.end += 2;
+    this.check();
+    this.checksum.write(buffer, this.end);
     return buffer.subarray(0, end + footerSize);
   }
 }

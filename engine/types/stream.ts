@@ -4,14 +4,10 @@
  */
 import { corrupt, type RdbReader } from '../dump/rdb-reader.js';
 import { RdbType } from '../dump/rdb-types.js';
-import { RdbWriter } from '../dump/rdb-writer.js';
 import { type Int64, int64FromBigInt } from '../numbers/int64.js';
 import { View } from '../protocol/view.js';
-import { listpackSize } from '../values/listpack.js';
 import { Digits } from '../values/packed.js';
-import type { Group } from '../values/stream/group.js';
-import { ID_OFFSET, type IdOrder, OrderPosition } from '../values/stream/id-order.js';
-import { listpackStart, validateNode } from '../values/stream/node.js';
+import { validateNode } from '../values/stream/node.js';
 import { Stream } from '../values/stream/stream.js';
 import { StreamCursor } from '../values/stream/stream-cursor.js';
 import {
@@ -24,7 +20,11 @@ import {
   type Uint64,
 } from '../values/stream/stream-id.js';
 import { streamRestorer } from '../values/stream/stream-restorer.js';
+import { StreamDump } from './stream-dump.js';
 import type { LoadedValue, ValueType } from './value-type.js';
+
+/** Streams whose entries take less are dumped at once: a few milliseconds. */
+const GRADUAL_BYTES = 1 << 20;
 
 /** A stream's one encoding, in a slot's byte. */
 export const STREAM_ENCODING = 13;
@@ -61,48 +61,6 @@ export interface LoadedStream extends LoadedValue {
 const view = new View();
 const digits = new Digits();
 const cursor = new StreamCursor();
-
-// ---- writing ----
-
-function writeStream(stream: Stream): Buffer {
-  const writer = new RdbWriter(RdbType.streamListpacks2).length(stream.nodes.size);
-  const { slab } = stream;
-  each(stream.nodes, (address) => {
-    const buffer = slab.buffer(address);
-    const idAt = slab.offset(address) + ID_OFFSET;
-    const start = listpackStart(slab, address);
-    writer.bytes(buffer, idAt, ID_BYTES).bytes(buffer, start, listpackSize(buffer, start));
-  });
-  writer.length(stream.length);
-  for (const id of [stream.lastId, stream.firstId, stream.maxDeletedId]) writer.length(id.ms).length(id.seq);
-  writer.length(stream.entriesAdded).length(stream.groups.size);
-  for (const group of stream.groups.values()) writeGroup(writer, stream, group);
-  return writer.finish();
-}
-
-function writeGroup(writer: RdbWriter, { slab }: Stream, group: Group): void {
-  writer.element(group.name).length(group.lastId.ms).length(group.lastId.seq);
-  writer.length(BigInt.asUintN(64, BigInt(group.entriesRead)));
-  const writeId = (address: number): void => {
-    const at = slab.offset(address) + ID_OFFSET;
-    writer.raw(slab.buffer(address).subarray(at, at + ID_BYTES));
-  };
-  writer.length(group.pending.size);
-  each(group.pending, (address) => {
-    writeId(address);
-    writer.milliseconds(group.timeOf(address)).length(group.countOf(address));
-  });
-  writer.length(group.consumers.size);
-  for (const consumer of group.consumers.values()) {
-    writer.element(consumer.name).milliseconds(consumer.seenMs).length(consumer.pending.size);
-    each(consumer.pending, writeId);
-  }
-}
-
-function each(order: IdOrder, visit: (address: number) => void): void {
-  const place = new OrderPosition();
-  for (let more = order.toFirst(place); more; more = order.next(place)) visit(order.at(place));
-}
 
 // ---- reading ----
 
@@ -186,7 +144,12 @@ export const streamType: ValueType<LoadedStream> = {
 
   restorer: (_encoding, keyspace, size) => streamRestorer(keyspace, size),
 
-  dump: (database, slot) => writeStream(database.object(slot) as Stream),
+  dump: (database, slot) => new StreamDump(database.object(slot) as Stream).step(() => true)!,
+
+  gradualDump(database, slot) {
+    const stream = database.object(slot) as Stream;
+    return stream.nodes.blockBytes < GRADUAL_BYTES ? undefined : new StreamDump(stream);
+  },
 
   load(reader, rdbType) {
     const { nodes, live, lastEntry } = loadNodes(reader);

@@ -8,6 +8,7 @@
  * type.
  */
 import type { RdbReader } from '../dump/rdb-reader.js';
+import type { GradualReply } from '../protocol/gradual-reply.js';
 import type { View } from '../protocol/view.js';
 import type { Database, ReadableDatabase } from '../storage/database.js';
 import type { Slot } from '../storage/dictionary.js';
@@ -48,6 +49,8 @@ export interface ValueType<Loaded extends LoadedValue = LoadedValue> extends Sto
    * limits.
    */
   dump(database: ReadableDatabase, slot: Slot): Buffer;
+  /** {@link dump} in slices, of a value that is large; undefined for one that is not. */
+  gradualDump?(database: ReadableDatabase, slot: Slot): GradualReply | undefined;
   /** Reads a value behind the payload's type byte. Everything is checked here: {@link create} cannot fail. */
   load(reader: RdbReader, rdbType: number): Loaded;
   /**

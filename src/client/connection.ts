@@ -95,7 +95,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   /** The client has ended its side: what it has sent is still answered. */
   private hasEnded = false;
   /** Nothing reaches the client any more. */
-  private isCutOff = false;
+  isCutOff = false;
   /** A blocking command of this client is known to wait. */
   private isWaiting = false;
   /** What this client is known to the node's account of memory to take. */

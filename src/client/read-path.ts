@@ -6,6 +6,7 @@ import {
   allTraces,
   BLOCKED,
   ErrorReply,
+  type GradualReply,
   onlyCounts,
   type Permissions,
   parseTrusted,
@@ -99,8 +100,36 @@ export class ReadPath {
 
   private runRead(row: ReadCommand, request: Request, database: number, remembers = this.remembers): void {
     const beganMs = this.server.timer.begin(row, request);
-    this.connection.encode(this.evaluate(row, request, database, remembers));
+    if (row.mayBeGradual && this.connection.queue.mayProlong)
+      this.runGradually(row, request, database, remembers);
+    else this.connection.encode(this.evaluate(row, request, database, remembers));
     if (beganMs !== 0) this.server.timer.ran(row, request, this.connection, beganMs);
+  }
+
+  /** A read whose reply may come in slices. */
+  private runGradually(row: ReadCommand, request: Request, database: number, remembers: boolean): void {
+    const { connection, server } = this;
+    const { readContext } = server.engine;
+    let gradual: GradualReply | undefined;
+    readContext.prolong = (begun) => {
+      gradual = begun;
+      return BLOCKED;
+    };
+    const reply = this.evaluate(row, request, database, remembers);
+    readContext.prolong = undefined;
+    if (gradual === undefined) {
+      connection.encode(reply);
+      return;
+    }
+    const slot = connection.queue.addProlonged();
+    const done = (late: Reply): void => {
+      if (late instanceof ErrorReply) server.timer.failed(row);
+      connection.queue.kept(slot, late);
+      connection.resume();
+    };
+    server.slices
+      .make(gradual, () => !connection.isCutOff)
+      .then(done, (error) => done(connection.internalError(row, error)));
   }
 
   /** Whether the client is to be told when keys change that the request at hand reads. */

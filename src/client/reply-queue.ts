@@ -41,6 +41,8 @@ export class Slot {
   refusal: ErrorReply | undefined = undefined;
   /** Whether the item is in the log already: see {@link LogPlace}. */
   place: LogPlace | undefined = undefined;
+  /** Whether a promised reply is that of a read. */
+  isRead = false;
   /** Whether the client counts as blocked until the slot is done. */
   blocks = false;
 
@@ -211,6 +213,23 @@ export class ReplyQueue {
     return slot;
   }
 
+  /**
+   * The read whose turn it is has a reply that comes later: {@link kept} is to be called. Requests behind it
+   * wait as they wait for reads.
+   */
+  addProlonged(): Slot {
+    const slot = new Slot('promised');
+    slot.isRead = true;
+    this.reads++;
+    this.slots.unshift(slot);
+    return slot;
+  }
+
+  /** Whether the reply to the read whose turn it is may come later: items complete when they are applied. */
+  get mayProlong(): boolean {
+    return this.items === 0 && this.forwarded === 0 && this.returning === undefined;
+  }
+
   /** Requests are held up until the last slot is done. */
   holdLast(): void {
     const last = this.slots.peekBack();
@@ -365,6 +384,7 @@ export class ReplyQueue {
 
   private turn(slot: Slot): void {
     if (this.holder === slot) this.holder = undefined;
+    if (slot.isRead) this.reads--;
     const refusal = this.returning === undefined ? slot.refusal : this.refusal();
     if (slot.behindItem !== undefined) {
       slot.behindItem(this.wasApplied, refusal);

@@ -37,6 +37,8 @@ export interface RoutedClient extends AccountedClient, ScheduledClient, Forwardi
   readonly provedPassword: boolean;
   readonly consistency: Consistency;
   readonly watched: WatchList;
+  /** Nobody gets what is still owed. */
+  readonly isCutOff: boolean;
   executing: AccountedClient['executing'];
   /** The replies that are still owed. */
   readonly queue: ReplyQueue;

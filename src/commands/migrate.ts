@@ -7,9 +7,11 @@
  */
 import type { SecureContextOptions } from 'node:tls';
 import {
+  dumpGradually,
   dumpValue,
   ErrorReply,
   errors,
+  type GradualReply,
   OK,
   type Reply,
   type Request,
@@ -78,17 +80,21 @@ function parse(request: Request): Order {
 }
 
 /** A key on its way. */
-interface Parcel {
+interface Parcel<Payload = Buffer> {
   readonly key: string;
-  readonly payload: Buffer;
+  readonly payload: Payload;
   /** What is left of its time, 0 for no deadline. */
   readonly ttlMs: number;
 }
 
-/** Those of the keys that are there, with their values as they are now. */
-function pack(keys: readonly string[], databaseId: number, server: NodeContext): Parcel[] {
+/** Those of the keys that are there, with their values as they are now: large ones still to be packed. */
+function pack(
+  keys: readonly string[],
+  databaseId: number,
+  server: NodeContext,
+): Parcel<Buffer | GradualReply>[] {
   const database = server.engine.keyspace.database(databaseId);
-  const parcels: Parcel[] = [];
+  const parcels: Parcel<Buffer | GradualReply>[] = [];
   for (const key of keys) {
     const slot = database.lookup(viewOf(key));
     if (slot < 0) continue;
@@ -97,9 +103,21 @@ function pack(keys: readonly string[], databaseId: number, server: NodeContext):
     // Due by this node's clock, whatever the log says yet.
     if (left < 0) continue;
     const ttlMs = deadline === 0 ? 0 : Math.max(1, left);
-    parcels.push({ key, payload: dumpValue(database, slot), ttlMs });
+    parcels.push({ key, payload: dumpGradually(database, slot) ?? dumpValue(database, slot), ttlMs });
   }
   return parcels;
+}
+
+/** Packs what is large, while the node goes on. Rejects with an error reply. */
+function packed(parcels: readonly Parcel<Buffer | GradualReply>[], server: NodeContext): Promise<Parcel[]> {
+  return Promise.all(
+    parcels.map(async ({ key, payload, ttlMs }) => {
+      if (Buffer.isBuffer(payload)) return { key, payload, ttlMs };
+      const reply = await server.slices.make(payload, () => true);
+      if (reply instanceof ErrorReply) throw reply;
+      return { key, payload: reply as Buffer, ttlMs };
+    }),
+  );
 }
 
 /** Runs `step` on a state as fresh as the connection's reads demand. Rejects with an error reply. */
@@ -231,11 +249,12 @@ async function migrate(order: Order, connection: Client, server: NodeContext): P
   const { database } = connection;
   let watch: KeyWatch | undefined;
   try {
-    const parcels = await onFreshState(connection, server, () => {
+    const found = await onFreshState(connection, server, () => {
       if (!order.copy) watch = server.keyChanges.watch(database, new Set(order.keys));
       return pack(order.keys, database, server);
     });
-    if (parcels.length === 0) return NO_KEY;
+    if (found.length === 0) return NO_KEY;
+    const parcels = await packed(found, server);
     const { accepted, error } = await transfer(order, parcels, server.tls?.dialing);
     if (watch !== undefined) {
       const changed = await deleteTransferred(connection, server, watch, accepted);

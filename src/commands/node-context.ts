@@ -7,6 +7,7 @@ import type { AuthenticationGate } from '../client/authentication-gate.js';
 import type { Consistency } from '../client/consistency.js';
 import type { UsersHost } from '../client/node-users.js';
 import type { Pauses } from '../client/pauses.js';
+import type { Slices } from '../client/slices.js';
 import type { ConfigChange } from '../config/configuration.js';
 import type { TopologyHost } from '../discovery/topology.js';
 import type { InfoHost } from '../observability/info.js';
@@ -27,6 +28,7 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   readonly latency: LatencyMonitor;
   /** Of a node that has a disk. */
   readonly diskSpace: DiskSpace | undefined;
+  readonly slices: Slices;
   readonly pauses: Pauses;
   readonly authenticationGate: AuthenticationGate;
   /** What no client may lower. */

@@ -11,16 +11,21 @@ export function liveOf(slab: Slab, address: Address): number {
 }
 
 export class GonePages {
-  /** A walk holds on to them until it has them. */
-  readonly isWalked = false;
+  /** Walks that do not have them yet. */
+  holders = 0;
 
   constructor(
     private readonly slab: Slab,
     private readonly pages: Page[],
   ) {}
 
-  *addresses(): Generator<Address> {
+  get isWalked(): boolean {
+    return this.holders > 0;
+  }
+
+  *addresses(): Generator<Address, undefined> {
     for (const { addresses, count } of this.pages) yield* addresses.subarray(0, count);
+    return undefined;
   }
 
   /** Frees nodes with some `limit` entries; true when nothing is left. */

@@ -144,8 +144,11 @@ export class Group {
   }
 
   countOf(address: Address): Uint64 {
-    const count = this.slab.buffer(address).readBigUInt64LE(this.slab.offset(address) + COUNT_OFFSET);
-    return count <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(count) : count;
+    const buffer = this.slab.buffer(address);
+    const at = this.slab.offset(address) + COUNT_OFFSET;
+    const high = buffer.readUInt32LE(at + 4);
+    if (high <= Number.MAX_SAFE_INTEGER / 2 ** 32) return high * 2 ** 32 + buffer.readUInt32LE(at);
+    return buffer.readBigUInt64LE(at);
   }
 
   /** Sets when and how often a pending entry was given. */

@@ -60,6 +60,12 @@ function summarize(page: Page, slab: Slab): PageSummary {
   return { count: leaves + branches.count, branches: branches.open, sharedFirst, sharedLast: shared };
 }
 
+/** To be called when a node was added: reckons a page that is full, lest somebody has to do all at once. */
+export function summarizeFullPage({ pages }: IdOrder, slab: Slab): void {
+  const full = pages.at(-2);
+  if (full !== undefined && pages[pages.length - 1].count === 1) full.summary ??= summarize(full, slab);
+}
+
 export function countRadixNodes({ pages, size }: IdOrder, slab: Slab): number {
   if (size === 0) return 1;
   const branches = new Branches([NOTHING_SHARED]);

@@ -141,8 +141,8 @@ export class StreamWalk implements ValueWalk, GroupObserver {
   constructor(
     private readonly stream: StreamParts,
     private readonly sink: PieceSink,
-    /** Takes what went meanwhile. */
-    private readonly ended: (orphans: readonly (Group | GonePages)[]) => void,
+    /** Takes the groups that went meanwhile. */
+    private readonly ended: (orphans: readonly Group[]) => void,
   ) {
     this.size = stream.pieceCount;
     this.epoch = stream.epoch;
@@ -176,8 +176,9 @@ export class StreamWalk implements ValueWalk, GroupObserver {
     this.orphans.push(group);
   }
 
-  /** Takes over nodes that are no longer the stream's. */
-  adoptPages(pages: GonePages): void {
+  /** Holds on to nodes that are no longer the stream's. */
+  holdPages(pages: GonePages): void {
+    pages.holders++;
     this.trimmed.push(pages);
   }
 
@@ -205,7 +206,8 @@ export class StreamWalk implements ValueWalk, GroupObserver {
   private end(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.ended([...this.orphans, ...this.trimmed]);
+    for (const pages of this.trimmed) pages.holders--;
+    this.ended(this.orphans);
   }
 
   /** Gives one piece, or goes on to where the next ones are; false when there are none. */

@@ -21,7 +21,8 @@ import {
   Master,
   replaceInteger,
 } from './node.js';
-import { countRadixNodes } from './radix-nodes.js';
+import { type NodeSink, NodesWalk } from './nodes-walk.js';
+import { countRadixNodes, summarizeFullPage } from './radix-nodes.js';
 import { StreamCursor } from './stream-cursor.js';
 import { compareIds, differenceOf, isZeroId, maxId, minId, type StreamId, writeId } from './stream-id.js';
 import { allPieces, StreamWalk } from './stream-walk.js';
@@ -86,6 +87,8 @@ export class Stream implements BigValue {
   /** Numbers walks; a block, group or consumer with the walk's number is none that it still has to give. */
   epoch = 0;
   private current: StreamWalk | undefined;
+  /** Walks of its nodes alone, any number at a time. */
+  private dumps: readonly NodesWalk[] = [];
   private readonly groupNumbers: (Group | undefined)[] = [];
 
   constructor(readonly home: StreamHome) {
@@ -163,6 +166,7 @@ export class Stream implements BigValue {
     writeId(buffer, offset + ID_OFFSET, id);
     content.writeNode(buffer, offset + BLOCK_HEADER_BYTES);
     this.nodes.add(address);
+    summarizeFullPage(this.nodes, this.slab);
   }
 
   private appendTo(tail: Address, id: StreamId, content: EntryContent): void {
@@ -305,8 +309,9 @@ export class Stream implements BigValue {
     this.shape++;
     this.length -= deleted;
     const gone = new GonePages(this.slab, this.nodes.shiftPages(count));
-    if (this.current !== undefined) this.current.adoptPages(gone);
-    else this.home.discard(gone);
+    this.current?.holdPages(gone);
+    for (const dump of this.dumps) dump.holdPages(gone);
+    this.home.discard(gone);
     return deleted;
   }
 
@@ -424,6 +429,7 @@ export class Stream implements BigValue {
 
   private give(address: Address): void {
     this.current?.beforeNode(address);
+    if (this.dumps.length > 0) for (const dump of this.dumps) dump.beforeNode(address);
   }
 
   private roomFor(needed: number): number {
@@ -473,6 +479,7 @@ export class Stream implements BigValue {
     buffer.writeUInt32LE(0, offset + 4);
     bytes.copy(buffer, offset + ID_OFFSET);
     this.nodes.add(address);
+    summarizeFullPage(this.nodes, this.slab);
   }
 
   private allocate(size: number): Address {
@@ -506,7 +513,7 @@ export class Stream implements BigValue {
   // ---- snapshots ----
 
   get isWalked(): boolean {
-    return this.current !== undefined;
+    return this.current !== undefined || this.dumps.length > 0;
   }
 
   get pieceCount(): number {
@@ -519,12 +526,21 @@ export class Stream implements BigValue {
     allPieces(this, sink);
   }
 
+  /** Begins to give the nodes as they are now, in their order, whatever happens to them afterwards. */
+  walkNodes(sink: NodeSink): NodesWalk {
+    const walk = new NodesWalk(this, sink, () => {
+      this.dumps = this.dumps.filter((other) => other !== walk);
+    });
+    this.dumps = [...this.dumps, walk];
+    return walk;
+  }
+
   walk(sink: PieceSink): ValueWalk {
     if (this.current !== undefined) throw new Error('a stream is walked twice at a time');
     this.epoch++;
     this.current = new StreamWalk(this, sink, (orphans) => {
       this.current = undefined;
-      for (const orphan of orphans) this.home.discard(orphan);
+      for (const group of orphans) this.home.discard(group);
     });
     return this.current;
   }
