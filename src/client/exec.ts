@@ -14,6 +14,7 @@ import {
   Request,
 } from '../../engine/index.js';
 import type { UserChange } from '../commands/acl-changes.js';
+import { channelsAfter } from '../commands/config.js';
 import type { ProgramCommand } from '../commands/program-command.js';
 import type { ReplyTarget } from '../replication/replica.js';
 import { replies } from '../replies.js';
@@ -136,6 +137,10 @@ export class Exec {
       if (credentials !== undefined) {
         if (users.accepts(...credentials)) [userName] = credentials;
         permissions = users.permissions(userName);
+        return undefined;
+      }
+      if (row.name === 'config|set') {
+        users.channelsByDefault = channelsAfter(request, server) ?? users.channelsByDefault;
         return undefined;
       }
       const change = this.prepareUsers(row as ProgramCommand, users);

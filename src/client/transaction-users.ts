@@ -6,6 +6,8 @@ import type { AccessControl } from './access.js';
 
 /** A copy of the node's users, which takes up one change after the other, as EXEC will. */
 export class TransactionUsers implements KnownUsers {
+  /** What a CONFIG SET of the transaction makes of `acl-pubsub-default`. */
+  channelsByDefault: boolean | undefined;
   private readonly users = new Users();
   private readonly request = new Request();
 

@@ -98,6 +98,8 @@ export interface KnownUsers {
   user(name: string): User | undefined;
   /** Whether the cluster has users of its own. */
   readonly haveChanged: boolean;
+  /** Whether new users may use all channels, where a transaction has said so before this change. */
+  readonly channelsByDefault?: boolean | undefined;
 }
 
 /** A change of users as the log takes it: see {@link ItemKind} for its words. */
@@ -134,7 +136,7 @@ export const prepareUser: PrepareUsers = (request, server, known) => {
   if (refusal !== undefined) return refusal;
   const rules = joinSelectors(wordsFrom(request, 3));
   if (rules instanceof ErrorReply) return rules;
-  const allChannels = users.channelsByDefault;
+  const allChannels = known.channelsByDefault ?? users.channelsByDefault;
   let before = known.user(name);
   if (before === undefined) {
     before = new User(name);

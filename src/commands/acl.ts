@@ -117,10 +117,11 @@ function aclFile(server: Pick<NodeContext, 'configuration'>): string {
 }
 
 /** The users of this node's file become those of the cluster. */
-const prepareLoad: PrepareUsers = (_request, server) => {
+const prepareLoad: PrepareUsers = (_request, server, known) => {
   const path = aclFile(server);
+  const channelsByDefault = known.channelsByDefault ?? server.users.channelsByDefault;
   try {
-    return replacement(server, readUsers(server.access, path, server.users.channelsByDefault));
+    return replacement(server, readUsers(server.access, path, channelsByDefault));
   } catch (error) {
     if (!(error instanceof UserLineError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     const text = Buffer.from((error as Error).message).toString('latin1');

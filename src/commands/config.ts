@@ -23,9 +23,7 @@ function get(request: Request, _connection: Client, server: NodeContext): Reply 
  * is applied.
  */
 function set(request: Request, connection: Client, server: NodeContext): ProgramReply {
-  const pairs: string[] = [];
-  for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
-  const changes = server.configuration.check(pairs);
+  const changes = changesOf(request, server);
   if (changes instanceof ErrorReply) return changes;
   const password = changes.find(({ parameter }) => parameter.name === 'requirepass')?.value;
   const settings = changes.filter(
@@ -59,6 +57,25 @@ function set(request: Request, connection: Client, server: NodeContext): Program
     if (password !== undefined) server.configuration.adopt('requirepass', password);
     return OK;
   });
+}
+
+function changesOf(request: Request, { configuration }: NodeContext): readonly ConfigChange[] | ErrorReply {
+  const pairs: string[] = [];
+  for (let i = 2; i < request.count; i++) pairs.push(request.latin1(i));
+  return configuration.check(pairs);
+}
+
+/**
+ * Whether new users may use all channels behind this CONFIG SET of a transaction; undefined where it does not
+ * say, or will be refused.
+ */
+export function channelsAfter(request: Request, server: NodeContext): boolean | undefined {
+  const changes = changesOf(request, server);
+  if (changes instanceof ErrorReply || changes.some(({ parameter }) => parameter.effect === 'replicated'))
+    return undefined;
+  if (refuseTls(changes, server) !== undefined) return undefined;
+  const change = changes.find(({ parameter }) => parameter.name === 'acl-pubsub-default');
+  return change === undefined ? undefined : change.value === 'allchannels';
 }
 
 /**
