@@ -109,6 +109,17 @@ test('CONFIG SET refuses in the words of Redis', () => {
   assert.deepEqual(configuration.changed(), []);
 });
 
+test('no client names a file that the node writes', () => {
+  for (const [name, why] of [
+    ['dir', 'protected'],
+    ['dbfilename', 'protected'],
+    ['aclfile', 'immutable'],
+    ['logfile', 'immutable'],
+    ['pidfile', 'immutable'],
+  ])
+    assert.equal(set(new Configuration(), name, '/tmp/x'), failure(name, `can't set ${why} config`));
+});
+
 test('values are replied in canonical form', () => {
   const canonical: [name: string, value: string, reply: string][] = [
     ['hash-max-ziplist-value', '5kb', '5120'],
