@@ -15,6 +15,7 @@ import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
 import { deleteUnchanged, evict } from './deletions.js';
 import type { EngineOptions } from './engine-options.js';
+import { FetchAhead } from './fetch-ahead.js';
 import { LocalClient, type MessageCallback } from './local-client.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
@@ -33,7 +34,7 @@ import { ReadyWaiters } from './ready-waiters.js';
 import { type ScriptCaller, ScriptRights, unboundedCaller } from './scripting/script-caller.js';
 import { ScriptSession } from './scripting/script-session.js';
 import { Scripts } from './scripting/scripts.js';
-import { defaultSettings, isSetting } from './settings.js';
+import { applySettings, defaultSettings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
 import { Keyspace } from './storage/keyspace.js';
@@ -81,6 +82,7 @@ export class Engine {
   /** Who hears of the entry at hand. */
   private listener: ApplyListener = silentListener;
   private readonly ready: ReadyWaiters;
+  private readonly fetchAhead: FetchAhead;
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
   /** Whose the calls are, once they need one. */
@@ -95,6 +97,7 @@ export class Engine {
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
     this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
+    this.fetchAhead = new FetchAhead(this.keyspace);
     this.scripts = new Scripts(new ScriptSession(this));
     this.ready = new ReadyWaiters({
       keyspace: this.keyspace,
@@ -147,6 +150,7 @@ export class Engine {
     this.item = entry;
     this.isWithinItem = true;
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
+      this.fetchAhead.beforeItem(entry, ordinal);
       entry.step();
       this.ordinal = ordinal;
       this.keyspace.position++;
@@ -204,8 +208,7 @@ export class Engine {
       }
       case ItemKind.configure:
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        for (let i = 0; i + 1 < this.request.count; i += 2)
-          this.configure(this.request.latin1(i), this.request.latin1(i + 1));
+        applySettings(this.keyspace.settings, this.request);
         this.keyspace.onConfigured?.();
         return OK;
       case ItemKind.evict: {
@@ -229,11 +232,6 @@ export class Engine {
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
-  }
-
-  private configure(name: string, text: string): void {
-    // Names that this release does not know belong to a later behaviour level, which it is not asked to follow.
-    if (isSetting(name)) this.keyspace.settings[name] = Number(text);
   }
 
   private runWrite(row: Runnable, request: Request, database: Database): Reply {

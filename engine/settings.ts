@@ -1,3 +1,5 @@
+import type { Request } from './protocol/request.js';
+
 /**
  * Settings that apply reads: replicated state. They enter by an entry (the first one of a cluster, then
  * CONFIG SET) and travel in snapshots; the names are Redis's configuration parameters.
@@ -73,6 +75,17 @@ export const defaultSettings: Readonly<Settings> = {
   'min-replicas-to-write': 0,
   'min-replicas-max-lag': 10,
 };
+
+/**
+ * Sets names to values that alternate in a request. Names that this release does not know belong to a later
+ * behaviour level, which it is not asked to follow.
+ */
+export function applySettings(settings: Settings, request: Request): void {
+  for (let i = 0; i + 1 < request.count; i += 2) {
+    const name = request.latin1(i);
+    if (isSetting(name)) settings[name] = Number(request.latin1(i + 1));
+  }
+}
 
 /**
  * Whether a name is one of a setting: what a log, a snapshot or a file says is no name of an object's

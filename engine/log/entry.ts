@@ -280,6 +280,50 @@ export class EntryReader {
     if (this.bodyEnd > buffer.length) throw new Error('log entry: an item ends behind the entry');
   }
 
+  /** The database of the item that {@link step} comes to next. */
+  get nextDatabase(): number {
+    return readUint32(this.buffer, this.next + 1);
+  }
+
+  /**
+   * Where the first arguments of the next commands lie, as offsets in {@link buffer}: of those among the next
+   * `count` items that are for {@link nextDatabase}. Moves nothing on, and leaves out what it can't read.
+   *
+   * @param lengthMax longer arguments are left out
+   * @param offsets filled with a start and an end for each
+   * @returns how many there are
+   */
+  argumentsAhead(count: number, lengthMax: number, offsets: Int32Array): number {
+    const { buffer, nextDatabase } = this;
+    let found = 0;
+    for (let item = this.next; count > 0 && item < buffer.length; count--) {
+      const kind = buffer[item];
+      const isWanted = (kind & KIND) === ItemKind.command && readUint32(buffer, item + 1) === nextDatabase;
+      const bodyLength = readUint32(buffer, item + 13);
+      let at = item + (kind & ORIGIN ? ITEM_BYTES + ORIGIN_BYTES : ITEM_BYTES);
+      if (kind & CALLER) at += CALLER_BYTES + readUint32(buffer, at + 1);
+      const end = Math.min(at + bodyLength, buffer.length);
+      item = at + bodyLength;
+      if (!isWanted) continue;
+      // `*3 $3 SET $1 k`, each with a line's end behind: over the count, the name, and to the argument.
+      while (at < end && buffer[at++] !== 0x0a);
+      let length = 0;
+      for (let byte = buffer[++at]; at < end && byte !== 0x0d; byte = buffer[++at])
+        length = length * 10 + byte - 0x30;
+      at += length + 4;
+      if (at >= end || buffer[at] !== 0x24) continue;
+      length = 0;
+      for (let byte = buffer[++at]; at < end && byte !== 0x0d; byte = buffer[++at])
+        length = length * 10 + byte - 0x30;
+      at += 2;
+      if (length > lengthMax || at + length > end) continue;
+      offsets[found << 1] = at;
+      offsets[(found << 1) + 1] = at + length;
+      found++;
+    }
+    return found;
+  }
+
   /** Whose item it is: read only when asked for, since most items never are. */
   get session(): Session {
     const buffer = this.buffer;

@@ -84,6 +84,11 @@ export class Keyspace implements DatabaseOwner {
     return this.databases[id];
   }
 
+  /** How many keys a database has, which stays unused if it is. */
+  sizeOf(id: number): number {
+    return this.databases[id]?.size ?? 0;
+  }
+
   /** Every database that was ever used, with its keys or without. */
   *used(): Generator<Database> {
     for (const database of this.databases) if (database !== undefined) yield database;
