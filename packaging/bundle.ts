@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,7 +21,7 @@ export const programFolder = join(compiled, 'program');
 /** Loaded by every start that serves: by the loader, with a code cache. */
 const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
-const plainParts = ['main', 'check', 'recover', 'status'];
+const plainParts = ['main', 'check', 'recover', 'status', 'http-door'];
 /** Loaded by Node, as a thread of its own. Below dist; they lie beside what starts them. */
 export const threadParts = ['raft/node/peer/pulse-thread'];
 
@@ -79,6 +79,9 @@ export async function bundle(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+  // Read where it lies beside the part that serves it.
+  for (const target of [folder, join(compiled, 'src/cli')])
+    copyFileSync(join(compiled, '../src/http/status.html'), join(target, 'status.html'));
   const source = (part: string): string => join(compiled, 'src/cli', `${part}.js`);
   await build({
     ...common,

@@ -8,7 +8,10 @@ import { Server } from './server.js';
 import type { ServerOptions } from './server-options.js';
 
 /** What a node is started with, but for what {@link startServing} binds itself. */
-export type ServingOptions = Omit<RaftNodeOptions, 'stateMachine' | 'onReadStates' | 'onReadsDropped'>;
+export type ServingOptions = Omit<
+  RaftNodeOptions,
+  'stateMachine' | 'onReadStates' | 'onReadsDropped' | 'onSync'
+>;
 
 /**
  * Starts a node and a server on its state. The server does not listen by itself.
@@ -36,12 +39,14 @@ export async function startServing(
         error instanceof Error ? new Error(`${what}: ${error.stack}`) : new Error(`${what}: ${error}`),
       ),
   );
+  server.replica.commitTimes = server.statistics.commits;
   onServer?.(server);
   let node: RaftNode;
   try {
     node = await RaftNode.start({
       ...nodeOptions,
       stateMachine: machine,
+      onSync: (milliseconds) => server.statistics.syncs.add(milliseconds * 1000),
       onReadStates: (states) => {
         for (const { context, index } of states) server.reads.confirmed(context, index);
       },

@@ -85,6 +85,8 @@ export interface RaftNodeOptions {
   /** One line for the operator. */
   readonly onNotice?: (text: string) => void;
   readonly onRecovery?: (progress: RecoveryProgress) => void;
+  /** What each sync of the log took. */
+  readonly onSync?: (milliseconds: number) => void;
   /** A snapshot that is received from or sent to a peer. */
   readonly onTransfer?: (progress: TransferProgress) => void;
 }
@@ -108,4 +110,14 @@ export interface Recovered {
   readonly snapshotBytes: number;
   /** Entries that were replayed on top of it. */
   readonly entries: number;
+}
+
+/** What a node keeps on its disk, or in memory in its place. */
+export interface StorageStatus {
+  /** What the newest snapshot covers. */
+  readonly snapshot: SnapshotMetadata;
+  readonly snapshotBytes: number;
+  readonly logBytes: number;
+  readonly lastSyncMs: number;
+  readonly isSnapshotting: boolean;
 }

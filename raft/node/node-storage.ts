@@ -24,6 +24,7 @@ export async function openStorage(
     | 'reserveBytes'
     | 'onRecovery'
     | 'onNotice'
+    | 'onSync'
   >,
   onFailure: (error: Error) => void,
 ): Promise<{ log: NodeLog; snapshots: SnapshotStore }> {
@@ -63,6 +64,7 @@ export async function openStorage(
     },
     onFailure,
     onNotice,
+    onSync: options.onSync,
     onProgress: (done, total) => onRecovery?.({ phase: 'log', done, total }),
     segmentBytes: options.segmentBytes,
   });

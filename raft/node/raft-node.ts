@@ -23,7 +23,7 @@ import { AppliedPosition } from './applied-position.js';
 import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
 import { refuseToGoOn } from './estrangement.js';
-import type { RaftNodeOptions, Recovered } from './node-options.js';
+import type { RaftNodeOptions, Recovered, StorageStatus } from './node-options.js';
 import { openStorage } from './node-storage.js';
 import { type Outstanding, OutstandingWrites } from './outstanding.js';
 import { counting } from './snapshot/counting-reader.js';
@@ -220,14 +220,10 @@ export class RaftNode {
   }
 
   /** Snapshots and sizes, for INFO and RAFTSTATS. */
-  storageStatus(): {
-    snapshot: SnapshotMetadata;
-    logBytes: number;
-    lastSyncMs: number;
-    isSnapshotting: boolean;
-  } {
+  storageStatus(): StorageStatus {
     return {
       snapshot: this.log.snapshot(),
+      snapshotBytes: this.snapshots.latest()?.dataBytes ?? 0,
       logBytes: this.log.bytes,
       lastSyncMs: this.log instanceof Wal ? this.log.lastSyncMs : 0,
       isSnapshotting: this.snapshotter.isBusy,

@@ -107,12 +107,16 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
 
 /** Puts the password of its file in its place. @returns the cluster's secrets @throws UsageError */
 function takeSecrets(values: Record<string, unknown>): readonly string[] {
-  const { requirepass, requirepassFile, clusterSecret, clusterSecretFile } = values as Partial<ServeOptions>;
+  const { requirepass, requirepassFile, clusterSecret, clusterSecretFile, httpToken, httpTokenFile } =
+    values as Partial<ServeOptions>;
   if (requirepass !== undefined && requirepassFile !== undefined)
     throw new UsageError('--requirepass and --requirepass-file are one thing: give one of them');
   if (clusterSecret !== undefined && clusterSecretFile !== undefined)
     throw new UsageError('--cluster-secret and --cluster-secret-file are one thing: give one of them');
+  if (httpToken !== undefined && httpTokenFile !== undefined)
+    throw new UsageError('--http-token and --http-token-file are one thing: give one of them');
   try {
+    if (httpTokenFile !== undefined) values.httpToken = readPasswordFile(httpTokenFile, '--http-token-file');
     if (requirepassFile !== undefined) values.requirepass = readPasswordFile(requirepassFile);
     if (clusterSecretFile !== undefined) return readClusterSecrets(clusterSecretFile);
   } catch (error) {

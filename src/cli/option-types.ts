@@ -121,6 +121,17 @@ export const hostAndPort: OptionType<HostAndPort> = {
   },
 };
 
+/** Where to listen: a port of this machine's own, or host:port; port 0 takes any that is free. */
+export const listenAddress: OptionType<HostAndPort> = {
+  allowed: 'a port or host:port, with an IPv6 address in brackets',
+  parse: (text) => {
+    const [, host = '127.0.0.1:', port = ''] = /^(.*:)?(\d{1,5})$/.exec(text) ?? [];
+    // 0 is no port that one could connect to.
+    const parsed = hostAndPort.parse(`${host}${Number(port) === 0 && port !== '' ? 1 : port}`);
+    return parsed === undefined ? undefined : { host: parsed.host, port: Number(port) };
+  },
+};
+
 /** {@link hostAndPort}, or a port of this machine. */
 function portOrHostAndPort(text: string): HostAndPort | undefined {
   return hostAndPort.parse(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);

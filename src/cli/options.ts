@@ -4,6 +4,7 @@
  */
 import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
 import { logLevels } from '../observability/log.js';
+import { httpRows } from './observe-options.js';
 import { type OptionRow, option } from './option-row.js';
 import {
   bytesFrom,
@@ -264,6 +265,7 @@ export const serveTable = {
     example: '--sentinel-name orders',
     help: 'What clients of Redis Sentinel call this cluster; the same on all nodes',
   }),
+  ...httpRows,
   loglevel: option({
     group: 'Other',
     short: 'l',

@@ -7,6 +7,7 @@ import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
 import { settingOf } from '../config/replicated-settings.js';
 import type { RedraftOptions } from '../embedding/options.js';
 import { Redraft } from '../embedding/redraft.js';
+import type { HttpDoor } from '../http/http-door.js';
 import { isLoopback } from '../net/socket-addresses.js';
 import { createLog, type Log } from '../observability/log.js';
 import { redraftVersion } from '../version.js';
@@ -28,9 +29,13 @@ const PROGRESS_EVERY_MS = 1000;
 
 const launcher = parentPort!;
 let redraft: Redraft | undefined;
+/** Of --http. */
+let door: HttpDoor | undefined;
 /** Of --cluster-secret-file. */
 let secretFile: string | undefined;
 let ending = false;
+/** Whether SIGHUP has HTTPS read its certificate. */
+let rereadsHttp = false;
 /** host:port */
 let listensOn = '';
 
@@ -59,7 +64,13 @@ async function start(options: ServeOptions): Promise<void> {
     log.notice(`${options.config} names what has no meaning here: ${options.withoutMeaning.join(', ')}`);
   }
   try {
+    if (options.http !== undefined) {
+      const { openHttpDoor } = await import('./http-door.js');
+      door = await openHttpDoor(options, log);
+    }
     redraft = await Redraft.start(nodeOptions(options));
+    door?.show(redraft.server);
+    followCertificates(redraft, options);
   } catch (error) {
     report({ kind: 'failure', line: `redraft: ${describeFailure(error as Error, options)}\n` });
     process.exit(1);
@@ -70,15 +81,34 @@ async function start(options: ServeOptions): Promise<void> {
   printBanner(redraft, options);
 }
 
+/** HTTPS follows the node's certificates; where the node has no other TLS, it reads them itself. */
+function followCertificates({ server: { tls } }: Redraft, { httpTls }: ServeOptions): void {
+  if (door === undefined || httpTls !== 'yes') return;
+  const opened = door;
+  if (tls === undefined) rereadsHttp = true;
+  else tls.identity.onChange((setup) => opened.replaceCertificates(setup.accepting));
+}
+
 /** SIGHUP: what stands in files is read again. */
 function reload(): void {
   if (redraft === undefined) return;
   redraft.reloadCertificates();
+  if (rereadsHttp) void rereadHttpCertificates(redraft);
   if (secretFile === undefined) return;
   try {
     redraft.replaceClusterSecrets(readClusterSecrets(secretFile));
   } catch (error) {
     log.warning(`the cluster's secrets stay as they are: ${(error as Error).message}`);
+  }
+}
+
+async function rereadHttpCertificates({ server: { configuration } }: Redraft): Promise<void> {
+  const { certificatesOf } = await import('./http-door.js');
+  try {
+    door?.replaceCertificates(certificatesOf((name) => configuration.text(name)));
+    log.notice('the certificate of HTTPS is read again');
+  } catch (error) {
+    log.warning(`HTTPS stays as it is: ${(error as Error).message}`);
   }
 }
 
@@ -146,9 +176,10 @@ function progressLines(): (progress: RecoveryProgress) => void {
   let due = performance.now() + PROGRESS_EVERY_MS;
   return ({ phase, done, total }) => {
     const now = performance.now();
+    const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+    door?.starting(`recovering: ${phase} ${percent}%`);
     if (now < due) return;
     due = now + PROGRESS_EVERY_MS;
-    const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
     log.notice(`recovering: ${phase} ${percent}% of ${total} ${phase === 'replay' ? 'entries' : 'bytes'}`);
   };
 }
@@ -173,6 +204,8 @@ function printBanner({ address, recovery, durability: inForce }: Redraft, option
 function describeFailure(error: NodeJS.ErrnoException, options: ServeOptions): string {
   const { bind } = options;
   const { port = options.port } = error as { readonly port?: number };
+  if (options.http !== undefined && door === undefined)
+    return `--http ${formatHostAndPort(options.http)}: ${error.message}`;
   const flag = port === options.tlsPort ? '--tls-port' : '--port';
   if (error instanceof StorageError) return error.message;
   switch (error.syscall === 'listen' || error.syscall === 'getaddrinfo' ? error.code : undefined) {
@@ -194,8 +227,10 @@ async function stop(reason: string): Promise<void> {
   if (ending) return;
   ending = true;
   log.notice(`${reason}: stopping`);
+  door?.closing();
   try {
     await redraft?.stop();
+    door?.close();
   } catch (error) {
     report({ kind: 'failure', line: `redraft: the end was not clean: ${(error as Error).message}\n` });
     process.exit(1);

@@ -84,6 +84,10 @@ export class Administration {
       await consensus.node.takeSnapshot();
       return { kind: 'done' };
     }
+    if (question.kind === 'standing') {
+      const { role, term, commit } = consensus.node.status();
+      return { kind: 'standing', role, term, commit, applied: consensus.node.applied };
+    }
     if (question.kind === 'digest') return this.digestAt(question.index);
     if (!consensus.isLeader) return { kind: 'elsewhere', leader: consensus.leaderAddress ?? '' };
     try {

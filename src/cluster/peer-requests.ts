@@ -1,4 +1,5 @@
 /** What nodes ask each other outside of consensus: joining, and administration that is the leader's. */
+import type { Role } from '../../raft/index.js';
 
 export type Question =
   /** Who are you: only the handshake's answer matters. */
@@ -14,6 +15,8 @@ export type Question =
   | { readonly kind: 'transfer'; readonly address: string }
   /** Take a snapshot. */
   | { readonly kind: 'snapshot' }
+  /** How do you stand? */
+  | { readonly kind: 'standing' }
   /** What is the digest of your state at an index to come? */
   | { readonly kind: 'digest'; readonly index: number };
 
@@ -25,6 +28,13 @@ export type Answer =
   /** Admitted, and so many entries behind. */
   | { readonly kind: 'learner'; readonly behind: number }
   | { readonly kind: 'digest'; readonly index: number; readonly digest: string }
+  | {
+      readonly kind: 'standing';
+      readonly role: Role;
+      readonly term: number;
+      readonly commit: number;
+      readonly applied: number;
+    }
   /** The leader is elsewhere; empty while none is known. */
   | { readonly kind: 'elsewhere'; readonly leader: string }
   /** A living member has this address; a member that has just died looks alive for a moment. */
@@ -42,6 +52,7 @@ const questionKinds: readonly string[] = [
   'transfer',
   'snapshot',
   'digest',
+  'standing',
 ];
 const answerKinds: readonly string[] = [
   'done',
@@ -53,7 +64,9 @@ const answerKinds: readonly string[] = [
   'unreached',
   'refused',
   'digest',
+  'standing',
 ];
+const roles: readonly unknown[] = ['follower', 'preCandidate', 'candidate', 'leader'] satisfies Role[];
 
 /** Checks what came from a peer. @throws Error for what is no question */
 export function asQuestion(value: unknown): Question {
@@ -79,6 +92,9 @@ export function asAnswer(value: unknown): Answer {
   const isSound =
     answerKinds.includes(kind as string) &&
     (kind !== 'digest' || (typeof index === 'number' && typeof digest === 'string')) &&
+    (kind !== 'standing' ||
+      (roles.includes(answer.role) &&
+        [answer.term, answer.commit, answer.applied].every((number) => Number.isSafeInteger(number)))) &&
     (kind !== 'learner' || typeof behind === 'number') &&
     (kind !== 'client-address' || typeof answer.address === 'string') &&
     (kind !== 'elsewhere' || typeof leader === 'string') &&

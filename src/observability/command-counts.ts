@@ -76,6 +76,16 @@ export class CommandCounts {
     return statistics;
   }
 
+  /** The commands that were timed since durations are kept, each with how long they took. */
+  *durations(
+    table: CommandTable,
+  ): Generator<{ readonly name: string; readonly histogram: DurationHistogram }> {
+    for (const row of runnables(table)) {
+      const histogram = this.histograms[row.id];
+      if (histogram !== undefined) yield { name: row.name, histogram };
+    }
+  }
+
   /**
    * LATENCY HISTOGRAM of a row: its calls, and of how many of them the duration stays within each boundary;
    * undefined if none was timed.

@@ -7,6 +7,8 @@ const SUB_BITS = 7;
 const SUB_BUCKETS = 1 << SUB_BITS;
 /** The first boundary that {@link DurationHistogram.cumulative} reports: 1024 ns. */
 const FIRST_BOUNDARY_BITS = 10;
+/** Places that {@link DurationHistogram.addByPower} fills. */
+export const POWERS = 40;
 /** About 18 minutes: longer ones count as this long. */
 const MAX_NS = 2 ** 40 - 1;
 
@@ -18,6 +20,8 @@ function highestEquivalent(ns: number): number {
 
 export class DurationHistogram {
   count = 0;
+  /** Of all durations, in microseconds. */
+  sumUs = 0;
   /** By power of two; each is made when its first duration comes. */
   private readonly rows: (Uint32Array | undefined)[] = [];
 
@@ -25,6 +29,7 @@ export class DurationHistogram {
   add(durationUs: number): void {
     const ns = Math.min(MAX_NS, Math.max(1, Math.round(durationUs * 1000)));
     this.count++;
+    this.sumUs += durationUs;
     if (ns >= 2 ** 31) {
       const power = Math.floor(Math.log2(ns));
       this.row(power)[Math.floor((ns / 2 ** power - 1) * SUB_BUCKETS)]++;
@@ -50,6 +55,17 @@ export class DurationHistogram {
       if (row === undefined) continue;
       for (let i = 0; i < SUB_BUCKETS; i++)
         if (row[i] > 0) yield [highestEquivalent(2 ** power * (1 + i / SUB_BUCKETS)), row[i]];
+    }
+  }
+
+  /** Adds the counts to those of `totals`, where place `power` stands for [2^power, 2^(power + 1)) ns. */
+  addByPower(totals: Float64Array): void {
+    for (let power = 0; power < this.rows.length; power++) {
+      const row = this.rows[power];
+      if (row === undefined) continue;
+      let count = 0;
+      for (let i = 0; i < SUB_BUCKETS; i++) count += row[i];
+      totals[power] += count;
     }
   }
 

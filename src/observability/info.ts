@@ -221,6 +221,7 @@ function standing({ consensus }: InfoHost): {
     status: { role: 'follower', term: 0, leader: 0, commit: 0, peers: [], membership },
     storage: {
       snapshot: { index: 0, term: 0, membership },
+      snapshotBytes: 0,
       logBytes: 0,
       lastSyncMs: 0,
       isSnapshotting: false,

@@ -1,5 +1,6 @@
 /** Counters of one process for INFO. */
 import { CommandCounts } from './command-counts.js';
+import { DurationHistogram } from './duration-histogram.js';
 
 /** Samples of a rate, ten a second, that are averaged. */
 const SAMPLES = 16;
@@ -41,6 +42,10 @@ export class Statistics {
    */
   readonly errors = new Map<string, number>();
   readonly commands = new CommandCounts();
+  /** From an entry's proposal by this node to its application here. */
+  readonly commits = new DurationHistogram();
+  /** What the log's syncs took. */
+  readonly syncs = new DurationHistogram();
 
   countError(code: string): void {
     this.errorReplies++;

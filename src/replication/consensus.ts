@@ -15,6 +15,8 @@ export class ConsensusNode {
    */
   private ownTermCommitted = false;
   private raftNode: RaftNode | undefined;
+  /** Since this start: elections that this node stood in, those that it won, leaders that it has seen. */
+  readonly elections = { stood: 0, won: 0, leaders: 0 };
 
   /** Binds the node once it has started. */
   bind(node: RaftNode): void {
@@ -25,6 +27,12 @@ export class ConsensusNode {
   }
 
   noteSoftState(state: SoftState): void {
+    const before = this.softState;
+    if (state.role === 'candidate' && (before.role !== 'candidate' || before.term !== state.term))
+      this.elections.stood++;
+    if (state.role === 'leader' && before.role !== 'leader') this.elections.won++;
+    if (state.leader !== 0 && (state.leader !== before.leader || state.term !== before.term))
+      this.elections.leaders++;
     this.softState = state;
     this.ownTermCommitted = false;
   }

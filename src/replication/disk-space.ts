@@ -25,6 +25,8 @@ const FAR_EVERY_MS = 1000;
 
 export class DiskSpace {
   isFull = false;
+  /** As last seen; undefined where the system does not say. */
+  freeBytes: number | undefined;
   private timer: Timer | undefined;
   private isStopped = false;
 
@@ -51,8 +53,10 @@ export class DiskSpace {
       free = await freeBytes();
     } catch {
       // A system that does not say: then only a write that fails tells.
+      this.freeBytes = undefined;
       return Number.POSITIVE_INFINITY;
     }
+    this.freeBytes = free;
     const isFull = free < FULL_BELOW_BYTES + (this.isFull ? HYSTERESIS_BYTES : 0);
     if (isFull !== this.isFull) {
       const shown = `${Math.floor(free / 1024)} KiB are free on the disk of ${directory}`;

@@ -120,6 +120,8 @@ export class Replica implements ApplyListener {
   private indexWaiters: { readonly index: number; readonly reached: (applied: number) => void }[] = [];
   /** Milliseconds from an entry's proposal to its application here, as an average that fades. */
   commitLatencyMs = 0;
+  /** Told of each of these latencies. */
+  commitTimes: { add(durationUs: number): void } | undefined;
   /** Whether this node's wall clock agrees with its peers'; otherwise time goes on from the last stamp. */
   wallClockBelieved = true;
   /** Told of the commands of this node's clients as they are applied. */
@@ -398,7 +400,9 @@ export class Replica implements ApplyListener {
     this.pending.delete(entry.index);
     this.pendingBytes -= pending.byteLength;
     if (pending.term === entry.term) {
-      this.commitLatencyMs += (this.clock.monotonicMs() - pending.proposedAtMs - this.commitLatencyMs) / 16;
+      const latencyMs = this.clock.monotonicMs() - pending.proposedAtMs;
+      this.commitLatencyMs += (latencyMs - this.commitLatencyMs) / 16;
+      this.commitTimes?.add(latencyMs * 1000);
       return pending;
     }
     // Another leader's entry took this index: what stood here will never be applied, but its proposer cannot

@@ -10,6 +10,8 @@ const architecture = read('ARCHITECTURE.md');
 const manifest = JSON.parse(read('package.json')) as {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 };
 
 test('each folder of the three floors has one line', () => {
@@ -22,7 +24,12 @@ test('each folder of the three floors has one line', () => {
 test('each dependency has one line', () => {
   const lines = architecture.slice(architecture.indexOf('## Packages'), architecture.indexOf('## Glossary'));
   const listed = [...lines.matchAll(/^- \*\*(.+?)\*\*/gm)].map((match) => match[1]!);
-  assert.deepEqual(listed.sort(), Object.keys(manifest.dependencies).sort());
+  // The program has some within itself.
+  const sources = filesBelow('src').map(read).join('\n');
+  const within = Object.keys(manifest.devDependencies).filter(
+    (name) => sources.includes(`from '${name}'`) && !(name in manifest.peerDependencies),
+  );
+  assert.deepEqual(listed.sort(), [...Object.keys(manifest.dependencies), ...within].sort());
 });
 
 test('the files that the pages for contributors name are there', () => {

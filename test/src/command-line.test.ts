@@ -46,6 +46,10 @@ test('defaults', () => {
     clusterSecretFile: undefined,
     protectedMode: 'yes',
     enableDebugCommand: 'no',
+    http: undefined,
+    httpToken: undefined,
+    httpTokenFile: undefined,
+    httpTls: 'no',
     tlsPort: 0,
     tlsCertFile: '',
     tlsKeyFile: '',
@@ -194,7 +198,7 @@ test('every example in --help is taken', () => {
       ? [Object.fromEntries([example.split(' ')[0].split('=')]), []]
       : [{}, example.split(' ')];
     // Their files would have to be there.
-    if (/^--(config|requirepass-file|cluster-secret-file) /.test(example)) continue;
+    if (/^--(config|requirepass-file|cluster-secret-file|http-token-file) /.test(example)) continue;
     assert.equal(parseCommandLine(args, environment).kind, 'serve', example);
   }
 });

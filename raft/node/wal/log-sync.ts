@@ -7,6 +7,8 @@ import type { WalSegments } from './segments.js';
 export interface SyncedLog {
   hasFailed(): boolean;
   failed(error: StorageError): void;
+  /** What a sync took. */
+  synced?(milliseconds: number): void;
   /** A sync has succeeded, and who waited for it was told. */
   ended(): void;
 }
@@ -45,6 +47,7 @@ export class LogSync {
       }
       this.lastMs = this.clock.monotonicMs() - started;
       this.slowestMs = Math.max(this.slowestMs, this.lastMs);
+      this.log.synced?.(this.lastMs);
       this.position = Math.max(this.position, target);
       if (!this.log.hasFailed()) callback();
       const { waiters } = this;

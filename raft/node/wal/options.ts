@@ -29,6 +29,8 @@ export interface WalOptions {
   readonly onReach?: (position: number) => Promise<void>;
   /** Called once, when a write or a sync has failed: the process is to stop. */
   readonly onFailure: (error: StorageError) => void;
+  /** What each sync took. */
+  readonly onSync?: (milliseconds: number) => void;
   /** One line for the operator, such as that a torn tail was cut. */
   readonly onNotice?: (text: string) => void;
   /** While recovering: bytes read so far and in all, and entries found. */

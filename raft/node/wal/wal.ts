@@ -92,6 +92,7 @@ export class Wal implements LogStorage {
       hasFailed: () => this.failure !== undefined,
       failed: (error) => this.fail(error),
       ended: () => this.settle(),
+      synced: options.onSync,
     });
     this.removal = new SegmentRemoval(options);
     this.encoder = new RecordEncoder(options.salt);
