@@ -28,8 +28,12 @@ export interface NodeOptions {
   readonly flags: readonly string[];
 }
 
-/** What a node may print while nothing unusual is done to it. */
-const usualWarnings = [/^the clock of this node/, /^anybody who reaches /];
+/** What a node may print while nothing unusual is done to it: others may be away when it asks them. */
+const usualWarnings = [
+  /^the clock of this node/,
+  /^anybody who reaches /,
+  /^no snapshot there: \S+ cannot be asked: /,
+];
 
 export type Stats = Readonly<Record<string, string>>;
 
