@@ -23,7 +23,6 @@ const startTimeoutMs = 60_000;
  * are slow to start.
  */
 export const settleTimeoutMs = 45_000;
-const stopTimeoutMs = 20_000;
 
 export class Cluster {
   readonly nodes: ChaosNode[] = [];
@@ -285,7 +284,7 @@ export class Cluster {
     await this.watching;
     if (this.journal.violation === undefined) {
       // Who is left alone when the others are gone cannot answer; it must end all the same.
-      for (const node of this.nodes) await node.stop(stopTimeoutMs);
+      for (const node of this.nodes) await node.stop();
     }
     await Promise.all(this.nodes.map((node) => node.kill()));
     await this.network.close();

@@ -122,7 +122,7 @@ async function stopAndStart(storm: Storm, nodes: readonly (ChaosNode | undefined
   const done = await Promise.all(
     nodes.map((node) =>
       on(node, 'stop', async (one) => {
-        await one.stop(15_000);
+        await one.stop();
         await storm.wait(storm.forMs * storm.random.next());
         one.start();
       }),

@@ -105,7 +105,7 @@ export function moveNode(storm: Storm): Promise<boolean> {
   return changing(storm, () =>
     on(random.chance(0.3) ? cluster.leader : someFollower(storm), 'move', async (node) => {
       if (random.chance(0.5)) await node.kill();
-      else await node.stop(15_000);
+      else await node.stop();
       await cluster.move(node);
       node.note(`is at ${node.address} from now on`);
       await storm.wait(storm.forMs / 2);

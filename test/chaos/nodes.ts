@@ -35,6 +35,9 @@ const usualWarnings = [
   /^no snapshot there: \S+ cannot be asked: /,
 ];
 
+/** A leader tries to hand over for 10 s, and the machine is busy. */
+const stopTimeoutMs = 30_000;
+
 export type Stats = Readonly<Record<string, string>>;
 
 export class ChaosNode {
@@ -190,7 +193,7 @@ export class ChaosNode {
   }
 
   /** SIGTERM; after a while it must be gone, with exit code 0 unless it had not served yet. */
-  async stop(timeoutMs: number): Promise<void> {
+  async stop(): Promise<void> {
     const { child } = this;
     if (child === undefined) return;
     this.isEnding = true;
@@ -198,9 +201,9 @@ export class ChaosNode {
     const closed = once(child, 'close');
     child.kill('SIGTERM');
     const timer = setTimeout(() => {
-      this.journal.violate('clean stop', `${this.name} still runs ${timeoutMs} ms after SIGTERM`);
+      this.journal.violate('clean stop', `${this.name} still runs ${stopTimeoutMs} ms after SIGTERM`);
       child.kill('SIGKILL');
-    }, timeoutMs);
+    }, stopTimeoutMs);
     const [code, signal] = (await closed) as [number | null, string | null];
     clearTimeout(timer);
     const isExpected = code === 0 || this.saysRemoved || this.allowed?.test(this.output);
