@@ -86,6 +86,7 @@ export class Exec {
     const target: ReplyTarget = {
       complete: (reply, isApplied) => {
         this.showTransaction(Array.isArray(reply) ? transaction.requests : []);
+        if (Array.isArray(reply)) this.count(transaction, reply);
         connection.database = transaction.databaseAfter(reply, connection.database);
         if (connection.tracking !== undefined) connection.tracking.caching = false;
         if (transaction.changesRights) server.users.changeEnded();
@@ -184,11 +185,22 @@ export class Exec {
         results.push(detach(this.runQueued(transaction, this.request, connection.database)));
       }
       if (tracking !== undefined) tracking.caching = false;
+      this.count(transaction, results);
       connection.encode(results);
       this.showTransaction(transaction.requests);
     };
     if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
     else this.reads.readLater(run, EXEC, transaction);
+  }
+
+  /** Statistics count what was queued when it has run. */
+  private count({ rows }: Transaction, replies: readonly Reply[]): void {
+    const { server } = this;
+    for (let i = 0; i < rows.length; i++) {
+      server.statistics.commands.countCall(rows[i]);
+      const reply = replies[i];
+      if (reply instanceof ErrorReply) server.countErrorReply(reply);
+    }
   }
 
   private runQueued(transaction: Transaction, request: Request, database: number): Reply {

@@ -94,7 +94,7 @@ export class Router {
       return;
     }
     connection.beginCommand(row.name);
-    if (verdict === undefined) server.statistics.commands.countCall(row);
+    if (verdict === undefined && !queues) server.statistics.commands.countCall(row);
     if (verdict !== undefined) this.reject(verdict, row, request);
     else if (queues) this.enqueue(row, request, raw);
     else {
@@ -239,7 +239,7 @@ export class Router {
   private enqueue(row: Runnable, request: Request, raw: Buffer | undefined): void {
     const transaction = this.connection.transaction!;
     if (row.name === 'select') transaction.queuesSelect(request);
-    transaction.queue(raw ?? this.connection.copyRaw());
+    transaction.queue(row, raw ?? this.connection.copyRaw());
     if (row.kind === 'write') transaction.writes = true;
     if (row.denyOutOfMemory) transaction.denyOutOfMemory = true;
     if (row.runsScripts) transaction.runsScripts = true;

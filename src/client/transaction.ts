@@ -7,6 +7,7 @@ import {
   OK,
   type Reply,
   type Request,
+  type Runnable,
   type WatchedKey,
 } from '../../engine/index.js';
 import { encodeRequest } from '../resp/encode-request.js';
@@ -25,6 +26,8 @@ const OVERHEAD_BYTES = 128;
 export class Transaction {
   /** Each a RESP request as it came. */
   readonly requests: Buffer[] = [];
+  /** The command of each. */
+  readonly rows: Runnable[] = [];
   /** A command was refused when it was queued: EXEC will abort. */
   failed = false;
   /** Whether any queued command needs the log. */
@@ -40,9 +43,10 @@ export class Transaction {
   /** The SELECTs among the requests: place and database. */
   private readonly selects: { readonly place: number; readonly database: number }[] = [];
 
-  queue(request: Buffer): void {
+  queue(row: Runnable, request: Buffer): void {
     this.queuedBytes += request.length + OVERHEAD_BYTES;
     this.requests.push(request);
+    this.rows.push(row);
   }
 
   /**
