@@ -20,5 +20,6 @@ export { formatNumber, parseNumeral } from './numbers.js';
 export { call } from './runtime/calls.js';
 export { fail, position, typeName } from './runtime/frames.js';
 export { LuaState, type LuaUsage, unlimited } from './state.js';
+export { hashString } from './string-hash.js';
 export { LuaTable } from './table.js';
 export { LightUserdata, type LuaFunction, type LuaResult, type LuaValue, noValues } from './value.js';

@@ -74,6 +74,9 @@ function deniedText(reason: Denial['reason']): string {
 /** Access times and counts are no state: what a script does may not follow from them. */
 const answersOfOneNode: ReadonlySet<string> = new Set(['object|freq', 'object|idletime']);
 
+/** Bits of what scripts have to know of a command. */
+const Trait = { notAllowed: 1, ofOneNode: 2, writes: 4 } as const;
+
 /** What runs, as its author declares it. */
 export interface Runnables {
   /** What errors call it: a SHA-1, or a function's name. */
@@ -88,7 +91,8 @@ export interface Runnables {
 export class ScriptSession implements ScriptCalls {
   private readonly work = new CommandWork();
   private readonly builder = new RequestBuilder();
-  private readonly writeIds: ReadonlySet<number>;
+  /** What is known of a command whatever it is asked, by its row's id: see {@link Trait}. */
+  private readonly traits: Uint8Array;
   // Of the script that runs.
   private run: ScriptRun | undefined;
   private caller: ScriptCaller = unboundedCaller;
@@ -102,7 +106,9 @@ export class ScriptSession implements ScriptCalls {
   private knownLimits: LuaLimits = { ...scriptLimits, steps: 0 };
 
   constructor(private readonly host: ScriptHost) {
-    this.writeIds = new Set(writeIds(host.table.commands));
+    const rows = [...runnables(host.table.commands)];
+    this.traits = new Uint8Array(1 + Math.max(...rows.map(({ id }) => id)));
+    for (const row of rows) this.traits[row.id] = traitsOf(row);
   }
 
   private limits(): LuaLimits {
@@ -124,7 +130,7 @@ export class ScriptSession implements ScriptCalls {
     this.readOnly = run.isRead || noWrites === true;
     this.database = run.database;
     this.protocol = 2;
-    this.faults.length = 0;
+    if (this.faults.length > 0) this.faults.length = 0;
     try {
       const [result] = start(this.limits());
       return unlimited(() => fromLua(result, this.protocol));
@@ -218,7 +224,7 @@ export class ScriptSession implements ScriptCalls {
       this.caller.watch?.scriptedError(refusal, row);
       return this.refused(refusal, request);
     }
-    this.hasWritten ||= this.writeIds.has(row.id);
+    if ((this.traits[row.id] & Trait.writes) !== 0) this.hasWritten = true;
     this.caller.audience?.called(request, this.database, row);
     const database = host.keyspace.database(this.database);
     chargeSteps(this.work.before(row, request, database));
@@ -270,13 +276,13 @@ export class ScriptSession implements ScriptCalls {
    * else.
    */
   private refusal(row: Runnable, request: Request): ErrorReply | undefined {
-    if (row.kind === 'other' || row.flags?.includes('noscript') === true)
-      return new ErrorReply(scriptErrors.notAllowed);
-    if (this.run?.isRead === false && answersOfOneNode.has(row.name))
+    const traits = this.traits[row.id];
+    if ((traits & Trait.notAllowed) !== 0) return new ErrorReply(scriptErrors.notAllowed);
+    if ((traits & Trait.ofOneNode) !== 0 && this.run?.isRead === false)
       return new ErrorReply(scriptErrors.notAllowed);
     const denial = this.denial(row.name, request);
     if (denial !== undefined) return denial;
-    if (this.readOnly && this.writeIds.has(row.id)) return new ErrorReply(scriptErrors.write);
+    if (this.readOnly && (traits & Trait.writes) !== 0) return new ErrorReply(scriptErrors.write);
     if (row.denyOutOfMemory && this.caller.memoryIsFull && !this.allowsOutOfMemory && !this.hasWritten)
       return errors.outOfMemory;
     if (row.kind === 'read' && row.wait?.mayWait(request) === true)
@@ -323,9 +329,21 @@ export class ScriptSession implements ScriptCalls {
   }
 }
 
-function* writeIds(commands: readonly Command[]): Generator<number> {
+function traitsOf(row: Runnable): number {
+  const isRefused = row.kind === 'other' || row.flags?.includes('noscript') === true;
+  return (
+    (isRefused ? Trait.notAllowed : 0) |
+    (answersOfOneNode.has(row.name) ? Trait.ofOneNode : 0) |
+    (row.kind === 'write' ? Trait.writes : 0)
+  );
+}
+
+function* runnables(commands: readonly Command[]): Generator<Runnable> {
   for (const command of commands) {
-    if (command.kind === 'container') yield* writeIds(command.subcommands);
-    else if (command.kind === 'write') yield command.id;
+    if (command.kind !== 'container') yield command;
+    else {
+      if (command.alone !== undefined) yield command.alone;
+      yield* runnables(command.subcommands);
+    }
   }
 }

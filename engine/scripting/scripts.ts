@@ -7,11 +7,11 @@ import {
   type CompiledScript,
   checkSyntax,
   compile,
+  hashString,
   LuaError,
   LuaFatal,
   type LuaState,
   type LuaUsage,
-  type LuaValue,
   unlimited,
 } from '../lua/index.js';
 import { ErrorReply, type Reply } from '../protocol/reply.js';
@@ -37,6 +37,12 @@ const BANG = 0x21;
 
 const noScript = new ErrorReply('NOSCRIPT No matching script. Please use EVAL.');
 
+const SHA_LENGTH = 40;
+const keysHash = hashString('KEYS');
+const argvHash = hashString('ARGV');
+/** Of a request whose arguments stay in reach until the next script. */
+const KEPT_BYTES_MAX = 4096;
+
 interface Compiled {
   readonly script: CompiledScript;
   /** What the script says of itself in its first line; undefined where it has none. */
@@ -55,6 +61,10 @@ export class Scripts implements ScriptRunner {
   private readonly compiled = new CompiledScripts<Compiled>();
   /** By the lowest bits of their length: EVAL gives the same sources again and again. */
   private readonly recent: (Source | undefined)[] = new Array<Source | undefined>(RECENT_MAX).fill(undefined);
+  /** By two of their digits: EVALSHA gives the same ones again and again. */
+  private readonly recentShas: (string | undefined)[] = new Array<string | undefined>(RECENT_MAX).fill(
+    undefined,
+  );
   private state: LuaState | undefined;
 
   constructor(private readonly session: ScriptSession) {
@@ -104,8 +114,8 @@ export class Scripts implements ScriptRunner {
   /** EVALSHA and EVALSHA_RO. */
   evalSha(request: Request, run: ScriptRun): Reply {
     const keyCount = keyCountOf(request);
-    if (request.length(1) !== 40) return noScript;
-    const sha = request.latin1(1).toLowerCase();
+    if (request.length(1) !== SHA_LENGTH) return noScript;
+    const sha = this.shaOf(request);
     const source = this.store.source(sha);
     if (source === undefined) return noScript;
     if (!run.isRead) this.store.touch(sha, source);
@@ -123,9 +133,24 @@ export class Scripts implements ScriptRunner {
 
   /** The same of EVALSHA. */
   evalShaIsRead(request: Request): boolean {
-    if (request.length(1) !== 40) return false;
-    const text = this.store.source(request.latin1(1).toLowerCase());
+    if (request.length(1) !== SHA_LENGTH) return false;
+    const text = this.store.source(this.shaOf(request));
     return text !== undefined && writesNothing(text);
+  }
+
+  /**
+   * The SHA-1 that a request names, as the text of an earlier one where that is the same: V8 knows its hash
+   * by then.
+   */
+  private shaOf(request: Request): string {
+    const { buffer } = request;
+    const start = request.offsets[2];
+    const place = (buffer[start] ^ (buffer[start + 1] << 3)) & (RECENT_MAX - 1);
+    const known = this.recentShas[place];
+    if (known !== undefined && isTextAt(known, buffer, start)) return known;
+    const sha = request.latin1(1).toLowerCase();
+    this.recentShas[place] = sha;
+    return sha;
   }
 
   private sourceOf(request: Request, index: number): Source {
@@ -156,22 +181,31 @@ export class Scripts implements ScriptRunner {
   ): Reply {
     this.state ??= openState(this.session);
     const { state } = this;
-    const setGlobals = (keys: LuaValue, args: LuaValue): void => {
-      state.globals.set('KEYS', keys);
-      state.globals.set('ARGV', args);
-    };
+    const { globals } = state;
     unlimited(() => {
-      setGlobals(listOf(request, 3, 3 + keyCount), listOf(request, 3 + keyCount, request.count));
+      globals.setString('KEYS', keysHash, listOf(request, 3, 3 + keyCount));
+      globals.setString('ARGV', argvHash, listOf(request, 3 + keyCount, request.count));
     });
+    // The next script gives them others; until then little of them may stay.
+    const areLarge = request.byteLength > KEPT_BYTES_MAX;
     try {
       return this.session.execute(
         { name: sha, flags, state, run: (limits) => state.run(script, [], { limits, seed: run.seed }) },
         run,
       );
     } finally {
-      setGlobals(undefined, undefined);
+      if (areLarge) {
+        globals.setString('KEYS', keysHash, undefined);
+        globals.setString('ARGV', argvHash, undefined);
+      }
     }
   }
+}
+
+/** Whether the bytes at `start` are a text's, none of which is beyond ASCII. */
+function isTextAt(text: string, buffer: Buffer, start: number): boolean {
+  for (let i = 0; i < text.length; i++) if (buffer[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 function codeOf(source: string, shebang: Shebang | undefined): string {
