@@ -323,7 +323,7 @@ export class Server implements ClientHost {
 
   /** Ends a connection that takes more than it may. */
   closeClient(connection: Pick<Client, 'address' | 'cutOff'>, why: string): void {
-    this.log.warning(`client ${connection.address} closed: ${why}`);
+    this.log.warning(`client ${connection.address} closed: ${why}`, { event: 'client-closed', reason: why });
     connection.cutOff();
   }
 

@@ -28,10 +28,14 @@ export async function openHttpDoor(options: ServeOptions, log: Log): Promise<Htt
     log,
   });
   const address = formatHostAndPort({ host, port: door.port });
-  log.notice(`${isSecure ? 'https' : 'http'}://${address} has health, metrics and the status page`);
+  log.notice(`${isSecure ? 'https' : 'http'}://${address} has health, metrics and the status page`, {
+    event: 'http-listening',
+    address,
+  });
   if (options.httpToken === undefined && !isLoopback(host))
     log.warning(
       `anybody who reaches ${address} may see metrics, clients and names of keys: no --http-token is set`,
+      { event: 'http-open', address },
     );
   return door;
 }

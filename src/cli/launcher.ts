@@ -8,7 +8,9 @@
  * never holds up the server.
  */
 import { Worker } from 'node:worker_threads';
+import type { LogRecord } from '../observability/log.js';
 import { availableMemoryBytes, oldGenerationLimitMb } from './heap-limits.js';
+import { LogError, LogSink } from './log-sink.js';
 import type { ServeOptions } from './options.js';
 
 /** To the server's thread. */
@@ -23,8 +25,7 @@ export type ServerReport =
   | { readonly kind: 'serving' }
   /** What ps is to show. */
   | { readonly kind: 'title'; readonly title: string }
-  /** A line for the terminal, with its end. */
-  | { readonly kind: 'log'; readonly line: string }
+  | { readonly kind: 'log'; readonly record: LogRecord }
   /** Why there is no start. */
   | { readonly kind: 'failure'; readonly line: string };
 
@@ -33,12 +34,15 @@ export class ServerThread {
   private readonly worker: Worker;
   private isServing = false;
   private stopping = false;
+  private sink: LogSink | undefined;
 
   constructor() {
-    // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP. Redis ignores both; the
-    // log goes to standard output.
+    // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP.
     for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
-    process.on('SIGHUP', () => this.order({ kind: 'reload' }));
+    process.on('SIGHUP', () => {
+      this.sink?.reopen();
+      this.order({ kind: 'reload' });
+    });
     this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
     });
@@ -52,7 +56,20 @@ export class ServerThread {
    * Serves until a signal, a client's SHUTDOWN or a failure ends it. Resolves with the exit code of the
    * process.
    */
-  run(options: ServeOptions): Promise<number> {
+  async run(options: ServeOptions): Promise<number> {
+    try {
+      this.sink = await LogSink.open(options);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      process.stderr.write(`redraft: ${error.message}\n`);
+      return 1;
+    }
+    const code = await this.serve(options, this.sink);
+    await this.sink.close();
+    return code;
+  }
+
+  private serve(options: ServeOptions, sink: LogSink): Promise<number> {
     const { worker } = this;
     this.order({ kind: 'start', options });
     // In ps the command line might show a password.
@@ -63,7 +80,7 @@ export class ServerThread {
       worker.on('message', (report: ServerReport) => {
         if (report.kind === 'serving') this.isServing = true;
         else if (report.kind === 'title') process.title = report.title;
-        else if (report.kind === 'log') process.stdout.write(report.line);
+        else if (report.kind === 'log') sink.write(report.record);
         else process.stderr.write(report.line);
       });
       worker.on('error', (error: NodeJS.ErrnoException) => {

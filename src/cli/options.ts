@@ -3,8 +3,7 @@
  * config file, error texts and --help all follow.
  */
 import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
-import { logLevels } from '../observability/log.js';
-import { httpRows } from './observe-options.js';
+import { httpRows, logRows } from './observe-options.js';
 import { type OptionRow, option } from './option-row.js';
 import {
   bytesFrom,
@@ -266,15 +265,7 @@ export const serveTable = {
     help: 'What clients of Redis Sentinel call this cluster; the same on all nodes',
   }),
   ...httpRows,
-  loglevel: option({
-    group: 'Other',
-    short: 'l',
-    argument: 'LEVEL',
-    type: oneOf(...logLevels),
-    default: 'notice',
-    example: '--loglevel verbose',
-    help: `What is logged: ${logLevels.join(', ')}`,
-  }),
+  ...logRows,
   config: option({
     group: 'Other',
     argument: 'FILE',

@@ -9,7 +9,8 @@ import type { RedraftOptions } from '../embedding/options.js';
 import { Redraft } from '../embedding/redraft.js';
 import type { HttpDoor } from '../http/http-door.js';
 import { isLoopback } from '../net/socket-addresses.js';
-import { createLog, type Log } from '../observability/log.js';
+import { type Log, type LogLevel, recordingLog } from '../observability/log.js';
+import { RepeatLimit } from '../observability/repeat-limit.js';
 import { redraftVersion } from '../version.js';
 import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
 import type { ServerOrder, ServerReport } from './launcher.js';
@@ -49,19 +50,23 @@ function report(message: ServerReport): void {
   launcher.postMessage(message);
 }
 
-let log: Log = createLog('notice', writeLog);
+const lines = new RepeatLimit((record) => report({ kind: 'log', record }));
+let log = logAt('notice');
 
-function writeLog(line: string): void {
-  report({ kind: 'log', line });
+function logAt(level: LogLevel): Log {
+  return recordingLog(level, (record) => lines.take(record));
 }
 
 async function start(options: ServeOptions): Promise<void> {
-  log = createLog(options.loglevel, writeLog);
+  log = logAt(options.loglevel);
   secretFile = options.clusterSecretFile;
   listensOn = formatHostAndPort({ host: options.bind, port: options.port });
   report({ kind: 'title', title: titleOf('starting') });
   if (options.withoutMeaning.length > 0) {
-    log.notice(`${options.config} names what has no meaning here: ${options.withoutMeaning.join(', ')}`);
+    log.notice(`${options.config} names what has no meaning here: ${options.withoutMeaning.join(', ')}`, {
+      event: 'names-without-meaning',
+      file: options.config,
+    });
   }
   try {
     if (options.http !== undefined) {
@@ -98,7 +103,9 @@ function reload(): void {
   try {
     redraft.replaceClusterSecrets(readClusterSecrets(secretFile));
   } catch (error) {
-    log.warning(`the cluster's secrets stay as they are: ${(error as Error).message}`);
+    log.warning(`the cluster's secrets stay as they are: ${(error as Error).message}`, {
+      event: 'secrets-refused',
+    });
   }
 }
 
@@ -106,9 +113,9 @@ async function rereadHttpCertificates({ server: { configuration } }: Redraft): P
   const { certificatesOf } = await import('./http-door.js');
   try {
     door?.replaceCertificates(certificatesOf((name) => configuration.text(name)));
-    log.notice('the certificate of HTTPS is read again');
+    log.notice('the certificate of HTTPS is read again', { event: 'tls-read' });
   } catch (error) {
-    log.warning(`HTTPS stays as it is: ${(error as Error).message}`);
+    log.warning(`HTTPS stays as it is: ${(error as Error).message}`, { event: 'tls-refused' });
   }
 }
 
@@ -146,6 +153,7 @@ function nodeOptions(options: ServeOptions): RedraftOptions {
       databases: `${options.databases}`,
       'election-timeout': `${options.electionTimeout}`,
       loglevel: options.loglevel,
+      logfile: options.logfile === '' ? '' : utf8Bytes(resolve(options.logfile)),
       'client-advertise':
         options.clientAdvertise === undefined ? '' : formatHostAndPort(options.clientAdvertise),
       'sentinel-name': options.sentinelName,
@@ -180,22 +188,36 @@ function progressLines(): (progress: RecoveryProgress) => void {
     door?.starting(`recovering: ${phase} ${percent}%`);
     if (now < due) return;
     due = now + PROGRESS_EVERY_MS;
-    log.notice(`recovering: ${phase} ${percent}% of ${total} ${phase === 'replay' ? 'entries' : 'bytes'}`);
+    log.notice(`recovering: ${phase} ${percent}% of ${total} ${phase === 'replay' ? 'entries' : 'bytes'}`, {
+      event: 'recovering',
+      percent,
+    });
   };
 }
 
 function printBanner({ address, recovery, durability: inForce }: Redraft, options: ServeOptions): void {
   const place = options.backend === 'memory' ? 'in memory only' : `data in ${resolve(options.dir)}`;
   const durability = options.backend === 'memory' ? '' : `, durability ${inForce}`;
-  log.notice(`redraft ${redraftVersion} serves ${address}, ${place}${durability}, process ${process.pid}`);
+  log.notice(`redraft ${redraftVersion} serves ${address}, ${place}${durability}, process ${process.pid}`, {
+    event: 'serving',
+    address,
+    version: redraftVersion,
+  });
   const { entries, snapshotIndex, keys, milliseconds } = recovery;
   const snapshot = snapshotIndex > 0 ? `the snapshot at index ${snapshotIndex}` : 'no snapshot';
-  log.notice(`recovered ${entries} log entries and ${snapshot}: ${keys} keys, in ${milliseconds} ms`);
+  log.notice(`recovered ${entries} log entries and ${snapshot}: ${keys} keys, in ${milliseconds} ms`, {
+    event: 'recovered',
+    entries,
+    index: snapshotIndex,
+    keys,
+    milliseconds,
+  });
   if (options.requirepass === undefined && !isLoopback(options.bind)) {
     log.warning(
       options.protectedMode === 'yes'
         ? `protected mode: without a password only clients of this machine are served; set --requirepass, or --protected-mode no`
         : `anybody who reaches ${address} may read and write: no --requirepass is set`,
+      { event: 'no-password', address },
     );
   }
 }
@@ -226,7 +248,7 @@ function describeFailure(error: NodeJS.ErrnoException, options: ServeOptions): s
 async function stop(reason: string): Promise<void> {
   if (ending) return;
   ending = true;
-  log.notice(`${reason}: stopping`);
+  log.notice(`${reason}: stopping`, { event: 'stopping', reason });
   door?.closing();
   try {
     await redraft?.stop();
@@ -235,6 +257,7 @@ async function stop(reason: string): Promise<void> {
     report({ kind: 'failure', line: `redraft: the end was not clean: ${(error as Error).message}\n` });
     process.exit(1);
   }
-  log.notice('stopped');
+  lines.close();
+  log.notice('stopped', { event: 'stopped' });
   process.exit(0);
 }

@@ -84,6 +84,7 @@ export class Audience {
     this.ports.log.warning(
       `a snapshot took the place of entries ${from} to ${to}: the messages and keyspace events in them did not reach ` +
         `the ${listening} clients of this node that subscribe`,
+      { event: 'messages-missed', count: listening, index: to },
     );
   }
 

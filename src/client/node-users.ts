@@ -167,16 +167,20 @@ export class NodeUsers implements UsersListener {
       if (password !== '' && engine.keyspace.position > 0)
         log.warning(
           'the cluster has no password yet: this node alone asks for its own, CONFIG SET requirepass gives it to all',
+          { event: 'password-differs' },
         );
       return;
     }
     if (password !== '' && !access.hasPassword(DEFAULT_USER, password))
-      log.notice('the cluster keeps its own password: requirepass of this node is another one');
+      log.notice('the cluster keeps its own password: requirepass of this node is another one', {
+        event: 'password-differs',
+      });
     const line = (user: User | undefined): string => (user === undefined ? '' : access.commands.line(user));
     const differing = named.filter((user) => line(user) !== line(engine.users.get(user.name)));
     if (differing.length > 0)
       log.notice(
         `the cluster keeps its own users: those of this node differ in ${differing.map(({ name }) => name).join(', ')}`,
+        { event: 'users-differ' },
       );
   }
 }

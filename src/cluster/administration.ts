@@ -195,7 +195,11 @@ export class Administration {
         const reason = `${address} is the address of node ${occupant.id}, a living member of the cluster: give this node an address of its own (--port, --advertise)`;
         return { kind: 'taken', reason };
       }
-      log.notice(`node ${id} takes the place of node ${occupant.id}, which is lost, at ${address}`);
+      log.notice(`node ${id} takes the place of node ${occupant.id}, which is lost, at ${address}`, {
+        event: 'member-replaced',
+        node: id,
+        address,
+      });
       await this.change({ kind: 'remove', id: occupant.id });
     }
     if (known?.address !== address) {

@@ -137,7 +137,7 @@ export class Cluster {
       clock,
       ...(options.isCut === undefined ? { pulse: { electionTimeoutMs } } : { isCut: options.isCut }),
       refusesPeer: this.options.refusesPeer,
-      onNotice: (text) => log.notice(text),
+      onNotice: (text) => log.notice(text, { event: 'peers' }),
       onRefused: (peer, refusal) => this.refused(peer, refusal),
       onMismatch: (wanted) => this.mismatched(wanted),
       onQuestion: async (value, from) => {
@@ -191,7 +191,9 @@ export class Cluster {
     const own = consensus.members.find(({ id }) => id === nodeId);
     // The leader corrects its own address; a member that has moved asks for it.
     if (own !== undefined && own.address !== address && consensus.members.length > 1) {
-      this.join().catch((error: Error) => log.warning(error.message));
+      this.join().catch((error: Error) =>
+        log.warning(error.message, { event: 'join-failed', reason: error.message }),
+      );
     }
   }
 
@@ -224,7 +226,10 @@ export class Cluster {
       consensus.members.find(({ id }) => id === nodeId);
     const isVoter = (): boolean => own()?.learner === false && own()?.address === this.address;
     if (isVoter()) return;
-    log.notice(`joining the cluster ${clusterId} as node ${nodeId} at ${this.address}`);
+    log.notice(`joining the cluster ${clusterId} as node ${nodeId} at ${this.address}`, {
+      event: 'joining',
+      node: nodeId,
+    });
     await becomeVoter({
       nodeId,
       credentials,
@@ -239,7 +244,10 @@ export class Cluster {
       progress: () => this.transferProgress(),
     });
     const others = consensus.members.length - 1;
-    log.notice(`joined: node ${nodeId} votes in a cluster of ${others + 1}`);
+    log.notice(`joined: node ${nodeId} votes in a cluster of ${others + 1}`, {
+      event: 'joined',
+      node: nodeId,
+    });
   }
 
   /**
@@ -264,7 +272,10 @@ export class Cluster {
           if (error.code === 'removed' && error.isAuthentic) {
             if (!(await this.isWelcome(memberAddresses.filter((member) => member !== ownAddress))))
               throw new JoinError(`${error.message}; ${removedAdvice}`);
-            log.warning(`--join ${address}: ${error.message}; other members say otherwise`);
+            log.warning(`--join ${address}: ${error.message}; other members say otherwise`, {
+              event: 'join-refused',
+              address,
+            });
             return;
           }
           if (isMember) {
@@ -384,7 +395,10 @@ export class Cluster {
     const voters = consensus.members.filter(({ learner }) => !learner);
     const others = voters.filter(({ id }) => id === options.nodeId || !this.removedBy.has(id));
     if (others.length >= majority(voters.length)) {
-      options.log.warning(`node ${peer} says that this node was removed from its cluster`);
+      options.log.warning(`node ${peer} says that this node was removed from its cluster`, {
+        event: 'removal-claimed',
+        node: peer,
+      });
       return;
     }
     this.expelled(`this node was removed from its cluster and serves no more; ${removedAdvice}`);
@@ -412,7 +426,10 @@ export class Cluster {
       const now = options.clock.monotonicMs();
       if (now < this.warnAgainMs) return;
       this.warnAgainMs = now + WARN_EVERY_MS;
-      options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`);
+      options.log.warning(`a node of another cluster, ${clusterId}, looks for node ${to} at this address`, {
+        event: 'other-cluster',
+        node: to,
+      });
       return;
     }
     this.expelled(
@@ -483,10 +500,11 @@ export class Cluster {
         const shown = offsetsMs.map((offsetMs) => `${(offsetMs / 1000).toFixed(1)} s`).join(', ');
         log.warning(
           `the clock of this node is not to be believed (its peers' are ahead by ${shown}): it will not lead`,
+          { event: 'clock-off' },
         );
       }
       if (verdict === 'sound' && this.clockVerdict === 'unsound')
-        log.notice('the clock of this node agrees again');
+        log.notice('the clock of this node agrees again', { event: 'clock-sound' });
       this.clockVerdict = verdict;
     }
     this.onClockJudged?.(this.clockVerdict === 'sound');

@@ -87,7 +87,9 @@ export class DigestWatch {
       return await this.compare(reachable.map(({ id }) => id));
     } catch (error) {
       // A snapshot came in between, or the index passed somebody too soon: another time.
-      log.debug(`digests could not be compared: ${(error as Error).message}`);
+      log.debug(`digests could not be compared: ${(error as Error).message}`, {
+        event: 'digests-not-compared',
+      });
       return 0;
     }
   }
@@ -151,6 +153,7 @@ export class DigestWatch {
       log.warning(
         `the state of node ${id} at ${address} is not that of the others at index ${index}: ` +
           'do not read from it; remove it (RAFTREMOVEPEER), empty its directory and let it join anew',
+        { event: 'state-differs', node: id, address, index },
       );
     }
   }

@@ -126,7 +126,10 @@ export async function findCluster(
           reasons.push(`${address}: ${(error as Error).message}`);
         }
       }
-      if (!isTold) log.notice(`no node to join answers yet (${reasons.join('; ')}); trying until one does`);
+      if (!isTold)
+        log.notice(`no node to join answers yet (${reasons.join('; ')}); trying until one does`, {
+          event: 'join-waits',
+        });
       isTold = true;
       if (options.isStopped()) throw new JoinError('stopped before a cluster was found');
       await pause(clock);
@@ -198,7 +201,7 @@ export async function becomeVoter(
         options.progress() ??
         (answer?.kind === 'learner' ? `${answer.behind} entries behind` : undefined) ??
         (answer?.kind === 'unreached' ? answer.reason : undefined);
-      log.notice(`joining: ${progress ?? 'no leader answers yet'}`);
+      log.notice(`joining: ${progress ?? 'no leader answers yet'}`, { event: 'joining' });
     }
     // Nodes that send each other the questioner must not keep it running in circles.
     if (leader !== '' && ++hops <= 2) continue;

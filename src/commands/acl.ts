@@ -138,7 +138,7 @@ function save(_request: Request, _connection: Client, server: NodeContext): Repl
     writeUsers(server.access, path);
     return OK;
   } catch (error) {
-    server.log.warning(`ACL SAVE: ${(error as Error).message}`);
+    server.log.warning(`ACL SAVE: ${(error as Error).message}`, { event: 'acl-save-failed' });
     return new ErrorReply(
       'ERR There was an error trying to save the ACLs. Please check the server logs for more information',
     );

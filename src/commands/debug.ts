@@ -239,7 +239,7 @@ function packedThreshold(request: Request): Reply {
 }
 
 function log(request: Request, _connection: Client, server: NodeContext): Reply {
-  server.log.warning(`DEBUG LOG: ${request.latin1(2)}`);
+  server.log.warning(`DEBUG LOG: ${request.latin1(2)}`, { event: 'debug-log' });
   return OK;
 }
 

@@ -59,7 +59,8 @@ const state = (_request: Request, _connection: Client, server: NodeContext): Rep
 async function snapshot(_request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
   const elsewhere = server.cluster.administration.snapshotElsewhere();
   await server.takeSnapshot();
-  for (const reason of await elsewhere) server.log.warning(`no snapshot there: ${reason}`);
+  for (const reason of await elsewhere)
+    server.log.warning(`no snapshot there: ${reason}`, { event: 'snapshot-failed', reason });
   return OK;
 }
 

@@ -64,13 +64,21 @@ function bgsave(request: Request, _connection: Client, server: NodeContext): Rep
   if (server.node.storageStatus().isSnapshotting && request.count === 1) {
     throw new ErrorReply('ERR Background save already in progress');
   }
-  void server.takeSnapshot().catch((error: Error) => server.log.warning(`snapshot failed: ${error.message}`));
+  void server
+    .takeSnapshot()
+    .catch((error: Error) =>
+      server.log.warning(`snapshot failed: ${error.message}`, { event: 'snapshot-failed' }),
+    );
   return BACKGROUND_SAVING;
 }
 
 /** The log is rewritten by a snapshot: there is no other append-only file. */
 function bgrewriteaof(_request: Request, _connection: Client, server: NodeContext): Reply {
-  void server.takeSnapshot().catch((error: Error) => server.log.warning(`snapshot failed: ${error.message}`));
+  void server
+    .takeSnapshot()
+    .catch((error: Error) =>
+      server.log.warning(`snapshot failed: ${error.message}`, { event: 'snapshot-failed' }),
+    );
   return APPENDING;
 }
 

@@ -56,7 +56,7 @@ export class ClusterSettings {
       seeds.push(host.proposeItem(settings.length, (builder) => builder.configure(host.session, settings)));
     } else if (different.length > 0 && !isNew) {
       const list = different.map(([name, value, inForce]) => `${name} ${inForce} (not ${value})`).join(', ');
-      host.log.notice(`the cluster keeps its own settings: ${list}`);
+      host.log.notice(`the cluster keeps its own settings: ${list}`, { event: 'settings-differ' });
     }
     seeds.push(...host.users.settle(founds));
     for (const reply of await Promise.all(seeds)) if (reply instanceof ErrorReply) throw reply;

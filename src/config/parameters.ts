@@ -200,7 +200,7 @@ export const configParameters: readonly ConfigParameter[] = [
   none('lazyfree-lazy-server-del', yesNo, 'no'),
   none('lazyfree-lazy-user-del', yesNo, 'no'),
   none('lazyfree-lazy-user-flush', yesNo, 'no'),
-  none('logfile', text, '', immutable),
+  node('logfile', text, '', immutable),
   none('maxmemory-clients', memoryOrPercent(max64), 0),
   none('maxmemory-eviction-tenacity', integer(0, 100), 10),
   none('no-appendfsync-on-rewrite', yesNo, 'no'),

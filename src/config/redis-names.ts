@@ -26,7 +26,7 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   replica-read-only replica-serve-stale-data server_cpulist set-proc-title slave-announce-ip
   slave-announce-port slave-ignore-maxmemory slave-lazy-flush slave-priority slave-read-only
   slave-serve-stale-data socket-mark-id stream-node-max-bytes stream-node-max-entries supervised
-  syslog-enabled syslog-facility syslog-ident unixsocketperm
+  unixsocketperm
   `
     .trim()
     .split(/\s+/),

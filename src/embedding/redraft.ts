@@ -153,7 +153,7 @@ export class Redraft {
     let failure: Error | undefined;
     const fail = (error: Error): void => {
       failure ??= error;
-      log.warning(error.message);
+      log.warning(error.message, { event: 'node-failed', reason: error.message });
       if (redraft === undefined) options.onFailure?.(error);
       else {
         // What is in flight will never be acknowledged: its clients are told before the end.
@@ -203,7 +203,9 @@ export class Redraft {
       const machine = new EngineStateMachine({
         hashSeed: seeds.hashSeed(),
         onContained: (command, error) =>
-          log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`),
+          log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`, {
+            event: 'command-fault',
+          }),
       });
       let loading: LoadingProgress | undefined;
       const { node, server, consensus } = await startServing(
@@ -221,7 +223,7 @@ export class Redraft {
           reserveBytes: SNAPSHOT_RESERVE_BYTES,
           snapshotIntervalMs: options.snapshotIntervalMs,
           onFailure: fail,
-          onNotice: (text) => log.notice(text),
+          onNotice: (text) => log.notice(text, { event: 'storage' }),
           onRecovery: (progress) => {
             if (loading !== undefined) Object.assign(loading, { done: progress.done, total: progress.total });
             options.onRecovery?.(progress);
@@ -389,7 +391,9 @@ export class Redraft {
   replaceClusterSecrets(secrets: readonly string[]): void {
     this.running.credentials.replace(secrets);
     this.cluster.transport.credentialsChanged();
-    this.running.server.log.notice(`peers prove another secret now; ${secrets.length} are taken`);
+    this.running.server.log.notice(`peers prove another secret now; ${secrets.length} are taken`, {
+      event: 'secrets-changed',
+    });
   }
 
   /** What the node is at the moment; `learner`, too, for one that is not let in yet. */

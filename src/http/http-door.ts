@@ -142,7 +142,9 @@ export class HttpDoor {
     try {
       await this.route((request.url ?? '/').split('?', 1)[0], request, response);
     } catch (error) {
-      this.options.log.warning(`http: ${request.url?.slice(0, 100)} failed: ${(error as Error).stack}`);
+      this.options.log.warning(`http: ${request.url?.slice(0, 100)} failed: ${(error as Error).stack}`, {
+        event: 'http-failed',
+      });
       if (!response.headersSent) send(response, 500, 'internal error: see the log\n');
       else response.destroy();
     }

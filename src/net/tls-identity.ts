@@ -45,7 +45,7 @@ export class TlsIdentity {
       return true;
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
-      log.warning(`TLS stays as it is: ${error.message}`);
+      log.warning(`TLS stays as it is: ${error.message}`, { event: 'tls-refused', reason: error.message });
       return false;
     }
   }
@@ -60,11 +60,14 @@ export class TlsIdentity {
       this.setup = readTlsFiles(text);
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
-      log.warning(`TLS stays as it is: ${error.message}`);
+      log.warning(`TLS stays as it is: ${error.message}`, { event: 'tls-refused', reason: error.message });
       return false;
     }
     for (const listener of this.listeners) listener(this.setup);
-    log.notice(`TLS certificates are read: this node's is good for ${this.certificateDays} days`);
+    log.notice(`TLS certificates are read: this node's is good for ${this.certificateDays} days`, {
+      event: 'tls-read',
+      days: this.certificateDays,
+    });
     this.warn();
     return true;
   }
@@ -106,6 +109,9 @@ export class TlsIdentity {
   private warnOf(what: string, days: number): void {
     if (days > WARNED_DAYS) return;
     const how = days < 0 ? 'has expired' : `expires in ${days} days`;
-    this.options.log.warning(`${what} ${how}: put another one in its place, then send SIGHUP`);
+    this.options.log.warning(`${what} ${how}: put another one in its place, then send SIGHUP`, {
+      event: 'certificate-ends',
+      days,
+    });
   }
 }

@@ -200,7 +200,7 @@ export class TlsPort implements Entrance {
     this.complainAgainMs = nowMs + COMPLAINT_EVERY_MS;
     const others = this.silenced === 0 ? '' : ` (and ${this.silenced} others before)`;
     this.silenced = 0;
-    log.notice(`no TLS with ${address}: ${why}${others}`);
+    log.notice(`no TLS with ${address}: ${why}${others}`, { event: 'tls-failed', address, reason: why });
   }
 }
 

@@ -6,6 +6,11 @@ import type { Log } from './log.js';
 export function logFault(log: Log, what: string, address: string, error: unknown): string {
   const id = randomBytes(4).toString('hex');
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  log.warning(`internal error ${id}: '${what}' of client ${address} failed: ${cause}`);
+  log.warning(`internal error ${id}: '${what}' of client ${address} failed: ${cause}`, {
+    event: 'internal-error',
+    id,
+    address,
+    reason: cause,
+  });
   return id;
 }

@@ -60,8 +60,12 @@ export class DiskSpace {
     const isFull = free < FULL_BELOW_BYTES + (this.isFull ? HYSTERESIS_BYTES : 0);
     if (isFull !== this.isFull) {
       const shown = `${Math.floor(free / 1024)} KiB are free on the disk of ${directory}`;
-      if (isFull) log.warning(`${shown}: as a leader this node takes no writes that need memory`);
-      else log.notice(`${shown}: writes are taken again`);
+      if (isFull)
+        log.warning(`${shown}: as a leader this node takes no writes that need memory`, {
+          event: 'disk-full',
+          bytes: free,
+        });
+      else log.notice(`${shown}: writes are taken again`, { event: 'disk-free', bytes: free });
     }
     this.isFull = isFull;
     return free;
