@@ -42,7 +42,7 @@ function show(heading: string, text: string): void {
 
 /** Starts a server, and waits until it takes writes: a log takes a moment to be read. */
 async function serving(name: ServerName, mode: Mode): Promise<RunningServer> {
-  const server = await startServer(name, mode, ['--maxclients', '12000']);
+  const server = await startServer(name, mode, { extra: ['--maxclients', '12000'] });
   for (;;) {
     const probe = await PipelinedClient.connect(server.port);
     const isServed = await probe.send(['PUBLISH', 'nobody', 'x']).then(

@@ -6,9 +6,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Cell, type Comparison, compare, comparisonHead, comparisonRow } from './compare.js';
+import {
+  besideRedis,
+  type Cell,
+  type Comparison,
+  compare,
+  comparisonHead,
+  comparisonRow,
+} from './compare.js';
 import { machine, putIntoPage } from './documents.js';
 import { embeddedTable, runEmbedded } from './embedded.js';
+import { firstSecondTable, measureFirstSecond } from './first-second.js';
 import { growthTable, measureGrowth } from './growth.js';
 import {
   measureMemory,
@@ -47,6 +55,9 @@ const { values: flags } = parseArgs({
     pipeline: { type: 'string' },
     /** Every workload with every number of clients and depth of pipeline, and 10M keys. */
     full: { type: 'boolean', default: false },
+    /** Another program that starts and speaks as redis-server does, to be measured in its place. */
+    'redis-server': { type: 'string' },
+    'first-second': { type: 'boolean', default: false },
     json: { type: 'string' },
     svg: { type: 'boolean', default: false },
     /** Tables into docs/PERFORMANCE.md. */
@@ -65,6 +76,8 @@ if (flags.help) {
   --seconds S          length of a round (0.7)
   --clients 1,50,200 --pipeline 1,16,100   instead of the usual choice
   --full               all workloads with all of these, and 10M keys
+  --redis-server PATH  beside this program, such as a valkey-server
+  --first-second       only: the first 100,000 requests of a process, the next 400,000, and later ones
   --json FILE          everything measured
   --svg                plots into docs/
   --docs               the tables into docs/PERFORMANCE.md
@@ -72,7 +85,7 @@ if (flags.help) {
   process.exit(0);
 }
 
-const sections = new Set(flags.only.split(','));
+const sections = new Set(flags['first-second'] ? [] : flags.only.split(','));
 for (const section of sections) {
   if (!(SECTIONS as readonly string[]).includes(section))
     throw new Error(`--only ${section}: one or more of ${SECTIONS.join(',')}`);
@@ -127,10 +140,11 @@ async function compareServers(mode: Mode): Promise<void> {
   heading(
     mode === 'memory' ? 'Memory: no log against no persistence' : 'Durable: fsync before each reply, both',
   );
-  const results = await compare(mode, cellsFor(mode), rounds, Number(flags.seconds), (result) =>
+  const pair = besideRedis(flags['redis-server']);
+  const results = await compare(mode, pair, cellsFor(mode), rounds, Number(flags.seconds), (result) =>
     process.stderr.write(`${comparisonRow(result).join('  ')}\n`),
   );
-  show(mode, table([comparisonHead, ...results.map(comparisonRow)]));
+  show(mode, table([comparisonHead(), ...results.map(comparisonRow)]));
   if (flags.docs) putIntoPage('PERFORMANCE.md', `${mode}-machine`, loadedMachine);
   measured[mode] = results;
   if (flags.svg) await plot(mode, results);
@@ -163,6 +177,12 @@ for (const mode of ['memory', 'durable'] as const) {
   if (!sections.has(mode)) continue;
   if (hasRedis()) await compareServers(mode);
   else console.log(`${mode}: redis-server and redis-benchmark are not installed, nothing to compare with`);
+}
+if (flags['first-second'] && hasRedis()) {
+  heading('The first second of a process: SET and GET of 50 clients');
+  const results = await measureFirstSecond(besideRedis(flags['redis-server']), rounds);
+  show('first-second', firstSecondTable(results));
+  measured.firstSecond = results;
 }
 if (sections.has('embedded')) {
   heading('The engine in process');

@@ -98,14 +98,14 @@ export async function measureRecovery(keys: number): Promise<Recovery> {
   const first = await startServer('redraft', 'durable');
   await fillKeys(first.port, keys);
   await first.stop(true);
-  const second = await startServer('redraft', 'durable', [], first.directory);
+  const second = await startServer('redraft', 'durable', { directory: first.directory });
   const client = await PipelinedClient.connect(second.port);
   const size = await client.send(['DBSIZE']);
   if (size !== `:${keys}\r\n`) throw new Error(`${keys} keys were written, ${size.trim()} came back`);
   await client.send(['SAVE']);
   client.close();
   await second.stop(true);
-  const third = await startServer('redraft', 'durable', [], first.directory);
+  const third = await startServer('redraft', 'durable', { directory: first.directory });
   await third.stop();
   return { keys, logMs: second.startMs, snapshotMs: third.startMs };
 }

@@ -30,13 +30,13 @@ export function throughputBars(title: string, comparisons: readonly Comparison[]
   const width = 760;
   const scale =
     (width - left - 80) /
-    Math.max(...comparisons.flatMap((c) => [c.redraft.requestsPerSecond, c.redis.requestsPerSecond]));
+    Math.max(...comparisons.flatMap((c) => [c.ours.requestsPerSecond, c.theirs.requestsPerSecond]));
   const body = comparisons.flatMap((comparison, row) => {
     const top = 44 + row * rowHeight;
     const label = `${comparison.workload}, c=${comparison.clients} P=${comparison.pipeline}`;
     return [
       `<text x="${left - 8}" y="${top + 18}" text-anchor="end" fill="${INK}">${escaped(label)}</text>`,
-      ...([comparison.redraft, comparison.redis] as const).flatMap(({ requestsPerSecond }, i) => {
+      ...([comparison.ours, comparison.theirs] as const).flatMap(({ requestsPerSecond }, i) => {
         const length = (requestsPerSecond * scale).toFixed(1);
         const y = top + i * 15;
         return [

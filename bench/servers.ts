@@ -1,6 +1,6 @@
 /** Starts the servers that are compared, each in a process and a directory of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,35 +39,50 @@ export function hasRedis(): boolean {
   return ['redis-server', 'redis-benchmark'].every((tool) => spawnSync(tool, ['--version']).status === 0);
 }
 
-function commandLine(name: ServerName, mode: Mode, port: number, directory: string): [string, string[]] {
+function commandLine(
+  name: ServerName,
+  mode: Mode,
+  port: number,
+  directory: string,
+  program: string | undefined,
+): [string, string[]] {
   if (name === 'redis') {
     const persistence =
       mode === 'memory'
         ? ['--appendonly', 'no']
         : ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'];
-    return ['redis-server', ['--port', `${port}`, '--save', '', '--dir', directory, ...persistence]];
+    return [
+      program ?? 'redis-server',
+      ['--port', `${port}`, '--save', '', '--dir', directory, ...persistence],
+    ];
   }
   const persistence =
     mode === 'memory'
       ? ['--backend', 'memory']
       : ['--dir', directory, '--durability', 'high', '--snapshot-size', '64gb'];
-  return [process.execPath, [mainProgram, '--port', `${port}`, ...persistence]];
+  return [process.execPath, [program ?? mainProgram, '--port', `${port}`, ...persistence]];
+}
+
+export interface StartOptions {
+  /** Arguments for its command line, behind those of the mode. */
+  readonly extra?: readonly string[];
+  /** Default: a new one. */
+  readonly directory?: string;
+  /** Path of the program: another redis-server, or another Redraft's main.js. */
+  readonly program?: string | undefined;
 }
 
 /**
  * Starts a server and waits for its first reply. Neither rewrites nor cuts its log in the background, so that
  * rounds are alike.
- *
- * @param extra arguments for its command line, behind those of the mode
  */
 export async function startServer(
   name: ServerName,
   mode: Mode,
-  extra: readonly string[] = [],
-  directory = mkdtempSync(join(tmpdir(), 'redraft-bench-')),
+  { extra = [], directory = mkdtempSync(join(tmpdir(), 'redraft-bench-')), program }: StartOptions = {},
 ): Promise<RunningServer> {
   const port = await freePort();
-  const [command, args] = commandLine(name, mode, port, directory);
+  const [command, args] = commandLine(name, mode, port, directory, program);
   const began = performance.now();
   const child: ChildProcess = spawn(command, [...args, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -117,10 +132,35 @@ export function residentBytes(pid: number): number {
   return Number(line?.[1] ?? 0) * 1024;
 }
 
-/** Processor time that a process has used so far, in microseconds; the kernel counts it in ticks of 10 ms. */
+/** Processor time that a process has used so far, in microseconds. */
 export function processorUs(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const { userUs, systemUs } = timesOf(`/proc/${pid}/stat`);
+  return userUs + systemUs;
+}
+
+/** Processor time that a thread has used so far, in its own code and in the kernel's. */
+export interface ThreadTime {
+  readonly id: string;
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
+/** Of all threads of a process that are there. */
+export function threadTimes(pid: number): ThreadTime[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
+    try {
+      return [{ id, ...timesOf(`/proc/${pid}/task/${id}/stat`) }];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
+/** utime and stime of proc(5), in ticks of 10 ms. */
+function timesOf(statFile: string): { readonly userUs: number; readonly systemUs: number } {
+  const text = readFileSync(statFile, 'latin1');
   // The second field is the name, in parentheses; user and system time are the 14th and 15th.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  return { userUs: Number(fields[11]) * 10_000, systemUs: Number(fields[12]) * 10_000 };
 }
