@@ -12,7 +12,7 @@ import { on, type Storm, someFollower } from './storm.js';
 
 /** What a node says, and ends with, when its disk has no room. */
 const noRoom =
-  /no space left|are left on the disk|snapshot failed|EFBIG|file too large|the end was not clean|took no bytes/;
+  /no space left|are (left|free) on the disk|snapshot failed|EFBIG|file too large|the end was not clean|took no bytes/;
 
 /**
  * A disk that fills up; the node stops, and comes back when there is room. Sometimes it is started too early.
