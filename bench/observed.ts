@@ -51,7 +51,7 @@ async function measure(server: RunningServer, workload: Workload, figures: Figur
 async function compareLoad(): Promise<void> {
   const httpPort = await freePort();
   const off = await startServer('redraft', 'memory');
-  const on = await startServer('redraft', 'memory', ['--http', `${httpPort}`]);
+  const on = await startServer('redraft', 'memory', { extra: ['--http', `${httpPort}`] });
   const rows = [['', 'off', 'scraped each second', 'ratio', 'CPU off, us', 'CPU scraped, us', 'ratio']];
   const scrapes: number[] = [];
   for (const workload of workloads) {
@@ -101,7 +101,7 @@ async function compareStarts(): Promise<void> {
   const took = kinds.map((): number[] => []);
   for (let start = -1; start < starts; start++)
     for (const [i, [, extra]] of kinds.entries()) {
-      const server = await startServer('redraft', 'memory', extra);
+      const server = await startServer('redraft', 'memory', { extra });
       if (start >= 0) took[i].push(server.startMs);
       await server.stop();
     }
