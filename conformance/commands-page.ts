@@ -98,8 +98,7 @@ export function commandsPage(catalog: CommandCatalog, differences: readonly Diff
     .map((name) => `\`${typedName(name)}\``);
   const absent = `## Not there
 
-Redis Cluster's slots on several shards and replication to Redis replicas have no place in Redraft: it does not know their
-commands. Of the groups above these are missing: ${missing.join(', ') || 'none'}.
+Redis Cluster's slots on several shards have no place in Redraft: it does not know their commands. Of the groups above these are missing: ${missing.join(', ') || 'none'}.
 `;
   return [introduction, ...sections, absent].join('\n');
 }

@@ -14,6 +14,7 @@ import type { CommandWatch } from './command-watch.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
 import { deleteUnchanged, evict } from './deletions.js';
+import type { EffectWatch } from './effects/effect-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import { FetchAhead } from './fetch-ahead.js';
 import { LocalClient, type MessageCallback } from './local-client.js';
@@ -63,6 +64,8 @@ export class Engine {
   reader: ScriptCaller | undefined;
   /** Told of the commands that {@link apply} runs; undefined while nobody asks. No part of the state. */
   watch: CommandWatch | undefined;
+  /** Told what {@link apply} does to the state; undefined while nobody asks. No part of the state. */
+  effects: EffectWatch | undefined;
   /** Index of the last entry that was applied. */
   appliedIndex = 0;
 
@@ -147,6 +150,7 @@ export class Engine {
     this.random.seed(entry.seedLow, entry.seedHigh);
     // A key that was due may have had somebody wait at it.
     if (this.ready.keys.size > 0) this.ready.serve(listener);
+    this.effects?.settled(false);
     this.item = entry;
     this.isWithinItem = true;
     for (let ordinal = 0; ordinal < entry.itemCount; ordinal++) {
@@ -158,6 +162,7 @@ export class Engine {
       if (reply !== BLOCKED) listener.reply(ordinal, reply);
       else listener.blocked?.(ordinal);
       if (this.ready.keys.size > 0) this.ready.serve(listener);
+      this.effects?.settled(true);
     }
     this.appliedIndex = index;
     this.isWithinItem = false;
@@ -235,6 +240,12 @@ export class Engine {
   }
 
   private runWrite(row: Runnable, request: Request, database: Database): Reply {
+    const { effects } = this;
+    if (effects === undefined || row.kind !== 'write') return this.runWatched(row, request, database);
+    return effects.watch(row, request, database.id, () => this.runWatched(row, request, database));
+  }
+
+  private runWatched(row: Runnable, request: Request, database: Database): Reply {
     const { watch } = this;
     if (watch === undefined || !this.isWithinItem || this.inScript)
       return this.runContained(row, request, database);
@@ -318,7 +329,7 @@ export class Engine {
   private applyExec(entry: EntryReader, ordinal: number, listener: ApplyListener): Reply {
     let changed = false;
     let at = entry.watchedKeys(this.keyView, (id, key, position, existed) => {
-      changed ||= this.changedSince(id, key, position, existed);
+      changed ||= this.keyspace.changedSince(id, key, position, existed);
     });
     if (changed) return NULL_ARRAY;
     const count = readUint32(entry.buffer, at);
@@ -354,14 +365,6 @@ export class Engine {
     return replies;
   }
 
-  /** Whether EXEC must refuse because of a watched key (Redis 7.0: modified, expired, flushed or swapped since WATCH). */
-  private changedSince(databaseId: number, key: View, position: number, existed: boolean): boolean {
-    if (this.keyspace.lastWrite(databaseId, key) > position) return true;
-    const database = this.keyspace.database(databaseId);
-    if (existed && database.flushedAt > position) return true;
-    return existed !== database.has(key);
-  }
-
   /** The database number that SELECT names, or an error. */
   select(request: Request): number | ErrorReply {
     if (request.count !== 2) return errors.wrongArity('select');
@@ -378,8 +381,8 @@ export class Engine {
    *
    * @param write false if only its digest is wanted
    */
-  cut(write = true): Cut {
-    return new Cut(this, write);
+  cut(write = true, visited?: (databaseId: number, slot: number) => void): Cut {
+    return new Cut(this, write, visited);
   }
 
   /** The whole state as bytes, in one step: what `restoreEngine` takes. */
@@ -473,7 +476,6 @@ export class Engine {
       table: this.table,
       run: (database, args) => this.callRaw(database, args),
       select: (request) => this.select(request),
-      changedSince: (...watched) => this.changedSince(...watched),
     });
     return this.local;
   }

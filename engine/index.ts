@@ -28,6 +28,10 @@ export { engineCommands } from './commands/index.js';
 // Values as bytes: for MIGRATE and RDB files.
 export { RunningCrc64 } from './dump/crc64.js';
 export { dumpGradually, dumpValue, readRdbString, sealDump } from './dump/payload.js';
+export { type RdbFileKey, RdbFileWriter } from './dump/rdb-file-writer.js';
+// What entries do to the state, for replicas of Redis.
+export { type EffectEvents, EffectRecorder } from './effects/effect-recorder.js';
+export { hasEffectRule } from './effects/effect-rules.js';
 export { Engine } from './engine.js';
 export type { EngineOptions } from './engine-options.js';
 export { globMatches } from './glob.js';
@@ -56,7 +60,9 @@ export { defaultSettings, durabilityLevels, isSetting, keyEventLetters, type Set
 // Snapshots: at once with `engine.snapshot()` and `restoreEngine`, piecewise with `engine.cut()` and
 // `Restore`.
 export type { Cut } from './snapshot/cut.js';
-export { RESERVED_FOR_STRANGERS, Restore, restoreEngine, SnapshotError } from './snapshot/restore.js';
+export { type KeyTraces, RdbConversion, type RdbConversionOptions } from './snapshot/rdb-conversion.js';
+export { SnapshotError } from './snapshot/record-reader.js';
+export { RESERVED_FOR_STRANGERS, Restore, restoreEngine } from './snapshot/restore.js';
 // Hashes that strangers cannot aim at.
 export type { HashSeed } from './storage/dictionary.js';
 export { keyedHash } from './storage/hash.js';

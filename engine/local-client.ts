@@ -24,7 +24,6 @@ export interface LocalEngine {
   /** Runs a command of the engine's own. */
   run(database: number, args: readonly Argument[]): Reply;
   select(request: Request): number | ErrorReply;
-  changedSince(database: number, key: View, position: number, existed: boolean): boolean;
 }
 
 interface Subscription {
@@ -127,7 +126,7 @@ export class LocalClient {
     this.endTransaction();
     if (aborts) return errors.execAborted;
     const hasChanged = watched.some(({ database, key, position, existed }) =>
-      engine.changedSince(database, this.view.on(key, 0, key.length), position, existed),
+      engine.keyspace.changedSince(database, this.view.on(key, 0, key.length), position, existed),
     );
     return hasChanged ? NULL_ARRAY : queued.map((args) => detach(this.answer(args)));
   }

@@ -23,7 +23,7 @@ const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
 const plainParts = ['main', 'check', 'recover', 'status', 'http-door', 'json-log', 'system-log'];
 /** Loaded by Node, as a thread of its own. Below dist; they lie beside what starts them. */
-export const threadParts = ['raft/node/peer/pulse-thread'];
+export const threadParts = ['raft/node/peer/pulse-thread', 'src/replicas/rdb-thread'];
 
 /** One part loads another where it says `await import`, and not before. */
 const partsStayApart: Plugin = {

@@ -74,6 +74,7 @@ export async function startServing(
   server.audience.startedBehind(node.status().lastIndex);
   serverOptions.cluster?.journal.begin(node.status(), node.status().membership.members);
   machine.replica = server.replica;
+  machine.cutWatch = (index) => server.replicas.cutBegan(machine.engine, index);
   let snapshotBeganMs = 0;
   machine.onSnapshot = (event, index) => {
     if (event === 'began') {

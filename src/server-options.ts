@@ -26,6 +26,8 @@ export interface ServerOptions extends NodeUsersOptions {
   readonly reload: () => void;
   /** The digest of the state at an index to come, or now. */
   readonly digest: (index?: number) => Promise<{ readonly index: number; readonly digest: string }>;
+  /** Where files lie that are sent to replicas of Redis. Default: the machine's temporary directory. */
+  readonly workDirectory?: string;
   readonly clock: Clock;
   /**
    * What stamps the log, and what clients take for the time, where that is not the clock by which the node

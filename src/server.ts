@@ -16,7 +16,6 @@ import {
   type Session,
 } from '../engine/index.js';
 import type { Clock, RaftNode, Timer } from '../raft/node/index.js';
-import { monotonicNow, setImmediate } from '../raft/node/timers.js';
 import { AccessControl } from './client/access.js';
 import { Admission, heldWrites, standardChecks } from './client/admission.js';
 import { Audience } from './client/audience.js';
@@ -50,6 +49,7 @@ import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
 import type { Subscriptions } from './pubsub/subscriptions.js';
+import { Replicas } from './replicas/replicas.js';
 import type { ConsensusNode } from './replication/consensus.js';
 import type { DiskSpace } from './replication/disk-space.js';
 import { Eviction } from './replication/eviction.js';
@@ -74,6 +74,8 @@ export class Server implements ClientHost {
   readonly reads: ReadQueue;
   readonly replica: Replica;
   readonly eviction: Eviction;
+  /** Redis's own replicas of this node. */
+  readonly replicas: Replicas = new Replicas(this);
   readonly keyChanges = new KeyChanges(() => this.engine);
   readonly log: Log;
   readonly configuration: Configuration;
@@ -140,7 +142,7 @@ export class Server implements ClientHost {
     private readonly owner: StateOwner,
     readonly consensus: ConsensusNode,
     readonly session: Session,
-    private readonly options: ServerOptions,
+    readonly options: ServerOptions,
     private readonly failed: (what: string, error: unknown) => void,
   ) {
     this.log = options.log;
@@ -283,15 +285,9 @@ export class Server implements ClientHost {
     this.guide.look();
     for (const connection of [...this.leaderWait.awaiting]) connection.resume();
     this.replica.flush();
-    await this.drained();
+    await this.replica.drained(() => this.reads.waiting > 0);
+    await this.replicas.close();
     await this.clients.closeAll();
-  }
-
-  private async drained(): Promise<void> {
-    const deadline = monotonicNow() + 5000;
-    while ((this.replica.pendingEntries > 0 || this.reads.waiting > 0) && monotonicNow() < deadline) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 
   // ---- clients ----
@@ -518,6 +514,7 @@ export class Server implements ClientHost {
     this.users.adopted();
     this.settings.follow();
     this.eviction.configure(this.configuration);
+    this.replicas.adopted();
   }
 
   /** Before anybody is served: the cluster's settings and users are in force, or a new cluster's are founded. */
@@ -569,6 +566,7 @@ export class Server implements ClientHost {
   private afterApply(): void {
     this.reads.applied();
     this.audience.tracking.applied();
+    this.replicas.applied();
     this.turn.flush();
     this.housekeeping.freeDiscarded();
   }

@@ -158,6 +158,13 @@ export class RdbWriter {
     return this;
   }
 
+  /** One byte: an opcode, a type. */
+  byte(value: number): this {
+    this.reserve(1);
+    this.buffer[this.end++] = value;
+    return this;
+  }
+
   /** A point in time: 8 bytes, little-endian. */
   milliseconds(value: number): this {
     this.reserve(8);

@@ -73,10 +73,11 @@ export class Cut {
   private readonly keyView = new View();
   private readonly valueView = new View();
 
-  /** With `write` false only the digest is made. */
+  /** With `write` false only the digest is made. `visited` is told of each key as it is written. */
   constructor(
     source: CutSource,
     private readonly write = true,
+    private readonly visited?: (databaseId: number, slot: Slot) => void,
   ) {
     const { keyspace } = source;
     this.index = source.appliedIndex;
@@ -193,6 +194,7 @@ export class Cut {
   }
 
   private writeKey(database: Database, id: number, slot: Slot): void {
+    this.visited?.(id, slot);
     const key = database.key(slot, this.keyView);
     const encoding = database.encoding(slot);
     const deadline = database.deadline(slot);

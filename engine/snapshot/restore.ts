@@ -14,12 +14,8 @@ import type { Encoding } from '../storage/encoding.js';
 import { valueTypes } from '../types/index.js';
 import type { ValueRestorer } from '../values/big-value.js';
 import { Fingerprint } from './fingerprint.js';
-import { cbor, FORMAT, RecordKind } from './format.js';
-
-/** A snapshot that is not whole or not one of ours: says what is wrong and at which record. */
-export class SnapshotError extends Error {
-  override readonly name = 'SnapshotError';
-}
+import { FORMAT, RecordKind } from './format.js';
+import { RecordReader, SnapshotError } from './record-reader.js';
 
 /** Keys that a snapshot from a stranger may have room reserved for before they have come. */
 export const RESERVED_FOR_STRANGERS = 1 << 20;
@@ -34,19 +30,9 @@ interface PendingObject {
   readonly restorer: ValueRestorer;
 }
 
-export class Restore {
+export class Restore extends RecordReader {
   private readonly engine: Engine;
   private readonly fingerprint = new Fingerprint();
-  /** Bytes of a record that is not whole yet. */
-  private held: Buffer[] = [];
-  private heldBytes = 0;
-  /**
-   * Decoding starts again at so many: each try reads the record from its begin, so that a record of many
-   * pieces is tried only when twice as many bytes have come.
-   */
-  private awaitedBytes = 0;
-  private records = 0;
-  private footer: { records: number; digest: string } | undefined;
   private readonly sizes = new Map<Database, number>();
   private keysLeft = 0;
   private waiterPlace = 0;
@@ -63,6 +49,7 @@ export class Restore {
     options: EngineOptions = {},
     private readonly reservedKeysMax = Number.POSITIVE_INFINITY,
   ) {
+    super();
     this.engine = new Engine(options);
   }
 
@@ -73,76 +60,24 @@ export class Restore {
 
   private restoredKeys = 0;
 
-  /** Takes the next bytes. Throws {@link SnapshotError}. */
-  feed(bytes: Buffer): void {
-    if (this.heldBytes === 0) {
-      this.decode(bytes);
-      return;
-    }
-    // Never keep a view of the caller's bytes.
-    this.held.push(Buffer.from(bytes));
-    this.heldBytes += bytes.length;
-    if (this.heldBytes >= this.awaitedBytes) this.decodeHeld();
-  }
-
-  private decodeHeld(): void {
-    const data = Buffer.concat(this.held, this.heldBytes);
-    this.held = [];
-    this.decode(data);
-  }
-
-  /** Takes all whole records and holds what is left. */
-  private decode(data: Buffer): void {
-    let consumed = 0;
-    try {
-      cbor.decodeMultiple(data, (record: unknown, _start?: number, end?: number) => {
-        this.take(record);
-        consumed = end ?? consumed;
-      });
-      consumed = data.length;
-    } catch (error) {
-      if (error instanceof SnapshotError) throw error;
-      const incomplete = error as { incomplete?: boolean; lastPosition?: number };
-      if (incomplete.incomplete !== true)
-        throw new SnapshotError(`record ${this.records}: ${(error as Error).message}`);
-      consumed = incomplete.lastPosition ?? consumed;
-    }
-    this.heldBytes = data.length - consumed;
-    this.held = this.heldBytes === 0 ? [] : [Buffer.from(data.subarray(consumed))];
-    this.awaitedBytes = 2 * this.heldBytes;
-  }
-
   /**
    * The engine, once all bytes were fed. Throws {@link SnapshotError} if any are missing or the digest
    * differs.
    */
   finish(): Engine {
-    if (this.heldBytes > 0) this.decodeHeld();
-    if (this.heldBytes > 0) throw new SnapshotError(`the snapshot ends within record ${this.records}`);
-    if (this.footer === undefined)
-      throw new SnapshotError(`the snapshot ends without a footer, after record ${this.records}`);
+    const footer = this.end();
     for (const pending of this.objects.values()) this.finishObject(pending);
     if (this.keysLeft !== 0) throw new SnapshotError(`${this.keysLeft} keys are missing`);
     for (const [database, size] of this.sizes) database.size = size;
-    if (this.footer.records !== this.records - 1) {
-      throw new SnapshotError(`${this.records - 1} records, the footer counts ${this.footer.records}`);
-    }
     const digest = this.fingerprint.toString();
-    if (this.footer.digest !== digest)
-      throw new SnapshotError(`digest ${digest}, the footer says ${this.footer.digest}`);
+    if (footer.digest !== digest)
+      throw new SnapshotError(`digest ${digest}, the footer says ${footer.digest}`);
     this.restoreUsers();
     this.engine.restored();
     return this.engine;
   }
 
-  private take(record: unknown): void {
-    this.check(
-      Array.isArray(record) && typeof record[0] === 'number',
-      'is no array that begins with its kind',
-    );
-    this.check(this.footer === undefined, 'stands behind the footer');
-    const items = record as unknown[];
-    this.check((this.records === 0) === (items[0] === RecordKind.header), 'the header stands first, once');
+  protected take(items: readonly unknown[]): void {
     switch (items[0]) {
       case RecordKind.header:
         this.takeHeader(items);
@@ -169,16 +104,12 @@ export class Restore {
       case RecordKind.library:
         this.takeLibrary(items);
         break;
-      case RecordKind.footer:
-        this.footer = { records: this.number(items[1]), digest: String(items[2]) };
-        break;
       default:
         this.check(false, `has the unknown kind ${items[0]}`);
     }
-    this.records++;
   }
 
-  private takeHeader(items: unknown[]): void {
+  private takeHeader(items: readonly unknown[]): void {
     const [, format, index, now, position, settings, databases] = items;
     if (format !== FORMAT) throw new SnapshotError(`snapshot format ${format}, this release reads ${FORMAT}`);
     this.check(Array.isArray(settings) && Array.isArray(databases), 'is no header');
@@ -211,7 +142,7 @@ export class Restore {
     this.fingerprint.end();
   }
 
-  private takeKeys(items: unknown[]): void {
+  private takeKeys(items: readonly unknown[]): void {
     const id = this.place(items[1], 1 << 30);
     const database = this.engine.keyspace.database(id);
     const size = this.sizes.get(database);
@@ -259,7 +190,7 @@ export class Restore {
     }
   }
 
-  private takePieces(items: unknown[]): void {
+  private takePieces(items: readonly unknown[]): void {
     const pending = this.objects.get(this.number(items[1]));
     this.check(pending !== undefined, `belongs to object ${items[1]}, of which no key was seen`);
     this.check((items.length - 2) % 3 === 0, 'ends within a piece');
@@ -288,7 +219,7 @@ export class Restore {
     }
   }
 
-  private takeMarks(items: unknown[]): void {
+  private takeMarks(items: readonly unknown[]): void {
     const { marks } = this.engine.keyspace;
     for (let i = 1; i + 1 < items.length; i += 2) {
       const bucket = this.place(items[i], marks.length);
@@ -297,7 +228,7 @@ export class Restore {
     }
   }
 
-  private takeWaiter(items: unknown[]): void {
+  private takeWaiter(items: readonly unknown[]): void {
     const hasUser = items[0] === RecordKind.userWaiter;
     const user = hasUser ? this.bytes(items[1]).latin1Slice() : '';
     const [nodeId, startId, counter, database, deadlineMs, type, request, ...keys] = items.slice(
@@ -324,7 +255,7 @@ export class Restore {
     });
   }
 
-  private takeUser(items: unknown[]): void {
+  private takeUser(items: readonly unknown[]): void {
     const [name, ...rules] = items.slice(1).map((item) => this.bytes(item).latin1Slice());
     this.check(name !== undefined, 'names no user');
     this.fingerprint.begin(RecordKind.user).text(name);
@@ -341,14 +272,14 @@ export class Restore {
       throw new SnapshotError(`rule '${error.rule}' of a user is refused: ${error.reason}`);
   }
 
-  private source(kind: number, place: number, items: unknown[]): string {
+  private source(kind: number, place: number, items: readonly unknown[]): string {
     const bytes = this.bytes(items[1]);
     this.check(bytes.length <= SOURCE_BYTES_MAX, 'has a script that is too long');
     this.fingerprint.begin(kind).number(place).bytes(bytes, 0, bytes.length).end();
     return bytes.latin1Slice();
   }
 
-  private takeLibrary(items: unknown[]): void {
+  private takeLibrary(items: readonly unknown[]): void {
     const code = this.source(RecordKind.library, this.libraryPlace++, items);
     try {
       this.engine.scripts.functions.load(code, false);
@@ -356,31 +287,6 @@ export class Restore {
       if (!(error instanceof ErrorReply)) throw error;
       throw new SnapshotError(`a library of functions is refused: ${error.text}`);
     }
-  }
-
-  private number(item: unknown): number {
-    this.check(typeof item === 'number' || typeof item === 'bigint', 'lacks a number');
-    return Number(item);
-  }
-
-  /** A non-negative integer below `bound`. */
-  private place(item: unknown, bound: number): number {
-    const number = this.number(item);
-    this.check(
-      Number.isInteger(number) && number >= 0 && number < bound,
-      `has ${number} where 0 to ${bound - 1} may stand`,
-    );
-    return number;
-  }
-
-  private bytes(item: unknown): Buffer {
-    this.check(item instanceof Uint8Array, 'lacks bytes');
-    const bytes = item as Uint8Array;
-    return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  private check(holds: boolean, what: string): asserts holds {
-    if (!holds) throw new SnapshotError(`record ${this.records} ${what}`);
   }
 }
 

@@ -129,6 +129,17 @@ export class Keyspace implements DatabaseOwner {
     return this.marks[this.bucket(databaseId, key)];
   }
 
+  /**
+   * Whether EXEC must refuse because of a watched key (Redis 7.0: modified, expired, flushed or swapped since
+   * WATCH).
+   */
+  changedSince(databaseId: number, key: View, position: number, existed: boolean): boolean {
+    if (this.lastWrite(databaseId, key) > position) return true;
+    const database = this.database(databaseId);
+    if (existed && database.flushedAt > position) return true;
+    return existed !== database.has(key);
+  }
+
   created(database: Database, key: View, encoding: Encoding): void {
     if (this.creationListener === undefined) return;
     const type = this.types.of(encoding);

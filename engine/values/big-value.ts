@@ -49,6 +49,8 @@ export interface ValueWalk {
 /** Puts a big value together from its pieces. */
 export interface ValueRestorer {
   piece(at: number, first: Buffer, second: Buffer): void;
+  /** Whether all pieces have come. */
+  isComplete(): boolean;
   /** The value, after the last piece. Throws when pieces are missing. */
   finish(): BigValue;
 }

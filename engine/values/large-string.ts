@@ -80,6 +80,7 @@ export class LargeString implements BigValue, Lender {
       piece(at, bytes) {
         missing -= bytes.copy(buffer, at);
       },
+      isComplete: () => missing === 0,
       finish() {
         if (missing !== 0) throw new Error(`${missing} bytes of a string are missing`);
         return new LargeString(buffer, length, slab);

@@ -79,11 +79,11 @@ export class Quicklist implements BigValue {
     let missing = chunkCount;
     return {
       piece(at, bytes) {
-        if (validateListpack(bytes, 0, bytes.length) <= 0)
-          throw new Error(`chunk ${at} of a list is damaged`);
-        if (chunks[at] === undefined) missing--;
+        if (validateListpack(bytes, 0, bytes.length) <= 0) throw new Error(`chunk ${at} is damaged`);
+        missing -= chunks[at] === undefined ? 1 : 0;
         chunks[at] = list.copyChunk(bytes, 0);
       },
+      isComplete: () => missing === 0,
       finish() {
         if (missing !== 0 || chunks.length !== chunkCount)
           throw new Error(`${missing} chunks of a list are missing`);

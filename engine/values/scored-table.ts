@@ -170,6 +170,7 @@ export class ScoredTable implements BigValue {
         table.order.add(table.members.address(at));
         missing--;
       },
+      isComplete: () => missing === 0,
       finish() {
         if (missing !== 0) throw new Error(`${missing} of ${size} members are missing`);
         table.members.size = size;

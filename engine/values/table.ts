@@ -126,6 +126,7 @@ export class Table implements BigValue {
         table.recordBytes += table.entries.recordBytes(at);
         missing--;
       },
+      isComplete: () => missing === 0,
       finish() {
         if (missing !== 0) throw new Error(`${missing} of ${size} entries are missing`);
         table.entries.size = size;

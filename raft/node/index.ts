@@ -19,6 +19,7 @@ export {
 } from './directory/identity.js';
 export { planRecovery, type RecoveryPlan } from './directory/recover.js';
 export { planSkip, type SkipPlan } from './directory/skip-entry.js';
+export { openStoppedNode, type StoppedNode } from './directory/stopped-node.js';
 export { StorageError, type StorageErrorCode } from './errors.js';
 export type {
   RaftNodeOptions,

@@ -44,7 +44,7 @@ export class RaftNode {
   private readonly raft: Raft;
   /** How long a tick of the core is. */
   readonly tickMs: number;
-  private readonly snapshotter: Snapshotter;
+  readonly snapshotter: Snapshotter;
   private readonly transfers: SnapshotTransfers;
   private readonly notices: CommitNotices;
   private readonly outstanding: OutstandingWrites;

@@ -5,6 +5,7 @@ import { configParameter } from '../config/configuration.js';
 import { InvalidValue } from '../config/parameter-types.js';
 import { redisNamesRefused, redisNamesWithoutMeaning } from '../config/redis-names.js';
 import { splitInline } from '../resp/inline.js';
+import { type ExportOptions, exportTable } from './data-options.js';
 import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
   dashed,
@@ -27,6 +28,7 @@ export type CommandLine =
   | { readonly kind: 'status'; readonly options: StatusOptions }
   | { readonly kind: 'recover'; readonly options: RecoverOptions }
   | { readonly kind: 'import'; readonly source: string; readonly options: ImportOptions }
+  | { readonly kind: 'export'; readonly path: string; readonly options: ExportOptions }
   | { readonly kind: 'check'; readonly directory: string }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
@@ -94,6 +96,8 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
   if (command.name === 'import')
     return { kind: 'import', source: positionals[0], options: values as unknown as ImportOptions };
+  if (command.name === 'export')
+    return { kind: 'export', path: positionals[0], options: values as unknown as ExportOptions };
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = {
     ...values,
@@ -151,7 +155,7 @@ const kubernetesVariable = /^REDRAFT_(SERVICE_|PORT_\d+_)/;
 
 /** A variable of ours that nothing reads is a mistake that would otherwise go unnoticed. */
 function refuseUnknownVariables(environment: Environment): void {
-  const tables: readonly OptionTable[] = [serveTable, importTable, statusTable, recoverTable];
+  const tables: readonly OptionTable[] = [serveTable, importTable, exportTable, statusTable, recoverTable];
   const known = new Set(tables.flatMap((table) => Object.keys(table)).map(environmentName));
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('REDRAFT_') || known.has(name) || kubernetesVariable.test(name)) continue;

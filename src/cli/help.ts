@@ -1,4 +1,5 @@
 /** The texts of --help, from the tables of options. */
+import { exportTable } from './data-options.js';
 import {
   checkTable,
   dashed,
@@ -39,6 +40,14 @@ export const subcommands: readonly Subcommand[] = [
     table: checkTable,
     positionals: ['DIR'],
     example: 'redraft check ./data',
+  },
+  {
+    name: 'export',
+    usage: 'FILE [options]',
+    summary: 'Writes what a node holds as an RDB file that redis-server 7.0 loads; - for standard output.',
+    table: exportTable,
+    positionals: ['FILE'],
+    example: 'redraft export dump.rdb --from 127.0.0.1:7481',
   },
   {
     name: 'import',

@@ -16,9 +16,9 @@ import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import { formatHostAndPort } from './option-types.js';
 import type { ImportOptions } from './options.js';
+import { Progress } from './progress.js';
 import { certificateParameters } from './tls-options.js';
 
-const PROGRESS_EVERY_MS = 1000;
 /** So many bytes behind, the node counts as caught up: what comes in a moment. */
 const CAUGHT_UP_BYTES = 64 * 1024;
 const POLL_MS = 20;
@@ -50,13 +50,14 @@ class Import {
   private readonly summary = new ImportSummary();
   private readonly tls: SecureContextOptions | undefined;
   private readonly beganMs = performance.now();
-  private toldMs = performance.now();
+  private readonly progress: Progress;
 
   constructor(
     private readonly options: ImportOptions,
     private readonly print: Print,
     private readonly complain: Print,
   ) {
+    this.progress = new Progress(complain);
     this.tls = options.tls
       ? readClientFiles((name) => certificateParameters(options).get(name) ?? '')
       : undefined;
@@ -76,7 +77,7 @@ class Import {
         filter: this.filter,
         destination,
         summary: this.summary,
-        progress: (read) => this.tellProgress(read, bytes),
+        progress: (read) => this.progress.tell(this.summary.keys, read, bytes),
         now: Date.now,
       });
     } finally {
@@ -140,7 +141,7 @@ class Import {
       filter: this.filter,
       destination,
       summary: this.summary,
-      progress: (read) => this.tellProgress(read, fileLength),
+      progress: (read) => this.progress.tell(this.summary.keys, read, fileLength),
       now: Date.now,
     });
     await source.endFile(behind);
@@ -195,8 +196,7 @@ class Import {
     while (!follower.isStopped) {
       await pause(POLL_MS);
       if (cut.isWanted && follower.lagBytes <= CAUGHT_UP_BYTES) return;
-      if (performance.now() - this.toldMs < PROGRESS_EVERY_MS) continue;
-      this.toldMs = performance.now();
+      if (!this.progress.isDue()) continue;
       const hint = cut.isWanted ? '' : '; ^C cuts over';
       this.complain(`${follower.applied} writes, ${follower.lagBytes} bytes behind${hint}\n`);
     }
@@ -245,15 +245,6 @@ class Import {
   }
 
   // ---- what is said ----
-
-  private tellProgress(read: number, total: number | undefined): void {
-    if (performance.now() - this.toldMs < PROGRESS_EVERY_MS) return;
-    this.toldMs = performance.now();
-    const seconds = (this.toldMs - this.beganMs) / 1000;
-    const share = total === undefined || total === 0 ? '' : ` (${Math.floor((read / total) * 100)} %)`;
-    const rate = Math.round(this.summary.keys / seconds);
-    this.complain(`${this.summary.keys} keys, ${read} bytes${share}, ${rate} keys a second\n`);
-  }
 
   private conclude(
     destination: Destination | undefined,

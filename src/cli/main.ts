@@ -39,6 +39,15 @@ async function run(): Promise<number> {
         const { check } = await import('./check.js');
         return await check(command.directory, (text) => process.stdout.write(text));
       }
+      case 'export': {
+        const { runExport } = await import('./export.js');
+        return await runExport(
+          command.path,
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
+      }
       case 'import': {
         const { runImport } = await import('./import.js');
         return await runImport(

@@ -37,6 +37,8 @@ export interface Client extends TrackedClient {
   noTouch: boolean;
   /** It sees all commands, and may not touch keys. */
   isMonitor: boolean;
+  /** It is sent the state and what changes it, and gets no replies. */
+  isReplica: boolean;
   replyMode: 'on' | 'off' | 'skip' | 'skip next';
   consistency: Consistency;
   /** READONLY: it means to read at a follower. */

@@ -70,6 +70,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   noTouch = false;
   /** It sees all commands, and may not touch keys. */
   isMonitor = false;
+  isReplica = false;
   replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
   consistency: Consistency;
   /** READONLY: it means to read at a follower. */

@@ -26,8 +26,9 @@ export function clientType(word: string): ClientType | undefined {
   }
 }
 
-/** Peers speak a protocol of their own and are no clients: there is no master and no replica among these. */
+/** Peers speak a protocol of their own and are no clients; replicas are those of Redis. */
 export function typeOf(connection: Client): ClientType {
+  if (connection.isReplica) return 'replica';
   return connection.isSubscriber ? 'pubsub' : 'normal';
 }
 
@@ -81,7 +82,7 @@ export function describeClient(connection: Client, nowMs: number, command = conn
 }
 
 function flags(connection: Client): string {
-  let letters = connection.isMonitor ? 'O' : '';
+  let letters = connection.isReplica ? 'S' : connection.isMonitor ? 'O' : '';
   if (connection.isSubscriber) letters += 'P';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
   if (connection.blocked) letters += 'b';

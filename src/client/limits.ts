@@ -57,6 +57,8 @@ export class ClientLimits {
     if (nowMs - this.checkedAtMs < CHECK_EVERY_MS) return;
     this.checkedAtMs = nowMs;
     for (const connection of connections) {
+      // Replicas have a stream of their own (replicas.ts).
+      if (connection.isReplica) continue;
       const { hardBytes, softBytes, softSeconds } = this.outputOf(connection);
       const unsent = connection.unsentBytes;
       if (this.isIdle(connection, nowMs)) close(connection, `idle for ${this.timeoutSeconds} seconds`);

@@ -12,6 +12,7 @@ import type { ConfigChange } from '../config/configuration.js';
 import type { TopologyHost } from '../discovery/topology.js';
 import type { InfoHost } from '../observability/info.js';
 import type { LatencyMonitor, SlowLog } from '../observability/slow-log.js';
+import type { Replicas } from '../replicas/replicas.js';
 import type { DiskSpace } from '../replication/disk-space.js';
 import type { FollowerWaitHost } from '../replication/follower-wait.js';
 import type { KeyChanges } from '../replication/key-changes.js';
@@ -23,6 +24,8 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   readonly catalog: CommandCatalog;
   readonly replica: Replica;
   readonly reads: ReadQueue;
+  /** Redis's own replicas of this node. */
+  readonly replicas: Replicas;
   readonly keyChanges: KeyChanges;
   readonly slowLog: SlowLog;
   readonly latency: LatencyMonitor;

@@ -35,7 +35,9 @@ function role(_request: Request, _connection: Client, server: NodeContext): Repl
   if (server.isLeader) {
     const { commit } = server.node.status();
     const replicas = topology.nodes().filter(({ isSelf, isAlive }) => !isSelf && isAlive);
-    return ['master', commit, replicas.map(({ host, port, offset }) => [host, `${port}`, `${offset}`])];
+    const attached = server.replicas.describe().map((replica) => ({ ...replica, offset: replica.index }));
+    const all = [...replicas, ...attached];
+    return ['master', commit, all.map(({ host, port, offset }) => [host, `${port}`, `${offset}`])];
   }
   const { host, port } = topology.addressOf(consensus.leaderId);
   const state = !consensus.hasLeader

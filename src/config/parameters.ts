@@ -1,8 +1,7 @@
 /**
  * The configuration parameters of CONFIG GET and CONFIG SET: names, types, defaults and bounds as in Redis
  * 7.0 (https://redis.io/docs/latest/operate/oss_and_stack/management/config/), a row each. Parameters of
- * parts that Redraft does not have (replication by PSYNC, scripts) are absent; `effect` says what the others
- * do here.
+ * parts that Redraft does not have are absent; `effect` says what the others do here.
  */
 import {
   bufferLimits,
@@ -142,6 +141,11 @@ export const configParameters: readonly ConfigParameter[] = [
   ),
   node('maxmemory-samples', integer(1, max32), 5),
   node('port', integer(0, 65535), 7481, immutable),
+  // Of the stream for Redis's own replicas; seconds but for the size.
+  node('repl-backlog-size', memory(1, max64), oneMegabyte),
+  node('repl-backlog-ttl', integer(0, max64), 3600),
+  node('repl-ping-replica-period', integer(1, max32), 10, { aliases: ['repl-ping-slave-period'] }),
+  node('repl-timeout', integer(1, max32), 60),
   node('sentinel-name', text, 'mymaster'),
   node('tcp-backlog', integer(0, max32), 511, immutable),
   node('tcp-keepalive', integer(0, max32), 300),

@@ -19,9 +19,8 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   cluster-slave-validity-factor crash-log-enabled crash-memcheck-enabled disable-thp
   enable-module-command enable-protected-configs ignore-warnings io-threads-do-reads jemalloc-bg-thread
   masterauth masteruser oom-score-adj oom-score-adj-values proc-title-template propagation-error-behavior
-  rdb-del-sync-files repl-backlog-size repl-backlog-ttl repl-disable-tcp-nodelay repl-diskless-load
-  repl-diskless-sync repl-diskless-sync-delay repl-diskless-sync-max-replicas repl-ping-replica-period
-  repl-ping-slave-period repl-timeout replica-announce-ip replica-announce-port replica-announced
+  rdb-del-sync-files repl-disable-tcp-nodelay repl-diskless-load
+  repl-diskless-sync repl-diskless-sync-delay repl-diskless-sync-max-replicas   replica-announce-ip replica-announce-port replica-announced
   replica-ignore-disk-write-errors replica-ignore-maxmemory replica-lazy-flush replica-priority
   replica-read-only replica-serve-stale-data server_cpulist set-proc-title slave-announce-ip
   slave-announce-port slave-ignore-maxmemory slave-lazy-flush slave-priority slave-read-only

@@ -251,6 +251,7 @@ export class Redraft {
           refusesLimits: (members) => refusesLimits(door, options.host ?? '127.0.0.1', members),
           reload: () => machine.reload(),
           digest: (index) => machine.digest(index),
+          workDirectory: directory?.path,
           shutdown: () => options.onShutdown?.(),
           consistency: options.consistency ?? 'high',
           follower: options.follower ?? 'try',

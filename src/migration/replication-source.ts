@@ -30,6 +30,8 @@ export interface SourceOptions {
   /** AUTH's arguments, if it wants any. */
   readonly credentials: readonly string[];
   readonly tls: SecureContextOptions | undefined;
+  /** Only the data are wanted, and no writes. */
+  readonly isFileOnly?: boolean;
 }
 
 export interface SourceCommand {
@@ -90,7 +92,7 @@ export class ReplicationSource {
     });
     const source = new ReplicationSource(socket, address);
     try {
-      await source.shakeHands(credentials, from);
+      await source.shakeHands(credentials, from, options.isFileOnly === true);
     } catch (error) {
       source.close();
       throw error;
@@ -101,10 +103,12 @@ export class ReplicationSource {
   private async shakeHands(
     credentials: readonly string[],
     from: ReplicationPoint | undefined,
+    isFileOnly: boolean,
   ): Promise<void> {
     if (credentials.length > 0) await this.ask('AUTH', ...credentials);
     await this.ask('PING');
     await this.ask('REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+    if (isFileOnly) await this.ask('REPLCONF', 'rdb-only', '1');
     const answer =
       from === undefined
         ? await this.ask('PSYNC', '?', '-1')

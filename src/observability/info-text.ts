@@ -121,7 +121,13 @@ export interface InfoSource {
       readonly state: 'online' | 'wait_bgsave' | 'send_bulk';
       readonly matchIndex: number;
       readonly lagSeconds: number;
+      /** Of a replica of Redis: how far it is in the stream that it is sent. */
+      readonly streamOffset?: number;
     }[];
+    /** What replicas of Redis are sent; undefined while there is none. */
+    readonly stream?:
+      | { readonly id: string; readonly offset: number; readonly firstOffset: number }
+      | undefined;
     /** Of those, how many count for `min-replicas-to-write`, where that is in force. */
     readonly goodFollowers?: number;
     /** 40 hexadecimal digits that name the cluster. */
@@ -453,10 +459,11 @@ function replicationFields({ replication }: InfoSource): Field[] {
   }
   fields.push(['connected_slaves', followers.length]);
   if (goodFollowers !== undefined) fields.push(['min_slaves_good_slaves', goodFollowers]);
-  for (const [i, { host, port, state, matchIndex, lagSeconds }] of followers.entries()) {
+  for (const [i, { host, port, state, matchIndex, lagSeconds, streamOffset }] of followers.entries()) {
+    const own = streamOffset === undefined ? '' : `,stream_offset=${streamOffset}`;
     fields.push([
       `slave${i}`,
-      `ip=${host},port=${port},state=${state},offset=${matchIndex},lag=${lagSeconds}`,
+      `ip=${host},port=${port},state=${state},offset=${matchIndex},lag=${lagSeconds}${own}`,
     ]);
   }
   fields.push(
@@ -470,6 +477,13 @@ function replicationFields({ replication }: InfoSource): Field[] {
     ['repl_backlog_first_byte_offset', firstLogIndex],
     ['repl_backlog_histlen', Math.max(0, logIndex - firstLogIndex + 1)],
   );
+  const { stream } = replication;
+  if (stream !== undefined)
+    fields.push(
+      ['repl_stream_id', stream.id],
+      ['repl_stream_offset', stream.offset],
+      ['repl_stream_first_offset', stream.firstOffset],
+    );
   return fields;
 }
 

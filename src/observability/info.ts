@@ -11,6 +11,7 @@ import type { Configuration } from '../config/configuration.js';
 import type { Topology } from '../discovery/topology.js';
 import type { NodeTls } from '../net/tls-port.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
+import type { Replicas } from '../replicas/replicas.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Eviction } from '../replication/eviction.js';
 import { goodFollowers, silentSeconds } from '../replication/follower-lag.js';
@@ -31,6 +32,7 @@ export interface InfoHost {
   readonly snapshots: SnapshotRecord;
   readonly eviction: Eviction;
   readonly audience: Audience;
+  readonly replicas: Pick<Replicas, 'describe' | 'stream' | 'bufferedBytes'>;
   readonly subscriptions: Subscriptions;
   readonly connections: ReadonlyMap<number, Client>;
   readonly table: CommandTable;
@@ -157,7 +159,8 @@ export function gatherInformation(server: InfoHost): InfoSource {
     replication: {
       role: server.isLeader ? 'leader' : 'follower',
       ...leaderOf(server),
-      followers: server.isLeader ? followersOf(server, status) : [],
+      followers: [...(server.isLeader ? followersOf(server, status) : []), ...attachedTo(server)],
+      stream: server.replicas.stream,
       ...(server.isLeader ? { goodFollowers: goodFollowers(server) } : {}),
       clusterId: server.clusterId,
       logIndex: status.commit,
@@ -286,6 +289,14 @@ function followersOf(
       lagSeconds: silentSeconds(peer, tickMs),
     }));
 }
+
+/** Redis's own replicas of this node. */
+const attachedTo = ({ replicas }: InfoHost): InfoSource['replication']['followers'] =>
+  replicas.describe().map(({ index, offset, ...replica }) => ({
+    ...replica,
+    matchIndex: index,
+    streamOffset: offset,
+  }));
 
 /** A line for each member; the leader adds how far it is behind. */
 function raftMembers({

@@ -22,6 +22,7 @@ import {
 } from '../../engine/index.js';
 import { type Entry, EntryKind } from '../../raft/index.js';
 import { type Clock, payloadBytesMax } from '../../raft/node/index.js';
+import { monotonicNow, setImmediate } from '../../raft/node/timers.js';
 import { replies } from '../replies.js';
 import type { ConsensusNode } from './consensus.js';
 
@@ -98,6 +99,8 @@ export interface ReplicaEvents {
   applied(): void;
 }
 
+/** How long an end waits for what is in flight. */
+const DRAIN_MAX_MS = 5000;
 /** How often it is looked whether a transfer of leadership has ended. */
 const TRANSFER_POLL_MS = 5;
 
@@ -341,6 +344,13 @@ export class Replica implements ApplyListener {
       entry.targets[ordinal]?.outcomeUnknown(why);
     }
     for (const refused of entry.refusedBehind) this.giveRefusal(refused);
+  }
+
+  /** Resolves when all that was proposed has its outcome and nothing else is waited for, or after a while. */
+  async drained(isWaiting: () => boolean): Promise<void> {
+    const deadline = monotonicNow() + DRAIN_MAX_MS;
+    while ((this.pending.size > 0 || isWaiting()) && monotonicNow() < deadline)
+      await new Promise((resolve) => setImmediate(resolve));
   }
 
   get pendingEntries(): number {

@@ -33,6 +33,8 @@ export class EngineStateMachine implements StateMachine, StateOwner {
   replica: Replica | undefined;
   /** Told of each snapshot that is written, at its begin and its end. */
   onSnapshot: ((event: 'began' | 'succeeded' | 'failed', index: number) => void) | undefined;
+  /** Told of each snapshot's cut at its very instant; returns who looks at each key as it is written. */
+  cutWatch: ((index: number) => ((database: number, slot: number) => void) | undefined) | undefined;
   /** A snapshot is being cut; resolves with its end. */
   private cutEnds: Promise<void> | undefined;
   private digesting: Cut | undefined;
@@ -55,7 +57,7 @@ export class EngineStateMachine implements StateMachine, StateOwner {
   async *cut(metadata: SnapshotMetadata): AsyncGenerator<Uint8Array> {
     // A digest under way starts again later: a snapshot must stand at the index that it was asked for.
     this.digesting?.abort();
-    const cut = this.engine.cut();
+    const cut = this.engine.cut(true, this.cutWatch?.(metadata.index));
     if (cut.index !== metadata.index) {
       cut.abort();
       throw new Error(

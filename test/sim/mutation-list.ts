@@ -297,8 +297,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'WATCH that sees nothing',
-    file: 'engine/engine.ts',
-    from: 'if (this.keyspace.lastWrite(databaseId, key) > position) return true;',
+    file: 'engine/storage/keyspace.ts',
+    from: 'if (this.lastWrite(databaseId, key) > position) return true;',
     to: '',
     tests: engine,
   },

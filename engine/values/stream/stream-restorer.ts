@@ -89,6 +89,7 @@ export function streamRestorer(home: StreamHome, size: number): ValueRestorer {
           throw new Error(`a stream has no pieces of kind ${at}`);
       }
     },
+    isComplete: () => missing === 0,
     finish() {
       if (missing !== 0 || header === undefined) throw new Error(`${missing} of ${size} pieces are missing`);
       stream.length = header.readDoubleLE(0);
