@@ -145,7 +145,7 @@ test(
 test('readers that wait are all told, wherever they are connected', { timeout: 60_000 }, async (t) => {
   const cluster = await TestCluster.start(t, 3, { follower: 'forward' });
   const readers = cluster.nodes.flatMap((node) =>
-    Array.from({ length: 20 }, () => new Redis({ port: node.port, host: '127.0.0.1' })),
+    Array.from({ length: 70 }, () => new Redis({ port: node.port, host: '127.0.0.1' })),
   );
   t.after(() => {
     for (const reader of readers) reader.disconnect();
