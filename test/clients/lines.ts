@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 
 export const PYTHON = '/usr/bin/python3';
 
-/** Whether a program is there, and says of itself that it can; else the test's output says what is missing. */
+/** Whether a program runs without an error; if not, the test's output says what is missing. */
 export function isInstalled(t: TestContext, command: readonly string[], packages: string): boolean {
   const [file, ...args] = command;
   if (spawnSync(file, args).status === 0) return true;

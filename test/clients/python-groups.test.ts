@@ -1,7 +1,7 @@
 /**
- * redis-py's consumer groups on three nodes while the leader ends: a producer, a consumer that keeps a part of
- * what it is given, and another that claims it. The program itself sees that nothing acknowledged comes again,
- * nothing is lost, and ids rise.
+ * redis-py's consumer groups on three nodes while the leader ends: a producer, a consumer that keeps a part
+ * of what it is given, and another that claims it. The program itself sees that nothing acknowledged comes
+ * again, nothing is lost, and ids rise.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

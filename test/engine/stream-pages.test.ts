@@ -150,6 +150,7 @@ test('a stream of many pages keeps what it should, and counts it', () => {
         const stream = streamAt(engine, 's');
         if (stream === undefined) continue;
         assertPagesAreTrue(stream);
+        assert.equal(stream.lastLiveId.ms, model.at(-1) ?? 0);
         const entries = engine.call('XRANGE', 's', '-', '+') as [string][];
         assert.deepEqual(
           entries.map(([id]) => Number(id.split('-')[0])),

@@ -17,6 +17,7 @@ const PATTERN = `__keyspace@0__:${NOTIFIED}*`;
 /** Without a word for so long, a connection counts as dead. */
 const PATIENCE_MS = 1500;
 const PING_MS = 400;
+const RECONNECT_MS = 15;
 const CACHED_KEYS = 3;
 
 const textOf = (reply: Reply | undefined): string | null =>
@@ -83,7 +84,9 @@ abstract class Listener {
     else if (world.loop.nowMs - this.lastHeardMs > PATIENCE_MS || (!world.isCalm && this.random.chance(0.01)))
       this.disconnect();
     else this.act();
-    world.loop.after(this.random.between(0.5, 1.5) * this.tickMs, () => this.tick());
+    // Who is not connected tries again soon: a node that starts is to be listened to before it has caught up.
+    const aboutMs = this.link === undefined ? RECONNECT_MS : this.tickMs;
+    world.loop.after(this.random.between(0.5, 1.5) * aboutMs, () => this.tick());
   }
 
   private connect(): void {

@@ -157,7 +157,10 @@ export class Group {
     const buffer = this.slab.buffer(address);
     const at = this.slab.offset(address);
     buffer.writeDoubleLE(timeMs, at + TIME_OFFSET);
-    buffer.writeBigUInt64LE(BigInt.asUintN(64, BigInt(count)), at + COUNT_OFFSET);
+    if (typeof count === 'number' && count >= 0) {
+      buffer.writeUInt32LE(count >>> 0, at + COUNT_OFFSET);
+      buffer.writeUInt32LE(Math.floor(count / 2 ** 32), at + COUNT_OFFSET + 4);
+    } else buffer.writeBigUInt64LE(BigInt.asUintN(64, BigInt(count)), at + COUNT_OFFSET);
   }
 
   /** Makes an entry, which is not pending, pending for a consumer. */

@@ -141,8 +141,9 @@ export class IdOrder {
   }
 
   get last(): Address | undefined {
-    const page = this.pages.at(-1);
-    return page?.addresses[page.count - 1];
+    if (this.size === 0) return undefined;
+    const page = this.pages[this.pages.length - 1];
+    return page.addresses[page.count - 1];
   }
 
   // ---- changing ----

@@ -86,6 +86,8 @@ export class Stream implements BigValue {
   shape = 0;
   /** Numbers walks; a block, group or consumer with the walk's number is none that it still has to give. */
   epoch = 0;
+  /** {@link lastLiveId}, as far as it is known. */
+  private lastLive: StreamId | undefined;
   private current: StreamWalk | undefined;
   /** Walks of its nodes alone, any number at a time. */
   private dumps: readonly NodesWalk[] = [];
@@ -141,7 +143,7 @@ export class Stream implements BigValue {
     } else this.appendTo(tail, id, content);
     this.length++;
     this.entriesAdded = addInt64(this.entriesAdded, 1) ?? this.entriesAdded;
-    this.lastId = id;
+    this.lastId = this.lastLive = id;
     if (this.length === 1) this.firstId = id;
   }
 
@@ -202,6 +204,7 @@ export class Stream implements BigValue {
       this.length--;
     } else this.flag(address, [offset]);
     if (compareIds(id, this.maxDeletedId) > 0) this.maxDeletedId = id;
+    if (this.lastLive !== undefined && compareIds(id, this.lastLive) === 0) this.lastLive = undefined;
     if (this.length === 0) this.firstId = minId;
     else if (compareIds(id, this.firstId) === 0) this.findFirst();
     return true;
@@ -281,7 +284,7 @@ export class Stream implements BigValue {
       break;
     }
     if (deleted > 0) {
-      if (this.length === 0) this.firstId = minId;
+      if (this.length === 0) this.firstId = this.lastLive = minId;
       else this.findFirst();
     }
     return deleted;
@@ -349,8 +352,11 @@ export class Stream implements BigValue {
 
   /** The last live entry's id, or 0-0. */
   get lastLiveId(): StreamId {
-    edge.open(this, minId, maxId, true);
-    return edge.next() ? edge.id : minId;
+    if (this.lastLive === undefined) {
+      edge.open(this, minId, maxId, true);
+      this.lastLive = edge.next() ? edge.id : minId;
+    }
+    return this.lastLive;
   }
 
   // ---- counting ----
@@ -479,6 +485,7 @@ export class Stream implements BigValue {
     buffer.writeUInt32LE(0, offset + 4);
     bytes.copy(buffer, offset + ID_OFFSET);
     this.nodes.add(address);
+    this.lastLive = undefined;
     summarizeFullPage(this.nodes, this.slab);
   }
 
