@@ -26,7 +26,7 @@ interface Measured {
 }
 
 async function measure(name: ServerName, mode: Mode): Promise<Measured> {
-  const server = await startServer(name, mode, ['--maxclients', '12000']);
+  const server = await startServer(name, mode, { extra: ['--maxclients', '12000'] });
   const writer = await PipelinedClient.connect(server.port);
   const child = fork(join(import.meta.dirname, 'stream-readers.js'), [`${server.port}`, `${readers}`]);
   await once(child, 'message');
