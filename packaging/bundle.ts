@@ -21,7 +21,17 @@ export const programFolder = join(compiled, 'program');
 /** Loaded by every start that serves: by the loader, with a code cache. */
 const cachedParts = ['server-thread', 'command-line'];
 /** Loaded by Node. */
-const plainParts = ['main', 'check', 'recover', 'status', 'http-door', 'json-log', 'system-log'];
+const plainParts = [
+  'main',
+  'check',
+  'completion',
+  'recover',
+  'status',
+  'top',
+  'http-door',
+  'json-log',
+  'system-log',
+];
 /** Loaded by Node, as a thread of its own. Below dist; they lie beside what starts them. */
 export const threadParts = ['raft/node/peer/pulse-thread', 'src/replicas/rdb-thread'];
 

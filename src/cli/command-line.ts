@@ -5,21 +5,20 @@ import { configParameter } from '../config/configuration.js';
 import { InvalidValue } from '../config/parameter-types.js';
 import { redisNamesRefused, redisNamesWithoutMeaning } from '../config/redis-names.js';
 import { splitInline } from '../resp/inline.js';
-import { type ExportOptions, exportTable } from './data-options.js';
+import type { ExportOptions } from './data-options.js';
 import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
+  type CheckOptions,
+  type CompletionOptions,
   dashed,
   environmentName,
   type ImportOptions,
-  importTable,
   type OptionRow,
   type OptionTable,
   type RecoverOptions,
-  recoverTable,
   type ServeOptions,
   type StatusOptions,
-  serveTable,
-  statusTable,
+  type TopOptions,
 } from './options.js';
 import { readClusterSecrets, readPasswordFile, SecretFileError } from './secret-files.js';
 
@@ -29,7 +28,9 @@ export type CommandLine =
   | { readonly kind: 'recover'; readonly options: RecoverOptions }
   | { readonly kind: 'import'; readonly source: string; readonly options: ImportOptions }
   | { readonly kind: 'export'; readonly path: string; readonly options: ExportOptions }
-  | { readonly kind: 'check'; readonly directory: string }
+  | { readonly kind: 'check'; readonly directory: string; readonly options: CheckOptions }
+  | { readonly kind: 'completion'; readonly shell: string; readonly options: CompletionOptions }
+  | { readonly kind: 'top'; readonly options: TopOptions }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
 
@@ -39,6 +40,9 @@ export type CommandLine =
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** What `redraft completion` knows. */
+const shells = ['bash', 'zsh'] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -82,7 +86,6 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     );
   if (positionals.length < command.positionals.length)
     throw new UsageError(`${command.positionals[positionals.length]} is missing: ${seeHelp(command)}`);
-  if (command.name === 'check') return { kind: 'check', directory: positionals[0] };
 
   const file = new ConfigFile();
   const configPath = flags.get('config') ?? given(environment, 'config');
@@ -93,6 +96,18 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     values[key] = source === undefined ? defaultOf(row) : checked(row, source);
   }
   const clusterSecrets = takeSecrets(values);
+  if (command.name === 'check')
+    return { kind: 'check', directory: positionals[0], options: values as unknown as CheckOptions };
+  if (command.name === 'completion') {
+    if (!shells.some((shell) => shell === positionals[0]))
+      throw new UsageError(`${positionals[0]}: must be ${shells.join(' or ')}`);
+    return {
+      kind: 'completion',
+      shell: positionals[0],
+      options: values as unknown as CompletionOptions,
+    };
+  }
+  if (command.name === 'top') return { kind: 'top', options: values as unknown as TopOptions };
   if (command.name === 'status') return { kind: 'status', options: values as unknown as StatusOptions };
   if (command.name === 'import')
     return { kind: 'import', source: positionals[0], options: values as unknown as ImportOptions };
@@ -155,7 +170,7 @@ const kubernetesVariable = /^REDRAFT_(SERVICE_|PORT_\d+_)/;
 
 /** A variable of ours that nothing reads is a mistake that would otherwise go unnoticed. */
 function refuseUnknownVariables(environment: Environment): void {
-  const tables: readonly OptionTable[] = [serveTable, importTable, exportTable, statusTable, recoverTable];
+  const tables: readonly OptionTable[] = [serveCommand, ...subcommands].map(({ table }) => table);
   const known = new Set(tables.flatMap((table) => Object.keys(table)).map(environmentName));
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('REDRAFT_') || known.has(name) || kubernetesVariable.test(name)) continue;

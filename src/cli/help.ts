@@ -2,6 +2,7 @@
 import { exportTable } from './data-options.js';
 import {
   checkTable,
+  completionTable,
   dashed,
   environmentName,
   importTable,
@@ -9,6 +10,7 @@ import {
   recoverTable,
   serveTable,
   statusTable,
+  topTable,
 } from './options.js';
 
 export interface Subcommand {
@@ -21,7 +23,11 @@ export interface Subcommand {
   /** Arguments that are no options. */
   readonly positionals: readonly string[];
   readonly example: string;
+  /** What its exit codes say, but for that of a wrong command line. Default: done, and failed. */
+  readonly exitCodes?: readonly string[];
 }
+
+const EXIT_CODES = ['0: done', '1: it failed, and says why'];
 
 export const serveCommand: Subcommand = {
   name: '',
@@ -30,16 +36,26 @@ export const serveCommand: Subcommand = {
   table: serveTable,
   positionals: [],
   example: 'redraft --port 6379 --dir /var/lib/redraft',
+  exitCodes: ['0: it was told to stop, and stopped', '1: it could not start, or had to stop'],
 };
 
 export const subcommands: readonly Subcommand[] = [
   {
     name: 'check',
-    usage: 'DIR',
+    usage: 'DIR [options]',
     summary: 'Reports on the log and the snapshots in a data directory, changing nothing.',
     table: checkTable,
     positionals: ['DIR'],
     example: 'redraft check ./data',
+    exitCodes: ['0: a node would start on it', '1: not'],
+  },
+  {
+    name: 'completion',
+    usage: 'bash|zsh',
+    summary: 'Prints a script that has a shell complete commands, options and their values.',
+    table: completionTable,
+    positionals: ['SHELL'],
+    example: 'source <(redraft completion bash)',
   },
   {
     name: 'export',
@@ -57,6 +73,7 @@ export const subcommands: readonly Subcommand[] = [
     table: importTable,
     positionals: ['SOURCE'],
     example: 'redraft import redis://10.0.0.9:6379 --to 127.0.0.1:7481',
+    exitCodes: ['0: all that was asked for is there', '1: it failed, or keys were left out'],
   },
   {
     name: 'recover',
@@ -65,6 +82,7 @@ export const subcommands: readonly Subcommand[] = [
     table: recoverTable,
     positionals: [],
     example: 'redraft recover --dir ./data',
+    exitCodes: ['0: done, or nothing to do', '1: it failed, or was not told yes'],
   },
   {
     name: 'status',
@@ -73,6 +91,16 @@ export const subcommands: readonly Subcommand[] = [
     table: statusTable,
     positionals: [],
     example: 'redraft status --address 127.0.0.1:7481',
+    exitCodes: ['0: somebody leads, and all members are well', '1: not'],
+  },
+  {
+    name: 'top',
+    usage: '[options]',
+    summary: 'Shows live what a node does: commands, latency, clients, keys, memory.',
+    table: topTable,
+    positionals: [],
+    example: 'redraft top --address 127.0.0.1:7481',
+    exitCodes: ['0: it was shown', '1: the node cannot be asked'],
   },
 ];
 
@@ -108,6 +136,8 @@ export function helpOf(command: Subcommand): string {
   }
   lines.push('', ...columns('  -h, --help', 'Print this'));
   lines.push(...columns('  -v, --version', 'Print the version'));
+  const codes = [...(command.exitCodes ?? EXIT_CODES), '2: the command line is wrong'];
+  lines.push('', 'Exit codes', ...codes.map((code) => `  ${code}`));
   if (command.name === '') {
     lines.push(
       '',

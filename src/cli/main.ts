@@ -37,7 +37,16 @@ async function run(): Promise<number> {
       }
       case 'check': {
         const { check } = await import('./check.js');
-        return await check(command.directory, (text) => process.stdout.write(text));
+        return await check(command.directory, command.options, (text) => process.stdout.write(text));
+      }
+      case 'completion': {
+        const { completion } = await import('./completion.js');
+        process.stdout.write(completion(command.shell, command.options));
+        return 0;
+      }
+      case 'top': {
+        const { top } = await import('./top.js');
+        return await top(command.options, process.stdout, (text) => process.stderr.write(text));
       }
       case 'export': {
         const { runExport } = await import('./export.js');

@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 import { parseMemory } from '../config/parameter-types.js';
 
 export interface OptionType<T> {
+  /** All values that there are, where these are words: for completion. */
+  readonly words?: readonly string[];
   /** Follows "must be" in an error. */
   readonly allowed: string;
   /** The value, or undefined for a text that is not allowed. */
@@ -21,6 +23,7 @@ export function integerBetween(minimum: number, maximum: number): OptionType<num
 
 export function oneOf<Word extends string>(...words: readonly Word[]): OptionType<Word> {
   return {
+    words,
     allowed: words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`,
     parse: (text) => words.find((word) => word === text.toLowerCase()),
   };

@@ -477,9 +477,56 @@ export const recoverTable = {
     example: '--yes',
     help: 'Do not ask first',
   }),
+  json: option({
+    group: 'How',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--json --yes',
+    help: 'Print a JSON object; without --yes it says what would be done, and does nothing',
+  }),
 } satisfies OptionTable;
 
-export const checkTable = {} satisfies OptionTable;
+const jsonRow = option({
+  group: 'How',
+  argument: '',
+  type: yesOrNo,
+  default: 'no',
+  example: '--json',
+  help: 'Print a JSON object',
+});
+
+export const checkTable = { json: jsonRow } satisfies OptionTable;
+
+export const completionTable = { json: jsonRow } satisfies OptionTable;
+
+/** What `redraft top` is told: whom it asks as `redraft status`, and how it shows it. */
+export const topTable = {
+  address: statusTable.address,
+  port: statusTable.port,
+  requirepass: statusTable.requirepass,
+  requirepassFile: statusTable.requirepassFile,
+  tls: statusTable.tls,
+  ...certificateRows,
+  interval: option({
+    group: 'How',
+    short: 'i',
+    argument: 'TIME',
+    type: durationBetween(100, 60_000),
+    default: '1s',
+    example: '--interval 2s',
+    help: 'How often it looks',
+  }),
+  once: option({
+    group: 'How',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--once',
+    help: 'Look once, over one interval, and end',
+  }),
+  json: jsonRow,
+} satisfies OptionTable;
 
 /** What `redraft` was told: by flags, environment and file. */
 export interface ServeOptions extends OptionValues<typeof serveTable> {
@@ -495,6 +542,9 @@ export interface ServeOptions extends OptionValues<typeof serveTable> {
 
 export type RecoverOptions = OptionValues<typeof recoverTable>;
 export type ImportOptions = OptionValues<typeof importTable>;
+export type CheckOptions = OptionValues<typeof checkTable>;
+export type CompletionOptions = OptionValues<typeof completionTable>;
+export type TopOptions = OptionValues<typeof topTable>;
 export type StatusOptions = OptionValues<typeof statusTable>;
 
 /** `maxmemoryPolicy` to `maxmemory-policy`. */

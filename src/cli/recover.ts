@@ -9,7 +9,7 @@ import type { RecoverOptions } from './options.js';
 
 /** Asks before it acts, unless told yes. Resolves with the exit code: 0 if the directory is recovered. */
 export async function recover(
-  { dir, yes, skipEntry }: RecoverOptions,
+  { dir, yes, skipEntry, json }: RecoverOptions,
   print: (text: string) => void,
   complain: (text: string) => void,
 ): Promise<number> {
@@ -20,8 +20,17 @@ export async function recover(
   let directory: DataDirectory | undefined;
   try {
     directory = await DataDirectory.open(dir);
-    if (skipEntry !== undefined) return await skip(directory, skipEntry, yes, print);
-    return await makeAlone(directory, yes, print, complain);
+    // What is said to people is not said to programs, which are never asked.
+    const talk: Talk = {
+      print: json ? () => {} : print,
+      complain,
+      tell: (outcome) => {
+        if (json) print(`${JSON.stringify(outcome)}\n`);
+      },
+      agrees: async () => yes || (!json && (await confirmed())),
+    };
+    if (skipEntry !== undefined) return await skip(directory, skipEntry, talk);
+    return await makeAlone(directory, talk);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     complain(`redraft: ${error.message}\n`);
@@ -31,12 +40,16 @@ export async function recover(
   }
 }
 
-async function makeAlone(
-  directory: DataDirectory,
-  yes: boolean,
-  print: (text: string) => void,
-  complain: (text: string) => void,
-): Promise<number> {
+/** How it deals with whoever started it. */
+interface Talk {
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+  /** The outcome, for programs. */
+  readonly tell: (outcome: object) => void;
+  readonly agrees: () => Promise<boolean>;
+}
+
+async function makeAlone(directory: DataDirectory, { print, complain, tell, agrees }: Talk): Promise<number> {
   const plan = await planRecovery(directory, (text) => print(`${text}\n`));
   try {
     const { members } = plan.membership;
@@ -50,6 +63,7 @@ async function makeAlone(
     }
     if (others.length === 0) {
       print(`node ${nodeId} is the only member of cluster ${clusterId} already: nothing to do\n`);
+      tell({ node: nodeId, cluster: clusterId, removed: [], changed: false });
       return 0;
     }
     print(
@@ -59,11 +73,20 @@ async function makeAlone(
         `${others.map(({ id, address }) => `  node ${id} at ${address}\n`).join('')}` +
         'Do this on one node only, the one with the longest log, when the majority is gone for good.\n',
     );
-    if (!yes && !(await confirmed())) {
+    const outcome = {
+      node: nodeId,
+      cluster: clusterId,
+      entries: plan.lastIndex,
+      uncommitted: plan.lastIndex - plan.commit,
+      removed: others.map(({ id, address }) => ({ node: id, address })),
+    };
+    if (!(await agrees())) {
       print('nothing was changed\n');
+      tell({ ...outcome, changed: false });
       return 1;
     }
     await plan.apply();
+    tell({ ...outcome, changed: true });
     print('Recovered: start this node as before, and let new ones join it, each with an empty directory.\n');
     return 0;
   } finally {
@@ -71,16 +94,13 @@ async function makeAlone(
   }
 }
 
-async function skip(
-  directory: DataDirectory,
-  index: number,
-  yes: boolean,
-  print: (text: string) => void,
-): Promise<number> {
+async function skip(directory: DataDirectory, index: number, { print, tell, agrees }: Talk): Promise<number> {
   const plan = await planSkip(directory, index, (text) => print(`${text}\n`));
   try {
     const { nodeId, clusterId } = plan.identity;
+    const outcome = { node: nodeId, cluster: clusterId, index };
     if (plan.skippedBefore !== undefined) {
+      tell({ ...outcome, changed: false });
       print(
         `entry ${index} changes nothing already (${plan.skippedBefore || 'a term begins'}): nothing to do\n`,
       );
@@ -94,11 +114,14 @@ async function skip(
         'entry again; one that did apply it is in another state, and must be emptied and join anew.\n' +
         `The log as it is now will be kept in ${plan.copy}.\n`,
     );
-    if (!yes && !(await confirmed())) {
+    const entry = { term: plan.term, bytes: plan.byteLength, sha1: plan.sha1, copy: plan.copy };
+    if (!(await agrees())) {
       print('nothing was changed\n');
+      tell({ ...outcome, ...entry, changed: false });
       return 1;
     }
     await plan.apply();
+    tell({ ...outcome, ...entry, changed: true });
     print(`Skipped entry ${index}: start this node when all members have skipped it.\n`);
     return 0;
   } finally {

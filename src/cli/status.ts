@@ -166,7 +166,7 @@ async function askMember(
 }
 
 /** A node without a password takes any. */
-async function authenticate(client: RespClient, password: string | undefined): Promise<void> {
+export async function authenticate(client: RespClient, password: string | undefined): Promise<void> {
   if (password === undefined) return;
   const reply = await client.call('AUTH', Buffer.from(password));
   if (reply instanceof ErrorReply && !reply.text.includes('without any password configured')) throw reply;

@@ -122,7 +122,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   let complaint = '';
   assert.equal(
     await recover(
-      { dir, yes: true, skipEntry: undefined },
+      { dir, yes: true, skipEntry: undefined, json: false },
       () => {},
       (text) => {
         complaint += text;
@@ -143,7 +143,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   let text = '';
   assert.equal(
     await recover(
-      { dir, yes: true, skipEntry: undefined },
+      { dir, yes: true, skipEntry: undefined, json: false },
       (line) => {
         text += line;
       },
@@ -162,7 +162,7 @@ test('redraft recover: a cluster whose majority is lost for good comes back from
   assert.equal(((await fresh.ask('RAFTPEERS')) as string[]).length, 2);
   assert.equal(
     await recover(
-      { dir: join(dir, 'nowhere'), yes: true, skipEntry: undefined },
+      { dir: join(dir, 'nowhere'), yes: true, skipEntry: undefined, json: false },
       () => {},
       () => {},
     ),
@@ -195,7 +195,7 @@ test('redraft recover --skip-entry: an entry that ends every node is taken out o
     const add = (line: string): void => {
       text += line;
     };
-    return { code: await recover({ dir, yes: true, skipEntry: entry }, add, add), text };
+    return { code: await recover({ dir, yes: true, skipEntry: entry, json: false }, add, add), text };
   };
   const asked = spawnSync(
     process.execPath,

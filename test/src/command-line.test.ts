@@ -309,7 +309,11 @@ test('missing values, unknown flags, stray arguments', () => {
 });
 
 test('subcommands', () => {
-  assert.deepEqual(parseCommandLine(['check', './x'], {}), { kind: 'check', directory: './x' });
+  assert.deepEqual(parseCommandLine(['check', './x'], {}), {
+    kind: 'check',
+    directory: './x',
+    options: { json: false },
+  });
   assert.deepEqual(parseCommandLine(['status', '-a', 'h:1'], { REDRAFT_REQUIREPASS: 'p' }), {
     kind: 'status',
     options: {
@@ -329,7 +333,7 @@ test('subcommands', () => {
   });
   assert.deepEqual(parseCommandLine(['recover', '-d', 'x', '--yes'], {}), {
     kind: 'recover',
-    options: { dir: 'x', yes: true, skipEntry: undefined },
+    options: { dir: 'x', yes: true, skipEntry: undefined, json: false },
   });
   for (const flag of ['--version', '-v']) assert.equal(parseCommandLine([flag], {}).kind, 'version');
 });
