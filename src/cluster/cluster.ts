@@ -42,6 +42,14 @@ export interface ClusterOptions {
   readonly isCut?: (peer: NodeId) => boolean;
   /** The node must stop: it is no part of its cluster any more. */
   readonly onExpelled: (error: Error) => void;
+  /** Whether clients have written anything here that is still there. */
+  readonly holdsData: () => boolean;
+  /** A peer forwards a client's commands over this socket. */
+  readonly onClient: (socket: Socket, from: NodeId) => void;
+  /** This leader has not heard from a node for long. */
+  readonly onLost: (node: NodeId) => void;
+  /** Whether the wall clock may stamp the log. */
+  readonly onClockJudged: (isBelieved: boolean) => void;
 }
 
 const removedAdvice =
@@ -100,15 +108,6 @@ export class Cluster {
   private readonly claims = new Map<string, Set<NodeId>>();
   private warnAgainMs = 0;
 
-  /** Whether clients have written anything here that is still there. */
-  holdsData: () => boolean = () => true;
-  /** A peer forwards a client's commands over this socket. */
-  onClient: ((socket: Socket, from: NodeId) => void) | undefined;
-  /** This leader has not heard from a node for long. */
-  onLost: ((node: NodeId) => void) | undefined;
-  /** Whether the wall clock may stamp the log. */
-  onClockJudged: ((isBelieved: boolean) => void) | undefined;
-
   get clusterId(): string {
     return this.options.clusterId;
   }
@@ -145,8 +144,7 @@ export class Cluster {
         return this.administrationOfNode.answer(asQuestion(value), from);
       },
       onClient: (socket, from) => {
-        if (this.onClient === undefined) socket.destroy();
-        else this.onClient(socket, from);
+        this.options.onClient(socket, from);
       },
     });
   }
@@ -422,7 +420,7 @@ export class Cluster {
     // Who holds data has a log and a quorum of its own, whatever a peer claims; without a secret, one peer is
     // anybody.
     const isProven = options.credentials.secrets.length > 0 || claims.size >= CLAIMS_NEEDED;
-    if (!isAlone || !isProven || this.holdsData()) {
+    if (!isAlone || !isProven || this.options.holdsData()) {
       const now = options.clock.monotonicMs();
       if (now < this.warnAgainMs) return;
       this.warnAgainMs = now + WARN_EVERY_MS;
@@ -481,7 +479,7 @@ export class Cluster {
         this.silentSinceMs.set(id, nowMs);
       } else if (nowMs - since > SILENCE_MAX_MS) {
         this.silentSinceMs.set(id, nowMs);
-        this.onLost?.(id);
+        this.options.onLost(id);
       }
     }
   }
@@ -507,7 +505,7 @@ export class Cluster {
         log.notice('the clock of this node agrees again', { event: 'clock-sound' });
       this.clockVerdict = verdict;
     }
-    this.onClockJudged?.(this.clockVerdict === 'sound');
+    this.options.onClockJudged(this.clockVerdict === 'sound');
     const isLeaderless = clock.monotonicMs() - this.leaderlessSinceMs > LEADERLESS_MAX_MS;
     const mayLead = this.clockVerdict !== 'unsound' || isLeaderless;
     if (mayLead !== this.mayLead) consensus.node.setMayLead(mayLead);

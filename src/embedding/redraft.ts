@@ -1,45 +1,33 @@
-/** One node in this process: data directory, log, engine and server brought together. */
-import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { durabilityLevels } from '../../engine/index.js';
 import {
   backgroundClock,
-  DataDirectory,
   type Durability,
-  defaultElectionTimeoutMs,
   nodeClock,
   type RaftNode,
   StorageError,
 } from '../../raft/node/index.js';
-import { monotonicNow, setImmediate } from '../../raft/node/timers.js';
-import { Cluster } from '../cluster/cluster.js';
+import { setImmediate } from '../../raft/node/timers.js';
+import type { Cluster } from '../cluster/cluster.js';
 import { MemorySocket } from '../net/memory-socket.js';
-import { NodeCredentials } from '../net/node-credentials.js';
-import { type PeerDoor, refusesLimits, refusesPeer, unsafeStart } from '../net/peer-admission.js';
 import type { Entrance } from '../net/port.js';
-import { startServing } from '../node.js';
 import { createLog } from '../observability/log.js';
-import { DiskSpace, SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
-import type { LoadingProgress } from '../replication/snapshot-record.js';
-import { EngineStateMachine } from '../replication/state-machine.js';
 import { replies } from '../replies.js';
 import type { Server } from '../server.js';
 import { type ClientLibrary, type ClientOptions, clientOptions } from './client-options.js';
 import { CommandLog } from './command-log.js';
 import { Contents, type DataSnapshot } from './contents.js';
 import { Faults } from './faults.js';
-import { advertisedAddress, identityFor, secretsOf } from './identity.js';
-import { configurationOf } from './initial-configuration.js';
 import { type ClusterOptions, LocalCluster } from './local-cluster.js';
 import { connectorClass } from './memory-connector.js';
 import { checkOptions, type RedraftOptions, type Role } from './options.js';
 import type { PlainValue } from './plain-values.js';
 import { end, type RecoverySummary, type Running } from './running.js';
-import { beginning, SeedSequence } from './seed-sequence.js';
+import { beginning } from './seed-sequence.js';
 import { pass, settleTime } from './settle-time.js';
+import { enterCluster, startNode } from './start-node.js';
 import { TestClock } from './test-clock.js';
-import { noEntrance, type OpenEntrance, openEntrance } from './tls-options.js';
 
 export class Redraft {
   /** Time as clients see it. */
@@ -114,236 +102,38 @@ export class Redraft {
    * await redraft.stop();
    */
   static async start(options: RedraftOptions = {}): Promise<Redraft> {
-    const began = monotonicNow();
     checkOptions(options);
-    const unsafe = unsafeStart(
-      options.host ?? '127.0.0.1',
-      secretsOf(options)[0] ?? '',
-      options.password ?? '',
-    );
-    if (unsafe !== undefined) throw new Error(unsafe);
     const log = options.log ?? createLog('quiet', () => {});
     const time =
       options.clock instanceof TestClock
         ? options.clock
         : new TestClock(options.clock ?? (options.listen === false ? backgroundClock : nodeClock));
-    const clock = time.base;
     if (options.now !== undefined) time.begin(beginning(options.now));
-    const seeds = new SeedSequence(options.seed);
-    const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
-    const configuration = configurationOf(options);
-    let joinAddresses = typeof options.join === 'string' ? [options.join] : (options.join ?? []);
-    const directory = options.dir === undefined ? undefined : await DataDirectory.open(options.dir);
-    const { host = '127.0.0.1' } = options;
-    let opened: OpenEntrance;
-    try {
-      // Before anything is founded: a port that cannot be had leaves no trace.
-      const joins = joinAddresses.length > 0;
-      opened =
-        options.listen === false
-          ? noEntrance(options.port, options.tls)
-          : await openEntrance(host, options.port ?? 0, options.tls, { configuration, log, clock, joins });
-    } catch (error) {
-      await directory?.close();
-      throw error;
-    }
-    const { entrance: portInUse, tls, isSecure, plainPort } = opened;
-    const port = portInUse.number!;
     let redraft: Redraft | undefined;
     let failure: Error | undefined;
     const fail = (error: Error): void => {
       failure ??= error;
       log.warning(error.message, { event: 'node-failed', reason: error.message });
       if (redraft === undefined) options.onFailure?.(error);
-      else {
-        // What is in flight will never be acknowledged: its clients are told before the end.
-        const isFull = error instanceof StorageError && error.code === 'full';
-        redraft.server.replica.abandon(
-          isFull ? replies.outcomeUnknownDiskFull : replies.outcomeUnknownStopped,
-        );
-        void redraft.stop({ handOver: false }).finally(() => options.onFailure?.(error));
-      }
+      else void redraft.failed(error).finally(() => options.onFailure?.(error));
     };
-    let cluster: Cluster | undefined;
-    let asksClients = (): boolean => (options.password ?? '') !== '';
-    const credentials = new NodeCredentials(secretsOf(options), tls);
-    const door: PeerDoor = {
-      get clusterSecret() {
-        return credentials.clusterSecret;
-      },
-      asksClients: () => asksClients(),
-      needsTls: tls?.dialing !== undefined,
-    };
-    tls?.identity.onChange(() => cluster?.transport.credentialsChanged());
+    const running = await startNode(options, time, log, { fail, roleChanged: () => redraft?.noteRole() });
+    redraft = new Redraft(running, options, time);
     try {
-      const joining = joinAddresses.length > 0;
-      const { identity, invited } = await identityFor(
-        directory,
-        options,
-        door,
-        credentials,
-        joinAddresses,
-        portInUse,
-        clock,
-        log,
-      );
-      joinAddresses = [...joinAddresses, ...invited];
-      cluster = new Cluster({
-        clusterId: identity.clusterId,
-        nodeId: identity.nodeId,
-        credentials,
-        refusesPeer: (socket) => refusesPeer(door, socket),
-        joinAddresses,
-        clock,
-        log,
-        electionTimeoutMs,
-        isCut: options.isCut,
-        onExpelled: fail,
-      });
-      const machine = new EngineStateMachine({
-        hashSeed: seeds.hashSeed(),
-        onContained: (command, error) =>
-          log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`, {
-            event: 'command-fault',
-          }),
-      });
-      let loading: LoadingProgress | undefined;
-      const { node, server, consensus } = await startServing(
-        machine,
-        {
-          identity,
-          directory,
-          clock,
-          transport: cluster.transport,
-          random: () => randomInt(2 ** 47) / 2 ** 47,
-          durability: options.durability ?? 'high',
-          electionTimeoutMs,
-          heartbeatMs: options.heartbeatMs,
-          snapshotLogBytes: options.snapshotLogBytes,
-          reserveBytes: SNAPSHOT_RESERVE_BYTES,
-          snapshotIntervalMs: options.snapshotIntervalMs,
-          onFailure: fail,
-          onNotice: (text) => log.notice(text, { event: 'storage' }),
-          onRecovery: (progress) => {
-            if (loading !== undefined) Object.assign(loading, { done: progress.done, total: progress.total });
-            options.onRecovery?.(progress);
-          },
-          onTransfer: (progress) => cluster?.noteTransfer(progress),
-          onSoftState: (state) => {
-            // Before it stamps anything.
-            if (state.role === 'leader') cluster?.judgeClock();
-            cluster?.journal.noteState(state);
-            redraft?.noteRole();
-          },
-          onMembership: (membership) => {
-            cluster?.journal.noteMembership(membership);
-            redraft?.noteRole();
-          },
-        },
-        {
-          host,
-          port,
-          configuration,
-          tls,
-          clusterId: identity.clusterId,
-          configFile: options.configFile,
-          userLines: options.users,
-          refusesLimits: (members) => refusesLimits(door, options.host ?? '127.0.0.1', members),
-          reload: () => machine.reload(),
-          digest: (index) => machine.digest(index),
-          workDirectory: directory?.path,
-          shutdown: () => options.onShutdown?.(),
-          consistency: options.consistency ?? 'high',
-          follower: options.follower ?? 'try',
-          log,
-          clock,
-          time,
-          randomSeed: () => seeds.next(machine.engine.keyspace.position),
-          cluster,
-        },
-        (early) => {
-          early.loading = loading = { beganMs: clock.wallMs(), done: 0, total: 0 };
-          early.listen(portInUse);
-        },
-      );
-      asksClients = () => server.access.limitsClients;
-      const { replica } = server;
-      cluster.holdsData = () => {
-        for (const database of machine.engine.keyspace.used()) if (database.size > 0) return true;
-        return false;
-      };
-      cluster.onClient = (socket, from) => server.serveForwarded(socket, from);
-      cluster.onLost = (node) => server.dropForwarded(node);
-      cluster.onClockJudged = (isBelieved) => {
-        replica.wallClockBelieved = isBelieved;
-      };
-      try {
-        if (joining) {
-          const members = consensus.members.map(({ address }) => address);
-          await cluster.checkJoin(advertisedAddress(options, port), members);
-        }
-        await server.settle();
-      } catch (error) {
-        await server.close();
-        await node.stop();
-        throw error;
-      }
-      let keys = 0;
-      for (const database of machine.engine.keyspace.used()) keys += database.size;
-      server.keysLoaded = keys;
-      if (directory !== undefined) {
-        const { disk, path } = directory;
-        const freeBytes = (): Promise<number> => disk.freeBytes(path);
-        server.diskSpace = new DiskSpace({ clock, log, directory: path, freeBytes });
-        await server.diskSpace.start();
-      }
-      server.loading = undefined;
-      const recovery = {
-        entries: node.recovered.entries,
-        snapshotIndex: node.recovered.snapshotIndex,
-        keys,
-        milliseconds: Math.round(monotonicNow() - began),
-      };
-      const unfollow = time.follow({
-        nextWake: () => (server.isLeader ? server.engine.waiters.nextDeadline : undefined),
-        settle: () => settleTime(server),
-      });
-      const running = {
-        server,
-        node,
-        cluster,
-        directory,
-        port: portInUse,
-        tls,
-        isSecure,
-        plainPort,
-        credentials,
-        recovery,
-        unfollow,
-      };
-      const started = new Redraft(running, options, time);
-      redraft = started;
-      cluster.start(consensus, advertisedAddress(options, port), {
-        digest: (index) => machine.digest(index),
-        advance: () => replica.tick(),
-        intervalMs: options.digestIntervalMs ?? 60_000,
-      });
-      try {
-        // A voter that has moved asks for its new address by itself.
-        if (joining && started.role === 'learner') await cluster.join();
-        await cluster.addressSettled();
-        if (failure !== undefined) throw failure;
-      } catch (error) {
-        await started.stop({ handOver: false });
-        throw error;
-      }
-      return started;
+      await enterCluster(running, options, redraft.role === 'learner');
+      if (failure !== undefined) throw failure;
     } catch (error) {
-      cluster?.stop();
-      await portInUse.close();
-      await directory?.close();
+      await redraft.stop({ handOver: false });
       throw error;
     }
+    return redraft;
+  }
+
+  /** Ends a node that cannot go on; clients are told that what is in flight will not be acknowledged. */
+  private failed(error: Error): Promise<void> {
+    const isFull = error instanceof StorageError && error.code === 'full';
+    this.server.replica.abandon(isFull ? replies.outcomeUnknownDiskFull : replies.outcomeUnknownStopped);
+    return this.stop({ handOver: false });
   }
 
   /** The address that it was told to listen on. */

@@ -5,6 +5,7 @@ import type { NodeCredentials } from '../net/node-credentials.js';
 import type { Entrance } from '../net/port.js';
 import type { NodeTls } from '../net/tls-port.js';
 import type { Server } from '../server.js';
+import type { ServerOptions } from '../server-options.js';
 
 /** What a start found in the data directory. */
 export interface RecoverySummary {
@@ -27,6 +28,8 @@ export interface Running {
   readonly plainPort: number | undefined;
   readonly credentials: NodeCredentials;
   readonly recovery: RecoverySummary;
+  /** The digest of the state at an index to come, or now. */
+  readonly digest: ServerOptions['digest'];
   /** Takes it off the clock. */
   readonly unfollow: () => void;
   stopped?: Promise<void>;
