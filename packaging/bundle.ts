@@ -30,6 +30,7 @@ const plainParts = [
   'top',
   'http-door',
   'json-log',
+  'service-manager',
   'system-log',
 ];
 /** Loaded by Node, as a thread of its own. Below dist; they lie beside what starts them. */

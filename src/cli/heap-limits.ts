@@ -1,5 +1,6 @@
 /** How much memory V8 may use for the server. */
 import { totalmem } from 'node:os';
+import { cgroupLimits } from './cgroup.js';
 
 const MiB = 1024 * 1024;
 
@@ -8,7 +9,9 @@ export function availableMemoryBytes(): number {
   const machine = totalmem();
   // 0, or more than there is, where nothing limits the process.
   const container = process.constrainedMemory() ?? 0;
-  return container > 0 && container < machine ? container : machine;
+  // Node knows the innermost limit alone; of version 1 of control groups, too.
+  const within = cgroupLimits().memoryBytes ?? machine;
+  return Math.min(machine, within, container > 0 ? container : machine);
 }
 
 /**

@@ -12,6 +12,7 @@ import type { LogRecord } from '../observability/log.js';
 import { availableMemoryBytes, oldGenerationLimitMb } from './heap-limits.js';
 import { LogError, LogSink } from './log-sink.js';
 import type { ServeOptions } from './options.js';
+import type { ServiceManager } from './service-manager.js';
 
 /** To the server's thread. */
 export type ServerOrder =
@@ -35,6 +36,8 @@ export class ServerThread {
   private isServing = false;
   private stopping = false;
   private sink: LogSink | undefined;
+  /** Of a service of systemd's. */
+  private manager: ServiceManager | undefined;
 
   constructor() {
     // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP.
@@ -46,6 +49,16 @@ export class ServerThread {
     this.worker = new Worker(new URL('./server-thread.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: oldGenerationLimitMb(availableMemoryBytes()) },
     });
+  }
+
+  private served(): void {
+    this.isServing = true;
+    this.manager?.ready(process.title);
+  }
+
+  private entitle(title: string): void {
+    process.title = title;
+    this.manager?.status(title);
   }
 
   private order(order: ServerOrder): void {
@@ -64,6 +77,10 @@ export class ServerThread {
       process.stderr.write(`redraft: ${error.message}\n`);
       return 1;
     }
+    if (process.env.NOTIFY_SOCKET !== undefined) {
+      const { ServiceManager: Manager } = await import('./service-manager.js');
+      this.manager = new Manager();
+    }
     const code = await this.serve(options, this.sink);
     await this.sink.close();
     return code;
@@ -78,8 +95,8 @@ export class ServerThread {
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     return new Promise((resolve) => {
       worker.on('message', (report: ServerReport) => {
-        if (report.kind === 'serving') this.isServing = true;
-        else if (report.kind === 'title') process.title = report.title;
+        if (report.kind === 'serving') this.served();
+        else if (report.kind === 'title') this.entitle(report.title);
         else if (report.kind === 'log') sink.write(report.record);
         else process.stderr.write(report.line);
       });
@@ -97,6 +114,7 @@ export class ServerThread {
             return;
           }
           this.stopping = true;
+          void this.manager?.stopping();
           this.order({ kind: 'stop', reason: signal });
         });
       }

@@ -12,6 +12,7 @@ import { isLoopback } from '../net/socket-addresses.js';
 import { type Log, type LogLevel, recordingLog } from '../observability/log.js';
 import { RepeatLimit } from '../observability/repeat-limit.js';
 import { redraftVersion } from '../version.js';
+import { cgroupLimits } from './cgroup.js';
 import { availableMemoryBytes, defaultMaxMemoryBytes } from './heap-limits.js';
 import type { ServerOrder, ServerReport } from './launcher.js';
 import { formatHostAndPort } from './option-types.js';
@@ -188,11 +189,30 @@ function progressLines(): (progress: RecoveryProgress) => void {
     door?.starting(`recovering: ${phase} ${percent}%`);
     if (now < due) return;
     due = now + PROGRESS_EVERY_MS;
+    report({ kind: 'title', title: titleOf(`recovering ${percent}%`) });
     log.notice(`recovering: ${phase} ${percent}% of ${total} ${phase === 'replay' ? 'entries' : 'bytes'}`, {
       event: 'recovering',
       percent,
     });
   };
+}
+
+/** Limits of the container or the unit, where there are any. */
+function printLimits(): void {
+  const { memoryBytes, cpus } = cgroupLimits();
+  if (memoryBytes === undefined && cpus === undefined) return;
+  const memory = memoryBytes === undefined ? [] : [`${Math.floor(memoryBytes / 2 ** 20)} MiB of memory`];
+  const share = cpus === undefined ? [] : [`${cpus} processors`];
+  log.notice(`limits of its control group: ${[...memory, ...share].join(', ')}`, {
+    event: 'limits',
+    bytes: memoryBytes,
+    count: cpus,
+  });
+  if (cpus !== undefined && cpus < 1)
+    log.warning(
+      `less than one processor: a node that is held up misses elections; give it one, or all nodes a longer --election-timeout`,
+      { event: 'limits', count: cpus },
+    );
 }
 
 function printBanner({ address, recovery, durability: inForce }: Redraft, options: ServeOptions): void {
@@ -203,6 +223,7 @@ function printBanner({ address, recovery, durability: inForce }: Redraft, option
     address,
     version: redraftVersion,
   });
+  printLimits();
   const { entries, snapshotIndex, keys, milliseconds } = recovery;
   const snapshot = snapshotIndex > 0 ? `the snapshot at index ${snapshotIndex}` : 'no snapshot';
   log.notice(`recovered ${entries} log entries and ${snapshot}: ${keys} keys, in ${milliseconds} ms`, {
