@@ -10,6 +10,7 @@ export {
 } from './directory/check.js';
 export { DataDirectory } from './directory/data-directory.js';
 export { type Disk, type DiskFile, nodeDisk } from './directory/disk.js';
+export { foundFromSnapshot } from './directory/found.js';
 export {
   drawClusterId,
   drawIdentity,
@@ -41,7 +42,15 @@ export {
 export { PeerTransport, type PeerTransportOptions } from './peer/peer-transport.js';
 export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
-export type { SnapshotInfo, SnapshotReader } from './snapshot/store.js';
+export {
+  createStandaloneSnapshot,
+  openStandaloneSnapshot,
+  type SnapshotInfo,
+  type SnapshotReader,
+  type StandaloneSnapshot,
+  type StatedMetadata,
+} from './snapshot/store.js';
 export { defaultElectionTimeoutMs } from './timing.js';
+export { crc32 } from './wal/crc32.js';
 export type { Durability } from './wal/options.js';
 export { payloadBytesMax } from './wal/record.js';

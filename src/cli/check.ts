@@ -1,4 +1,4 @@
-/** `redraft check`: what a data directory holds and whether it is sound. */
+/** `redraft check`: what a data directory or a backup holds and whether it is sound. */
 import { statSync } from 'node:fs';
 import { checkDirectory, formatReport, nodeDisk } from '../../raft/node/index.js';
 import type { CheckOptions } from './options.js';
@@ -9,11 +9,16 @@ export async function check(
   { json }: CheckOptions,
   print: (text: string) => void,
 ): Promise<number> {
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found !== undefined) {
+    const { checkBackup, isBackup } = await import('./check-backup.js');
+    if (await isBackup(directory, found.isFile())) return checkBackup(directory, json, print);
+  }
+  if (found?.isDirectory() !== true) {
     print(
       json
         ? `${JSON.stringify({ directory, damages: ['no directory'] })}\n`
-        : `${directory} is no directory\n`,
+        : `${directory} is no directory and no backup\n`,
     );
     return 1;
   }

@@ -5,7 +5,7 @@ import { configParameter } from '../config/configuration.js';
 import { InvalidValue } from '../config/parameter-types.js';
 import { redisNamesRefused, redisNamesWithoutMeaning } from '../config/redis-names.js';
 import { splitInline } from '../resp/inline.js';
-import type { ExportOptions } from './data-options.js';
+import type { BackupOptions, ExportOptions, RestoreOptions } from './data-options.js';
 import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
   type CheckOptions,
@@ -31,6 +31,8 @@ export type CommandLine =
   | { readonly kind: 'check'; readonly directory: string; readonly options: CheckOptions }
   | { readonly kind: 'completion'; readonly shell: string; readonly options: CompletionOptions }
   | { readonly kind: 'top'; readonly options: TopOptions }
+  | { readonly kind: 'backup'; readonly path: string | undefined; readonly options: BackupOptions }
+  | { readonly kind: 'restore'; readonly source: string; readonly options: RestoreOptions }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' };
 
@@ -84,7 +86,11 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     throw new UsageError(
       `unexpected argument '${positionals[command.positionals.length]}': ${seeHelp(command)}`,
     );
-  if (positionals.length < command.positionals.length)
+  const lacks = positionals.length < command.positionals.length;
+  const other = command.orOption;
+  if (other !== undefined && lacks !== ((flags.get(other) ?? given(environment, other)) !== undefined))
+    throw new UsageError(`${command.positionals[0]} or --${other}, one of them: ${seeHelp(command)}`);
+  if (lacks && other === undefined)
     throw new UsageError(`${command.positionals[positionals.length]} is missing: ${seeHelp(command)}`);
 
   const file = new ConfigFile();
@@ -113,6 +119,10 @@ function parse(command: Subcommand, args: readonly string[], environment: Enviro
     return { kind: 'import', source: positionals[0], options: values as unknown as ImportOptions };
   if (command.name === 'export')
     return { kind: 'export', path: positionals[0], options: values as unknown as ExportOptions };
+  if (command.name === 'backup')
+    return { kind: 'backup', path: positionals[0], options: values as unknown as BackupOptions };
+  if (command.name === 'restore')
+    return { kind: 'restore', source: positionals[0], options: values as unknown as RestoreOptions };
   if (command.name === 'recover') return { kind: 'recover', options: values as unknown as RecoverOptions };
   const options = {
     ...values,

@@ -1,5 +1,5 @@
 /** The texts of --help, from the tables of options. */
-import { exportTable } from './data-options.js';
+import { backupTable, exportTable, restoreTable } from './data-options.js';
 import {
   checkTable,
   completionTable,
@@ -22,6 +22,8 @@ export interface Subcommand {
   readonly table: OptionTable;
   /** Arguments that are no options. */
   readonly positionals: readonly string[];
+  /** An option that takes the place of the arguments. */
+  readonly orOption?: string;
   readonly example: string;
   /** What its exit codes say, but for that of a wrong command line. Default: done, and failed. */
   readonly exitCodes?: readonly string[];
@@ -41,11 +43,21 @@ export const serveCommand: Subcommand = {
 
 export const subcommands: readonly Subcommand[] = [
   {
+    name: 'backup',
+    usage: 'FILE | --continuous DIR [options]',
+    summary:
+      'Copies the state of a running cluster to a file, or keeps a folder up to date with every write.',
+    table: backupTable,
+    positionals: ['FILE'],
+    orOption: 'continuous',
+    example: 'redraft backup monday.backup --from 127.0.0.1:7481 --keep 7',
+  },
+  {
     name: 'check',
-    usage: 'DIR [options]',
-    summary: 'Reports on the log and the snapshots in a data directory, changing nothing.',
+    usage: 'PATH [options]',
+    summary: 'Reports on a data directory or a backup, changing nothing.',
     table: checkTable,
-    positionals: ['DIR'],
+    positionals: ['PATH'],
     example: 'redraft check ./data',
     exitCodes: ['0: a node would start on it', '1: not'],
   },
@@ -83,6 +95,14 @@ export const subcommands: readonly Subcommand[] = [
     positionals: [],
     example: 'redraft recover --dir ./data',
     exitCodes: ['0: done, or nothing to do', '1: it failed, or was not told yes'],
+  },
+  {
+    name: 'restore',
+    usage: 'BACKUP [options]',
+    summary: 'Founds a new cluster with what a backup holds: a file, or a folder of --continuous.',
+    table: restoreTable,
+    positionals: ['BACKUP'],
+    example: 'redraft restore /backup/redraft --dir ./data --to 2026-11-28T20:00:00Z',
   },
   {
     name: 'status',

@@ -48,6 +48,24 @@ async function run(): Promise<number> {
         const { top } = await import('./top.js');
         return await top(command.options, process.stdout, (text) => process.stderr.write(text));
       }
+      case 'backup': {
+        const { runBackup } = await import('./backup.js');
+        return await runBackup(
+          command.path,
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
+      }
+      case 'restore': {
+        const { runRestore } = await import('./restore.js');
+        return await runRestore(
+          command.source,
+          command.options,
+          (text) => process.stdout.write(text),
+          (text) => process.stderr.write(text),
+        );
+      }
       case 'export': {
         const { runExport } = await import('./export.js');
         return await runExport(

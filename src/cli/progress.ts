@@ -15,6 +15,18 @@ export class Progress {
     return true;
   }
 
+  /** Says so, if it is time: bytes. */
+  bytes(bytes: number, total: number): void {
+    this.say('written', bytes, total);
+  }
+
+  /** Says so, if it is time: what is done, and how much of it. */
+  say(what: string, done: number, total: number): void {
+    if (!this.isDue()) return;
+    const share = total === 0 ? '' : ` (${Math.floor((done / total) * 100)} %)`;
+    this.print(`${what} ${done} of ${total}${share}\n`);
+  }
+
   /**
    * Says so, if it is time: keys, bytes, keys a second.
    *

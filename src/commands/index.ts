@@ -1,6 +1,7 @@
 /** Every command of the program, family by family. Those of the engine stand in engine/commands. */
 import type { Command } from '../../engine/index.js';
 import { aclCommands } from './acl.js';
+import { backupCommands } from './backup.js';
 import { clientCommands } from './clients.js';
 import { clusterCommands } from './cluster.js';
 import { commandContainer } from './command.js';
@@ -25,6 +26,7 @@ export const programCommands: readonly Command[] = [
   ...serverCommands,
   ...waitingCommands,
   ...raftCommands,
+  ...backupCommands,
   ...clusterCommands,
   ...sentinelCommands,
   ...replicationCommands,

@@ -303,7 +303,7 @@ test('missing values, unknown flags, stray arguments', () => {
   refuses(['--port', '1', 'stray'], "unexpected argument 'stray': see redraft --help");
   refuses(['serve'], "unknown command 'serve': see redraft --help");
   refuses(['chekc', 'x'], "unknown command 'chekc': did you mean redraft check?");
-  refuses(['check'], 'DIR is missing: see redraft check --help');
+  refuses(['check'], 'PATH is missing: see redraft check --help');
   refuses(['check', 'a', 'b'], "unexpected argument 'b': see redraft check --help");
   refuses(['status', '--dir', 'x'], 'unknown flag --dir: see redraft status --help');
 });

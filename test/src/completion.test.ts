@@ -55,7 +55,7 @@ test('bash', { skip: !has('bash') && 'no bash here' }, async (t) => {
     assert.deepEqual(proposed('--port', ''), []);
     assert.deepEqual(proposed('--config', 'node'), ['node-data', 'node.conf'].sort());
     assert.deepEqual(proposed('-d', 'node'), ['node-data']);
-    assert.deepEqual(proposed('check', 'node'), ['node-data']);
+    assert.deepEqual(proposed('check', 'node'), ['node-data', 'node.conf']);
     assert.deepEqual(proposed('recover', '--dir', 'node'), ['node-data']);
     assert.deepEqual(proposed('completion', ''), ['bash', 'zsh']);
     // An option of the server that a subcommand has not.

@@ -8,7 +8,7 @@
  * Numbers are little endian. A block is checked before it is handed out, so that nobody ever sees a damaged
  * byte; a file without an end is no snapshot.
  */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { NodeId, SnapshotMetadata } from '../../types.js';
 import { type Disk, type DiskFile, syncFile, writeFile } from '../directory/disk.js';
 import { isMembership } from '../directory/identity.js';
@@ -195,10 +195,12 @@ export class FileSnapshotStore implements SnapshotStore {
 }
 
 /** The metadata as a file states it. */
-interface StatedMetadata extends SnapshotMetadata {
+export interface StatedMetadata extends SnapshotMetadata {
   readonly clusterId: string;
   /** The node that cut it and keeps it; 0 where a peer sent it. */
   readonly cutBy: NodeId;
+  /** Of a backup: when it was taken, in milliseconds since 1970. */
+  readonly takenMs?: number;
 }
 
 class FileSnapshotWriter implements SnapshotWriter {
@@ -336,6 +338,7 @@ class FileSnapshotReader implements SnapshotReader {
   /** As the end of the file states it. */
   dataBytes = 0;
   isOwn = false;
+  stated!: StatedMetadata;
 
   private file: DiskFile | undefined;
   private position = 0;
@@ -347,6 +350,7 @@ class FileSnapshotReader implements SnapshotReader {
     private readonly disk: Disk,
     private readonly path: string,
     private readonly owner: SnapshotOwner | undefined,
+    private readonly hasOwnName = true,
   ) {}
 
   async begin(): Promise<SnapshotMetadata> {
@@ -378,7 +382,8 @@ class FileSnapshotReader implements SnapshotReader {
       throw damageError(path, headerFixedBytes, 'its metadata is malformed', advice);
     }
     const metadata = { index, term, membership };
-    if (basename(path, '.tmp') !== snapshotFile(metadata)) {
+    this.stated = stated;
+    if (this.hasOwnName && basename(path, '.tmp') !== snapshotFile(metadata)) {
       const what = `it is the snapshot of entry ${index} and term ${term}, by a wrong name`;
       throw damageError(path, headerFixedBytes, what, advice);
     }
@@ -440,6 +445,52 @@ class FileSnapshotReader implements SnapshotReader {
     this.position += length;
     return bytes;
   }
+}
+
+/** A snapshot in a file of its own, under any name: a backup. */
+export interface StandaloneSnapshot extends SnapshotReader {
+  readonly stated: StatedMetadata;
+}
+
+/** @throws StorageError for what is no snapshot, or begins with damage */
+export async function openStandaloneSnapshot(disk: Disk, path: string): Promise<StandaloneSnapshot> {
+  const reader = new FileSnapshotReader(disk, path, undefined, false);
+  try {
+    await reader.begin();
+    return reader;
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+/** Writes a snapshot to `path`, where it appears as a whole or not at all. */
+export async function createStandaloneSnapshot(
+  disk: Disk,
+  path: string,
+  stated: StatedMetadata,
+): Promise<SnapshotWriter> {
+  const temporary = `${path}.tmp`;
+  let file: DiskFile;
+  try {
+    file = await disk.open(temporary, 'create');
+  } catch (error) {
+    throw ioError('write', temporary, error);
+  }
+  const writer = new FileSnapshotWriter(
+    file,
+    stated,
+    stated,
+    false,
+    disk,
+    async () => {},
+    async () => {
+      await disk.rename(temporary, path);
+      await disk.syncDirectory(dirname(path));
+    },
+  );
+  await writer.begin();
+  return writer;
 }
 
 /** The newest snapshot in memory, for a node that keeps no files. */
