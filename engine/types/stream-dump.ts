@@ -11,6 +11,10 @@ import { ID_BYTES } from '../values/stream/stream-id.js';
 /** What a node takes at most besides its block: lengths, and what room compression needs to try. */
 const NODE_EXTRA_BYTES = 64;
 const FOOTER_BYTES = 10;
+/** What a group or a consumer takes, about. */
+const GROUP_BYTES = 64;
+/** What a pending entry takes at most, in its group's list and in its consumer's. */
+const PENDING_BYTES = 16 + 8 + 9 + 16;
 const REST_STEP_BYTES = 1 << 16;
 
 export class StreamDump implements GradualReply {
@@ -58,7 +62,10 @@ export class StreamDump implements GradualReply {
 }
 
 function restOf(stream: Stream): Buffer {
-  const writer = new RdbWriter().length(stream.length);
+  let expected = 256;
+  for (const { pending, consumers } of stream.groups.values())
+    expected += GROUP_BYTES * (1 + consumers.size) + PENDING_BYTES * pending.size;
+  const writer = new RdbWriter(undefined, expected).length(stream.length);
   for (const id of [stream.lastId, stream.firstId, stream.maxDeletedId]) writer.length(id.ms).length(id.seq);
   writer.length(stream.entriesAdded).length(stream.groups.size);
   for (const group of stream.groups.values()) writeGroup(writer, stream, group);
