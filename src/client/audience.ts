@@ -30,8 +30,9 @@ export class Audience {
   readonly subscriptions = new Subscriptions();
   readonly tracking: Tracking<Client>;
   readonly monitors: Monitors;
-  private readonly notifications = new KeyspaceNotifications((channel, message) =>
-    this.publish(channel, message, false),
+  private readonly notifications = new KeyspaceNotifications(
+    (channel, message) => this.publish(channel, message, false),
+    () => this.subscriptions.hasAny,
   );
   /** The log's last entry when this start began; undefined while the node still reads it. */
   private lastBefore: number | undefined;

@@ -12,8 +12,14 @@ export class KeyspaceNotifications {
   private keyspace: Keyspace | undefined;
   private stopListening: (() => void) | undefined;
 
-  /** @param publish delivers to this node's subscribers of a channel */
-  constructor(private readonly publish: (channel: View, message: View) => void) {}
+  /**
+   * @param publish delivers to this node's subscribers of a channel
+   * @param hasSubscribers whether there are any, of whatever: if not, nothing is to be made for them
+   */
+  constructor(
+    private readonly publish: (channel: View, message: View) => void,
+    private readonly hasSubscribers: () => boolean,
+  ) {}
 
   /**
    * Listens to a keyspace, in place of the one before, for the classes that its settings name. Without any it
@@ -31,6 +37,7 @@ export class KeyspaceNotifications {
   }
 
   private tell(database: number, key: View, event: KeyEvent): void {
+    if (!this.hasSubscribers()) return;
     if ((this.bits & (1 << keyEventLetters.indexOf(event.class))) === 0) return;
     if ((this.bits & KEYSPACE_CHANNELS) !== 0)
       this.publish(viewOf(`__keyspace@${database}__:${key.latin1()}`), viewOf(event.name));

@@ -164,13 +164,19 @@ export class Subscriptions {
     return this.directories[kind].count(name);
   }
 
+  /** Whether anybody subscribes to a channel or a pattern. */
+  get hasAny(): boolean {
+    const { channel, pattern } = this.directories;
+    return channel.size > 0 || pattern.size > 0;
+  }
+
   /**
    * Delivers a message to this node's subscribers of a channel, then to those of patterns that match. Returns
    * how often.
    */
   publish(channel: View, payload: View): number {
+    if (!this.hasAny) return 0;
     const { channel: channels, pattern: patterns } = this.directories;
-    if (channels.size === 0 && patterns.size === 0) return 0;
     let receivers = channels.deliver(channel.latin1(), () => new Message(['message', channel, payload]));
     for (const [pattern, view] of this.patternViews) {
       if (!globMatches(view, channel)) continue;
