@@ -334,8 +334,11 @@ export class Server implements ClientHost {
     return this.consensus.isLeader;
   }
 
-  /** Whether a read may run on the state as it stands. */
-  mayReadNow(consistency: Consistency): boolean {
+  /** Whether a read of a client, which the node `forwardedBy` forwards unless that is 0, may run on the state as it stands. */
+  mayReadNow(consistency: Consistency, forwardedBy: number): boolean {
+    // A leader applies what it has synced itself; who forwards may have applied more, and told its clients of it.
+    if (forwardedBy !== 0 && this.isLeader && this.engine.appliedIndex < this.node.status().commit)
+      return false;
     if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
     if (!this.consensus.isLeader || this.meetsDueKey()) return false;
     if (consistency === 'high') return this.consensus.readsAreLocal();

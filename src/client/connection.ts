@@ -437,7 +437,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
 
   /** Runs `step` on a state that is as fresh as a leader's, in the order of the connection. */
   readNowOrLater(step: () => void, request: () => Buffer): void {
-    if (this.isIdle && this.server.mayReadNow('high')) step();
+    if (this.isIdle && this.server.mayReadNow('high', this.forwardedBy)) step();
     else this.router.readLater(step, request());
   }
 

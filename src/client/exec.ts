@@ -189,7 +189,7 @@ export class Exec {
       connection.encode(results);
       this.showTransaction(transaction.requests);
     };
-    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) run();
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency, connection.forwardedBy)) run();
     else this.reads.readLater(run, EXEC, transaction);
   }
 

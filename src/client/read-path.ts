@@ -38,7 +38,7 @@ export class ReadPath {
       this.readOrWait(row, raw ?? connection.copyRaw());
       return;
     }
-    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency)) {
+    if (connection.queue.isEmpty && server.mayReadNow(connection.consistency, connection.forwardedBy)) {
       this.runRead(row, request, database);
       return;
     }
@@ -83,7 +83,7 @@ export class ReadPath {
       if (late === undefined) this.write(row, this.stepRequest, raw);
       else connection.encode(late);
     };
-    if (server.mayReadNow(connection.consistency)) run();
+    if (server.mayReadNow(connection.consistency, connection.forwardedBy)) run();
     else {
       this.readLater(run, raw);
       connection.queue.holdLast();

@@ -130,7 +130,7 @@ function onFreshState<Result>(connection: Client, server: NodeContext, step: () 
         reject(error);
       }
     };
-    if (server.mayReadNow(connection.consistency)) run();
+    if (server.mayReadNow(connection.consistency, connection.forwardedBy)) run();
     else server.reads.add(run, reject);
   });
 }

@@ -39,8 +39,12 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   /** By which time-to-live replies are reckoned. */
   readonly timeMs: number;
 
-  /** Whether a read may run on the state as it stands. */
-  mayReadNow(consistency: Consistency): boolean;
+  /**
+   * Whether a client's read may run on the state as it stands.
+   *
+   * @param forwardedBy the node that forwards it; 0: none does
+   */
+  mayReadNow(consistency: Consistency, forwardedBy: number): boolean;
   /** Why this node cannot serve a read at all, or undefined. */
   refuseRead(consistency: Consistency): ErrorReply | undefined;
   /** Microseconds since the epoch, by this node's clock. */

@@ -14,9 +14,11 @@ import type { World } from './world.js';
 
 test('seeds are clean, those among them that once failed', async () => {
   const counts: Record<string, number> = {};
-  for (const seed of [1, 2, 3, 4, 5, 6, 41, 167, 2010, 2083, 2128]) {
-    // Those failed at the levels that promise most.
-    const levels = seed > 6 ? ({ durability: 'high', consistency: 'high', hasAudience: false } as const) : {};
+  for (const seed of [1, 2, 3, 4, 5, 6, 111, 41, 167, 2010, 2083, 2128]) {
+    // The last of them failed at the levels that promise most.
+    const levels = [41, 167, 2010, 2083, 2128].includes(seed)
+      ? ({ durability: 'high', consistency: 'high', hasAudience: false } as const)
+      : {};
     const result = await runPlan({ ...drawPlan(seed), ...levels });
     assert.equal(result.violation, undefined, `seed ${seed}: ${result.violation?.message}`);
     for (const [name, count] of Object.entries(result.counts)) counts[name] = (counts[name] ?? 0) + count;
