@@ -97,6 +97,7 @@ async function compareStarts(): Promise<void> {
   const kinds: readonly (readonly [string, readonly string[]])[] = [
     ['plain', []],
     ['--http 0', ['--http', '0']],
+    ['--log-format json', ['--log-format', 'json']],
   ];
   const took = kinds.map((): number[] => []);
   for (let start = -1; start < starts; start++)

@@ -30,6 +30,9 @@ export type ServerReport =
   /** Why there is no start. */
   | { readonly kind: 'failure'; readonly line: string };
 
+/** How long the end waits for systemd to hear of it. */
+const GOODBYE_MAX_MS = 2000;
+
 /** Starts to load the server; it waits for {@link ServerThread.run}. */
 export class ServerThread {
   private readonly worker: Worker;
@@ -38,6 +41,8 @@ export class ServerThread {
   private sink: LogSink | undefined;
   /** Of a service of systemd's. */
   private manager: ServiceManager | undefined;
+  /** Its last word, once it is on its way. */
+  private goodbye: Promise<void> | undefined;
 
   constructor() {
     // Node would open a debugger's port to whoever sends SIGUSR1, and end at SIGHUP.
@@ -83,6 +88,7 @@ export class ServerThread {
     }
     const code = await this.serve(options, this.sink);
     await this.sink.close();
+    await Promise.race([this.goodbye, new Promise((resolve) => setTimeout(resolve, GOODBYE_MAX_MS))]);
     return code;
   }
 
@@ -114,7 +120,7 @@ export class ServerThread {
             return;
           }
           this.stopping = true;
-          void this.manager?.stopping();
+          this.goodbye = this.manager?.stopping();
           this.order({ kind: 'stop', reason: signal });
         });
       }

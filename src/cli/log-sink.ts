@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { formatRecord, type LogRecord, oneLine } from '../observability/log.js';
+import { isColoured } from './colour.js';
 import type { ServeOptions } from './options.js';
 import type { SystemLog } from './system-log.js';
 
@@ -52,7 +53,7 @@ export class LogSink {
   /** @throws LogError where the file or the system's log cannot be had */
   static async open(options: LogOptions): Promise<LogSink> {
     const { logfile, logFormat, syslogEnabled, syslogIdent, syslogFacility } = options;
-    const isTerminal = logfile === '' && process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+    const isTerminal = logfile === '' && isColoured(process.stdout);
     let system: SystemLog | undefined;
     if (syslogEnabled === 'yes') {
       const { SystemLog: Opened } = await import('./system-log.js');

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program: `redraft` and its subcommands. Each loads what it needs and no more. */
+import { isColoured } from './colour.js';
 import { ServerThread } from './launcher.js';
 
 const args = process.argv.slice(2);
@@ -98,7 +99,7 @@ async function run(): Promise<number> {
           command.options,
           (text) => process.stdout.write(text),
           (text) => process.stderr.write(text),
-          process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+          isColoured(process.stdout),
         );
       }
       case 'serve':

@@ -20,6 +20,7 @@ const numberOf = (facility: string): number =>
 const WAITING_BYTES_MAX = 1024 * 1024;
 /** After it has ended, it is not started anew before so long. */
 const RESTART_MS = 1000;
+const CLOSE_MAX_MS = 2000;
 
 export class SystemLog {
   private child: ChildProcess | undefined;
@@ -70,7 +71,8 @@ export class SystemLog {
     if (child === undefined || child.exitCode !== null) return;
     const exited = once(child, 'exit');
     child.stdin!.end();
-    await exited;
+    // One that hangs does not hold up the end.
+    await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, CLOSE_MAX_MS))]);
   }
 
   /** One line: a stack's lines would be entries of their own. */

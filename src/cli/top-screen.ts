@@ -84,7 +84,7 @@ function tableOf(
 }
 
 /** What clients name themselves must not steer the terminal. */
-const clean = (text: string): string => text.replaceAll(/[\0-\x1f\x7f-\x9f]/g, '?');
+export const clean = (text: string): string => text.replaceAll(/[\0-\x1f\x7f-\x9f]/g, '?');
 
 /** Cuts to a width, in which escape sequences take no room. */
 function cut(line: string, width: number): string {

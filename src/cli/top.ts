@@ -2,11 +2,12 @@
 import { ErrorReply } from '../../engine/index.js';
 import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
+import { isColoured } from './colour.js';
 import type { TopOptions } from './options.js';
 import { authenticate } from './status.js';
 import { certificateParameters } from './tls-options.js';
 import { type Reading, readNode, type Sample, sampleOf } from './top-sample.js';
-import { formatSample } from './top-screen.js';
+import { clean, formatSample } from './top-screen.js';
 
 const HISTORY_MAX = 200;
 const REPLY_MAX_MS = 5000;
@@ -28,21 +29,35 @@ export async function top(
     let before = await readNode(client);
     do {
       if (!(await screen.wait(options.interval))) break;
-      const now: Reading = await readNode(client);
-      screen.show(sampleOf(before, now, Date.now()));
-      before = now;
+      try {
+        client ??= await connect(options);
+        const now: Reading = await readNode(client);
+        screen.show(sampleOf(before, now, Date.now()));
+        before = now;
+      } catch (error) {
+        // The node may start anew: whoever watches goes on watching. Scripts are told.
+        if (!isExpected(error) || !screen.note(messageOf(error))) throw error;
+        void client?.close();
+        client = undefined;
+      }
     } while (!options.once);
     return 0;
   } catch (error) {
-    if (![ErrorReply, ConnectionError, TlsError].some((kind) => error instanceof kind)) throw error;
+    if (!isExpected(error)) throw error;
     screen.close();
-    complain(`redraft: ${error instanceof ErrorReply ? error.text : (error as Error).message}\n`);
+    complain(`redraft: ${messageOf(error)}\n`);
     return 1;
   } finally {
     screen.close();
     await client?.close();
   }
 }
+
+const isExpected = (error: unknown): boolean =>
+  [ErrorReply, ConnectionError, TlsError].some((kind) => error instanceof kind);
+
+const messageOf = (error: unknown): string =>
+  error instanceof ErrorReply ? error.text : (error as Error).message;
 
 async function connect(options: TopOptions): Promise<RespClient> {
   const { port, address, requirepass } = options;
@@ -72,10 +87,15 @@ class Lines {
       this.output.write(`${JSON.stringify(sample)}\n`);
       return;
     }
-    const inColour = this.output.isTTY === true && process.env.NO_COLOR === undefined;
+    const inColour = isColoured(this.output);
     const room = { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY };
     const lines = formatSample(sample, { inColour, history: [sample.callsPerSecond], ...room });
     this.output.write(`${lines.join('\n')}\n${this.options.once ? '' : '\n'}`);
+  }
+
+  /** Nobody waits for a node that is gone. */
+  note(): boolean {
+    return false;
   }
 
   close(): void {}
@@ -124,11 +144,18 @@ class Screen {
     // A terminal that does not know says 0.
     const columns = this.output.columns || 80;
     const rows = this.output.rows || 24;
-    const inColour = process.env.NO_COLOR === undefined;
+    const inColour = isColoured(this.output);
     const room = { width: columns, height: rows - 1 };
     const lines = formatSample(sample, { inColour, history: this.history, ...room });
     // Over what was there, so that nothing flickers.
     this.output.write(`\x1b[H${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
+  }
+
+  /** Says what stands in the way, above what was seen last. */
+  note(text: string): boolean {
+    const { columns } = this.output;
+    this.output.write(`\x1b[H${clean(text).slice(0, columns || 80)}\x1b[K`);
+    return true;
   }
 
   close(): void {

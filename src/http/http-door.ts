@@ -39,14 +39,18 @@ export interface HttpDoorOptions {
 
 /** Who is connected at a time: scrapers, probes and a few people. */
 const CONNECTIONS_MAX = 100;
+const HANDSHAKE_MS = 5000;
 const limits: ServerOptions = {
   maxHeaderSize: 8192,
   headersTimeout: 5000,
   requestTimeout: 10_000,
+  // How often these two are looked at.
+  connectionsCheckingInterval: 1000,
   // Longer than between two scrapes.
   keepAliveTimeout: 75_000,
 };
-/** Everybody who watches shares a report of at most this age, and a survey. */
+/** Everybody who watches shares what is of at most this age. */
+const SCRAPE_AGE_MS = 100;
 const REPORT_AGE_MS = 900;
 const SURVEY_AGE_MS = 5000;
 
@@ -59,6 +63,7 @@ export class HttpDoor {
   private isClosing = false;
   private readonly tokenDigest: Buffer | undefined;
   private readonly pagePolicy: string;
+  private readonly scrape = new Shared(SCRAPE_AGE_MS, () => this.metrics.text(this.node));
   private readonly report = new Shared(REPORT_AGE_MS, () => reportStatus(this.node!, this.history!.moments));
   private readonly survey = new Shared<KeyspaceSurvey>(SURVEY_AGE_MS, () =>
     surveyKeyspace(this.node!, () => !this.isClosing),
@@ -72,6 +77,8 @@ export class HttpDoor {
     this.tokenDigest = token === undefined ? undefined : digestOf(token);
     this.pagePolicy = policyOf(page);
     server.maxConnections = CONNECTIONS_MAX;
+    // Who is idle makes room, so that nobody keeps probes out by holding connections.
+    server.on('drop', () => server.closeIdleConnections());
     server.on('clientError', (_error, socket) => socket.destroy());
   }
 
@@ -83,7 +90,7 @@ export class HttpDoor {
     const server =
       tls === undefined
         ? createServer(limits, listener)
-        : createSecureServer({ ...limits, ...tls }, listener);
+        : createSecureServer({ ...limits, ...tls, handshakeTimeout: HANDSHAKE_MS }, listener);
     door = new HttpDoor(options, server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -169,7 +176,7 @@ export class HttpDoor {
         return send(response, 200, this.options.page, 'text/html; charset=utf-8');
       case '/metrics':
         if (!this.admits(request, response)) return;
-        return send(response, 200, await this.metrics.text(this.node), this.metrics.contentType);
+        return send(response, 200, await this.scrape.get(), this.metrics.contentType);
       case '/api/status':
         if (!this.admits(request, response) || !this.hasNode(response)) return;
         return sendJson(response, await this.report.get());

@@ -1,6 +1,6 @@
 /** `--http`: health, metrics and what the status page shows, of one node and of three. */
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HttpDoor } from '../../src/http/http-door.js';
@@ -74,6 +74,27 @@ test('headers beyond the limit, and what is no HTTP, end the connection', async 
   const header = { cookie: 'a'.repeat(20_000) };
   await assert.rejects(fetch(`${url}/healthz`, { headers: header }));
   assert.equal(await statusOf(`${url}/healthz`), 200);
+});
+
+test('connections that are held do not keep others out', async () => {
+  const [door, url] = await open();
+  const agent = new Agent({ keepAlive: true, maxSockets: 150 });
+  const hold = (): Promise<void> =>
+    new Promise((resolve) => {
+      request({ port: door.port, path: '/healthz', agent }, (response) => {
+        response.resume().on('end', resolve);
+      })
+        .on('error', () => resolve())
+        .end();
+    });
+  await Promise.all(Array.from({ length: 120 }, hold));
+  await until('somebody else is answered', () =>
+    statusOf(`${url}/healthz`).then(
+      (status) => status === 200,
+      () => false,
+    ),
+  );
+  agent.destroy();
 });
 
 test('the page runs nothing but itself', async () => {

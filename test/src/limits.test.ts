@@ -67,7 +67,7 @@ test('systemd is told when the node is ready, what it does, and that it ends', a
   assert.match(told(), new RegExp(`--ready --status=redraft 127\\.0\\.0\\.1:${port} leader\n`));
   program.child.kill('SIGTERM');
   assert.equal(await program.exit, 0);
-  assert.match(told(), /STOPPING=1 STATUS=stopping\n$/);
+  await until('it is told of the end', () => told().endsWith('STOPPING=1 STATUS=stopping\n'));
 });
 
 test('without systemd-notify it serves all the same', async () => {

@@ -137,6 +137,11 @@ test(
         output += text;
       });
       await until('it has drawn twice', () => output.split('ops/s').length > 2);
+      // The node goes away for a moment: whoever watches goes on watching.
+      await redraft.restart({ downMs: 300 });
+      const drawn = output.split('ops/s').length;
+      await until('it has drawn again', () => output.split('ops/s').length > drawn + 1);
+      assert.match(output, /ECONNREFUSED|closed|broke/);
       child.stdin.write('q');
       assert.deepEqual(await exited, [0, null]);
       assert.ok(output.startsWith('\x1b[?1049h') || output.includes('\x1b[?1049h'));
