@@ -8,7 +8,7 @@ import { RespClient } from '../../src/resp/client.js';
 import { plain, until } from './nodes.js';
 import { ProcessCluster } from './processes.js';
 
-const ROUNDS = 20;
+const ROUNDS = 10;
 const CLIENTS = 4;
 
 /** What a client knows of its counter and its list. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { freePort, SpawnedRedraft } from './spawned.js';
 
-const ROUNDS = 30;
+const ROUNDS = 15;
 const CLIENTS = 6;
 /** The longest time from the first write of a round to its end. */
 const LOAD_MS_MAX = 250;
