@@ -145,6 +145,7 @@ test('one node: every metric, as INFO has it', async () => {
   await client.call('GET', 'none');
   await client.call('LPUSH', 'k1', 'v');
   await client.call('NO\nSUCH "command"');
+  await until('the clock is judged', () => redraft.cluster.clock !== 'unknown');
   const text = await (await fetch(`${url}/metrics`)).text();
   const metrics = parseMetrics(text);
   const names = new Set(
