@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program: `redraft` and its subcommands. Each loads what it needs and no more. */
+import './v8-flags.js';
 import { isColoured } from './colour.js';
 import { ServerThread } from './launcher.js';
 

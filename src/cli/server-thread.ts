@@ -1,6 +1,5 @@
 /** The server's thread: starts a node when told what by the launcher, reports, and stops when told to. */
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
 import { isSetting, type Settings, utf8Bytes } from '../../engine/index.js';
 import { type RecoveryProgress, StorageError } from '../../raft/node/index.js';
@@ -19,13 +18,6 @@ import { formatHostAndPort } from './option-types.js';
 import type { ServeOptions } from './options.js';
 import { readClusterSecrets } from './secret-files.js';
 import { tlsParameters } from './tls-options.js';
-
-// V8 would hold on to what was compiled from a string, such as scripts that nobody has any more. All else is
-// compiled from files.
-setFlagsFromString('--no-compilation-cache');
-// A request runs through many small functions: V8's 920 bytes end inside the path of a pipelined GET or SET,
-// which then takes 4 to 10 % longer (docs/PERFORMANCE.md).
-setFlagsFromString('--max-inlined-bytecode-size-cumulative=2500');
 
 const PROGRESS_EVERY_MS = 1000;
 

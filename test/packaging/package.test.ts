@@ -56,7 +56,7 @@ symlinkSync(join(installed, bin.redraft), command);
 const caches = (): string[] => readdirSync(program).filter((file) => file.endsWith('.cache'));
 
 /** Starts the command as a shell would, asks it something, and calls `use` before its end. */
-async function serve(use: () => void | Promise<void> = () => {}): Promise<void> {
+async function serve(use: () => void | Promise<void> = () => {}): Promise<string> {
   const child = spawn(command, ['--port', '0', '--backend', 'memory'], { cwd: folder });
   running = child;
   let output = '';
@@ -79,6 +79,7 @@ async function serve(use: () => void | Promise<void> = () => {}): Promise<void> 
   await use();
   child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null], output);
+  return output;
 }
 
 const run = (...args: string[]) => spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
@@ -111,6 +112,25 @@ test('it serves, keeps what V8 compiled for later starts, and does without what 
   for (const cache of made) writeFileSync(join(program, cache), 'damaged');
   await serve();
   assert.deepEqual(caches(), made);
+});
+
+test('V8 takes what an earlier start compiled', async () => {
+  for (const cache of caches()) rmSync(join(program, cache));
+  await serve(async () => {
+    while (caches().length < 2) await delay(20);
+  });
+  const loader = join(program, 'loader.js');
+  const text = readFileSync(loader, 'utf8');
+  // It says so by itself to nobody.
+  const telling = text.replace(
+    /^ *if \(cachedData ===/m,
+    "console.error('refused: ' + script.cachedDataRejected);\n$&",
+  );
+  assert.notEqual(telling, text);
+  writeFileSync(loader, telling);
+  const output = await serve();
+  writeFileSync(loader, text);
+  assert.deepEqual(output.match(/refused: \w+/g), ['refused: false', 'refused: false']);
 });
 
 test('a stack trace names source files', () => {
