@@ -13,6 +13,7 @@ export {
   isNodeId,
   type MembershipChange,
   type MembershipRefusal,
+  reachable,
 } from './membership.js';
 export type * from './messages.js';
 export type { ProgressState } from './progress.js';

@@ -54,6 +54,15 @@ export function findMember(membership: Membership, id: NodeId): Member | undefin
   return membership.members.find((member) => member.id === id);
 }
 
+/**
+ * Whom a node must be able to reach: the members in force, and those of the committed membership, since an
+ * uncommitted removal may be rolled back, and its node lead. Only a committed removal shuts anybody out.
+ */
+export function reachable(current: Membership, committed: Membership): Membership {
+  const leaving = committed.members.filter(({ id }) => findMember(current, id) === undefined);
+  return { members: [...current.members, ...leaving], removed: committed.removed };
+}
+
 /** Whether anybody votes: without a voter a cluster is lost. */
 export function hasVoter({ members }: Membership): boolean {
   return members.some((member) => !member.learner);

@@ -15,6 +15,7 @@ import {
   type Proposed,
   Raft,
   type Ready,
+  reachable,
   type SnapshotMessage,
   type SnapshotMetadata,
   type Status,
@@ -39,6 +40,8 @@ import { Wal } from './wal/wal.js';
 
 /** How long one round of work may keep the event loop before it lets input and timers in. */
 const sliceMs = 10;
+
+const changesMembership = ({ kind }: Entry): boolean => kind === EntryKind.membership;
 
 export class RaftNode {
   private readonly raft: Raft;
@@ -155,7 +158,7 @@ export class RaftNode {
         onUnreachable: (to) => node.guard(() => node.raft.reportUnreachable(to)),
         onPulse: (pulse) => node.guard(() => node.raft.feelPulse(pulse)),
       });
-      options.transport.setMembership(node.membership);
+      node.tellTransport();
       await node.replay();
       const { term, role } = node.status();
       options.transport.pulse?.stands(term, role === 'leader');
@@ -456,13 +459,9 @@ export class RaftNode {
     const { entries } = ready;
     const isReplaced = entries.length > 0 && entries[0]!.index <= this.lastAppended;
     if (entries.length > 0) this.lastAppended = entries.at(-1)!.index;
-    if (
-      ready.snapshot !== undefined ||
-      isReplaced ||
-      entries.some((entry) => entry.kind === EntryKind.membership)
-    ) {
+    if (ready.snapshot !== undefined || isReplaced || entries.some(changesMembership))
       this.membershipChanged();
-    }
+    else if (ready.committed.some(changesMembership)) this.tellTransport();
   }
 
   /** Writes what the Ready orders, and lets its promises leave when that and all before it is durable. */
@@ -560,8 +559,13 @@ export class RaftNode {
 
   private membershipChanged(): void {
     this.membership = this.raft.status().membership;
-    this.options.transport.setMembership(this.membership);
+    this.tellTransport();
     this.options.onMembership?.(this.membership);
+  }
+
+  private tellTransport(): void {
+    const committed = this.raft.membershipAt(this.raft.status().commit);
+    this.options.transport.setMembership(reachable(this.membership, committed));
   }
 
   /** The log that peers need which answer and are behind, be it that they have just got a snapshot. */

@@ -2,7 +2,7 @@
  * Nodes over simulated disks and an in-memory network, in virtual time. Their state machine is a list of
  * words.
  */
-import { type Entry, EntryKind, type Member, type Message } from '../../raft/index.js';
+import { type Entry, EntryKind, type Member, type Membership, type Message } from '../../raft/index.js';
 import type { Clock } from '../../raft/node/clock.js';
 import { DataDirectory } from '../../raft/node/directory/data-directory.js';
 import { drawIdentity } from '../../raft/node/directory/identity.js';
@@ -94,7 +94,12 @@ class Port implements Transport {
     this.cluster.ports.set(this.id, this);
   }
 
-  setMembership(): void {}
+  /** What the node has last said of who belongs to its cluster. */
+  membership: Membership | undefined;
+
+  setMembership(membership: Membership): void {
+    this.membership = membership;
+  }
 
   send(to: number, messages: readonly Message[]): void {
     for (const message of messages) {

@@ -339,3 +339,33 @@ test('a disk that is busy with much is not taken for a hung one', async () => {
   await cluster.converge();
   await cluster.stopAll();
 });
+
+test('an uncommitted removal shuts nobody out: its node may come to lead', async () => {
+  const cluster = new Cluster([1, 2, 3]);
+  await cluster.startAll();
+  await cluster.propose('a');
+  const leader = (await cluster.elect()).id;
+  const [removed, third] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
+  cluster.isolate(leader);
+  cluster.nodes.get(leader)!.proposeMembership({ kind: 'remove', id: removed });
+  await cluster.loop.run(5);
+  const told = (): { members: number[]; removed: readonly number[] } => {
+    const { members, removed: gone } = cluster.ports.get(leader)!.membership!;
+    return { members: members.map(({ id }) => id).sort(), removed: gone };
+  };
+  assert.deepEqual(cluster.nodes.get(leader)!.status().membership.removed, [removed]);
+  assert.deepEqual(told(), { members: [1, 2, 3], removed: [] });
+  // The others elect the removed node, or elect with its vote; the removal is rolled back.
+  assert.ok(await cluster.loop.until(() => (cluster.leader()?.id ?? leader) !== leader));
+  cluster.heal();
+  await cluster.propose('b');
+  await cluster.converge();
+  assert.deepEqual(told(), { members: [1, 2, 3], removed: [] });
+  // One that is committed does.
+  const now = await cluster.elect();
+  const target = [removed, third].find((id) => id !== now.id)!;
+  now.proposeMembership({ kind: 'remove', id: target });
+  assert.ok(await cluster.loop.until(() => cluster.ports.get(now.id)!.membership!.removed.includes(target)));
+  await cluster.stopAll();
+  assert.deepEqual(cluster.failures, []);
+});
