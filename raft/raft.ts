@@ -313,7 +313,9 @@ export class Raft {
    * up
    */
   leaseValid(sinceTick = 0): boolean {
-    return this.quorumHeld(sinceTick) && !transferAtLarge(this.#state);
+    const state = this.#state;
+    // Who has appended its own removal is asked by nobody: a voter that is left alone campaigns at once.
+    return this.quorumHeld(sinceTick) && state.memberships.isVoter(state.id) && !transferAtLarge(state);
   }
 
   /**
