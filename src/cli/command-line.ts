@@ -5,14 +5,13 @@ import { configParameter } from '../config/configuration.js';
 import { InvalidValue } from '../config/parameter-types.js';
 import { redisNamesRefused, redisNamesWithoutMeaning } from '../config/redis-names.js';
 import { splitInline } from '../resp/inline.js';
-import type { BackupOptions, ExportOptions, RestoreOptions } from './data-options.js';
+import type { BackupOptions, ExportOptions, ImportOptions, RestoreOptions } from './data-options.js';
 import { helpOf, type Subcommand, serveCommand, subcommands } from './help.js';
 import {
   type CheckOptions,
   type CompletionOptions,
   dashed,
   environmentName,
-  type ImportOptions,
   type OptionRow,
   type OptionTable,
   type RecoverOptions,

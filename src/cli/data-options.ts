@@ -1,4 +1,5 @@
-/** The options of `redraft export`, `backup` and `restore`: data out of a node, and back. */
+/** The options of `redraft import`, `export`, `backup` and `restore`: data into a node, and out of it. */
+import { jsonRow, keyRows, passwordRows, tlsRow } from './common-rows.js';
 import { option } from './option-row.js';
 import {
   durationBetween,
@@ -21,45 +22,82 @@ const nodeRows = {
     example: '--from 10.0.0.1:7481',
     help: 'A node of the cluster: leader or follower, each has all',
   }),
-  requirepass: option({
-    group: 'Where from',
-    argument: 'PASSWORD',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: 'REDRAFT_REQUIREPASS=secret redraft export dump.rdb',
-    help: 'The password that the node asks of its clients',
-  }),
-  requirepassFile: option({
-    group: 'Where from',
-    argument: 'FILE',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: '--requirepass-file /run/secrets/redraft',
-    help: 'The same, from the one line of a file',
-  }),
+  ...passwordRows(
+    'Where from',
+    'REDRAFT_REQUIREPASS=secret redraft export dump.rdb',
+    'The password that the node asks of its clients',
+  ),
 } as const;
 
 const connectionRows = {
-  tls: option({
-    group: 'TLS',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--tls --tls-ca-cert-file ca.crt',
-    help: 'Speak TLS with the node',
-  }),
+  tls: tlsRow('Speak TLS with the node'),
   ...certificateRows,
-  json: option({
-    group: 'How',
+  json: jsonRow('Print a JSON object at the end'),
+} as const;
+
+/** Where an import goes to, and as whom. */
+export const importTable = {
+  to: option({
+    group: 'Where to',
+    short: 't',
+    argument: 'HOST:PORT',
+    type: hostAndPort,
+    default: `127.0.0.1:${DEFAULT_PORT}`,
+    example: '--to 10.0.0.1:7481',
+    help: 'The node that takes the keys: any of the cluster',
+  }),
+  ...passwordRows(
+    'Where to',
+    'REDRAFT_REQUIREPASS=secret redraft import dump.rdb',
+    'The password that the node asks of its clients',
+  ),
+  replace: option({
+    group: 'Where to',
     argument: '',
     type: yesOrNo,
     default: 'no',
-    example: '--json',
-    help: 'Print a JSON object at the end',
+    example: '--replace',
+    help: 'Overwrite keys that are there; otherwise they stay as they are, and are counted',
   }),
+  ...keyRows('; of a file, or with --once'),
+  dryRun: option({
+    group: 'What',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--dry-run',
+    help: 'Say what a file holds, and import nothing',
+  }),
+  once: option({
+    group: 'A running Redis',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--once',
+    help: 'Take the data as they are, and do not follow the writes that come after',
+  }),
+  cutover: option({
+    group: 'A running Redis',
+    argument: '',
+    type: yesOrNo,
+    default: 'no',
+    example: '--cutover',
+    help: 'Cut over as soon as the node has caught up, without waiting for ^C',
+  }),
+  pause: option({
+    group: 'A running Redis',
+    argument: 'DURATION',
+    type: durationBetween(1000, 3_600_000),
+    default: '60s',
+    example: '--pause 5m',
+    help: 'For how long a cutover holds up writes at the source: clients are to move meanwhile',
+  }),
+  tls: tlsRow('Speak TLS with the node; with the source where it is a rediss:// URL'),
+  ...certificateRows,
+  json: jsonRow('Print a JSON object at the end instead of a table'),
 } as const;
+
+export type ImportOptions = OptionValues<typeof importTable>;
 
 /** Where an export comes from, and as whom. */
 export const exportTable = {
@@ -73,24 +111,7 @@ export const exportTable = {
     example: '--data-dir /var/lib/redraft',
     help: 'Instead: the data directory of a node that does not run',
   }),
-  db: option({
-    group: 'What',
-    argument: 'N',
-    type: integerBetween(0, 0x7fffffff),
-    default: undefined,
-    shownDefault: 'all',
-    example: '--db 0',
-    help: 'Only the keys of this database',
-  }),
-  match: option({
-    group: 'What',
-    argument: 'PATTERN',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'all',
-    example: "--match 'user:*'",
-    help: 'Only the keys whose names match, as KEYS has it',
-  }),
+  ...keyRows(),
   ...connectionRows,
 } as const;
 
@@ -170,14 +191,7 @@ export const restoreTable = {
     example: '--to 2026-11-28T20:00:00Z',
     help: 'Of a continuous backup: up to this index of the log, or this time of it',
   }),
-  json: option({
-    group: 'How',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--json',
-    help: 'Print a JSON object at the end',
-  }),
+  json: jsonRow('Print a JSON object at the end'),
 } as const;
 
 export type RestoreOptions = OptionValues<typeof restoreTable>;

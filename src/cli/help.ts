@@ -1,11 +1,10 @@
 /** The texts of --help, from the tables of options. */
-import { backupTable, exportTable, restoreTable } from './data-options.js';
+import { backupTable, exportTable, importTable, restoreTable } from './data-options.js';
 import {
   checkTable,
   completionTable,
   dashed,
   environmentName,
-  importTable,
   type OptionTable,
   recoverTable,
   serveTable,

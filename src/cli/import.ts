@@ -14,8 +14,8 @@ import {
 } from '../migration/replication-source.js';
 import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
+import type { ImportOptions } from './data-options.js';
 import { formatHostAndPort } from './option-types.js';
-import type { ImportOptions } from './options.js';
 import { Progress } from './progress.js';
 import { certificateParameters } from './tls-options.js';
 

@@ -3,6 +3,7 @@
  * config file, error texts and --help all follow.
  */
 import { defaultElectionTimeoutMs } from '../../raft/node/index.js';
+import { jsonRow, passwordRows, tlsRow } from './common-rows.js';
 import { httpRows, logRows } from './observe-options.js';
 import { type OptionRow, option } from './option-row.js';
 import {
@@ -82,24 +83,11 @@ export const serveTable = {
     example: '--maxclients 500',
     help: 'Clients served at a time; more are turned away',
   }),
-  requirepass: option({
-    group: 'Network',
-    argument: 'PASSWORD',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: 'REDRAFT_REQUIREPASS=secret redraft',
-    help: 'Clients must AUTH with it; a file or the environment hides it from ps',
-  }),
-  requirepassFile: option({
-    group: 'Network',
-    argument: 'FILE',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: '--requirepass-file /run/secrets/redraft',
-    help: 'The same, from the one line of a file',
-  }),
+  ...passwordRows(
+    'Network',
+    'REDRAFT_REQUIREPASS=secret redraft',
+    'Clients must AUTH with it; a file or the environment hides it from ps',
+  ),
   protectedMode: option({
     group: 'Network',
     argument: 'yes|no',
@@ -277,112 +265,6 @@ export const serveTable = {
   }),
 } satisfies OptionTable;
 
-/** Where an import goes to, and as whom. */
-export const importTable = {
-  to: option({
-    group: 'Where to',
-    short: 't',
-    argument: 'HOST:PORT',
-    type: hostAndPort,
-    default: `127.0.0.1:${DEFAULT_PORT}`,
-    example: '--to 10.0.0.1:7481',
-    help: 'The node that takes the keys: any of the cluster',
-  }),
-  requirepass: option({
-    group: 'Where to',
-    argument: 'PASSWORD',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: 'REDRAFT_REQUIREPASS=secret redraft import dump.rdb',
-    help: 'The password that the node asks of its clients',
-  }),
-  requirepassFile: option({
-    group: 'Where to',
-    argument: 'FILE',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: '--requirepass-file /run/secrets/redraft',
-    help: 'The same, from the one line of a file',
-  }),
-  replace: option({
-    group: 'Where to',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--replace',
-    help: 'Overwrite keys that are there; otherwise they stay as they are, and are counted',
-  }),
-  db: option({
-    group: 'What',
-    argument: 'N',
-    type: integerBetween(0, 0x7fffffff),
-    default: undefined,
-    shownDefault: 'all',
-    example: '--db 0',
-    help: 'Only the keys of this database; of a file, or with --once',
-  }),
-  match: option({
-    group: 'What',
-    argument: 'PATTERN',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'all',
-    example: "--match 'user:*'",
-    help: 'Only the keys whose names match, as KEYS has it; of a file, or with --once',
-  }),
-  dryRun: option({
-    group: 'What',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--dry-run',
-    help: 'Say what a file holds, and import nothing',
-  }),
-  once: option({
-    group: 'A running Redis',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--once',
-    help: 'Take the data as they are, and do not follow the writes that come after',
-  }),
-  cutover: option({
-    group: 'A running Redis',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--cutover',
-    help: 'Cut over as soon as the node has caught up, without waiting for ^C',
-  }),
-  pause: option({
-    group: 'A running Redis',
-    argument: 'DURATION',
-    type: durationBetween(1000, 3_600_000),
-    default: '60s',
-    example: '--pause 5m',
-    help: 'For how long a cutover holds up writes at the source: clients are to move meanwhile',
-  }),
-  tls: option({
-    group: 'TLS',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--tls --tls-ca-cert-file ca.crt',
-    help: 'Speak TLS with the node; with the source where it is a rediss:// URL',
-  }),
-  ...certificateRows,
-  json: option({
-    group: 'How',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--json',
-    help: 'Print a JSON object at the end instead of a table',
-  }),
-} as const;
-
 export const statusTable = {
   address: option({
     group: 'Which node',
@@ -403,41 +285,14 @@ export const statusTable = {
     example: '-p 7482',
     help: 'A node on this machine, in place of --address',
   }),
-  requirepass: option({
-    group: 'Which node',
-    argument: 'PASSWORD',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: 'REDRAFT_REQUIREPASS=secret redraft status',
-    help: 'The password that the node asks of its clients',
-  }),
-  requirepassFile: option({
-    group: 'Which node',
-    argument: 'FILE',
-    type: nonEmptyText,
-    default: undefined,
-    shownDefault: 'none',
-    example: '--requirepass-file /run/secrets/redraft',
-    help: 'The same, from the one line of a file',
-  }),
-  tls: option({
-    group: 'TLS',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--tls --tls-ca-cert-file ca.crt',
-    help: 'Speak TLS with the nodes: those of a cluster with --tls-cluster yes',
-  }),
+  ...passwordRows(
+    'Which node',
+    'REDRAFT_REQUIREPASS=secret redraft status',
+    'The password that the node asks of its clients',
+  ),
+  tls: tlsRow('Speak TLS with the nodes: those of a cluster with --tls-cluster yes'),
   ...certificateRows,
-  json: option({
-    group: 'How',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--json',
-    help: 'Print a JSON object instead of a table',
-  }),
+  json: jsonRow('Print a JSON object instead of a table'),
   watch: option({
     group: 'How',
     short: 'w',
@@ -477,28 +332,15 @@ export const recoverTable = {
     example: '--yes',
     help: 'Do not ask first',
   }),
-  json: option({
-    group: 'How',
-    argument: '',
-    type: yesOrNo,
-    default: 'no',
-    example: '--json --yes',
-    help: 'Print a JSON object; without --yes it says what would be done, and does nothing',
-  }),
+  json: jsonRow(
+    'Print a JSON object; without --yes it says what would be done, and does nothing',
+    '--json --yes',
+  ),
 } satisfies OptionTable;
 
-const jsonRow = option({
-  group: 'How',
-  argument: '',
-  type: yesOrNo,
-  default: 'no',
-  example: '--json',
-  help: 'Print a JSON object',
-});
+export const checkTable = { json: jsonRow() } satisfies OptionTable;
 
-export const checkTable = { json: jsonRow } satisfies OptionTable;
-
-export const completionTable = { json: jsonRow } satisfies OptionTable;
+export const completionTable = { json: jsonRow() } satisfies OptionTable;
 
 /** What `redraft top` is told: whom it asks as `redraft status`, and how it shows it. */
 export const topTable = {
@@ -525,7 +367,7 @@ export const topTable = {
     example: '--once',
     help: 'Look once, over one interval, and end',
   }),
-  json: jsonRow,
+  json: jsonRow(),
 } satisfies OptionTable;
 
 /** What `redraft` was told: by flags, environment and file. */
@@ -541,7 +383,6 @@ export interface ServeOptions extends OptionValues<typeof serveTable> {
 }
 
 export type RecoverOptions = OptionValues<typeof recoverTable>;
-export type ImportOptions = OptionValues<typeof importTable>;
 export type CheckOptions = OptionValues<typeof checkTable>;
 export type CompletionOptions = OptionValues<typeof completionTable>;
 export type TopOptions = OptionValues<typeof topTable>;

@@ -1,8 +1,7 @@
 /** Backups of a running node, and clusters that are founded with them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ContinuousBackup } from '../../src/backup/continuous.js';
@@ -12,22 +11,11 @@ import { runBackup } from '../../src/cli/backup.js';
 import { check } from '../../src/cli/check.js';
 import { parseCommandLine, UsageError } from '../../src/cli/command-line.js';
 import { runRestore } from '../../src/cli/restore.js';
-import { Redraft } from '../../src/index.js';
+import type { Redraft } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
 import { freePort, SpawnedRedraft } from '../durability/spawned.js';
+import { folder, nodeOf, runCommand } from '../migration/command.js';
 import { programPath } from '../program-path.js';
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'backup-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
-async function nodeOf(t: TestContext, dir?: string): Promise<Redraft> {
-  const redraft = await Redraft.start({ port: 0, ...(dir === undefined ? {} : { dir }) });
-  t.after(() => redraft.stop());
-  return redraft;
-}
 
 async function clientOf(t: TestContext, redraft: Redraft): Promise<RespClient> {
   const client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });
@@ -35,26 +23,19 @@ async function clientOf(t: TestContext, redraft: Redraft): Promise<RespClient> {
   return client;
 }
 
-async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-  const command = parseCommandLine(args, {});
-  let [out, said] = ['', ''];
-  const print = (text: string): void => {
-    out += text;
-  };
-  const complain = (text: string): void => {
-    said += text;
-  };
-  switch (command.kind) {
-    case 'backup':
-      return { code: await runBackup(command.path, command.options, print, complain), out, said };
-    case 'restore':
-      return { code: await runRestore(command.source, command.options, print, complain), out, said };
-    case 'check':
-      return { code: await check(command.directory, command.options, print), out, said };
-    default:
-      throw new Error(command.kind);
-  }
-}
+const run = (...args: string[]): ReturnType<typeof runCommand> =>
+  runCommand(args, (command, print, complain) => {
+    switch (command.kind) {
+      case 'backup':
+        return runBackup(command.path, command.options, print, complain);
+      case 'restore':
+        return runRestore(command.source, command.options, print, complain);
+      case 'check':
+        return check(command.directory, command.options, print);
+      default:
+        throw new Error(command.kind);
+    }
+  });
 
 async function fill(client: RespClient, from: number, to: number): Promise<void> {
   const replies: Promise<unknown>[] = [];

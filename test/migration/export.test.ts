@@ -1,49 +1,24 @@
 /** Out of a node: a file that an import puts back as it was, and that redis-server loads. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { installedRedisVersion } from '../../conformance/servers.js';
-import { parseCommandLine } from '../../src/cli/command-line.js';
 import { runExport } from '../../src/cli/export.js';
 import { runImport } from '../../src/cli/import.js';
 import { Redraft } from '../../src/index.js';
 import { DatasetDigest } from '../../src/observability/dataset-digest.js';
 import { RespClient } from '../../src/resp/client.js';
+import { folder, nodeOf, runCommand } from './command.js';
 
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'export-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
-async function nodeOf(
-  t: TestContext,
-  dir?: string,
-  configuration: Record<string, string> = {},
-): Promise<Redraft> {
-  const redraft = await Redraft.start({ port: 0, configuration, ...(dir === undefined ? {} : { dir }) });
-  t.after(() => redraft.stop());
-  return redraft;
-}
-
-async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-  const command = parseCommandLine(args, {});
-  let [out, said] = ['', ''];
-  const print = (text: string): void => {
-    out += text;
-  };
-  const complain = (text: string): void => {
-    said += text;
-  };
-  if (command.kind === 'export')
-    return { code: await runExport(command.path, command.options, print, complain), out, said };
-  assert.equal(command.kind, 'import');
-  const { source, options } = command as Extract<typeof command, { kind: 'import' }>;
-  return { code: await runImport(source, options, print, complain), out, said };
-}
+const run = (...args: string[]): ReturnType<typeof runCommand> =>
+  runCommand(args, (command, print, complain) => {
+    if (command.kind === 'export') return runExport(command.path, command.options, print, complain);
+    assert.equal(command.kind, 'import');
+    const { source, options } = command as Extract<typeof command, { kind: 'import' }>;
+    return runImport(source, options, print, complain);
+  });
 
 /** Keys of all types, packed and not, in two databases. */
 async function fill(redraft: Redraft): Promise<void> {

@@ -1,0 +1,44 @@
+/** Subcommands that move data, run in this process, and the nodes that they talk to. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type CommandLine, parseCommandLine } from '../../src/cli/command-line.js';
+import { Redraft } from '../../src/index.js';
+
+/** A folder that is gone after the test. */
+export function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'redraft-data-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+export async function nodeOf(
+  t: TestContext,
+  dir?: string,
+  configuration: Record<string, string> = {},
+): Promise<Redraft> {
+  const redraft = await Redraft.start({ port: 0, configuration, ...(dir === undefined ? {} : { dir }) });
+  t.after(() => redraft.stop());
+  return redraft;
+}
+
+type Print = (text: string) => void;
+
+/** What a command line ends with and prints, `execute` being what it names. */
+export async function runCommand(
+  args: readonly string[],
+  execute: (command: CommandLine, print: Print, complain: Print) => number | Promise<number>,
+): Promise<{ code: number; out: string; said: string }> {
+  let [out, said] = ['', ''];
+  const code = await execute(
+    parseCommandLine([...args], {}),
+    (text) => {
+      out += text;
+    },
+    (text) => {
+      said += text;
+    },
+  );
+  return { code, out, said };
+}
