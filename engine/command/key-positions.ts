@@ -243,6 +243,9 @@ const finders: ReadonlyMap<string, Finder> = new Map<string, Finder>([
   ['sort', sortKeys],
   ['sort_ro', () => [{ position: 1, flags: readOnly }]],
   ['migrate', migrateKeys],
+  // Second looks, where the specification leads behind the last argument.
+  ['xread', streamKeys],
+  ['xreadgroup', streamKeys],
 ]);
 
 function is(arg: string | undefined, word: string): boolean {
@@ -289,4 +292,18 @@ function migrateKeys(args: readonly string[]): readonly KeyPosition[] | undefine
   const keys: KeyPosition[] = [];
   for (let position = first; position < end; position++) keys.push({ position, flags: readDelete });
   return keys.length === 0 ? undefined : keys;
+}
+
+/** The first half of what stands behind STREAMS, which only options may stand before. */
+function streamKeys(args: readonly string[]): readonly KeyPosition[] | undefined {
+  for (let i = 1; i < args.length; i++) {
+    if (is(args[i], 'block') || is(args[i], 'count')) i++;
+    else if (is(args[i], 'group')) i += 2;
+    else if (is(args[i], 'streams')) {
+      const behind = args.length - i - 1;
+      if (behind === 0 || behind % 2 !== 0) return undefined;
+      return Array.from({ length: behind / 2 }, (_, key) => ({ position: i + 1 + key, flags: [] }));
+    } else if (!is(args[i], 'noack')) return undefined;
+  }
+  return undefined;
 }
