@@ -6,13 +6,11 @@
  * committed: that is why it is an operator's decision. The other members' ids are never admitted again, so
  * that none of them can come back and disagree.
  */
-import { decodeMembership, encodeMembership } from '../../membership.js';
+import { encodeMembership } from '../../membership.js';
 import { EntryKind, type Membership } from '../../types.js';
-import { nodeClock } from '../clock.js';
-import { StorageError } from '../errors.js';
-import { openStorage } from '../node-storage.js';
 import type { DataDirectory } from './data-directory.js';
 import type { Identity } from './identity.js';
+import { lastMembership, openStoppedStorage } from './stopped-storage.js';
 
 export interface RecoveryPlan {
   readonly identity: Identity;
@@ -34,25 +32,13 @@ export async function planRecovery(
   directory: DataDirectory,
   onNotice: (text: string) => void,
 ): Promise<RecoveryPlan> {
-  const { identity } = directory;
-  if (identity === undefined) {
-    throw new StorageError('identity', `${directory.path} holds no node`, directory.path);
-  }
   let failure: Error | undefined;
-  const { log } = await openStorage(
-    { identity, directory, clock: nodeClock, durability: 'high', onNotice },
-    (error) => {
-      failure = error;
-    },
-  );
-  let { membership } = log.snapshot();
+  const { identity, log } = await openStoppedStorage(directory, onNotice, (error) => {
+    failure = error;
+  });
+  const { index, membership: before } = log.snapshot();
+  const membership = lastMembership(log, index + 1, before);
   const lastIndex = log.lastIndex();
-  for (let index = log.snapshot().index + 1; index <= lastIndex; ) {
-    for (const { kind, payload } of log.entries(index, lastIndex + 1, 1 << 20)) {
-      if (kind === EntryKind.membership) membership = decodeMembership(payload);
-      index++;
-    }
-  }
   const { nodeId } = identity;
   const { hardState } = log;
   return {

@@ -1,13 +1,8 @@
 /** What the directory of a node holds that does not run: its newest snapshot, and the log behind that. */
-import { decodeMembership } from '../../membership.js';
-import { type Entry, EntryKind, type SnapshotMetadata } from '../../types.js';
-import { nodeClock } from '../clock.js';
-import { StorageError } from '../errors.js';
-import { openStorage } from '../node-storage.js';
+import type { Entry } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import type { DataDirectory } from './data-directory.js';
-
-const READ_BYTES = 1024 * 1024;
+import { entriesOf, lastMembership, openStoppedStorage } from './stopped-storage.js';
 
 export interface StoppedNode {
   readonly clusterId: string;
@@ -31,31 +26,14 @@ export async function openStoppedNode(
   directory: DataDirectory,
   onNotice: (text: string) => void,
 ): Promise<StoppedNode> {
-  const { identity } = directory;
-  if (identity === undefined)
-    throw new StorageError('identity', `${directory.path} holds no node`, directory.path);
-  const { log, snapshots } = await openStorage(
-    { identity, directory, clock: nodeClock, durability: 'high', onNotice },
-    () => {},
-  );
+  const { identity, log, snapshots } = await openStoppedStorage(directory, onNotice, () => {});
   try {
     const snapshot = await snapshots.openLatest();
     const first = (snapshot?.metadata.index ?? 0) + 1;
     const last = log.lastIndex();
-    const stretch = function* (end: number): Generator<readonly Entry[]> {
-      for (let index = first; index <= end; ) {
-        const entries = log.entries(index, end + 1, READ_BYTES);
-        yield entries;
-        index += entries.length;
-      }
-    };
-    let { membership }: Pick<SnapshotMetadata, 'membership'> = snapshot?.metadata ?? {
-      membership: identity.initialMembership,
-    };
-    for (const entries of stretch(last))
-      for (const { kind, payload } of entries)
-        if (kind === EntryKind.membership) membership = decodeMembership(payload);
-    const voters = membership.members.filter(({ learner }) => !learner);
+    const before = snapshot?.metadata.membership ?? identity.initialMembership;
+    const { members } = lastMembership(log, first, before);
+    const voters = members.filter(({ learner }) => !learner);
     // What the only voter has in its log is committed.
     const isAlone = voters.length === 1 && voters[0]!.id === identity.nodeId;
     const commit = isAlone ? last : Math.max(log.hardState.commit, first - 1);
@@ -64,7 +42,7 @@ export async function openStoppedNode(
       snapshot,
       commit,
       uncertain: last - commit,
-      entries: () => stretch(commit),
+      entries: () => entriesOf(log, first, commit),
       close: async () => {
         await snapshot?.close();
         await log.close();

@@ -322,8 +322,11 @@ export async function verifySnapshot(
   }
 }
 
-async function openSnapshot(disk: Disk, path: string, owner: SnapshotOwner): Promise<SnapshotReader> {
-  const reader = new FileSnapshotReader(disk, path, owner);
+const openSnapshot = (disk: Disk, path: string, owner: SnapshotOwner): Promise<SnapshotReader> =>
+  begun(new FileSnapshotReader(disk, path, owner));
+
+/** A reader at its first record; it is closed where that cannot be read. */
+async function begun<Reader extends FileSnapshotReader>(reader: Reader): Promise<Reader> {
   try {
     await reader.begin();
     return reader;
@@ -453,16 +456,8 @@ export interface StandaloneSnapshot extends SnapshotReader {
 }
 
 /** @throws StorageError for what is no snapshot, or begins with damage */
-export async function openStandaloneSnapshot(disk: Disk, path: string): Promise<StandaloneSnapshot> {
-  const reader = new FileSnapshotReader(disk, path, undefined, false);
-  try {
-    await reader.begin();
-    return reader;
-  } catch (error) {
-    await reader.close();
-    throw error;
-  }
-}
+export const openStandaloneSnapshot = (disk: Disk, path: string): Promise<StandaloneSnapshot> =>
+  begun(new FileSnapshotReader(disk, path, undefined, false));
 
 /** Writes a snapshot to `path`, where it appears as a whole or not at all. */
 export async function createStandaloneSnapshot(
