@@ -1,5 +1,5 @@
 /**
- * The program's middle: listens, keeps the connections, and brings together the engine, its place in the log and the clients.
+ * Composes engine, replication and clients: listens, keeps connections, serves what handlers ask of a node.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -274,7 +274,7 @@ export class Server implements ClientHost {
     return this.listener.portNumber ?? this.options.port;
   }
 
-  /** Stops accepting, answers what is in flight, and closes every connection. The node is stopped by its owner. */
+  /** Stops accepting, answers what is in flight, closes all connections. Its owner stops the node. */
   async close(): Promise<void> {
     if (this.isStopping) return;
     this.isStopping = true;
@@ -323,7 +323,7 @@ export class Server implements ClientHost {
     connection.cutOff();
   }
 
-  /** A handler failed in a way that it does not foresee and that leaves no state in doubt: the log says how, the client only where to look. */
+  /** For a fault that leaves no state in doubt: the log says what it was, the client where to look. */
   internalError(what: string, connection: Pick<Client, 'address'>, error: unknown): ErrorReply {
     return replies.internalError(logFault(this.log, what, connection.address, error));
   }
@@ -334,9 +334,9 @@ export class Server implements ClientHost {
     return this.consensus.isLeader;
   }
 
-  /** Whether a read of a client, which the node `forwardedBy` forwards unless that is 0, may run on the state as it stands. */
+  /** Whether a client's read may run on the state as it stands; the node `forwardedBy` forwards it, or 0. */
   mayReadNow(consistency: Consistency, forwardedBy: number): boolean {
-    // A leader applies what it has synced itself; who forwards may have applied more, and told its clients of it.
+    // A leader applies what it has synced; who forwards may have applied more, and told its clients of it.
     if (forwardedBy !== 0 && this.isLeader && this.engine.appliedIndex < this.node.status().commit)
       return false;
     if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
@@ -346,7 +346,7 @@ export class Server implements ClientHost {
     return this.consensus.leaseValid && this.consensus.knowsCommitted();
   }
 
-  /** Whether some key is due by this node's clock and not yet in logged time: a read must not see it, nor see it come back. */
+  /** Whether a key is due by this node's clock, not yet by logged time: no read may see it. */
   meetsDueKey(): boolean {
     const deadline = this.engine.keyspace.nextDeadline;
     return deadline !== undefined && deadline <= this.turnTimeMs() && deadline > this.engine.keyspace.now;
@@ -376,7 +376,7 @@ export class Server implements ClientHost {
     this.leaderWait.awaiting.add(connection);
   }
 
-  /** Another node leads, or none is known to. Clients that wait for one are told when the node's own work is done. */
+  /** Another node leads, or none. Clients that wait for one are told when the node's own work is done. */
   leaderChanged(): void {
     if (this.isLeader) this.users.leads();
     this.guide.leaderChanged();
@@ -418,7 +418,7 @@ export class Server implements ClientHost {
     return this.replica.refusal(bytes);
   }
 
-  /** Whether there is memory for what a client has this node keep; makes room first where the policy allows. */
+  /** Whether there is memory for what a client has this node keep; evicts first where the policy says so. */
   private hasMemory(connection: AccountedClient): boolean {
     connection.account();
     return this.isLeader ? this.eviction.admits() : this.eviction.hasRoom;
@@ -442,7 +442,7 @@ export class Server implements ClientHost {
     });
   }
 
-  /** Milliseconds since the epoch, as the next entry would be stamped: never behind the log, whatever this node's clock says. */
+  /** Milliseconds since the epoch as the next entry would be stamped: never behind the log. */
   clock(): number {
     return this.replica.timeMs();
   }
@@ -494,7 +494,7 @@ export class Server implements ClientHost {
     if (names.includes('loglevel')) this.log.level = this.configuration.text('loglevel') as LogLevel;
   }
 
-  /** Ends the waiting of clients of which nobody knows whether they were served. They are gone for whatever the log may still say. */
+  /** Ends the waiting of clients of which nobody knows whether they were served. */
   releaseBlocked(isLost: (session: Session) => boolean): void {
     for (const connection of [...this.connections.values()]) {
       if (!connection.blocked || !isLost(connection.session)) continue;
@@ -520,7 +520,7 @@ export class Server implements ClientHost {
     this.replicas.adopted();
   }
 
-  /** Before anybody is served: the cluster's settings and users are in force, or a new cluster's are founded. */
+  /** Before anybody is served: puts the cluster's settings and users into force, or founds them. */
   settle(): Promise<void> {
     return this.settings.settle();
   }
@@ -549,7 +549,7 @@ export class Server implements ClientHost {
     this.options.shutdown();
   }
 
-  /** Bytes that keys and values take, what they are kept in, and what clients take; ten times a second its peak is noted. */
+  /** Bytes of keys, values, what they are kept in, and clients; ten times a second the peak is noted. */
   usedMemory(): number {
     const used = this.eviction.usedBytes + this.clientMemory.bytes;
     this.peakMemory = Math.max(this.peakMemory, used);

@@ -17,6 +17,9 @@ if (!serves) {
   });
 }
 
+const print = (text: string): void => void process.stdout.write(text);
+const complain = (text: string): void => void process.stderr.write(text);
+
 void run().then((code) => {
   process.exitCode = code;
   // Whatever else still stands open, such as a thread that was not needed, ends here, once the output is
@@ -39,7 +42,7 @@ async function run(): Promise<number> {
       }
       case 'check': {
         const { check } = await import('./check.js');
-        return await check(command.directory, command.options, (text) => process.stdout.write(text));
+        return await check(command.directory, command.options, print);
       }
       case 'completion': {
         const { completion } = await import('./completion.js');
@@ -48,60 +51,31 @@ async function run(): Promise<number> {
       }
       case 'top': {
         const { top } = await import('./top.js');
-        return await top(command.options, process.stdout, (text) => process.stderr.write(text));
+        return await top(command.options, process.stdout, complain);
       }
       case 'backup': {
         const { runBackup } = await import('./backup.js');
-        return await runBackup(
-          command.path,
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-        );
+        return await runBackup(command.path, command.options, print, complain);
       }
       case 'restore': {
         const { runRestore } = await import('./restore.js');
-        return await runRestore(
-          command.source,
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-        );
+        return await runRestore(command.source, command.options, print, complain);
       }
       case 'export': {
         const { runExport } = await import('./export.js');
-        return await runExport(
-          command.path,
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-        );
+        return await runExport(command.path, command.options, print, complain);
       }
       case 'import': {
         const { runImport } = await import('./import.js');
-        return await runImport(
-          command.source,
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-        );
+        return await runImport(command.source, command.options, print, complain);
       }
       case 'recover': {
         const { recover } = await import('./recover.js');
-        return await recover(
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-        );
+        return await recover(command.options, print, complain);
       }
       case 'status': {
         const { status } = await import('./status.js');
-        return await status(
-          command.options,
-          (text) => process.stdout.write(text),
-          (text) => process.stderr.write(text),
-          isColoured(process.stdout),
-        );
+        return await status(command.options, print, complain, isColoured(process.stdout));
       }
       case 'serve':
         return await (thread ?? new ServerThread()).run(command.options);

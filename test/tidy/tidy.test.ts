@@ -190,8 +190,6 @@ const FULL = new Set(
     'engine/values/quicklist.ts',
     'raft/node/peer/peer-transport.ts',
     'raft/node/raft-node.ts',
-    'raft/node/wal/wal.ts',
-    'src/server.ts',
   ].map((path) => join(...path.split('/'))),
 );
 

@@ -1,10 +1,10 @@
 /**
- * The write-ahead log of one node: what the consensus core wants to survive a crash, in the order it wanted it.
+ * The write-ahead log of one node: what the consensus core wants to survive a crash, in its order.
  *
- * Everything that arrives while a write is under way goes out with the next one: one gathered write, one fdatasync. A batch is
- * acknowledged when the durability level says so; a change of term or vote always waits for the disk. After the first failed
- * write or sync nothing is acknowledged any more: the page cache proves nothing then, and only a restart, which reads what the
- * disk holds, can tell.
+ * Everything that arrives while a write is under way goes out with the next one: one gathered write, one
+ * fdatasync. A batch is acknowledged when the durability level says so; a change of term or vote always waits
+ * for the disk. After the first failed write or sync nothing is acknowledged any more: the page cache proves
+ * nothing then, and only a restart, which reads what the disk holds, can tell.
  */
 import { join } from 'node:path';
 import type { Entry, HardState, LogStorage, SnapshotMetadata } from '../../types.js';
@@ -43,10 +43,10 @@ const defaultSegmentBytes = 64 * 1024 * 1024;
 const defaultCacheBytes = 32 * 1024 * 1024;
 /** Up to this size a batch is written synchronously, into the page cache: it saves two thread hops. */
 const writeSyncMaxBytes = 256 * 1024;
-/** Small batches extend the file by zeros in steps of this size, so that most syncs need no change of the file's size. */
+/** Small batches extend the file by zeros in steps of this size: most syncs then leave its size alone. */
 const extendBytes = 128 * 1024;
 const extendBatchMaxBytes = 64 * 1024;
-/** Below durability high: this many unsynced bytes start a sync in the background, so that none ever gets long. */
+/** Below durability high: so many unsynced bytes start a sync in the background, so that none gets long. */
 const unsyncedMaxBytes = 8 * 1024 * 1024;
 const syncIntervalMs = 1000;
 /** After this much quiet, the log notes how far it is known to be durable. */
@@ -103,10 +103,10 @@ export class Wal implements LogStorage {
   }
 
   /**
-   * Opens the log, or founds it where there is none. A torn tail is cut; what is not known to be durable is rewritten and synced
-   * before this returns, so that whatever the node says next stands on the disk.
+   * Opens the log, or founds it where there is none. A torn tail is cut; what is not known to be durable is
+   * rewritten and synced before this returns, so that whatever the node says next stands on the disk.
    *
-   * @throws StorageError for damage (with file, offset and advice), a gap behind the snapshot, or a disk that refuses
+   * @throws StorageError for damage (naming file and offset), a gap behind the snapshot, a disk that refuses
    */
   static async open(options: WalOptions): Promise<Wal> {
     const wal = new Wal(options);
@@ -179,9 +179,10 @@ export class Wal implements LogStorage {
   }
 
   /**
-   * Appends. An entry whose index is there already replaces it and all that follow. `done` is called when all is persisted at
-   * the durability level (a change of term or vote: when it is on the disk), in the order of the calls, or with the error
-   * that stopped the log. The entries are readable at once. A change of the commit index alone costs no write.
+   * Appends. An entry whose index is there already replaces it and all that follow. `done` is called when all
+   * is persisted at the durability level (a change of term or vote: when it is on the disk), in the order of
+   * the calls, or with the error that stopped the log. The entries are readable at once. A change of the
+   * commit index alone costs no write.
    */
   append(hardState: HardState | undefined, entries: readonly Entry[], done?: Done): void {
     if (this.refuses(done)) return;
@@ -220,7 +221,7 @@ export class Wal implements LogStorage {
     this.scheduleFlush();
   }
 
-  /** Removes whole segments of entries up to `index`, but keeps at least `keepBytes` of log for slow followers. */
+  /** Removes whole segments of entries up to `index`; keeps at least `keepBytes` for slow followers. */
   compact(index: number, keepBytes: number): void {
     // While a snapshot is taking the place of the log, the files are those of the log before it.
     if (this.pending.some((append) => append.snapshot !== undefined)) return;
@@ -248,7 +249,7 @@ export class Wal implements LogStorage {
     return slowestMs;
   }
 
-  /** Resolves when all that was written by now is durable, whatever the durability level. Rejects when the log fails. */
+  /** Resolves when all that was written by now is durable, at any level. Rejects when the log fails. */
   makeDurable(): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     if (this.isClosed || this.sync.position >= this.segments.position) return Promise.resolve();
@@ -436,7 +437,7 @@ export class Wal implements LogStorage {
     this.encoder.batch(this.state, this.sync.position, last + 1, this.terms.term(last) ?? 0, [], 0, 0);
   }
 
-  /** Adds zeros behind a small batch that would end beyond the file: the syncs after it then leave the file's size alone. */
+  /** Adds zeros behind a small batch that would end beyond the file: later syncs leave its size alone. */
   private extend(pieces: readonly Uint8Array[], position: number, total: number): readonly Uint8Array[] {
     const end = position + total;
     if (end <= this.extended) return pieces;
@@ -471,7 +472,7 @@ export class Wal implements LogStorage {
     this.settle();
   }
 
-  /** Below durability high: one sync a second while there is something to sync. Low leaves it to the operating system. */
+  /** At durability medium: one sync a second where there is something to sync. Low leaves it to the OS. */
   private armSync(): void {
     if (this.durability !== 'medium' || this.syncTimer !== undefined || this.isClosed) return;
     this.syncTimer = this.options.clock.setTimer(syncIntervalMs, () => {
@@ -481,7 +482,7 @@ export class Wal implements LogStorage {
     });
   }
 
-  /** In a quiet moment, a record states how far the log is durable and committed; it needs no sync of its own. */
+  /** In a quiet moment, a record states how far the log is durable and committed, without a sync. */
   private armMark(): void {
     if (this.markTimer !== undefined || this.isClosed || this.failure !== undefined || !this.hasNews())
       return;
@@ -516,7 +517,7 @@ export class Wal implements LogStorage {
 
   // Segments
 
-  /** Closes the active segment, whole and synced, and begins the next one; with `snapshot`, the log before it is void. */
+  /** Closes the active segment, synced, and begins the next; with `snapshot`, the log before it is void. */
   private async roll(snapshot: SnapshotMetadata | undefined): Promise<void> {
     const { active } = this.segments;
     if (this.extended > active.end) await active.file.truncate(active.end);
