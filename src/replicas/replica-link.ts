@@ -52,12 +52,6 @@ export class ReplicaLink {
     socket.on('drain', () => this.wake?.());
   }
 
-  /** Bytes that it has yet to be sent. */
-  lagBytes(backlog: Backlog): number {
-    const inSocket = this.socket.writableLength;
-    return this.state === 'online' ? backlog.end - this.sentOffset + inSocket : inSocket;
-  }
-
   /** Something to show that the node is alive while the file is made. */
   keepAlive(): void {
     if (this.state === 'wait_bgsave' && !this.isGone) this.socket.write('\n');

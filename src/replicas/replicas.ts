@@ -82,6 +82,8 @@ export class Replicas {
   /** Monotonic time at which the last replica left. */
   private leftAtMs: number | undefined;
   private isClosed = false;
+  /** For what waits for a replica, as of the last tick. */
+  private limit: BufferLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
   constructor(private readonly host: ReplicasHost) {}
 
@@ -240,6 +242,7 @@ export class Replicas {
     this.backlog = backlog;
     this.marks = [];
     this.listen(this.host.engine);
+    this.readLimit();
     this.lastPingMs = this.host.monotonicMs();
     this.arm();
     return backlog;
@@ -275,8 +278,8 @@ export class Replicas {
     const byDatabase = new Map<number, Uint32Array>();
     if (kind !== undefined)
       for (const { id, size } of engine.keyspace.used()) byDatabase.set(id, new Uint32Array(size));
-    const traces = kind === undefined ? undefined : { kind, byDatabase };
-    this.cuts.set(index, { offset: this.backlog.end, traces } as CutRecord);
+    const traces: KeyTraces | undefined = kind === undefined ? undefined : { kind, byDatabase };
+    this.cuts.set(index, { offset: this.backlog.end, traces });
     for (const old of [...this.cuts.keys()].slice(0, -CUTS_KEPT)) this.cuts.delete(old);
     if (kind === undefined) return undefined;
     return (id, slot) => {
@@ -297,14 +300,24 @@ export class Replicas {
     }
     for (const link of this.links) link.pump(backlog);
     this.trim(backlog);
+    // Not at the next tick: a burst would take memory without a bound meanwhile.
+    if (this.limit.hardBytes > 0 && backlog.keptBytes > this.limit.hardBytes)
+      this.closeSlow(backlog, this.host.monotonicMs());
   }
 
   private trim(backlog: Backlog): void {
     let needed = backlog.end;
-    for (const { state, sentOffset } of this.links)
-      if (state !== 'wait_bgsave') needed = Math.min(needed, sentOffset);
-    if (this.making.size > 0) for (const { offset } of this.cuts.values()) needed = Math.min(needed, offset);
+    for (const link of this.links) needed = Math.min(needed, this.neededFrom(link, backlog));
     backlog.trim(this.host.configuration.integer('repl-backlog-size'), needed);
+  }
+
+  /** Of the stream, what a replica has yet to be handed begins there. */
+  private neededFrom({ state, sentOffset }: ReplicaLink, backlog: Backlog): number {
+    if (state !== 'wait_bgsave') return sentOffset;
+    // Its file is that of one of these.
+    let oldest = backlog.end;
+    if (this.making.size > 0) for (const { offset } of this.cuts.values()) oldest = Math.min(oldest, offset);
+    return Math.max(oldest, backlog.start);
   }
 
   /** The engine is another one: what was skipped nobody can tell. */
@@ -340,14 +353,31 @@ export class Replicas {
   private tick(): void {
     const { backlog } = this;
     if (backlog === undefined) return;
-    const { configuration, log } = this.host;
+    const { configuration } = this.host;
     const nowMs = this.host.monotonicMs();
-    const limit = readBufferLimits(configuration.text('client-output-buffer-limit')).slave;
+    this.readLimit();
+    for (const link of this.links) link.keepAlive();
+    this.closeSlow(backlog, nowMs);
+    if (nowMs - this.lastPingMs >= configuration.integer('repl-ping-replica-period') * 1000) {
+      this.lastPingMs = nowMs;
+      if (this.links.size > 0) backlog.append(PING);
+      for (const link of this.links) link.pump(backlog);
+    }
+    const ttlMs = configuration.integer('repl-backlog-ttl') * 1000;
+    if (this.leftAtMs !== undefined && ttlMs > 0 && nowMs - this.leftAtMs > ttlMs) this.end();
+  }
+
+  private readLimit(): void {
+    this.limit = readBufferLimits(this.host.configuration.text('client-output-buffer-limit')).slave;
+  }
+
+  /** Closes replicas for which too much waits, or that are silent. */
+  private closeSlow(backlog: Backlog, nowMs: number): void {
+    const { configuration, log } = this.host;
     const timeoutMs = configuration.integer('repl-timeout') * 1000;
     for (const link of this.links) {
-      link.keepAlive();
-      const lag = link.lagBytes(backlog) + (link.state === 'send_bulk' ? backlog.end - link.sentOffset : 0);
-      const why = isTooFar(link, lag, limit, nowMs)
+      const lag = link.socket.writableLength + backlog.end - this.neededFrom(link, backlog);
+      const why = isTooFar(link, lag, this.limit, nowMs)
         ? `${lag} bytes wait for it (client-output-buffer-limit replica)`
         : link.state === 'online' && !link.isOld && nowMs - link.heardAtMs > timeoutMs
           ? `silent for ${timeoutMs / 1000} s`
@@ -360,13 +390,6 @@ export class Replicas {
       });
       link.socket.destroy();
     }
-    if (nowMs - this.lastPingMs >= configuration.integer('repl-ping-replica-period') * 1000) {
-      this.lastPingMs = nowMs;
-      if (this.links.size > 0) backlog.append(PING);
-      for (const link of this.links) link.pump(backlog);
-    }
-    const ttlMs = configuration.integer('repl-backlog-ttl') * 1000;
-    if (this.leftAtMs !== undefined && ttlMs > 0 && nowMs - this.leftAtMs > ttlMs) this.end();
   }
 
   private gone(link: ReplicaLink): void {
