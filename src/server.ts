@@ -497,7 +497,7 @@ export class Server implements ClientHost {
   /** Ends the waiting of clients of which nobody knows whether they were served. */
   releaseBlocked(isLost: (session: Session) => boolean): void {
     for (const connection of [...this.connections.values()]) {
-      if (!connection.blocked || !isLost(connection.session)) continue;
+      if (connection.blockedBy === undefined || !isLost(connection.session)) continue;
       this.connections.delete(connection.id);
       connection.outcomeUnknown(replies.outcomeUnknown);
       connection.closeAfterReplies();

@@ -8,6 +8,7 @@ import type { ClientSubscriptions } from '../pubsub/subscriptions.js';
 import type { ReplyWriter } from '../resp/reply-writer.js';
 import type { TrackedClient } from '../tracking/tracking.js';
 import type { Consistency } from './consistency.js';
+import type { SlotKind } from './reply-queue.js';
 import type { Transaction, WatchList } from './transaction.js';
 
 /** What a client has set, what it takes, and how it is answered. */
@@ -58,8 +59,11 @@ export interface Client extends TrackedClient {
   readonly closing: boolean;
   /** Whether everything that was asked is answered. */
   readonly isIdle: boolean;
-  /** Whether the client waits: for a push, or for a reply that a command of the program has promised. */
-  readonly blocked: boolean;
+  /**
+   * What the client waits for, if it does: an item in the log, which may be yet to be applied, or a reply
+   * that a command of the program has promised.
+   */
+  readonly blockedBy: SlotKind | undefined;
   /** Whether EXEC runs a command of the program: nothing may wait then. */
   readonly inExec: boolean;
   /** Bytes of requests that were read and not yet run. */

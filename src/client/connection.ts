@@ -30,7 +30,7 @@ import type { PendingRead } from '../tracking/pending-reads.js';
 import type { ClientHost, ScheduledClient } from './client-host.js';
 import type { Consistency } from './consistency.js';
 import { ClientOutput } from './output.js';
-import { type PutBack, ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
+import { type PutBack, ReplyQueue, type ReplyQueueOwner, type SlotKind } from './reply-queue.js';
 import { type Deferred, deferredOf, type RoutedClient } from './routed-client.js';
 import { Router } from './router.js';
 import { ScriptCalls } from './script-calls.js';
@@ -271,9 +271,8 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     return this.queue.isEmpty && !this.router.awaitsLeader;
   }
 
-  /** Whether the client waits: for a push, or for a reply that a command of the program has promised. */
-  get blocked(): boolean {
-    return this.queue.isBlocked;
+  get blockedBy(): SlotKind | undefined {
+    return this.queue.blockedBy;
   }
 
   /** Whether EXEC runs a command of the program: nothing may wait then. */
@@ -594,6 +593,6 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     this.output.closed();
     this.server.clientMemory.bytes -= this.accountedBytes;
     this.accountedBytes = 0;
-    if (this.queue.isBlockedInLog) this.server.forget(this.session);
+    if (this.queue.blockedBy === 'log') this.server.forget(this.session);
   }
 }

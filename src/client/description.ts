@@ -85,7 +85,7 @@ function flags(connection: Client): string {
   let letters = connection.isReplica ? 'S' : connection.isMonitor ? 'O' : '';
   if (connection.isSubscriber) letters += 'P';
   if (connection.executing !== undefined || connection.transaction !== undefined) letters += 'x';
-  if (connection.blocked) letters += 'b';
+  if (connection.blockedBy !== undefined) letters += 'b';
   if (connection.tracking !== undefined) letters += 't';
   if (connection.tracking?.isRedirectBroken === true) letters += 'R';
   if (connection.tracking?.options.broadcast === true) letters += 'B';

@@ -77,7 +77,12 @@ export class ClientLimits {
 
   private isIdle(connection: Client, nowMs: number): boolean {
     // Who listens has nothing to say.
-    if (this.timeoutSeconds === 0 || connection.blocked || connection.isSubscriber || connection.isMonitor)
+    if (
+      this.timeoutSeconds === 0 ||
+      connection.blockedBy !== undefined ||
+      connection.isSubscriber ||
+      connection.isMonitor
+    )
       return false;
     return nowMs - connection.lastActiveMs > this.timeoutSeconds * 1000;
   }

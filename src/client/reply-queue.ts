@@ -18,7 +18,7 @@ import Denque from 'denque';
 import type { ErrorReply, Reply } from '../../engine/index.js';
 import type { ForwardedRequest } from '../cluster/upstream.js';
 
-type SlotKind = 'reply' | 'log' | 'read' | 'forwarded' | 'promised';
+export type SlotKind = 'reply' | 'log' | 'read' | 'forwarded' | 'promised';
 
 /** Runs a read when its turn has come, or gives the reason why it cannot run. */
 export type ReadStep = (refusal: ErrorReply | undefined) => void;
@@ -128,14 +128,9 @@ export class ReplyQueue {
     return this.holder !== undefined || this.returning !== undefined;
   }
 
-  /** Whether the client waits: in the log, or for a promised reply. */
-  get isBlocked(): boolean {
-    return this.holder?.blocks === true;
-  }
-
-  /** Whether it waits in the log. */
-  get isBlockedInLog(): boolean {
-    return this.holder?.blocks === true && this.holder.kind === 'log';
+  /** What the client waits for: its item in the log, which may be yet to be applied, or a promised reply. */
+  get blockedBy(): SlotKind | undefined {
+    return this.holder?.blocks === true ? this.holder.kind : undefined;
   }
 
   /** Where the client's newest item lies, if anything still waits for it. */

@@ -215,7 +215,8 @@ function unblock(request: Request, _connection: Client, server: NodeContext): Pr
     }
   }
   const target = server.connections.get(request.integer(2));
-  if (target === undefined || !target.blocked || server.refuseWrite(false) !== undefined) return 0;
+  if (target === undefined || target.blockedBy === undefined || server.refuseWrite(false) !== undefined)
+    return 0;
   return server.proposeItem(1, (builder) => builder.unblock(target.session, withError));
 }
 

@@ -208,7 +208,7 @@ export class LeaderGuide {
     const quietSinceMs = server.clock() - QUIET_MS;
     let left = 0;
     for (const connection of server.connections.values()) {
-      const stays = connection.isSubscriber || connection.blocked || connection.readsReplica;
+      const stays = connection.isSubscriber || connection.blockedBy !== undefined || connection.readsReplica;
       if (connection.forwardedBy !== 0 || stays) continue;
       if (all || (connection.isIdle && connection.lastActiveMs < quietSinceMs))
         connection.closeAfterReplies();

@@ -46,15 +46,15 @@ export class DurationHistogram {
   }
 
   /**
-   * The buckets in use, from the shortest durations on: the longest duration in nanoseconds of each, and its
+   * The buckets in use, from the shortest durations on: the shortest duration in nanoseconds of each, and its
    * count.
    */
-  private *buckets(): Generator<readonly [highestNs: number, count: number]> {
+  private *buckets(): Generator<readonly [lowestNs: number, count: number]> {
     for (let power = 0; power < this.rows.length; power++) {
       const row = this.rows[power];
       if (row === undefined) continue;
       for (let i = 0; i < SUB_BUCKETS; i++)
-        if (row[i] > 0) yield [highestEquivalent(2 ** power * (1 + i / SUB_BUCKETS)), row[i]];
+        if (row[i] > 0) yield [2 ** power * (1 + i / SUB_BUCKETS), row[i]];
     }
   }
 
@@ -73,9 +73,9 @@ export class DurationHistogram {
   percentileUs(percentile: number): number {
     const wanted = Math.max(1, Math.ceil((percentile / 100) * this.count));
     let seen = 0;
-    for (const [highestNs, count] of this.buckets()) {
+    for (const [lowestNs, count] of this.buckets()) {
       seen += count;
-      if (seen >= wanted) return highestNs / 1000;
+      if (seen >= wanted) return highestEquivalent(lowestNs) / 1000;
     }
     return 0;
   }
@@ -93,8 +93,8 @@ export class DurationHistogram {
       if (seen > (pairs.at(-1)?.[1] ?? 0))
         pairs.push([Math.floor(highestEquivalent(2 ** boundary) / 1000), seen]);
     };
-    for (const [highestNs, count] of this.buckets()) {
-      while (highestNs > highestEquivalent(2 ** boundary)) {
+    for (const [lowestNs, count] of this.buckets()) {
+      while (highestEquivalent(lowestNs) > highestEquivalent(2 ** boundary)) {
         report();
         boundary++;
       }

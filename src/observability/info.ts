@@ -91,7 +91,7 @@ export function gatherInformation(server: InfoHost): InfoSource {
       maximum: server.maxClients,
       largestInputBuffer: largest(server, (connection) => connection.queryBufferBytes),
       largestOutputBuffer: largest(server, (connection) => connection.unsentBytes),
-      blocked: count(server, (connection) => connection.blocked),
+      blocked: count(server, (connection) => isBlocked(connection, engine)),
       withTimeout: [...engine.waiters.all()].filter((waiter) => waiter.deadlineMs !== 0).length,
       tracking: server.audience.tracking.size,
     },
@@ -182,10 +182,11 @@ export function gatherInformation(server: InfoHost): InfoSource {
       ['raft_digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
       ...raftMembers(status),
     ],
-    commands: statistics.commands.statistics(
-      server.table,
-      server.configuration.text('latency-tracking-info-percentiles').split(' ').filter(Boolean).map(Number),
-    ),
+    // Only for who reads it: the percentiles of some hundred commands take longer than all the rest.
+    get commands() {
+      const percentiles = configuration.text('latency-tracking-info-percentiles').split(' ').filter(Boolean);
+      return statistics.commands.statistics(server.table, percentiles.map(Number));
+    },
     errors: [...statistics.errors],
     databases: [...keyspace.used()].map((database) => ({
       index: database.id,
@@ -322,6 +323,11 @@ function largest({ connections }: Connections, size: (connection: Client) => num
   let most = 0;
   for (const connection of connections.values()) most = Math.max(most, size(connection));
   return most;
+}
+
+/** A command in the log counts once it was applied and waits: before that it may yet be answered at once. */
+function isBlocked({ blockedBy, session }: Client, { waiters }: Engine): boolean {
+  return blockedBy === 'log' ? waiters.ofSession(session) !== undefined : blockedBy !== undefined;
 }
 
 function count({ connections }: Connections, counts: (connection: Client) => boolean): number {

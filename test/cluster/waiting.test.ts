@@ -1,9 +1,9 @@
-/** WAIT and WAITAOF: what they count is true. */
+/** WAIT and WAITAOF, and who counts as waiting: what they count is true. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Redraft } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
-import { plain, TestCluster } from './nodes.js';
+import { plain, TestCluster, until } from './nodes.js';
 
 test('WAIT and WAITAOF count the followers that have the write, and the disks that do', async (t) => {
   const cluster = await TestCluster.start(t, 3, { durability: 'high' });
@@ -44,6 +44,28 @@ test('WAITAOF refuses what makes no sense, and a node without a disk says so', a
     assert.deepEqual(await ask('EXEC'), [[0, 0]]);
   } finally {
     await client.close();
+    await redraft.stop();
+  }
+});
+
+test('a client is blocked once its command waits, not while the log may still answer it at once', async () => {
+  const redraft = await Redraft.start({ port: 0 });
+  const clients = [0, 1].map(() => RespClient.connect({ host: '127.0.0.1', port: redraft.port }));
+  const [waiter, other] = await Promise.all(clients as [Promise<RespClient>, Promise<RespClient>]);
+  const blocked = async (): Promise<string | undefined> =>
+    /blocked_clients:(\d+)/.exec(`${plain(await other.call('INFO', 'clients'))}`)?.[1];
+  try {
+    await other.call('RPUSH', 'k', 'a');
+    const served = waiter.call('BLPOP', 'k', '0');
+    // Both requests come in one turn, and INFO does not wait for the entry.
+    assert.equal(await blocked(), '0');
+    assert.deepEqual(plain(await served), ['k', 'a']);
+    const waits = waiter.call('BLPOP', 'k', '0');
+    await until('the client waits', async () => (await blocked()) === '1');
+    await other.call('RPUSH', 'k', 'b');
+    assert.deepEqual(plain(await waits), ['k', 'b']);
+  } finally {
+    await Promise.all([waiter.close(), other.close()]);
     await redraft.stop();
   }
 });

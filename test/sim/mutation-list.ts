@@ -414,7 +414,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the gone client of a BLPOP is not forgotten',
     file: 'src/client/connection.ts',
-    from: '    if (this.queue.isBlockedInLog) this.server.forget(this.session);\n',
+    from: "    if (this.queue.blockedBy === 'log') this.server.forget(this.session);\n",
     to: '',
     tests: program,
   },

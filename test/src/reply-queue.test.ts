@@ -158,14 +158,14 @@ test('a blocking item and a promise hold up requests until they are done', () =>
   const { queue, written } = makeQueue();
   queue.addItem(place);
   queue.addItem(place, true, true);
-  assert.ok(queue.isHeld && queue.isBlocked && queue.isBlockedInLog);
+  assert.ok(queue.isHeld && queue.blockedBy === 'log');
   queue.itemDone('1', true);
-  assert.ok(queue.isBlocked);
+  assert.equal(queue.blockedBy, 'log');
   queue.itemDone('2', true);
-  assert.ok(!queue.isHeld && !queue.isBlocked);
+  assert.ok(!queue.isHeld && queue.blockedBy === undefined);
   queue.addItem(place);
   const slot = queue.addPromised();
-  assert.ok(queue.isBlocked && !queue.isBlockedInLog);
+  assert.equal(queue.blockedBy, 'promised');
   queue.kept(slot, 'kept');
   assert.ok(queue.isHeld);
   queue.itemDone('3', true);
