@@ -69,6 +69,8 @@ export class Machine {
   orderedFault: { readonly operation: DiskOperation; readonly code: string } | undefined;
   /** A bit of a snapshot was flipped: an older one may serve, or not. */
   mayRefuse = false;
+  /** What its node went by when it ended: it goes by that again, although nobody asks it now. */
+  private lastMembership: Membership | undefined;
   private incarnation = 1;
   private starts = 0;
   private port = 1024;
@@ -352,6 +354,7 @@ export class Machine {
 
   private end(running: Running): void {
     running.process.isDead = true;
+    this.lastMembership = running.node?.status().membership ?? this.lastMembership;
     this.running = undefined;
     this.state = 'off';
     if (running.node !== undefined) (running.node as unknown as { isStopped: boolean }).isStopped = true;
@@ -385,6 +388,7 @@ export class Machine {
     this.isDamaged = false;
     this.mayRefuse = false;
     this.starts = 0;
+    this.lastMembership = undefined;
     this.disk = this.newDisk();
     this.incarnation++;
     this.nodeId = this.number * 100 + this.incarnation;
@@ -416,6 +420,11 @@ export class Machine {
 
   get node(): RaftNode | undefined {
     return this.state === 'up' ? this.running?.node : undefined;
+  }
+
+  /** What its node goes by, or will when it starts again; undefined if it has none. */
+  get membership(): Membership | undefined {
+    return this.node?.status().membership ?? this.lastMembership;
   }
 
   get isLeader(): boolean {

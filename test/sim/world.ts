@@ -151,9 +151,7 @@ export class World implements MachineWorld {
    * membership that anybody goes by.
    */
   canLose(machine: Machine): boolean {
-    const views = this.machines.flatMap((one) =>
-      one.node === undefined ? [] : [one.node.status().membership],
-    );
+    const views = this.machines.flatMap((one) => one.membership ?? []);
     const known = this.invariants.membership;
     if (known !== undefined) views.push(known);
     const isMember = this.membership.members.some(
