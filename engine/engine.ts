@@ -251,7 +251,7 @@ export class Engine {
       return this.runContained(row, request, database);
     const began = watch.begin(row, request);
     const reply = this.runContained(row, request, database);
-    if (reply !== OK && reply instanceof ErrorReply) watch.failed(row);
+    if (reply !== OK && this.scripts.hasFailed(row, reply)) watch.failed(row);
     if (began !== 0) watch.ended(row, request, this.item, began);
     return reply;
   }

@@ -135,9 +135,15 @@ function list(items: readonly Reply[], protocol: ScriptProtocol): LuaTable {
 /**
  * What a script returns as the client's reply.
  *
+ * @param foundError called for each error within the reply: not for a reply that is an error itself
  * @throws ErrorReply for arrays that nest too deep
  */
-export function fromLua(value: LuaValue, protocol: ScriptProtocol, depth = 0): Reply {
+export function fromLua(
+  value: LuaValue,
+  protocol: ScriptProtocol,
+  foundError: (error: ErrorReply) => void,
+  depth = 0,
+): Reply {
   switch (typeof value) {
     case 'string':
       return value;
@@ -149,7 +155,7 @@ export function fromLua(value: LuaValue, protocol: ScriptProtocol, depth = 0): R
     default:
       if (!(value instanceof LuaTable)) return null;
       if (depth > NESTING_MAX) throw tooDeep;
-      return tableReply(value, protocol, depth);
+      return tableReply(value, protocol, foundError, depth);
   }
 }
 
@@ -166,17 +172,27 @@ function integer(value: number): Reply {
 const oneLine = (text: string): string => text.replace(/[\r\n]/g, ' ');
 
 /** Fields are read without metamethods, as Redis does. */
-function tableReply(table: LuaTable, protocol: ScriptProtocol, depth: number): Reply {
+function tableReply(
+  table: LuaTable,
+  protocol: ScriptProtocol,
+  foundError: (error: ErrorReply) => void,
+  depth: number,
+): Reply {
   const error = table.get('err');
-  if (typeof error === 'string') return new ErrorReply(oneLine(error), isRepeated(table));
+  if (typeof error === 'string') {
+    const reply = new ErrorReply(oneLine(error), isRepeated(table));
+    if (depth > 0) foundError(reply);
+    return reply;
+  }
   const status = table.get('ok');
   if (typeof status === 'string') return new Status(oneLine(status));
   const double = table.get('double');
   if (typeof double === 'number') return new Double(double);
   const map = table.get('map');
-  if (map instanceof LuaTable) return new MapReply(entries(map, protocol, depth, true));
+  const convert = (item: LuaValue): Reply => fromLua(item, protocol, foundError, depth + 1);
+  if (map instanceof LuaTable) return new MapReply(entries(map, convert, true));
   const set = table.get('set');
-  if (set instanceof LuaTable) return new SetReply(entries(set, protocol, depth, false));
+  if (set instanceof LuaTable) return new SetReply(entries(set, convert, false));
   const bigNumber = table.get('big_number');
   if (typeof bigNumber === 'string') return new BigNumber(oneLine(bigNumber));
   const verbatim = table.get('verbatim_string');
@@ -190,15 +206,15 @@ function tableReply(table: LuaTable, protocol: ScriptProtocol, depth: number): R
   for (let i = 1; ; i++) {
     const item = table.get(i);
     if (item === undefined) return items;
-    items.push(fromLua(item, protocol, depth + 1));
+    items.push(convert(item));
   }
 }
 
-function entries(table: LuaTable, protocol: ScriptProtocol, depth: number, withValues: boolean): Reply[] {
+function entries(table: LuaTable, convert: (item: LuaValue) => Reply, withValues: boolean): Reply[] {
   const items: Reply[] = [];
   for (let at = table.skipEmpty(0); at >= 0; at = table.skipEmpty(at + 1)) {
-    items.push(fromLua(table.keyAt(at), protocol, depth + 1));
-    if (withValues) items.push(fromLua(table.valueAt(at), protocol, depth + 1));
+    items.push(convert(table.keyAt(at)));
+    if (withValues) items.push(convert(table.valueAt(at)));
   }
   return items;
 }

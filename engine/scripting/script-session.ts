@@ -93,6 +93,8 @@ export class ScriptSession implements ScriptCalls {
   private readonly builder = new RequestBuilder();
   /** What is known of a command whatever it is asked, by its row's id: see {@link Trait}. */
   private readonly traits: Uint8Array;
+  /** Whether the last script's reply holds an error and is none. */
+  hasErrorWithin = false;
   // Of the script that runs.
   private run: ScriptRun | undefined;
   private caller: ScriptCaller = unboundedCaller;
@@ -130,10 +132,11 @@ export class ScriptSession implements ScriptCalls {
     this.readOnly = run.isRead || noWrites === true;
     this.database = run.database;
     this.protocol = 2;
+    this.hasErrorWithin = false;
     if (this.faults.length > 0) this.faults.length = 0;
     try {
       const [result] = start(this.limits());
-      return unlimited(() => fromLua(result, this.protocol));
+      return unlimited(() => fromLua(result, this.protocol, this.foundError));
     } catch (error) {
       if (this.faults.length > 0) throw this.faults[0];
       if (error instanceof LuaError) return this.errorReply(name, error.value, state);
@@ -144,6 +147,12 @@ export class ScriptSession implements ScriptCalls {
       this.caller = unboundedCaller;
     }
   }
+
+  /** Counts an error within the reply, as Redis does, but for one that was counted where it arose. */
+  private readonly foundError = (error: ErrorReply): void => {
+    this.hasErrorWithin = true;
+    if (!error.isCounted) this.caller.watch?.scriptedError(error, undefined);
+  };
 
   /** An error that no pcall caught, with the place that it came from. */
   private errorReply(name: string, value: LuaValue, state: LuaState): ErrorReply {

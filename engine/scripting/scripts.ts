@@ -2,6 +2,7 @@
  * EVAL and its kin: scripts by their SHA-1, sources as a part of the state, compiled forms as this node's own
  * affair.
  */
+import type { Runnable } from '../command/command-table.js';
 import type { ScriptRun, ScriptRunner } from '../command/script-runner.js';
 import {
   type CompiledScript,
@@ -95,6 +96,11 @@ export class Scripts implements ScriptRunner {
   }
 
   // ---- running ----
+
+  /** Whether a command that has just run has failed: a script does so by an error anywhere in its reply, too. */
+  hasFailed(row: Runnable, reply: Reply): boolean {
+    return reply instanceof ErrorReply || (row.runsScripts && this.session.hasErrorWithin);
+  }
 
   /** What the last script took. */
   get usage(): LuaUsage {

@@ -146,7 +146,7 @@ export class ReadPath {
       const reply = row.runsScripts
         ? this.runScript(row, request, database)
         : server.engine.read(row, request, database, server.timeMs, this.tracesOf(row));
-      if (reply instanceof ErrorReply) server.timer.failed(row);
+      if (server.engine.scripts.hasFailed(row, reply)) server.timer.failed(row);
       return reply;
     } catch (error) {
       return this.connection.internalError(row, error);
