@@ -97,7 +97,7 @@ export class Scripts implements ScriptRunner {
 
   // ---- running ----
 
-  /** Whether a command that has just run has failed: a script does so by an error anywhere in its reply, too. */
+  /** Whether a command that has just run has failed: a script does, too, by an error within its reply. */
   hasFailed(row: Runnable, reply: Reply): boolean {
     return reply instanceof ErrorReply || (row.runsScripts && this.session.hasErrorWithin);
   }
