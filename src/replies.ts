@@ -2,13 +2,34 @@
  * Error replies of the program: connection, transaction, cluster. Redis 7.0.15's own words where Redis has
  * them.
  */
+import type { Socket } from 'node:net';
 import { ErrorReply, errors, quoted } from '../engine/index.js';
+import type { LeaderAddress } from './discovery/client-addresses.js';
+import { isOverTls } from './net/client-socket.js';
 
 /**
  * The command is the leader's, and this node does not lead: nothing has happened, so that another node may be
  * asked.
  */
-export class NotLeading extends ErrorReply {}
+export class NotLeading extends ErrorReply {
+  /** @param tlsText where a client that speaks TLS is told another address */
+  constructor(
+    text: string,
+    private readonly tlsText = text,
+  ) {
+    super(text);
+  }
+
+  /** In the words for clients of a socket's kind. */
+  saidTo(socket: Socket): NotLeading {
+    return this.tlsText === this.text || !isOverTls(socket) ? this : new NotLeading(this.tlsText);
+  }
+
+  /** The same with other words around the address. */
+  within(words: (text: string) => string): NotLeading {
+    return new NotLeading(words(this.text), words(this.tlsText));
+  }
+}
 
 const error = (text: string): ErrorReply => new ErrorReply(text);
 
@@ -52,8 +73,9 @@ export const replies = {
   notInTransaction: (name: string): ErrorReply => error(`ERR ${name} is not allowed in transactions`),
   execAborted: errors.execAborted,
   execAbortedBecause: (cause: ErrorReply): ErrorReply => {
-    const text = `EXECABORT Transaction discarded because of: ${cause.text.replace(/^ERR /, '')}`;
-    return cause instanceof NotLeading ? new NotLeading(text) : error(text);
+    const aborted = (text: string): string =>
+      `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}`;
+    return cause instanceof NotLeading ? cause.within(aborted) : error(aborted(cause.text));
   },
   unsupportedProtocol: error('NOPROTO unsupported protocol version'),
   protocolNotInteger: error('ERR Protocol version is not an integer or out of range'),
@@ -129,13 +151,14 @@ export const replies = {
   notEnoughFollowers: error('NOREPLICAS Not enough good replicas to write.'),
   /** What CLUSTER answers where the cluster's setting has the protocol off. */
   clusterDisabled: error('ERR This instance has cluster support disabled'),
-  movedTo: (slot: number, address: string): ErrorReply => new NotLeading(`MOVED ${slot} ${address}`),
+  movedTo: (slot: number, { plain, tls }: LeaderAddress): ErrorReply =>
+    new NotLeading(`MOVED ${slot} ${plain}`, `MOVED ${slot} ${tls}`),
   readOnlyReplica: new NotLeading("READONLY You can't write against a read only replica."),
   readsAtLeader: new NotLeading(
     'READONLY This node is a replica, and reads here are to be as fresh as the master.',
   ),
   /** A follower's answer to what only the leader may do. */
-  tryLeader: (address: string): ErrorReply => new NotLeading(`TRY ${address}`),
+  tryLeader: ({ plain, tls }: LeaderAddress): ErrorReply => new NotLeading(`TRY ${plain}`, `TRY ${tls}`),
   noLeader: (reason: string): ErrorReply => new NotLeading(`CLUSTERDOWN ${reason}`),
   notAnAddress: (text: string): ErrorReply => error(`ERR '${text}' is no address: host:port, or a port`),
   unknownConsistency: error('ERR the level must be low, medium or high'),

@@ -232,7 +232,7 @@ export class Server implements ClientHost {
       },
     });
     this.topology = new Topology(this, options.cluster);
-    this.guide = new LeaderGuide(this, options.follower);
+    this.guide = new LeaderGuide(this, options.follower, options.clock);
     this.leaderWait = new LeaderWait(consensus, options.clock, (client) => this.resumeSoon(client));
     this.housekeeping = new Housekeeping(this, options.clock);
   }
@@ -426,7 +426,7 @@ export class Server implements ClientHost {
 
   /** Where a client should go, or why there is nowhere to go. */
   notLeading(): ErrorReply {
-    return notLeading(this.consensus, this.options.cluster);
+    return notLeading(this.consensus, this.options.cluster, this.topology);
   }
 
   // ---- time ----

@@ -330,6 +330,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
         this.writeRaw(Buffer.from(`!${Buffer.byteLength(reply.text)}\r\n${reply.text}\r\n`));
         return;
       }
+      if (reply instanceof NotLeading) reply = reply.saidTo(this.socket);
     }
     // What is pushed has a client that wants no replies, too.
     if ((this.replyMode === 'off' || this.replyMode === 'skip') && !(reply instanceof Push)) return;

@@ -12,6 +12,7 @@ import {
   splitAddress,
   type Timer,
 } from '../../raft/node/index.js';
+import type { ClientAddress } from '../discovery/client-addresses.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Journal } from './journal.js';
@@ -30,7 +31,9 @@ export interface AdministrationOptions {
   /** This node's state at an index to come; without it nobody asks. */
   readonly digest?: (index: number) => Promise<{ readonly index: number; readonly digest: string }>;
   /** Where clients reach it; empty: as peers do. */
-  readonly clientAddress: () => string;
+  readonly clientAddress: () => ClientAddress;
+  /** Sends this node's clients away, for a bounded time. */
+  readonly sendOff: () => Promise<void>;
 }
 
 /** What stands in the way, in words for the operator. */
@@ -78,7 +81,7 @@ export class Administration {
     const { consensus } = this.options;
     if (question.kind === 'who') return { kind: 'done' };
     if (question.kind === 'client-address')
-      return { kind: 'client-address', address: this.options.clientAddress() };
+      return { kind: 'client-address', ...this.options.clientAddress() };
     if (question.kind === 'invite') return this.invited(question);
     if (question.kind === 'snapshot') {
       await consensus.node.takeSnapshot();
@@ -319,7 +322,11 @@ export class Administration {
     const { consensus, nodeId } = this.options;
     const member = consensus.members.find((one) => one.address === address || `${one.id}` === address);
     if (member === undefined) throw new AdministrationError(`no member has the address ${address}`);
-    if (consensus.isLeader && member.id === nodeId) await this.transfer('');
+    if (consensus.isLeader && member.id === nodeId) {
+      await this.transfer('');
+      // Who is out of the cluster cannot tell its clients any more who leads.
+      await this.options.sendOff();
+    }
     if (consensus.isLeader) await this.inTurn(() => this.change({ kind: 'remove', id: member.id }));
     else await this.askLeader({ kind: 'remove', address });
   }

@@ -17,7 +17,7 @@ import {
 import { ClientAddresses } from '../discovery/client-addresses.js';
 import type { Log } from '../observability/log.js';
 import type { ConsensusNode } from '../replication/consensus.js';
-import { Administration } from './administration.js';
+import { Administration, type AdministrationOptions } from './administration.js';
 import { judgeClock } from './clock-check.js';
 import { DigestWatch, type DigestWatchOptions } from './digest-watch.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
@@ -80,7 +80,8 @@ const CHECK_TIMEOUT_MS = 1000;
 const DIGEST_TIMEOUT_MS = 120_000;
 
 /** What the watch over the members' states needs of this one's. */
-type ClusterStates = Pick<DigestWatchOptions, 'digest' | 'advance' | 'intervalMs'>;
+type ClusterStates = Pick<DigestWatchOptions, 'digest' | 'advance' | 'intervalMs'> &
+  Pick<AdministrationOptions, 'sendOff'>;
 
 export class Cluster {
   readonly transport: PeerTransport;
@@ -126,7 +127,8 @@ export class Cluster {
           { kind: 'client-address' },
         );
         const given = asAnswer(answer);
-        return given.kind === 'client-address' ? given.address : '';
+        if (given.kind !== 'client-address') return { address: '', tlsAddress: '' };
+        return { address: given.address, tlsAddress: given.tlsAddress ?? '' };
       },
     });
     this.transport = new PeerTransport({
@@ -173,6 +175,7 @@ export class Cluster {
       journal: this.journal,
       address: () => address,
       digest: states.digest,
+      sendOff: states.sendOff,
       clientAddress: () => this.clientAddresses.own(),
     });
     const { administration } = this;

@@ -22,8 +22,13 @@ export type Question =
 
 export type Answer =
   | { readonly kind: 'done' }
-  /** host:port; empty: where peers do. */
-  | { readonly kind: 'client-address'; readonly address: string }
+  | {
+      readonly kind: 'client-address';
+      /** host:port; empty: where peers do. */
+      readonly address: string;
+      /** Where clients reach it over TLS; empty where they do not. Releases before do not say. */
+      readonly tlsAddress?: string;
+    }
   | { readonly kind: 'voter' }
   /** Admitted, and so many entries behind. */
   | { readonly kind: 'learner'; readonly behind: number }
@@ -96,7 +101,8 @@ export function asAnswer(value: unknown): Answer {
       (roles.includes(answer.role) &&
         [answer.term, answer.commit, answer.applied].every((number) => Number.isSafeInteger(number)))) &&
     (kind !== 'learner' || typeof behind === 'number') &&
-    (kind !== 'client-address' || typeof answer.address === 'string') &&
+    (kind !== 'client-address' ||
+      (typeof answer.address === 'string' && ['string', 'undefined'].includes(typeof answer.tlsAddress))) &&
     (kind !== 'elsewhere' || typeof leader === 'string') &&
     ((kind !== 'taken' && kind !== 'unreached' && kind !== 'refused') || typeof reason === 'string');
   if (!isSound) throw new Error('an answer of an unknown kind');

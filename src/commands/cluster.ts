@@ -16,6 +16,7 @@ import type { Client } from '../client/client.js';
 import { AdministrationError } from '../cluster/administration.js';
 import { SLOT_COUNT, slotOf } from '../discovery/slots.js';
 import type { SeenNode } from '../discovery/topology.js';
+import { isOverTls } from '../net/client-socket.js';
 import { replies } from '../replies.js';
 import type { NodeContext } from './node-context.js';
 import { immediate, ordered, type ProgramHandler, type ProgramReply } from './program-command.js';
@@ -33,9 +34,9 @@ const enabled =
 /** Answers once this node is sure who leads; -CLUSTERDOWN when it is not in time. */
 const sure =
   (answer: (nodes: readonly SeenNode[], server: NodeContext) => Reply): ProgramHandler =>
-  (_request, _connection, server) =>
+  (_request, { socket }, server) =>
     server.topology.whenSure((isSure) =>
-      isSure ? answer(server.topology.nodes(), server) : replies.notLeader(),
+      isSure ? answer(server.topology.nodes(isOverTls(socket)), server) : replies.notLeader(),
     );
 
 // ---- what it looks like ----
@@ -61,8 +62,8 @@ function shards(nodes: readonly SeenNode[]): Reply {
       new MapReply([
         'id',
         node.hexId,
-        'port',
-        node.port,
+        ...(node.plainPort === 0 ? [] : ['port', node.plainPort]),
+        ...(node.tlsPort === 0 ? [] : ['tls-port', node.tlsPort]),
         'ip',
         node.host,
         'endpoint',
@@ -162,12 +163,12 @@ function nodeOf(server: NodeContext, text: string): SeenNode {
   return found;
 }
 
-function replicas(request: Request, _connection: Client, server: NodeContext): ProgramReply {
+function replicas(request: Request, { socket }: Client, server: NodeContext): ProgramReply {
   const id = request.latin1(2);
   return server.topology.whenSure((isSure) => {
     if (!isSure) return replies.notLeader();
     if (!nodeOf(server, id).isMaster) return new ErrorReply('ERR The specified node is not a master');
-    const nodes = server.topology.nodes();
+    const nodes = server.topology.nodes(isOverTls(socket));
     const { master } = known(nodes);
     const { term } = server.node.status();
     return nodes.filter(({ isMaster }) => !isMaster).map((node) => nodeLine(node, master, term));

@@ -15,6 +15,7 @@ import {
 import type { Client } from '../client/client.js';
 import { AdministrationError } from '../cluster/administration.js';
 import type { SeenNode } from '../discovery/topology.js';
+import { isOverTls } from '../net/client-socket.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
 import type { NodeContext } from './node-context.js';
@@ -27,14 +28,15 @@ function checkName(request: Request, server: NodeContext): void {
   if (request.latin1(2) !== server.configuration.text('sentinel-name')) throw noSuchMaster;
 }
 
-type Answer = (server: NodeContext, isSure: boolean) => Reply;
+/** @param overTls whether the client that asks speaks TLS */
+type Answer = (server: NodeContext, isSure: boolean, overTls: boolean) => Reply;
 
 /** Answers about the cluster of a name once this node is sure who leads, or cannot be in time. */
 const about =
   (answer: Answer): ProgramHandler =>
-  (request, _connection, server) => {
+  (request, { socket }, server) => {
     checkName(request, server);
-    return server.topology.whenSure((isSure) => answer(server, isSure));
+    return server.topology.whenSure((isSure) => answer(server, isSure, isOverTls(socket)));
   };
 
 // ---- entries ----
@@ -76,11 +78,11 @@ const reported = (role: string): Reply[] => [
   '0',
 ];
 
-function masterEntry(server: NodeContext, isSure: boolean): Reply {
+function masterEntry(server: NodeContext, isSure: boolean, overTls: boolean): Reply {
   const { topology } = server;
   const nodes = topology.nodes();
   // Without a leader the last one is shown as down: a client must not take it for the master.
-  const master = topology.lastMaster();
+  const master = topology.lastMaster(overTls);
   if (master === undefined) return noSuchMaster;
   const flags = isSure ? ['master'] : ['master', 's_down', 'o_down'];
   return new MapReply([
@@ -101,11 +103,11 @@ function masterEntry(server: NodeContext, isSure: boolean): Reply {
   ]);
 }
 
-function replicaEntries(server: NodeContext): Reply {
+function replicaEntries(server: NodeContext, _isSure: boolean, overTls: boolean): Reply {
   const { topology } = server;
-  const master = topology.lastMaster();
+  const master = topology.lastMaster(overTls);
   if (master === undefined) return noSuchMaster;
-  const replicas = topology.nodes().filter(({ id }) => id !== master.id);
+  const replicas = topology.nodes(overTls).filter(({ id }) => id !== master.id);
   return replicas.map((node) => {
     const { host, port, isAlive, offset } = node;
     const flags = isAlive ? ['slave'] : ['slave', 's_down', 'disconnected'];
@@ -131,8 +133,8 @@ function replicaEntries(server: NodeContext): Reply {
 }
 
 /** The other nodes: each is a Sentinel, too. */
-function sentinelEntries(server: NodeContext): Reply {
-  const others = server.topology.nodes().filter(({ isSelf }) => !isSelf);
+function sentinelEntries(server: NodeContext, _isSure: boolean, overTls: boolean): Reply {
+  const others = server.topology.nodes(overTls).filter(({ isSelf }) => !isSelf);
   return others.map((node) => {
     const flags = node.isAlive ? ['sentinel'] : ['sentinel', 's_down', 'disconnected'];
     return new MapReply([
@@ -147,23 +149,23 @@ function sentinelEntries(server: NodeContext): Reply {
   });
 }
 
-const masters: ProgramHandler = (_request, _connection, server) =>
-  server.topology.whenSure((isSure) => [masterEntry(server, isSure)]);
+const masters: ProgramHandler = (_request, { socket }, server) =>
+  server.topology.whenSure((isSure) => [masterEntry(server, isSure, isOverTls(socket))]);
 
-function masterAddress(request: Request, _connection: Client, server: NodeContext): ProgramReply {
+function masterAddress(request: Request, { socket }: Client, server: NodeContext): ProgramReply {
   if (request.latin1(2) !== server.configuration.text('sentinel-name')) return NULL_ARRAY;
   return server.topology.whenSure((isSure) => {
-    const master = isSure ? server.topology.master() : undefined;
+    const master = isSure ? server.topology.master(isOverTls(socket)) : undefined;
     return master === undefined ? NULL_ARRAY : [master.host, `${master.port}`];
   });
 }
 
-function isMasterDown(request: Request, _connection: Client, server: NodeContext): Reply {
+function isMasterDown(request: Request, { socket }: Client, server: NodeContext): Reply {
   const { topology } = server;
   const port = request.int64OrUndefined(3);
   if (port === undefined) throw new ErrorReply('ERR value is not an integer or out of range');
   const asked = topology
-    .nodes()
+    .nodes(isOverTls(socket))
     .find((node) => node.host === request.latin1(2) && node.port === Number(port));
   const isDown =
     asked !== undefined && asked.id === topology.lastMaster()?.id && topology.leaderId !== asked.id;

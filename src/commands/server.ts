@@ -12,6 +12,7 @@ import {
   Verbatim,
 } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
+import { isOverTls } from '../net/client-socket.js';
 import { gatherInformation } from '../observability/info.js';
 import { formatInfo } from '../observability/info-text.js';
 import { redraftVersion, serverVersion } from '../version.js';
@@ -30,16 +31,17 @@ function time(_request: Request, _connection: Client, server: NodeContext): Repl
 }
 
 /** As replication would be described: offsets are indexes of the log. */
-function role(_request: Request, _connection: Client, server: NodeContext): Reply {
+function role(_request: Request, { socket }: Client, server: NodeContext): Reply {
   const { topology, consensus } = server;
+  const overTls = isOverTls(socket);
   if (server.isLeader) {
     const { commit } = server.node.status();
-    const replicas = topology.nodes().filter(({ isSelf, isAlive }) => !isSelf && isAlive);
+    const replicas = topology.nodes(overTls).filter(({ isSelf, isAlive }) => !isSelf && isAlive);
     const attached = server.replicas.describe().map((replica) => ({ ...replica, offset: replica.index }));
     const all = [...replicas, ...attached];
     return ['master', commit, all.map(({ host, port, offset }) => [host, `${port}`, `${offset}`])];
   }
-  const { host, port } = topology.addressOf(consensus.leaderId);
+  const { host, port } = topology.addressOf(consensus.leaderId, overTls);
   const state = !consensus.hasLeader
     ? 'connect'
     : topology.isConnected(consensus.leaderId)

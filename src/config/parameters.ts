@@ -117,6 +117,7 @@ export const configParameters: readonly ConfigParameter[] = [
   node('cluster-announce-hostname', text, ''),
   node('cluster-announce-ip', text, ''),
   node('cluster-announce-port', integer(0, 65535), 0),
+  node('cluster-announce-tls-port', integer(0, 65535), 0),
   node('dir', text, '', { protected: true }),
   // Milliseconds.
   node('election-timeout', integer(100, 60_000), 500, immutable),

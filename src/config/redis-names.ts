@@ -12,7 +12,6 @@ export const redisNamesWithoutMeaning: ReadonlySet<string> = new Set(
   activedefrag aof-disable-auto-gc aof_rewrite_cpulist appenddirname
   bgsave_cpulist bind-source-addr bio_cpulist cluster-allow-pubsubshard-when-down
   cluster-allow-reads-when-down cluster-allow-replica-migration cluster-announce-bus-port
-  cluster-announce-tls-port
   cluster-config-file cluster-link-sendbuf-limit cluster-migration-barrier cluster-node-timeout
   cluster-port cluster-preferred-endpoint-type cluster-replica-no-failover
   cluster-replica-validity-factor cluster-require-full-coverage cluster-slave-no-failover

@@ -10,26 +10,40 @@ const ASK_AGAIN_MS = 2000;
 const RETRY_MS = 1000;
 const LENGTH_MAX = 512;
 
+/** Where clients reach a node: host:port each. */
+export interface ClientAddress {
+  /** Empty: where its peers do. */
+  readonly address: string;
+  /** Of those that speak TLS; empty where no port of the node does. */
+  readonly tlsAddress: string;
+}
+
+/** Where an error sends clients: host:port for those that speak TLS, and for others. */
+export interface LeaderAddress {
+  readonly plain: string;
+  readonly tls: string;
+}
+
 export interface ClientAddressPorts {
   nowMs(): number;
   /** The other members. */
   others(): readonly { readonly id: NodeId; readonly address: string }[];
-  /** Asks the member at a peer's address where its clients reach it; empty: where its peers do. */
-  ask(address: string): Promise<string>;
+  /** Asks the member at a peer's address where its clients reach it. */
+  ask(address: string): Promise<ClientAddress>;
 }
 
 export class ClientAddresses {
-  private readonly known = new Map<NodeId, string>();
+  private readonly known = new Map<NodeId, ClientAddress>();
   /** Members that did not answer when they were last asked: followers do not hear of each other otherwise. */
   private readonly silent = new Set<NodeId>();
   private readonly askAtMs = new Map<NodeId, number>();
-  /** host:port of this node for clients; empty: the same as for peers. */
-  own: () => string = () => '';
+  /** Of this node. */
+  own: () => ClientAddress = () => ({ address: '', tlsAddress: '' });
 
   constructor(private readonly ports: ClientAddressPorts) {}
 
-  /** host:port of another member, or undefined where it is the peers'. */
-  of(id: NodeId): string | undefined {
+  /** Of another member, once it has said so. */
+  of(id: NodeId): ClientAddress | undefined {
     return this.known.get(id);
   }
 
@@ -51,11 +65,10 @@ export class ClientAddresses {
       if (nowMs < (this.askAtMs.get(id) ?? 0)) continue;
       this.askAtMs.set(id, nowMs + RETRY_MS);
       this.ports.ask(address).then(
-        (text) => {
+        ({ address: plain, tlsAddress }) => {
           this.silent.delete(id);
           this.askAtMs.set(id, this.ports.nowMs() + ASK_AGAIN_MS);
-          if (isAddress(text)) this.known.set(id, text);
-          else this.known.delete(id);
+          this.known.set(id, { address: checked(plain), tlsAddress: checked(tlsAddress) });
         },
         // It is away, or of a release that does not know the question: what was heard last stands.
         () => this.silent.add(id),
@@ -65,6 +78,7 @@ export class ClientAddresses {
 }
 
 /** What a peer says goes into replies and errors: a line of its own would end them. */
-function isAddress(text: string): boolean {
-  return text.length <= LENGTH_MAX && /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(text);
+function checked(text: string): string {
+  const isAddress = text.length <= LENGTH_MAX && /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(text);
+  return isAddress ? text : '';
 }

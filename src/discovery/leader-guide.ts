@@ -10,6 +10,7 @@ import {
   Request,
   type Runnable,
 } from '../../engine/index.js';
+import type { Clock } from '../../raft/node/index.js';
 import type { Client } from '../client/client.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import { replies } from '../replies.js';
@@ -63,12 +64,15 @@ export class LeaderGuide {
   private wasLeader: boolean;
   /** Since when this node, a leader before, leads no more; 0 when its clients have been sent away. */
   private deposedMs = 0;
+  /** When it began to send them away, in milliseconds since the epoch: who comes later knows better. */
+  private farewellMs = Number.POSITIVE_INFINITY;
   /** When a leader was last known that clients may be sent to. */
   private leaderKnownMs: number;
 
   constructor(
     private readonly server: LeaderGuideHost,
     private readonly mode: FollowerMode,
+    private readonly clock: Pick<Clock, 'afterInput'>,
   ) {
     this.announcements = new Announcements(server);
     this.wasLeader = server.isLeader;
@@ -163,7 +167,9 @@ export class LeaderGuide {
   leaderChanged(): void {
     const { server, wasLeader } = this;
     this.wasLeader = server.isLeader;
-    if (wasLeader !== this.wasLeader) this.deposedMs = this.wasLeader ? 0 : server.monotonicMs();
+    if (wasLeader === this.wasLeader) return;
+    this.deposedMs = this.wasLeader ? 0 : server.monotonicMs();
+    this.farewellMs = Number.POSITIVE_INFINITY;
   }
 
   /** Called now and then, and when the leader has changed. */
@@ -186,7 +192,10 @@ export class LeaderGuide {
     if (sinceMs < FAREWELL_MS || (server.topology.leaderId === undefined && sinceMs < this.holdMs)) return;
     const isLast = sinceMs > FAREWELL_MAX_MS;
     if (isLast) this.deposedMs = 0;
-    this.closeClients(isLast);
+    const beganMs = Math.min(this.farewellMs, server.clock());
+    this.farewellMs = isLast ? Number.POSITIVE_INFINITY : beganMs;
+    // A client whose bytes lie here unread is not quiet.
+    this.clock.afterInput(() => this.closeClients(isLast, beganMs));
   }
 
   /**
@@ -197,19 +206,23 @@ export class LeaderGuide {
     const { server } = this;
     const deadlineMs = server.monotonicMs() + SEND_OFF_MS;
     while (!server.isLeader && server.topology.leaderId !== undefined && server.monotonicMs() < deadlineMs) {
+      await new Promise<void>((resolve) => this.clock.afterInput(resolve));
       if (this.closeClients(false) === 0) return;
       await server.after(SEND_OFF_POLL_MS);
     }
   }
 
-  /** Closes clients that are quiet, or all. Returns how many could be closed and were not. */
-  private closeClients(all: boolean): number {
+  /**
+   * Closes clients that are quiet, or all, if they came before a time. Returns how many could be closed and
+   * were not.
+   */
+  private closeClients(all: boolean, beforeMs = Number.POSITIVE_INFINITY): number {
     const { server } = this;
     const quietSinceMs = server.clock() - QUIET_MS;
     let left = 0;
     for (const connection of server.connections.values()) {
       const stays = connection.isSubscriber || connection.blockedBy !== undefined || connection.readsReplica;
-      if (connection.forwardedBy !== 0 || stays) continue;
+      if (connection.forwardedBy !== 0 || stays || connection.createdMs > beforeMs) continue;
       if (all || (connection.isIdle && connection.lastActiveMs < quietSinceMs))
         connection.closeAfterReplies();
       else left++;

@@ -9,7 +9,9 @@ import { majority, type NodeId } from '../../raft/index.js';
 import { type RaftNode, splitAddress } from '../../raft/node/index.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Configuration } from '../config/configuration.js';
+import type { NodeTls } from '../net/tls-port.js';
 import type { ConsensusNode } from '../replication/consensus.js';
+import type { ClientAddress, LeaderAddress } from './client-addresses.js';
 
 const POLL_MS = 10;
 
@@ -21,9 +23,12 @@ export interface SeenNode {
   readonly id: NodeId;
   /** 40 hexadecimal digits, always the same for a node of a cluster. */
   readonly hexId: string;
-  /** Where clients reach it. */
+  /** Where the client that asks reaches it. */
   readonly host: string;
   readonly port: number;
+  /** The ports for clients, with TLS and without; 0 where there is none. */
+  readonly tlsPort: number;
+  readonly plainPort: number;
   readonly isSelf: boolean;
   readonly isMaster: boolean;
   /** Whether it answers, as far as this node can tell. */
@@ -42,6 +47,7 @@ export interface TopologyHost {
   /** The cluster's id as logs and data directories have it. */
   readonly clusterName: string;
   readonly port: number;
+  readonly tls: NodeTls | undefined;
   readonly isLeader: boolean;
   readonly isStopping: boolean;
   /** How long a client's command waits for a leader. */
@@ -59,7 +65,7 @@ export class Topology {
     private readonly server: TopologyHost,
     private readonly cluster: Cluster | undefined,
   ) {
-    if (cluster !== undefined) cluster.clientAddresses.own = () => this.ownClientAddress();
+    if (cluster !== undefined) cluster.clientAddresses.own = () => this.ownAddress();
   }
 
   /** Whether clients are shown a Redis Cluster. */
@@ -80,8 +86,12 @@ export class Topology {
     return this.cluster?.transport.isConnected(id) === true;
   }
 
-  /** All members, this node among them, in the order of their ids. */
-  nodes(): readonly SeenNode[] {
+  /**
+   * All members, this node among them, in the order of their ids.
+   *
+   * @param overTls whether they are for a client that speaks TLS
+   */
+  nodes(overTls = false): readonly SeenNode[] {
     const { server } = this;
     const { consensus, node } = server;
     const { peers, commit } = node.status();
@@ -92,7 +102,7 @@ export class Topology {
       return {
         id,
         hexId: this.hexIdOf(id),
-        ...this.addressOf(id),
+        ...this.placeOf(id, overTls),
         isSelf,
         isMaster: id === leaderId,
         isAlive:
@@ -110,13 +120,13 @@ export class Topology {
     return this.nodes().find(({ isSelf }) => isSelf);
   }
 
-  master(): SeenNode | undefined {
-    return this.nodes().find(({ isMaster }) => isMaster);
+  master(overTls = false): SeenNode | undefined {
+    return this.nodes(overTls).find(({ isMaster }) => isMaster);
   }
 
   /** The master, or while none is known the last one. */
-  lastMaster(): SeenNode | undefined {
-    const nodes = this.nodes();
+  lastMaster(overTls = false): SeenNode | undefined {
+    const nodes = this.nodes(overTls);
     return (
       nodes.find(({ isMaster }) => isMaster) ?? nodes.find(({ id }) => id === this.lastLeaderId) ?? nodes[0]
     );
@@ -131,29 +141,53 @@ export class Topology {
     return createHash('sha1').update(`${this.server.clusterName}/${id}`).digest('hex');
   }
 
-  /** host:port at which clients reach a member, if that is not where its peers do. */
-  private clientAddressOf(id: NodeId): string | undefined {
-    if (id !== this.server.node.id) return this.cluster?.clientAddresses.of(id);
-    return this.ownClientAddress() || undefined;
-  }
-
-  /** This node's own, as it is configured; empty: the same as for peers. */
-  private ownClientAddress(): string {
-    const { configuration, consensus, node, port } = this.server;
+  /** Where clients reach this node, as it is configured. */
+  private ownAddress(): ClientAddress {
+    const { configuration, consensus, node, port, tls } = this.server;
+    const tlsPort = tls?.port.number ?? 0;
+    const plainPort = tls === undefined ? port : (tls.plainPort ?? 0);
     const given = configuration.text('client-advertise');
     const host = configuration.text('cluster-announce-hostname') || configuration.text('cluster-announce-ip');
-    const announcedPort = configuration.integer('cluster-announce-port');
-    if (host === '' && announcedPort === 0) return given;
-    const own = consensus.members.find(({ id }) => id === node.id)?.address;
-    const base = splitAddress(given || own || `127.0.0.1:${port}`);
-    return hostAndPort(host || base.host, announcedPort || base.port);
+    const announced = configuration.integer('cluster-announce-port');
+    const announcedTls = configuration.integer('cluster-announce-tls-port');
+    const peers = splitAddress(
+      consensus.members.find(({ id }) => id === node.id)?.address ?? `127.0.0.1:${port}`,
+    );
+    const base = given === '' ? peers : splitAddress(given);
+    if (tlsPort === 0 || plainPort === 0) {
+      const only = (tlsPort === 0 ? 0 : announcedTls) || announced;
+      const isPeers = given === '' && host === '' && only === 0;
+      const address = hostAndPort(host || base.host, only || base.port);
+      return { address: isPeers ? '' : address, tlsAddress: tlsPort === 0 ? '' : address };
+    }
+    // What peers know is one of the two ports; what is given for clients, the plain one.
+    const isPeersTls = port === tlsPort;
+    return {
+      address: hostAndPort(
+        host || base.host,
+        announced || (isPeersTls && given === '' ? plainPort : base.port),
+      ),
+      tlsAddress: hostAndPort(host || base.host, announcedTls || (isPeersTls ? peers.port : tlsPort)),
+    };
   }
 
   /** Where clients reach a member. */
-  addressOf(id: NodeId): { readonly host: string; readonly port: number } {
-    const member = this.server.consensus.members.find((one) => one.id === id);
-    const address = this.clientAddressOf(id) ?? member?.address;
-    return address === undefined ? { host: '', port: 0 } : splitAddress(address);
+  private placeOf(id: NodeId, overTls: boolean): Pick<SeenNode, 'host' | 'port' | 'tlsPort' | 'plainPort'> {
+    const known = id === this.server.node.id ? this.ownAddress() : this.cluster?.clientAddresses.of(id);
+    const tlsAddress = known?.tlsAddress ?? '';
+    const address =
+      known?.address || this.server.consensus.members.find((one) => one.id === id)?.address || '';
+    const tlsPort = tlsAddress === '' ? 0 : splitAddress(tlsAddress).port;
+    const place = (overTls && tlsAddress) || address;
+    if (place === '') return { host: '', port: 0, tlsPort, plainPort: 0 };
+    const plainPort = address === tlsAddress ? 0 : splitAddress(address).port;
+    return { ...splitAddress(place), tlsPort, plainPort };
+  }
+
+  /** Where clients reach a member. */
+  addressOf(id: NodeId, overTls = false): { readonly host: string; readonly port: number } {
+    const { host, port } = this.placeOf(id, overTls);
+    return { host, port };
   }
 
   /**
@@ -171,12 +205,19 @@ export class Topology {
     return stands ? leaderId : undefined;
   }
 
-  /** host:port of the leader for clients; undefined while none is sure to lead. */
-  get leaderAddress(): string | undefined {
+  /** Where clients reach the leader; undefined while none is sure to lead. */
+  get leaderAddress(): LeaderAddress | undefined {
     const { leaderId } = this;
-    if (leaderId === undefined) return undefined;
-    const { host, port } = this.addressOf(leaderId);
-    return hostAndPort(host, port);
+    return leaderId === undefined ? undefined : this.textsOf(leaderId);
+  }
+
+  /** Where clients reach a member, as errors name it. */
+  textsOf(id: NodeId): LeaderAddress {
+    const text = (overTls: boolean): string => {
+      const { host, port } = this.addressOf(id, overTls);
+      return hostAndPort(host, port);
+    };
+    return { plain: text(false), tls: text(true) };
   }
 
   /** Whether this node knows who leads: a leader that has lost its quorum may have been replaced. */

@@ -181,6 +181,7 @@ export async function enterCluster(
     digest,
     advance: () => server.replica.tick(),
     intervalMs: options.digestIntervalMs ?? 60_000,
+    sendOff: () => server.guide.sendOff(),
   });
   // A voter that has moved asks for its new address by itself.
   if (joinAddressesOf(options).length > 0 && isLearner) await cluster.join();

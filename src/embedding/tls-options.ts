@@ -145,7 +145,7 @@ export async function openEntrance(
       plain === undefined ? [secure] : isOfCluster ? [secure, plain] : [plain, secure];
     return {
       entrance: open.length === 1 ? secure : new Entrances(open),
-      tls: new NodeTls(identity, secure),
+      tls: new NodeTls(identity, secure, plain?.number),
       isSecure: open[0] === secure,
       plainPort: plain?.number,
     };

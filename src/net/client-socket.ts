@@ -9,6 +9,9 @@ import { Socket } from 'node:net';
 
 const READ_BYTES = 64 * 1024;
 
+/** Whether a socket speaks TLS. (Asked so, TLS need not be loaded.) */
+export const isOverTls = (socket: Socket): boolean => 'encrypted' in socket;
+
 /** Sockets whose listeners keep what they are given: see {@link giveOwnChunks}. */
 const keeping = new WeakSet<Socket>();
 
@@ -21,8 +24,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * record of the connection, and closes with it.
  */
 export function reuseReadBuffer(accepted: Socket): Socket {
-  // What it reads is decrypted into buffers of its own. (Asked so, TLS need not be loaded.)
-  if ('encrypted' in accepted) return accepted;
+  // What it reads is decrypted into buffers of its own.
+  if (isOverTls(accepted)) return accepted;
   const bare = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = bare._handle;
   // It may be closed already; and what is no Node (Bun) has no handle that a second socket could read from.

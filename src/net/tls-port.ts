@@ -29,6 +29,8 @@ export class NodeTls {
   constructor(
     readonly identity: TlsIdentity,
     readonly port: TlsPort,
+    /** The number of the plain port beside it; undefined where there is none. */
+    readonly plainPort: number | undefined,
   ) {}
 
   /**

@@ -249,6 +249,8 @@ test('clients are shown other addresses than peers', async (t) => {
     return true;
   });
   assert.equal(await followers[0].ask('SET', 'foo', 'x'), '-MOVED 12182 one.example.org:6379');
+  const third = await cluster.add({ follower: 'try' });
+  await until('it knows', async () => (await third.ask('GET', 'foo')) === '-TRY one.example.org:6379');
   // Redis's own names go before it.
   await leader.ask('CONFIG', 'SET', 'cluster-announce-ip', '10.1.2.3');
   assert.deepEqual(await leader.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster'), ['10.1.2.3', '6379']);
