@@ -336,9 +336,7 @@ export class Server implements ClientHost {
 
   /** Whether a client's read may run on the state as it stands; the node `forwardedBy` forwards it, or 0. */
   mayReadNow(consistency: Consistency, forwardedBy: number): boolean {
-    // A leader applies what it has synced; who forwards may have applied more, and told its clients of it.
-    if (forwardedBy !== 0 && this.isLeader && this.engine.appliedIndex < this.node.status().commit)
-      return false;
+    if (forwardedBy !== 0 && this.consensus.isBehind) return false;
     if (consistency === 'low') return !this.isLeader || !this.meetsDueKey();
     if (!this.consensus.isLeader || this.meetsDueKey()) return false;
     if (consistency === 'high') return this.consensus.readsAreLocal();

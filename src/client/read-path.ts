@@ -182,9 +182,12 @@ export class ReadPath {
     let needsItem: boolean;
     if (queue.hasItems) {
       // A quorum that has answered before the read came says nothing of it: another leader may have been at
-      // work since.
-      const { isProposed } = queue.newestPlace!;
-      needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();
+      // work since. Nor does an old item tell all that a node which forwards to a late leader has applied.
+      const { consensus } = server;
+      needsItem =
+        queue.newestPlace!.isProposed &&
+        ((consistency === 'high' && !consensus.readsAreLocal()) ||
+          (connection.forwardedBy !== 0 && consensus.isBehind));
     } else {
       // Once an item is applied, logged time is up to date.
       needsItem = !queue.hasReads && server.isLeader && server.meetsDueKey();

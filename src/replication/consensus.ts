@@ -119,6 +119,14 @@ export class ConsensusNode {
     return this.ownTermCommitted;
   }
 
+  /**
+   * Whether this leader has applied less than is committed: it applies what it has synced itself. A follower
+   * may have applied more, and told its clients of it.
+   */
+  get isBehind(): boolean {
+    return this.isLeader && this.node.applied < this.node.status().commit;
+  }
+
   /** Whether no other node can lead now. */
   get leaseValid(): boolean {
     return this.node.leaseValid;

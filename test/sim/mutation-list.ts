@@ -222,8 +222,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'serve a read by the quorum of a write that was proposed before',
     file: 'src/client/read-path.ts',
-    from: "needsItem = consistency === 'high' && isProposed && !server.consensus.readsAreLocal();",
-    to: 'needsItem = isProposed && !server.isLeader;',
+    from: "((consistency === 'high' && !consensus.readsAreLocal()) ||",
+    to: '(!server.isLeader ||',
+    tests: program,
+  },
+  {
+    name: 'answer a forwarded read behind an old write of a late leader',
+    file: 'src/client/read-path.ts',
+    from: '(connection.forwardedBy !== 0 && consensus.isBehind));',
+    to: 'false);',
     tests: program,
   },
   {
