@@ -9,20 +9,20 @@ import type { Script } from 'node:vm';
 export const cacheSuffix = `.${process.versions.v8}-${process.arch}.cache`;
 
 /** Undefined if there is none. */
-export function readCache(path: string): Buffer | undefined {
+export function readCache(path: string, suffix = cacheSuffix): Buffer | undefined {
   try {
-    return readFileSync(path + cacheSuffix);
+    return readFileSync(path + suffix);
   } catch {
     return undefined;
   }
 }
 
 /** Several processes may do so at once; a reader finds a whole cache or none. */
-export function writeCache(path: string, script: Script): void {
+export function writeCache(path: string, script: Script, suffix = cacheSuffix): void {
   const temporary = `${path}.${process.pid}.new`;
   try {
     writeFileSync(temporary, script.createCachedData());
-    renameSync(temporary, path + cacheSuffix);
+    renameSync(temporary, path + suffix);
   } catch {
     // Installed where this user cannot write, or removed meanwhile. Later starts will do without, too.
     rmSync(temporary, { force: true });

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -22,9 +23,12 @@ mkdirSync(join(project, 'node_modules'));
 symlinkSync(root, join(project, 'node_modules/redraft'));
 
 /** Runs a script of a project that has the package, and gives what it prints. */
-function outputOf(name: string, script: string): string {
+function outputOf(name: string, script: string, flags: readonly string[] = []): string {
   writeFileSync(join(project, name), script);
-  const { stdout, stderr } = spawnSync(process.execPath, [name], { cwd: project, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, name], {
+    cwd: project,
+    encoding: 'utf8',
+  });
   assert.equal(stderr, '');
   return stdout.trim();
 }
@@ -123,6 +127,33 @@ test('a first process leaves compiled code for the next; what V8 refuses is pass
     const [failed] = new Engine().exec([['GET']]);
     console.log(failed instanceof vm.runInContext('Error', sandbox), failed instanceof Error);`;
   assert.equal(outputOf('realm.cjs', realm), 'true false');
+});
+
+test('who starts a node leaves more of it, which is taken from then on; flags of V8 have code of their own', () => {
+  const copy = join(project, 'copy/dist/library');
+  const caches = (): string[] => readdirSync(copy).filter((file) => file.endsWith('.cache'));
+  for (const cache of caches()) rmSync(join(copy, cache));
+  const engine = `new (require('./copy/dist/library/engine.js').Engine)().call('PING');`;
+  const node = `const { Redraft } = require('./copy/dist/library/index.js');
+    Redraft.start().then((redraft) => redraft.stop());`;
+  const telling = `const { Script } = require('node:vm');
+    require('node:vm').Script = class extends Script {
+      constructor(...args) { super(...args); console.log(args[1].cachedData?.length, this.cachedDataRejected); }
+    };`;
+  outputOf('engine.cjs', engine);
+  const [early] = caches();
+  assert.equal(outputOf('told.cjs', telling + node).endsWith(' false'), true);
+  const made = caches();
+  assert.equal(made.length, 2);
+  const [late] = made.filter((file) => file !== early);
+  const { size } = statSync(join(copy, late));
+  assert.ok(size > statSync(join(copy, early)).size);
+  assert.equal(outputOf('told.cjs', telling + node), `${size} false`);
+  assert.deepEqual(caches(), made);
+  const flags = ['--max-old-space-size=512'];
+  assert.equal(outputOf('told.cjs', telling + node, flags), 'undefined undefined');
+  assert.match(outputOf('told.cjs', telling + node, flags), /^\d+ false$/);
+  assert.equal(caches().length, 3);
 });
 
 test('what is required loads no module of Node that a start can do without', () => {
