@@ -465,14 +465,12 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   }
 
   takeBack(requests: readonly ForwardedRequest[], leaderId: number): void {
-    this.queue.takenBack(requests.length);
+    const back = this.queue.takenBack(requests);
     for (let i = 0; i < requests.length && this.forwardedReads.length > 0; i++)
       this.server.audience.tracking.endRead(this, this.forwardedReads.pop(), false);
     if (this.isCutOff) return;
     const { server } = this;
-    const nowMs = server.monotonicMs();
-    for (const request of requests) request.heldSinceMs ??= nowMs;
-    this.deferred = [...requests.map((returned) => ({ raw: returned.raw, returned })), ...this.deferred];
+    this.deferred = [...deferredOf(back, server.monotonicMs()), ...this.deferred];
     if (server.consensus.hasLeader && server.consensus.leaderId !== leaderId) server.resumeSoon(this);
     else server.awaitLeader(this);
   }

@@ -315,15 +315,26 @@ export class ReplyQueue {
   }
 
   /**
-   * The last `count` requests that were forwarded have done nothing: they will be asked again, here or
-   * elsewhere.
+   * The last requests that were forwarded have done nothing: they will be asked again, here or elsewhere.
+   *
+   * @returns what leaves the queue with them, in its order: refusals of this node may stand between
    */
-  takenBack(count: number): void {
-    if (count === 0) return;
-    this.forwarded -= count;
-    const last = this.slots.peekBack()!;
-    last.count -= count;
-    if (last.count === 0) this.slots.pop();
+  takenBack(requests: readonly ForwardedRequest[]): PutBack[] {
+    const back: PutBack[] = [];
+    for (let left = requests.length; left > 0; ) {
+      const last = this.slots.peekBack()!;
+      if (last.kind === 'forwarded') {
+        back.push(requests[--left]);
+        this.forwarded--;
+        if (--last.count > 0) continue;
+      } else {
+        // All but known replies waits until what was forwarded is answered.
+        back.push({ reply: last.reply! });
+      }
+      this.slots.pop();
+      if (this.holder === last) this.holder = undefined;
+    }
+    return back.reverse();
   }
 
   private forwardedDone(): void {

@@ -24,11 +24,11 @@ const NOTHING = Buffer.alloc(0);
 
 /** What was put back, to be looked at again in its order. */
 export function deferredOf(requests: readonly PutBack[], nowMs: number): Deferred[] {
-  return requests.map((request) =>
-    'reply' in request
-      ? { raw: NOTHING, reply: request.reply }
-      : { raw: request.raw, heldSinceMs: nowMs, returned: { ...request, heldSinceMs: nowMs } },
-  );
+  return requests.map((request) => {
+    if ('reply' in request) return { raw: NOTHING, reply: request.reply };
+    const { raw, heldSinceMs = nowMs } = request;
+    return { raw, heldSinceMs, returned: { ...request, heldSinceMs } };
+  });
 }
 
 /** The connection whose requests come here. */

@@ -229,3 +229,28 @@ test('what was refused before anything happened is put back with all behind it, 
     }),
   );
 });
+
+test('what comes back unanswered takes along the replies that stand between', () => {
+  const { queue, written } = makeQueue();
+  const requests = ['a', 'b', 'c', 'd'].map((name) => ({ raw: Buffer.from(name), writes: false }));
+  const text = (one: ReturnType<typeof queue.takenBack>[number]): string =>
+    'reply' in one ? String(one.reply) : String(one.raw);
+  queue.addReply('before');
+  queue.advance();
+  queue.addForwarded();
+  queue.addForwarded();
+  queue.addReply('refused 1');
+  queue.addReply('refused 2');
+  queue.addForwarded();
+  queue.addForwarded();
+  queue.addReply('refused 3');
+  // The first was answered; of the others nothing has happened.
+  queue.relay(Buffer.from('a'), true);
+  const back = queue.takenBack(requests.slice(1));
+  assert.deepEqual(back.map(text), ['b', 'refused 1', 'refused 2', 'c', 'd', 'refused 3']);
+  assert.deepEqual(written, ['before', 'a']);
+  assert.ok(queue.isEmpty && !queue.hasForwarded);
+  queue.addReply('after');
+  queue.advance();
+  assert.deepEqual(written, ['before', 'a', 'after']);
+});
