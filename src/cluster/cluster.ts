@@ -391,11 +391,10 @@ export class Cluster {
   private refused(peer: NodeId, refusal: PeerRefusal): void {
     if (refusal.code !== 'removed' || this.consensus === undefined) return;
     const { consensus, options } = this;
-    if (consensus.hasLeader) return;
-    this.removedBy.add(peer);
+    if (!consensus.hasLeader) this.removedBy.add(peer);
     const voters = consensus.members.filter(({ learner }) => !learner);
     const others = voters.filter(({ id }) => id === options.nodeId || !this.removedBy.has(id));
-    if (others.length >= majority(voters.length)) {
+    if (consensus.hasLeader || others.length >= majority(voters.length)) {
       options.log.warning(`node ${peer} says that this node was removed from its cluster`, {
         event: 'removal-claimed',
         node: peer,

@@ -202,10 +202,21 @@ export class Run {
     }
   }
 
-  /** The members that can be up: all but those whose disks were damaged. */
+  /** The members that can be up: all but those whose disks were damaged, and those that are parted. */
   private get members(): Machine[] {
-    const found = this.world.membership.members.map((member) => this.world.machineOf(member.id));
-    return found.filter((machine) => machine !== undefined && machine.state !== 'refused') as Machine[];
+    const found = this.world.membership.members.flatMap((member) => this.world.machineOf(member.id) ?? []);
+    return found.filter((machine) => machine.state !== 'refused' && !this.isParted(machine));
+  }
+
+  /**
+   * Below durability high, a power cut may take back that a member was removed. Who knows of the removal does
+   * not hear that member any more.
+   */
+  private isParted(machine: Machine): boolean {
+    const { invariants, membership } = this.world;
+    if (!invariants.mayLose) return false;
+    const removed = machine.membership?.removed ?? [];
+    return membership.members.some(({ id }) => removed.includes(id));
   }
 
   /** Whether a leader leads and all sound members have applied what it has committed. */
@@ -251,7 +262,10 @@ export class Run {
     const { invariants, membership, machineOf } = this.world;
     if (!invariants.mayLose) return false;
     const voters = membership.members.filter(({ learner }) => !learner);
-    const sound = voters.filter(({ id }) => machineOf.call(this.world, id)?.state !== 'refused');
+    const sound = voters.filter(({ id }) => {
+      const machine = machineOf.call(this.world, id);
+      return machine === undefined || (machine.state !== 'refused' && !this.isParted(machine));
+    });
     return voters.length > 0 && sound.length < majority(voters.length);
   }
 
