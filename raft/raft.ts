@@ -487,6 +487,7 @@ export class Raft {
       lastIndex: log.lastIndex(),
       ownTermCommitted: state.ownTermCommitted,
       logLost: isLogLost(state),
+      logLostTerm: state.lostLog?.term ?? 0,
       parting: partingOf(state),
       membership: memberships.current,
       membershipIndex: memberships.index,

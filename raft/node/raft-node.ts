@@ -23,7 +23,7 @@ import {
 import { AppliedPosition } from './applied-position.js';
 import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
-import { refuseToGoOn } from './estrangement.js';
+import { Estrangement } from './estrangement.js';
 import type { RaftNodeOptions, Recovered, StorageStatus } from './node-options.js';
 import { openStorage } from './node-storage.js';
 import { type Outstanding, OutstandingWrites } from './outstanding.js';
@@ -61,7 +61,7 @@ export class RaftNode {
   private readonly progress: AppliedPosition;
   private isInstalling = false;
   private lastAppended: number;
-  private ticks = 0;
+  private readonly estrangement = new Estrangement();
   /** Woken when a write has become durable, and when the node fails. */
   private drainWaiters: (() => void)[] = [];
   private wakeFailed!: () => void;
@@ -375,7 +375,7 @@ export class RaftNode {
     if (elapsed > 1) this.raft.stalled(elapsed - 1);
     this.raft.tick();
     this.judgeDisk();
-    if (++this.ticks % 40 === 0) refuseToGoOn(this.raft.status());
+    this.estrangement.tick(this.raft, this.options.onNotice);
   }
 
   /** A disk that does not get its oldest write done is no leader's; the others' may be well. */

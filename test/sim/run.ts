@@ -202,21 +202,24 @@ export class Run {
     }
   }
 
-  /** The members that can be up: all but those whose disks were damaged, and those that are parted. */
+  /** The members that can be up: all but those whose disks were damaged, and those that are estranged. */
   private get members(): Machine[] {
     const found = this.world.membership.members.flatMap((member) => this.world.machineOf(member.id) ?? []);
-    return found.filter((machine) => machine.state !== 'refused' && !this.isParted(machine));
+    return found.filter((machine) => machine.state !== 'refused' && !this.isEstranged(machine));
   }
 
   /**
    * Below durability high, a power cut may take back that a member was removed. Who knows of the removal does
-   * not hear that member any more.
+   * not hear that member any more. And who was told that it lost entries gives no vote; if that leader is
+   * gone, nobody may say whether it is true.
    */
-  private isParted(machine: Machine): boolean {
+  private isEstranged(machine: Machine): boolean {
     const { invariants, membership } = this.world;
     if (!invariants.mayLose) return false;
     const removed = machine.membership?.removed ?? [];
-    return membership.members.some(({ id }) => removed.includes(id));
+    const status = machine.node?.status();
+    const isTold = status !== undefined && status.logLostTerm > 0 && status.leader === 0;
+    return isTold || membership.members.some(({ id }) => removed.includes(id));
   }
 
   /** Whether a leader leads and all sound members have applied what it has committed. */
@@ -264,7 +267,7 @@ export class Run {
     const voters = membership.members.filter(({ learner }) => !learner);
     const sound = voters.filter(({ id }) => {
       const machine = machineOf.call(this.world, id);
-      return machine === undefined || (machine.state !== 'refused' && !this.isParted(machine));
+      return machine === undefined || (machine.state !== 'refused' && !this.isEstranged(machine));
     });
     return voters.length > 0 && sound.length < majority(voters.length);
   }
