@@ -104,8 +104,8 @@ export interface Status {
   /** This node's log is shorter than what its leader saw it acknowledge: it must not go on under this id. */
   readonly logLost: boolean;
   /**
-   * The leader of this term has begun to say so, 0: none has. No vote is given until a leader shows that it is
-   * wrong.
+   * The leader of this term has begun to say so, 0: none has. No vote is given until a leader shows that it
+   * is wrong.
    */
   readonly logLostTerm: number;
   /** Its leader has other entries than those that are committed here: this node must not go on. */
