@@ -7,6 +7,11 @@ export interface EngineOptions {
   readonly hashSeed?: HashSeed;
   readonly settings?: Partial<Settings>;
   /**
+   * The highest behaviour level that the engine is to know, for tests of upgrades. Default: what this
+   * release knows.
+   */
+  readonly behaviourLevel?: number;
+  /**
    * Milliseconds since the epoch, for `Engine.call`. Without it time stands still but for setTime and
    * fastForward.
    */

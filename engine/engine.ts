@@ -99,7 +99,8 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     const settings = { ...defaultSettings, ...options.settings };
-    this.keyspace = new Keyspace(settings, options.hashSeed ?? { low: 0, high: 0 }, valueTypes);
+    const { hashSeed = { low: 0, high: 0 }, behaviourLevel } = options;
+    this.keyspace = new Keyspace(settings, hashSeed, valueTypes, behaviourLevel);
     this.fetchAhead = new FetchAhead(this.keyspace);
     this.scripts = new Scripts(new ScriptSession(this));
     this.ready = new ReadyWaiters({
@@ -134,7 +135,7 @@ export class Engine {
       scripts: this.scripts,
       prolong: undefined,
     };
-    this.readRandom.seed(options.hashSeed?.low ?? 0, options.hashSeed?.high ?? 0);
+    this.readRandom.seed(hashSeed.low, hashSeed.high);
   }
 
   // ---- applying ----
@@ -216,11 +217,10 @@ export class Engine {
         applySettings(this.keyspace.settings, this.request);
         this.keyspace.onConfigured?.();
         return OK;
-      case ItemKind.evict: {
+      case ItemKind.evict:
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
         evict(this.keyspace, this.keyspace.database(entry.database), this.request);
         return OK;
-      }
       case ItemKind.deleteUnchanged:
         parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
         return deleteUnchanged(
@@ -234,6 +234,9 @@ export class Engine {
       case ItemKind.replaceUsers:
         parseTrusted(entry.buffer, entry.bodyStart, this.request);
         return changeUsers(this.users, entry.kind, this.request);
+      case ItemKind.raiseLevel:
+        this.keyspace.behaviour.raise(readUint32(entry.buffer, entry.bodyStart));
+        return OK;
       default:
         throw new Error(`log entry: unknown item kind ${entry.kind}`);
     }
@@ -449,11 +452,7 @@ export class Engine {
     });
   }
 
-  /**
-   * Has each message of a channel told that {@link call} publishes, when the command that did so is done.
-   *
-   * @returns what ends that
-   */
+  /** Has each message of a channel told that {@link call} publishes, when the command is done. @returns what ends that */
   subscribe(channel: string | Uint8Array, callback: MessageCallback): () => void {
     return this.localClient().subscribe(channel, false, callback);
   }

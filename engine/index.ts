@@ -8,6 +8,7 @@ export { RuleError, User } from './acl/user.js';
 export { DEFAULT_USER, Users, type UsersListener } from './acl/users.js';
 // The state machine and how to call it in process.
 export { type ApplyListener, silentListener } from './apply-listener.js';
+export { BEHAVIOUR_LEVEL, type Behaviour, BehaviourLevelError, isBehaviourLevel } from './behaviour.js';
 export type { CallReplies } from './call-replies.js';
 // The command table, and what COMMAND and ACL tell of it.
 export {

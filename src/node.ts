@@ -1,6 +1,7 @@
 /**
  * A consensus node, the state machine that it drives and the server that proposes to it, bound to each other.
  */
+import { BehaviourLevelError } from '../engine/index.js';
 import { RaftNode, type RaftNodeOptions } from '../raft/node/index.js';
 import { ConsensusNode } from './replication/consensus.js';
 import type { EngineStateMachine } from './replication/state-machine.js';
@@ -34,10 +35,11 @@ export async function startServing(
     consensus,
     { nodeId, startId: starts, counter: 0 },
     serverOptions,
-    (what, error) =>
-      nodeOptions.onFailure(
-        error instanceof Error ? new Error(`${what}: ${error.stack}`) : new Error(`${what}: ${error}`),
-      ),
+    (what, error) => {
+      // That one is no fault, and no entry to be skipped.
+      if (error instanceof BehaviourLevelError) nodeOptions.onFailure(error);
+      else nodeOptions.onFailure(new Error(`${what}: ${error instanceof Error ? error.stack : error}`));
+    },
   );
   server.replica.commitTimes = server.statistics.commits;
   onServer?.(server);

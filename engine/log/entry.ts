@@ -34,6 +34,11 @@ export const ItemKind = {
   deleteUsers: 10,
   /** Users in place of all there were, each as name, number of rules, rules; as a RESP array. */
   replaceUsers: 11,
+  /**
+   * A behaviour level that all members know, as u32, is in force from here on. A kind of its own, so that
+   * releases before there were levels stop at it.
+   */
+  raiseLevel: 12,
 } as const;
 export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
 
@@ -154,6 +159,12 @@ export class EntryBuilder {
   ): number {
     const ordinal = this.item(kind, session, 0, request.length);
     this.bytes(request, 0, request.length);
+    return ordinal;
+  }
+
+  raiseLevel(session: Session, level: number): number {
+    const ordinal = this.item(ItemKind.raiseLevel, session, 0, 4);
+    this.uint32(level);
     return ordinal;
   }
 

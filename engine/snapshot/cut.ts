@@ -16,7 +16,7 @@ import type { ValueWalk } from '../values/big-value.js';
 import type { Waiter, Waiters } from '../waiters.js';
 import { DictionaryWalk } from './dictionary-walk.js';
 import { Fingerprint } from './fingerprint.js';
-import { cbor, FORMAT, RecordKind } from './format.js';
+import { cbor, formatOf, RecordKind } from './format.js';
 
 const BATCH_BYTES = 32 * 1024;
 /** What {@link Cut.next} gives at most, but for one large record. */
@@ -87,6 +87,7 @@ export class Cut {
     this.scripts = source.scripts.store.all();
     this.libraries = source.scripts.functions.all().map(({ code }) => code);
     this.marks = keyspace.marks.slice();
+    const level = keyspace.behaviour.written;
     const settings = Object.entries(keyspace.settings).flat();
     const databases: number[] = [];
     for (const database of keyspace.used()) {
@@ -95,12 +96,13 @@ export class Cut {
     }
     this.record([
       RecordKind.header,
-      FORMAT,
+      formatOf(level),
       this.index,
       keyspace.now,
       keyspace.position,
       settings,
       databases,
+      ...level,
     ]);
     this.fingerprint
       .begin(RecordKind.header)
@@ -111,7 +113,7 @@ export class Cut {
       if (typeof setting === 'number') this.fingerprint.number(setting);
       else this.fingerprint.text(setting);
     }
-    for (const number of databases) this.fingerprint.number(number);
+    for (const number of [...databases, ...level]) this.fingerprint.number(number);
     this.fingerprint.end();
     for (const database of keyspace.used()) {
       if (database.size > 0) this.walkDatabase(database);

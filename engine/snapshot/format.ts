@@ -2,7 +2,8 @@
  * A snapshot of the engine: a CBOR sequence (RFC 8742) of arrays, each beginning with its kind. Records are
  * bounded in size, but for a single value's bytes.
  *
- *     [header, format, applied index, logged time, position, settings [name, value, ...], databases [id, size, flushed at, ...]]
+ *     [header, format, applied index, logged time, position, settings [name, value, ...], databases [id, size, flushed at, ...],
+ *             behaviour level]      format 2; without one, format 1: the first level
  *     [keys, database, (slot, key, encoding, deadline, value | [object, size]) ...]
  *     [pieces, object, (at, first, second) ...]          behind the key that owns the object
  *     [marks, (bucket, position) ...]                    last writes, for WATCH
@@ -19,7 +20,17 @@
 // Not 'cbor-x' itself, which loads a native addon that speeds up text: here all is bytes.
 import { Encoder } from 'cbor-x/encode';
 
-export const FORMAT = 1;
+/** Of a snapshot that names a behaviour level, and of one that does not. */
+const FORMATS = [1, 2];
+
+/** @param level what {@link Behaviour.written} says */
+export const formatOf = (level: readonly number[]): number => FORMATS[level.length]!;
+
+/** Why a snapshot of a format cannot be read, or undefined. */
+export const refuseFormat = (format: unknown): string | undefined =>
+  FORMATS.includes(format as number)
+    ? undefined
+    : `snapshot format ${format}, this release reads ${FORMATS.join(' and ')}`;
 
 export const RecordKind = {
   header: 0,

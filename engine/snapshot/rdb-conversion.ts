@@ -10,7 +10,7 @@ import type { Encoding } from '../storage/encoding.js';
 import { Keyspace } from '../storage/keyspace.js';
 import { valueTypes } from '../types/index.js';
 import type { ValueRestorer } from '../values/big-value.js';
-import { FORMAT, RecordKind } from './format.js';
+import { RecordKind, refuseFormat } from './format.js';
 import { RecordReader, SnapshotError } from './record-reader.js';
 
 export interface RdbConversionOptions {
@@ -101,7 +101,8 @@ export class RdbConversion extends RecordReader {
 
   private takeHeader(items: readonly unknown[]): void {
     const [, format, , , , , databases] = items;
-    if (format !== FORMAT) throw new SnapshotError(`snapshot format ${format}, this release reads ${FORMAT}`);
+    const refused = refuseFormat(format);
+    if (refused !== undefined) throw new SnapshotError(refused);
     this.check(Array.isArray(databases), 'is no header');
     const counts = databases as unknown[];
     for (let i = 0; i + 2 < counts.length; i += 3) {

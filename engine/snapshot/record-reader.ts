@@ -1,4 +1,5 @@
 /** The records of a snapshot, from bytes that come piece by piece. */
+import { BehaviourLevelError } from '../behaviour.js';
 import { cbor, RecordKind } from './format.js';
 
 /** A snapshot that is not whole or not one of ours: says what is wrong and at which record. */
@@ -52,7 +53,7 @@ export abstract class RecordReader {
       });
       consumed = data.length;
     } catch (error) {
-      if (error instanceof SnapshotError) throw error;
+      if (error instanceof SnapshotError || error instanceof BehaviourLevelError) throw error;
       const incomplete = error as { incomplete?: boolean; lastPosition?: number };
       if (incomplete.incomplete !== true)
         throw new SnapshotError(`record ${this.records}: ${(error as Error).message}`);

@@ -3,6 +3,7 @@
  * pieces of any size, so that whoever feeds them decides how long one slice of the work is.
  */
 
+import { isBehaviourLevel } from '../behaviour.js';
 import { Engine } from '../engine.js';
 import type { EngineOptions } from '../engine-options.js';
 import { ErrorReply } from '../protocol/error-reply.js';
@@ -14,7 +15,7 @@ import type { Encoding } from '../storage/encoding.js';
 import { valueTypes } from '../types/index.js';
 import type { ValueRestorer } from '../values/big-value.js';
 import { Fingerprint } from './fingerprint.js';
-import { FORMAT, RecordKind } from './format.js';
+import { formatOf, RecordKind, refuseFormat } from './format.js';
 import { RecordReader, SnapshotError } from './record-reader.js';
 
 /** Keys that a snapshot from a stranger may have room reserved for before they have come. */
@@ -110,8 +111,10 @@ export class Restore extends RecordReader {
   }
 
   private takeHeader(items: readonly unknown[]): void {
-    const [, format, index, now, position, settings, databases] = items;
-    if (format !== FORMAT) throw new SnapshotError(`snapshot format ${format}, this release reads ${FORMAT}`);
+    const [, format, index, now, position, settings, databases, ...level] = items;
+    const refused = refuseFormat(format);
+    if (refused !== undefined) throw new SnapshotError(refused);
+    this.check(level.length < 2 && format === formatOf(level as number[]), 'is no header');
     this.check(Array.isArray(settings) && Array.isArray(databases), 'is no header');
     const { keyspace } = this.engine;
     this.engine.appliedIndex = this.number(index);
@@ -138,6 +141,11 @@ export class Restore extends RecordReader {
       this.sizes.set(database, size);
       database.reserve(Math.max(0, Math.min(size, this.reservedKeysMax - this.keysLeft)));
       this.keysLeft += size;
+    }
+    for (const one of level) {
+      this.check(isBehaviourLevel(one), 'names no behaviour level');
+      this.fingerprint.number(one as number);
+      keyspace.behaviour.raise(one as number);
     }
     this.fingerprint.end();
   }

@@ -3,6 +3,7 @@
  * memory on its way out.
  */
 
+import { Behaviour } from '../behaviour.js';
 import type { View } from '../protocol/view.js';
 import type { Settings } from '../settings.js';
 import { Database, type DatabaseOwner, type Discarded } from './database.js';
@@ -30,6 +31,8 @@ export interface CreationListener {
 
 export class Keyspace implements DatabaseOwner {
   readonly slab = new Slab();
+  /** Which level is in force: part of the state. */
+  readonly behaviour: Behaviour;
   /** By number; made when first used. */
   readonly databases: (Database | undefined)[] = [];
   /** Logged time: milliseconds since the epoch, from the stamp of the last entry. */
@@ -77,7 +80,11 @@ export class Keyspace implements DatabaseOwner {
     readonly settings: Settings,
     readonly hashSeed: HashSeed,
     readonly types: TypeTable,
-  ) {}
+    /** The highest behaviour level that this node knows. */
+    behaviourLevel?: number,
+  ) {
+    this.behaviour = new Behaviour(behaviourLevel);
+  }
 
   database(id: number): Database {
     this.databases[id] ??= new Database(this, id);

@@ -2,7 +2,7 @@
  * Changes of who is in the cluster and who leads it: made by the leader, asked for by joining nodes and by
  * the operator.
  */
-import { ErrorReply } from '../../engine/index.js';
+import { type Behaviour, BehaviourLevelError, ErrorReply } from '../../engine/index.js';
 import type { MembershipChange, MembershipRefusal, NodeId, PeerStatus } from '../../raft/index.js';
 import {
   askPeer,
@@ -30,6 +30,8 @@ export interface AdministrationOptions {
   readonly address: () => string;
   /** This node's state at an index to come; without it nobody asks. */
   readonly digest?: (index: number) => Promise<{ readonly index: number; readonly digest: string }>;
+  /** Which behaviour level is in force, and which this node knows. */
+  readonly behaviour: () => Behaviour;
   /** Where clients reach it; empty: as peers do. */
   readonly clientAddress: () => ClientAddress;
   /** Sends this node's clients away, for a bounded time. */
@@ -79,7 +81,7 @@ export class Administration {
   /** Answers what a peer asks of this node. */
   async answer(question: Question, from: NodeId): Promise<Answer> {
     const { consensus } = this.options;
-    if (question.kind === 'who') return { kind: 'done' };
+    if (question.kind === 'who') return { kind: 'done', level: this.options.behaviour().known };
     if (question.kind === 'client-address')
       return { kind: 'client-address', ...this.options.clientAddress() };
     if (question.kind === 'invite') return this.invited(question);
@@ -97,6 +99,7 @@ export class Administration {
       switch (question.kind) {
         case 'join':
           return await this.inTurn(async () => {
+            this.checkLevel(question.level);
             const answer = await this.admit(from, question.address);
             if (answer.kind === 'taken' || answer.kind === 'unreached')
               this.options.journal.refused(`node ${from} is not let in yet: ${answer.reason}`);
@@ -187,6 +190,12 @@ export class Administration {
   }
 
   // ---- joining ----
+
+  /** @throws AdministrationError for who does not know the level in force, and would stop at once */
+  private checkLevel(known = 1): void {
+    const { level } = this.options.behaviour();
+    if (level > known) throw new AdministrationError(new BehaviourLevelError(level, known).message);
+  }
 
   private async admit(id: NodeId, address: string): Promise<Answer> {
     const { consensus, log } = this.options;

@@ -22,6 +22,7 @@ import { judgeClock } from './clock-check.js';
 import { DigestWatch, type DigestWatchOptions } from './digest-watch.js';
 import { becomeVoter, JoinError, othersOf } from './join.js';
 import { Journal } from './journal.js';
+import { LevelWatch, type LevelWatchOptions } from './level-watch.js';
 import { asAnswer, asQuestion } from './peer-requests.js';
 
 export interface ClusterOptions {
@@ -81,6 +82,7 @@ const DIGEST_TIMEOUT_MS = 120_000;
 
 /** What the watch over the members' states needs of this one's. */
 type ClusterStates = Pick<DigestWatchOptions, 'digest' | 'advance' | 'intervalMs'> &
+  Pick<LevelWatchOptions, 'behaviour' | 'raiseLevel'> &
   Pick<AdministrationOptions, 'sendOff'>;
 
 export class Cluster {
@@ -88,6 +90,8 @@ export class Cluster {
   readonly journal: Journal;
   /** Whether all members are in one state. */
   digests: DigestWatch | undefined;
+  private levels: LevelWatch | undefined;
+  private behaviour: LevelWatchOptions['behaviour'] | undefined;
   readonly clientAddresses: ClientAddresses;
   private administrationOfNode: Administration | undefined;
   private consensus: ConsensusNode | undefined;
@@ -175,6 +179,7 @@ export class Cluster {
       journal: this.journal,
       address: () => address,
       digest: states.digest,
+      behaviour: states.behaviour,
       sendOff: states.sendOff,
       clientAddress: () => this.clientAddresses.own(),
     });
@@ -186,6 +191,15 @@ export class Cluster {
       clock,
       log,
       ask: (peer, question) => administration.ask(peer, question, clusterId, DIGEST_TIMEOUT_MS),
+    });
+    this.behaviour = states.behaviour;
+    this.levels = new LevelWatch({
+      ...states,
+      consensus,
+      nodeId,
+      clock,
+      log,
+      ask: (peer, question) => administration.ask(peer, question, clusterId, CHECK_TIMEOUT_MS),
     });
     this.armTick();
     if (consensus.members.length > 0) this.lookAround();
@@ -235,6 +249,7 @@ export class Cluster {
       nodeId,
       credentials,
       clusterId,
+      level: this.behaviour!().known,
       addresses: joinAddresses,
       ownAddress: this.address,
       clock,
@@ -460,6 +475,7 @@ export class Cluster {
       return;
     }
     this.administration.tick();
+    this.levels?.tick();
     this.journal.noteSync(consensus.node.takeSlowestSyncMs());
     this.judgeClock();
     const nowMs = clock.monotonicMs();

@@ -149,6 +149,8 @@ export async function findCluster(
 export async function becomeVoter(
   options: JoinOptions & {
     readonly clusterId: string;
+    /** The highest behaviour level that this node knows. */
+    readonly level: number;
     /** Members that are known, to be asked, too. */
     readonly members: () => readonly string[];
     readonly isVoter: () => boolean;
@@ -168,7 +170,7 @@ export async function becomeVoter(
     let answer: Answer | undefined;
     for (const address of candidates) {
       if (address === '' || address === ownAddress) continue;
-      const question: Question = { kind: 'join', address: ownAddress };
+      const question: Question = { kind: 'join', address: ownAddress, level: options.level };
       try {
         const given = await askPeer(address, { credentials, clusterId, nodeId, timeoutMs: 15_000 }, question);
         answer = asAnswer(given.answer);

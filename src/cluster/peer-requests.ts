@@ -1,13 +1,17 @@
 /** What nodes ask each other outside of consensus: joining, and administration that is the leader's. */
+import { isBehaviourLevel } from '../../engine/index.js';
 import type { Role } from '../../raft/index.js';
 
 export type Question =
-  /** Who are you: only the handshake's answer matters. */
+  /** Who are you, as the handshake says, and which behaviour levels do you know? */
   | { readonly kind: 'who' }
   /** Where do your clients reach you? */
   | { readonly kind: 'client-address' }
-  /** Let the asking node, which is reached at `address`, into the cluster; or note its new address. */
-  | { readonly kind: 'join'; readonly address: string }
+  /**
+   * Let the asking node, which is reached at `address` and knows behaviour levels up to `level`, into the
+   * cluster; or note its new address. Releases before there were levels do not say.
+   */
+  | { readonly kind: 'join'; readonly address: string; readonly level?: number }
   /** Join the cluster of the asking node, which is reached at `addresses`. */
   | { readonly kind: 'invite'; readonly clusterId: string; readonly addresses: readonly string[] }
   | { readonly kind: 'remove'; readonly address: string }
@@ -21,7 +25,11 @@ export type Question =
   | { readonly kind: 'digest'; readonly index: number };
 
 export type Answer =
-  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'done';
+      /** To `who`: the highest behaviour level that the node knows; undefined before there were any. */
+      readonly level?: number;
+    }
   | {
       readonly kind: 'client-address';
       /** host:port; empty: where peers do. */
@@ -76,11 +84,12 @@ const roles: readonly unknown[] = ['follower', 'preCandidate', 'candidate', 'lea
 /** Checks what came from a peer. @throws Error for what is no question */
 export function asQuestion(value: unknown): Question {
   const question = (value ?? {}) as Record<string, unknown>;
-  const { kind, address, addresses, clusterId, index } = question;
+  const { kind, address, addresses, clusterId, index, level } = question;
   const needsAddress = kind === 'join' || kind === 'remove' || kind === 'transfer';
   const isSound =
     questionKinds.includes(kind as string) &&
     (!needsAddress || typeof address === 'string') &&
+    (kind !== 'join' || level === undefined || isBehaviourLevel(level)) &&
     (kind !== 'digest' || (Number.isSafeInteger(index) && (index as number) > 0)) &&
     (kind !== 'invite' ||
       (typeof clusterId === 'string' &&
@@ -93,9 +102,10 @@ export function asQuestion(value: unknown): Question {
 /** Checks what a peer answered. @throws Error for what is no answer */
 export function asAnswer(value: unknown): Answer {
   const answer = (value ?? {}) as Record<string, unknown>;
-  const { kind, reason, leader, behind, index, digest } = answer;
+  const { kind, reason, leader, behind, index, digest, level } = answer;
   const isSound =
     answerKinds.includes(kind as string) &&
+    (kind !== 'done' || level === undefined || isBehaviourLevel(level)) &&
     (kind !== 'digest' || (typeof index === 'number' && typeof digest === 'string')) &&
     (kind !== 'standing' ||
       (roles.includes(answer.role) &&

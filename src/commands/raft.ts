@@ -71,6 +71,7 @@ export function raftFields(server: NodeContext): FieldValue[] {
   const storage = node.storageStatus();
   const own = status.membership.members.find(({ id }) => id === node.id);
   const verdict = server.cluster.digests?.verdict;
+  const { behaviour } = server.engine.keyspace;
   const fields: FieldValue[] = [
     ['node_id', node.id],
     ['cluster_id', server.clusterName],
@@ -94,6 +95,8 @@ export function raftFields(server: NodeContext): FieldValue[] {
     ['clock', server.cluster.clock],
     ['digest_index', verdict?.index ?? 0],
     ['digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
+    ['behaviour_level', behaviour.level],
+    ['behaviour_known', behaviour.known],
     ['members', status.membership.members.length],
   ];
   for (const [i, { id, address, learner }] of status.membership.members.entries()) {

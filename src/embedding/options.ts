@@ -73,6 +73,11 @@ export interface RedraftOptions {
    * it lives.
    */
   readonly isCut?: (peer: number) => boolean;
+  /**
+   * The highest behaviour level that the node is to know. Default: what this release knows. A lower one keeps
+   * the cluster where releases before can still join it (docs/UPGRADE.md).
+   */
+  readonly behaviourLevel?: number;
   /** How often at most the leader compares its state with its followers'. Default 60000. */
   readonly digestIntervalMs?: number;
   /**
@@ -123,6 +128,7 @@ const optionNames: Readonly<Record<keyof RedraftOptions, true>> = {
   follower: true,
   password: true,
   isCut: true,
+  behaviourLevel: true,
   digestIntervalMs: true,
   users: true,
   maxClients: true,

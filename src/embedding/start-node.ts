@@ -84,6 +84,7 @@ export async function startNode(
     );
     const machine = new EngineStateMachine({
       hashSeed: seeds.hashSeed(),
+      behaviourLevel: options.behaviourLevel,
       onContained: (command, error) =>
         log.warning(`fault in ${command}, which changed nothing: ${(error as Error)?.stack ?? error}`, {
           event: 'command-fault',
@@ -182,6 +183,8 @@ export async function enterCluster(
     advance: () => server.replica.tick(),
     intervalMs: options.digestIntervalMs ?? 60_000,
     sendOff: () => server.guide.sendOff(),
+    behaviour: () => server.engine.keyspace.behaviour,
+    raiseLevel: (level) => server.proposeItem(4, (builder) => builder.raiseLevel(server.session, level)),
   });
   // A voter that has moved asks for its new address by itself.
   if (joinAddressesOf(options).length > 0 && isLearner) await cluster.join();

@@ -180,6 +180,8 @@ export function gatherInformation(server: InfoHost): InfoSource {
       ['raft_last_sync_ms', storage.lastSyncMs.toFixed(3)],
       ['raft_digest_index', verdict?.index ?? 0],
       ['raft_digest', verdict === undefined ? 'unknown' : verdict.diverged.size === 0 ? 'ok' : 'differs'],
+      ['raft_behaviour_level', keyspace.behaviour.level],
+      ['raft_behaviour_known', keyspace.behaviour.known],
       ...raftMembers(status),
     ],
     // Only for who reads it: the percentiles of some hundred commands take longer than all the rest.

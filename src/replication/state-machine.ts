@@ -4,6 +4,7 @@
  */
 
 import {
+  BehaviourLevelError,
   type Cut,
   Engine,
   type EngineOptions,
@@ -230,6 +231,7 @@ function replay(engine: Engine, entries: readonly Entry[]): void {
         const { buffer, byteOffset, byteLength } = payload;
         engine.apply(index, Buffer.from(buffer, byteOffset, byteLength), silentListener);
       } catch (error) {
+        if (error instanceof BehaviourLevelError) throw error;
         throw new Error(`${unappliable(index)}: ${(error as Error).message}`, { cause: error });
       }
     } else {
