@@ -3,6 +3,7 @@
  * clients are the real ones of the project's ioredis; clients of the same host, port and database share their
  * data.
  */
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { isMap } from 'node:util/types';
 import type {
@@ -13,6 +14,7 @@ import type {
   RedisOptions,
 } from 'ioredis';
 import { connectorClass, type LoadableValue, Redraft } from '../index.js';
+import { encodeRequest } from '../resp/encode-request.js';
 import { type Ioredis, realIoredis } from './real.js';
 
 const real = realIoredis();
@@ -21,6 +23,11 @@ const real = realIoredis();
 export interface InMemoryOptions {
   /** Keys to begin with, set when the client first connects: as of `redraft.load()`. */
   readonly data?: Parameters<Redraft['load']>[0];
+  /**
+   * Which keyspace events the node tells from then on: its parameter `notify-keyspace-events`, as `'gxK'`.
+   * All clients of the address hear them.
+   */
+  readonly notifyKeyspaceEvents?: string;
 }
 
 /** By host:port. */
@@ -38,6 +45,15 @@ function nodeAt(host: string, port: number): Promise<Redraft> {
 
 type ClientOptions = RedisOptions & InMemoryOptions;
 
+/** @throws Error with what the node says, where it does not take the value */
+async function tellEvents(node: Redraft, events: string): Promise<void> {
+  const socket = node.connect();
+  socket.write(encodeRequest(['CONFIG', 'SET', 'notify-keyspace-events', events]));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  if (!answer.toString().startsWith('+OK')) throw new Error(answer.toString().slice(1).trim());
+}
+
 /**
  * Of clients that have seeded their nodes already: each has options of its own, and connects more than once.
  */
@@ -51,7 +67,8 @@ const connectorTo = (fixed?: { readonly host: string; readonly port: number }) =
   connectorClass(async (options: ClientOptions): Promise<Duplex> => {
     const { host = 'localhost', port = 6379 } = fixed ?? options;
     const node = await nodeAt(host, port);
-    const { data, db = 0, keyPrefix = '' } = options;
+    const { data, db = 0, keyPrefix = '', notifyKeyspaceEvents = '' } = options;
+    if (notifyKeyspaceEvents !== '') await tellEvents(node, notifyKeyspaceEvents);
     if (data !== undefined && !seeded.has(options)) {
       seeded.add(options);
       const entries: Iterable<readonly [string, LoadableValue]> = isMap(data) ? data : Object.entries(data);
@@ -95,13 +112,17 @@ class InMemoryRedis extends BareRedis {
 
 class InMemoryCluster extends BareCluster {
   constructor(startupNodes: readonly ClusterNode[], options: ClusterOptions & InMemoryOptions = {}) {
-    const { data, ...own } = options;
+    const { data, notifyKeyspaceEvents, ...own } = options;
     super(startupNodes, {
       ...own,
       // No name is looked up: nobody is dialed.
       dnsLookup: (address: string, callback: (error: null, address: string) => void) =>
         callback(null, address),
-      redisOptions: { ...own.redisOptions, data, Connector: connectorTo(addressOf(startupNodes[0])) },
+      redisOptions: {
+        ...own.redisOptions,
+        ...{ data, notifyKeyspaceEvents },
+        Connector: connectorTo(addressOf(startupNodes[0])),
+      },
     });
   }
 }

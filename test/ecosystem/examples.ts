@@ -1,9 +1,9 @@
 /**
- * Runs the examples of docs/examples as projects that have installed the package: with the libraries of this
- * folder, ioredis 5 among them.
+ * Runs the examples of docs/examples, and the suites of other stand-ins for Redis (projects), as projects
+ * that have installed the package: with the libraries of this folder, ioredis 5 among them.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -22,31 +22,16 @@ const runs: ReadonlyMap<string, readonly string[]> = new Map([
   ['vitest', [join(installed, 'vitest/vitest.mjs'), 'run', '--root', '.']],
   ['jest', [jest, '--rootDir', '.']],
   ['jest-bare', [jest, '--rootDir', '.']],
+  ['jest-mock', [jest, '--rootDir', '.']],
+  ['vitest-alias', [join(installed, 'vitest/vitest.mjs'), 'run', '--root', '.']],
   ['mocha', [join(installed, 'mocha/bin/mocha.js')]],
   ['express', ['--test', 'app.test.mjs']],
   ['fastify', ['--test', 'app.test.mjs']],
-  ['bullmq', ['--test', 'reminders.test.mjs', 'shop.test.mjs']],
+  ['bullmq', ['--test', 'reminders.test.mjs', 'shop.test.mjs', 'paint.test.mjs']],
+  ['in-place', ['--test', 'ioredis-mock.test.mjs', 'redis-memory-server.test.mjs', 'sinon.test.mjs']],
   ['redlock', ['--test', 'turns.test.mjs']],
   ['end-to-end', ['--test', 'shop.test.mjs']],
 ]);
-
-/**
- * ioredis-mock's own documentation maps a bare name, which matches each path through ioredis as well; and
- * fakes all timers.
- */
-const bareMapping = {
-  'jest.config.js': "module.exports = { moduleNameMapper: { ioredis: 'redraft/ioredis' } };\n",
-  'bare.test.js': `const Redis = require('ioredis');
-    test('a mapping by a bare name, and all timers faked', async () => {
-      jest.useFakeTimers();
-      const redis = new Redis({ data: { k: 'v' } });
-      expect(await redis.get('k')).toBe('v');
-      await expect(redis.lpush('k', 'x')).rejects.toThrow(/^WRONGTYPE/);
-      const sub = new Redis();
-      await sub.subscribe('c');
-      expect(await redis.publish('c', 'm')).toBe(1);
-    });\n`,
-};
 
 function link(target: string, folder: string): void {
   for (const name of readdirSync(target)) {
@@ -89,10 +74,8 @@ export async function runExamples(only: readonly string[] = []): Promise<boolean
     // A copy, not a link: what it requires is looked for in the project.
     for (const file of ['package.json', 'dist/library', 'dist/src', 'dist/engine', 'dist/raft'])
       cpSync(join(root, file), join(modules, 'redraft', file), { recursive: true });
-    cpSync(join(root, 'docs/examples'), project, { recursive: true });
-    mkdirSync(join(project, 'jest-bare'));
-    for (const [name, script] of Object.entries(bareMapping))
-      writeFileSync(join(project, 'jest-bare', name), script);
+    for (const folder of ['docs/examples', 'test/ecosystem/projects'])
+      cpSync(join(root, folder), project, { recursive: true });
     const left = [...runs].filter(([name]) => only.length === 0 || only.includes(name));
     let passed = left.length > 0;
     const work = async (): Promise<void> => {
