@@ -34,6 +34,10 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   readonly slices: Slices;
   readonly pauses: Pauses;
   readonly authenticationGate: AuthenticationGate;
+  readonly guide: TopologyHost['guide'] & {
+    /** Whether clients are sent away by errors that they follow by themselves. */
+    readonly redirects: boolean;
+  };
   /** What no client may lower. */
   readonly consistency: Consistency;
   /** By which time-to-live replies are reckoned. */
@@ -47,6 +51,8 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   mayReadNow(consistency: Consistency, forwardedBy: number): boolean;
   /** Why this node cannot serve a read at all, or undefined. */
   refuseRead(consistency: Consistency): ErrorReply | undefined;
+  /** Where a client should go, or why there is nowhere to go. */
+  notLeading(): ErrorReply;
   /** Microseconds since the epoch, by this node's clock. */
   clockUs(): number;
   /** Puts checked changes of the configuration into force on this node. */

@@ -1,5 +1,5 @@
 /** WAIT and WAITAOF: on how many nodes a client's writes are, and on how many disks. */
-import { durabilityLevels, ErrorReply, type Reply, type Request } from '../../engine/index.js';
+import { durabilityLevels, ErrorReply, errors, type Reply, type Request } from '../../engine/index.js';
 import type { Client } from '../client/client.js';
 import { followersCaughtUp, waitForFollowers, withinTime } from '../replication/follower-wait.js';
 import type { NodeContext } from './node-context.js';
@@ -12,13 +12,29 @@ function timeoutOf(request: Request, index: number): number {
   return Number(timeoutMs);
 }
 
+/** Only the leader knows how far the others are. @throws the error of Redis's replicas, or where to go */
+function checkLeads(command: string, text: string, { forwardedBy }: Client, server: NodeContext): void {
+  if (server.isLeader) return;
+  if (forwardedBy !== 0 || !server.guide.redirects) throw server.notLeading();
+  throw new ErrorReply(`ERR ${command} cannot be used with replica instances. ${text}`);
+}
+
+/** What a client that waits is told when this node leads no more, as in Redis. */
+const orUnblocked = (followers: number | undefined): Reply => followers ?? errors.forcedUnblock;
+
 /** How many followers have what this connection wrote: every acknowledged write is on a majority already. */
 function wait(request: Request, connection: Client, server: NodeContext): ProgramReply {
   const replicas = request.int64(1);
   const timeoutMs = timeoutOf(request, 2);
+  checkLeads(
+    'WAIT',
+    'Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
+    connection,
+    server,
+  );
   const caughtUp = followersCaughtUp(server);
   if (connection.inExec || caughtUp >= replicas) return caughtUp;
-  return waitForFollowers(server, Number(replicas), timeoutMs);
+  return waitForFollowers(server, Number(replicas), timeoutMs, isThere(connection)).then(orUnblocked);
 }
 
 /**
@@ -34,6 +50,12 @@ function waitaof(request: Request, connection: Client, server: NodeContext): Pro
   if (replicas === undefined || replicas < 0)
     throw new ErrorReply('ERR value is out of range, must be positive');
   const timeoutMs = timeoutOf(request, 3);
+  checkLeads(
+    'WAITAOF',
+    'Please also note that writes to replicas are just local and are not propagated.',
+    connection,
+    server,
+  );
   const level = durabilityLevels[server.engine.keyspace.settings.durability];
   if (replicas > 0 && level !== 'high')
     throw new ErrorReply(
@@ -45,22 +67,27 @@ function waitaof(request: Request, connection: Client, server: NodeContext): Pro
     );
   const followers = (): number => (level === 'high' ? followersCaughtUp(server) : 0);
   if (connection.inExec) return [level === 'high' && server.diskSpace !== undefined ? 1 : 0, followers()];
-  return synced(server, Number(replicas), timeoutMs, followers);
+  const waits = (): Promise<number | undefined> =>
+    Number(replicas) === 0
+      ? Promise.resolve(followers())
+      : waitForFollowers(server, Number(replicas), timeoutMs, isThere(connection));
+  return synced(server, timeoutMs, waits);
 }
 
+const isThere =
+  ({ socket }: Client) =>
+  (): boolean =>
+    !socket.destroyed;
+
 async function synced(
-  server: NodeContext,
-  replicas: number,
+  { node, diskSpace }: NodeContext,
   timeoutMs: number,
-  followers: () => number,
+  waits: () => Promise<number | undefined>,
 ): Promise<Reply> {
-  const { node, diskSpace } = server;
   const onDisk =
     diskSpace !== undefined ? withinTime(node.log.makeDurable(), timeoutMs) : Promise.resolve(false);
-  const others =
-    replicas === 0 ? Promise.resolve(followers()) : waitForFollowers(server, replicas, timeoutMs);
-  const [isLocal, count] = await Promise.all([onDisk, others]);
-  return [isLocal ? 1 : 0, count];
+  const [isLocal, count] = await Promise.all([onDisk, waits()]);
+  return count === undefined ? orUnblocked(count) : [isLocal ? 1 : 0, count];
 }
 
 /** Every row of the family. */

@@ -35,7 +35,7 @@ const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How long after it was replaced a leader closes its clients: they have what they were owed by then. */
 const FAREWELL_MS = 200;
 /** A client that has said nothing for so long has nothing on the way that its end would lose. */
-const QUIET_MS = 50;
+const QUIET_MS = 100;
 /** One that is never quiet stays with this node, and is closed all the same. */
 const FAREWELL_MAX_MS = 2000;
 /** How long a node that stops waits for its clients to become quiet. */
@@ -66,6 +66,8 @@ export class LeaderGuide {
   private deposedMs = 0;
   /** When it began to send them away, in milliseconds since the epoch: who comes later knows better. */
   private farewellMs = Number.POSITIVE_INFINITY;
+  /** Clients that were quiet at the last look, and since when. */
+  private quiet = new Map<Client, number>();
   /** When a leader was last known that clients may be sent to. */
   private leaderKnownMs: number;
 
@@ -205,7 +207,7 @@ export class LeaderGuide {
   async sendOff(): Promise<void> {
     const { server } = this;
     const deadlineMs = server.monotonicMs() + SEND_OFF_MS;
-    while (!server.isLeader && server.topology.leaderId !== undefined && server.monotonicMs() < deadlineMs) {
+    while (!server.isLeader && server.monotonicMs() < deadlineMs) {
       await new Promise<void>((resolve) => this.clock.afterInput(resolve));
       if (this.closeClients(false) === 0) return;
       await server.after(SEND_OFF_POLL_MS);
@@ -219,13 +221,21 @@ export class LeaderGuide {
   private closeClients(all: boolean, beforeMs = Number.POSITIVE_INFINITY): number {
     const { server } = this;
     const quietSinceMs = server.clock() - QUIET_MS;
+    const wereQuiet = this.quiet;
+    this.quiet = new Map();
     let left = 0;
     for (const connection of server.connections.values()) {
       const stays = connection.isSubscriber || connection.blockedBy !== undefined || connection.readsReplica;
       if (connection.forwardedBy !== 0 || stays || connection.createdMs > beforeMs) continue;
-      if (all || (connection.isIdle && connection.lastActiveMs < quietSinceMs))
+      const { isIdle, lastActiveMs } = connection;
+      const isQuiet = isIdle && lastActiveMs < quietSinceMs;
+      // Seen twice: a busy machine may have kept client and node alike from their work.
+      if (all || (isQuiet && wereQuiet.get(connection) === lastActiveMs)) {
         connection.closeAfterReplies();
-      else left++;
+        continue;
+      }
+      if (isQuiet) this.quiet.set(connection, lastActiveMs);
+      left++;
     }
     return left;
   }

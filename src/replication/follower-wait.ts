@@ -1,4 +1,5 @@
 /** WAIT: how many followers have what was committed when it was asked. */
+import type { Status } from '../../raft/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
 import { clearTimeout, setTimeout } from '../../raft/node/timers.js';
 
@@ -13,25 +14,31 @@ export interface FollowerWaitHost {
 const POLL_MS = 10;
 
 /** How many followers have all up to `commit`. */
-function caughtUp(node: RaftNode, commit: number): number {
-  return node.status().peers.filter((peer) => !peer.learner && peer.match >= commit).length;
+function caughtUp({ peers }: Pick<Status, 'peers'>, commit: number): number {
+  return peers.filter((peer) => !peer.learner && peer.match >= commit).length;
 }
 
 /**
- * Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever).
- * @returns how many have it
+ * Waits for `wanted` followers to have all that is committed now, for at most `timeoutMs` (0: for ever), as
+ * long as somebody waits for the answer.
+ *
+ * @returns how many have it; undefined once this node leads no more, and cannot tell
  */
 export async function waitForFollowers(
   server: FollowerWaitHost,
   wanted: number,
   timeoutMs: number,
-): Promise<number> {
+  isWanted: () => boolean,
+): Promise<number | undefined> {
   const { node } = server;
-  const { commit } = node.status();
+  const { commit, term } = node.status();
   const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : server.clock() + timeoutMs;
   for (;;) {
-    const followers = caughtUp(node, commit);
-    if (followers >= wanted || server.clock() >= until || server.isStopping) return followers;
+    const now = node.status();
+    if (now.role !== 'leader' || now.term !== term) return undefined;
+    const followers = caughtUp(now, commit);
+    const isOver = server.clock() >= until || server.isStopping || !isWanted();
+    if (followers >= wanted || isOver) return followers;
     await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, until - server.clock())));
   }
 }
@@ -53,5 +60,6 @@ export async function withinTime(promise: Promise<void>, timeoutMs: number): Pro
 
 /** How many followers have all that is committed now. */
 export function followersCaughtUp({ node }: Pick<FollowerWaitHost, 'node'>): number {
-  return caughtUp(node, node.status().commit);
+  const status = node.status();
+  return caughtUp(status, status.commit);
 }

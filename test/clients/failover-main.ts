@@ -4,18 +4,28 @@
  * user saw; ends with 1 when an acknowledged write is lost, a read is stale, or a client needs a restart.
  *
  * Further: --only WORD,WORD (of clients' names), --events N (the first of the plan), --kinds WORD,WORD (of
- * events' names), --together N (clients on one cluster), --follower MODE (in place of what suits a client).
+ * events' names), --together N (clients on one cluster), --follower MODE (in place of what suits a client),
+ * --json FILE (what docs/CLIENTS.md is made from: test/clients/failover.json).
  *
  * Libraries of Node's that the project does not have come from test/clients/libraries, those of other
  * languages from Debian: python3-redis, ruby-redis, php-redis, php-predis, libredis-perl, golang-go,
  * golang-gopkg-redis.v5-dev, golang-github-mna-redisc-dev, redis-tools. What is not installed is named and
  * left out.
  */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import type { TestContext } from 'node:test';
 import { parseArgs } from 'node:util';
 import { ProcessCluster } from '../cluster/processes.js';
-import { type ClientKind, installedKinds, ownKinds, type ProgramKind } from './failover-clients.js';
-import { clusterEvents, drawPlan } from './failover-events.js';
+import { type Cell, failoverTable, type Measurements, optionsTable } from './clients-page.js';
+import {
+  bareKinds,
+  type ClientKind,
+  installedKinds,
+  ownKinds,
+  type ProgramKind,
+} from './failover-clients.js';
+import { type ClusterEvent, drawPlan } from './failover-events.js';
 import { programKinds } from './failover-programs.js';
 import { type Measured, measureFailover } from './failover-run.js';
 
@@ -27,6 +37,7 @@ const { values } = parseArgs({
     kinds: { type: 'string', default: '' },
     together: { type: 'string', default: '4' },
     follower: { type: 'string' },
+    json: { type: 'string' },
   },
 });
 
@@ -37,18 +48,25 @@ const plan = drawPlan(Number(values.seed))
 const results: Measured[] = [];
 const failures: string[] = [];
 const lost: string[] = [];
+let acknowledged = 0;
+const [loadBefore] = loadavg();
 
-async function measure(follower: string, kinds: readonly (ClientKind | ProgramKind)[]): Promise<void> {
+async function measure(
+  follower: string,
+  kinds: readonly (ClientKind | ProgramKind)[],
+  events: readonly ClusterEvent[],
+): Promise<void> {
   console.log(`--follower ${follower}: ${kinds.map(({ name }) => name).join(', ')}`);
   const ends: (() => unknown)[] = [];
   const after = (end: () => unknown): unknown => ends.push(end);
   try {
     const flags = ['--follower', follower, '--durability', 'low'];
     const cluster = await ProcessCluster.start({ after } as unknown as TestContext, 3, flags);
-    await measureFailover(cluster, kinds, plan, (result) => {
+    acknowledged += await measureFailover(cluster, kinds, events, (result) => {
       results.push(result);
       const { client, event, gapMs, readGapMs, errors, isLost } = result;
-      if (isLost) lost.push(`${client} would need a restart after ${event}`);
+      if (isLost && !kinds.some((kind) => kind.name === client && 'isBare' in kind))
+        lost.push(`${client} would need a restart after ${event}`);
       const gaps = `${Math.round(gapMs)} ms, reads ${Math.round(readGapMs)} ms`;
       console.log(`  ${client}, ${event}: ${gaps}, ${errors.length} errors ${errors[0] ?? ''}`);
     });
@@ -61,7 +79,7 @@ async function measure(follower: string, kinds: readonly (ClientKind | ProgramKi
 }
 
 const present: (ClientKind | ProgramKind)[] = [];
-for (const kind of [...ownKinds, ...installedKinds, ...programKinds]) {
+for (const kind of [...ownKinds, ...installedKinds, ...programKinds, ...bareKinds]) {
   if (!named(kind.name, values.only)) continue;
   try {
     if ('command' in kind) await kind.command();
@@ -72,35 +90,51 @@ for (const kind of [...ownKinds, ...installedKinds, ...programKinds]) {
   }
 }
 const together = Number(values.together);
-for (const follower of ['moved', 'forward'] as const) {
-  const kinds = present.filter((kind) => kind.follower === follower);
-  for (let i = 0; i < kinds.length; i += together)
-    await measure(values.follower ?? follower, kinds.slice(i, i + together));
-}
-
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const shown = clusterEvents.filter((event) => plan.includes(event));
-console.log(`| client | ${shown.map(({ name }) => name).join(' | ')} |`);
-console.log(`|---|${shown.map(() => '---|').join('')}`);
-for (const { name } of present) {
-  const cells = shown.map((event) => {
-    const own = results.filter((one) => one.client === name && one.event === event.name);
-    if (own.length === 0) return '';
-    const errors = own.flatMap((one) => one.errors);
-    if (own.some(({ isLost }) => isLost))
-      return `lost ${own.filter(({ isLost }) => isLost).length} of ${own.length}`;
-    const gapMs = Math.round(median(own.map((one) => one.gapMs)));
-    return errors.length === 0 ? `${gapMs} ms` : `${gapMs} ms, ${errors.length} errors`;
-  });
-  console.log(`| ${name} | ${cells.join(' | ')} |`);
-}
-const texts = new Map<string, number>();
-for (const { client, event, errors } of results)
-  for (const text of errors) {
-    const line = `${client}, ${event}: ${text.replace(/\d{4,}/g, 'N')}`;
-    texts.set(line, (texts.get(line) ?? 0) + 1);
+const isBare = (kind: ClientKind | ProgramKind): boolean => 'isBare' in kind;
+for (const follower of ['moved', 'forward'] as const)
+  for (const bare of [false, true]) {
+    const kinds = present.filter((kind) => kind.follower === follower && isBare(kind) === bare);
+    // What options are for is that no answer comes any more.
+    const events = plan.filter(({ isGraceful }) => !bare || !isGraceful);
+    if (events.length === 0) continue;
+    for (let i = 0; i < kinds.length; i += together)
+      await measure(values.follower ?? follower, kinds.slice(i, i + together), events);
   }
-for (const [text, count] of texts) console.log(`${count} x ${text}`);
+
+const cells: Cell[] = [];
+for (const { name: client } of present)
+  for (const event of new Set(plan.map(({ name }) => name))) {
+    const own = results.filter((one) => one.client === client && one.event === event);
+    if (own.length === 0) continue;
+    const errors: Record<string, number> = Object.create(null);
+    for (const text of own.flatMap((one) => one.errors)) {
+      const short = text.replace(/\d{4,}/g, 'N').slice(0, 200);
+      errors[short] = (errors[short] ?? 0) + 1;
+    }
+    cells.push({
+      client,
+      event,
+      gapsMs: own.map(({ gapMs }) => Math.round(gapMs)),
+      readGapsMs: own.map(({ readGapMs }) => Math.round(readGapMs)),
+      errors,
+      lost: own.filter(({ isLost }) => isLost).length,
+    });
+  }
+for (const { client, event, errors } of cells)
+  for (const [text, count] of Object.entries(errors)) console.log(`${count} x ${client}, ${event}: ${text}`);
+console.log(failoverTable({ cells }));
+console.log(optionsTable({ cells }));
 for (const failure of [...failures, ...lost]) console.log(failure);
+if (values.json !== undefined && failures.length === 0) {
+  const measurements: Measurements = {
+    node: process.version.slice(1),
+    cores: availableParallelism(),
+    loads: [loadBefore, loadavg()[0]],
+    seed: Number(values.seed),
+    events: plan.length,
+    acknowledged,
+    cells,
+  };
+  writeFileSync(values.json, `${JSON.stringify(measurements, undefined, 1)}\n`);
+}
 process.exit(failures.length + lost.length === 0 ? 0 : 1);

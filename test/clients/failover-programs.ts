@@ -33,38 +33,65 @@ const compiled = (file: string, protocol: string) => async (): Promise<readonly 
 };
 
 // Debian's own: a project's may come first in the path.
-const python = (file: string, protocol: string) =>
-  interpreted(file, protocol, ['/usr/bin/python3'], ['-c', 'import redis']);
+const PYTHON = '/usr/bin/python3';
+const python = (protocol: string) => interpreted('redis_py.py', protocol, [PYTHON], ['-c', 'import redis']);
+/** `pip install --target test/clients/libraries/redis-py redis==8.1.0` */
+const newerPython = (protocol: string) => {
+  const path = `PYTHONPATH=${join(folder, '../libraries/redis-py')}`;
+  const probe = 'import redis; assert int(redis.__version__.split(".")[0]) > 4';
+  return interpreted('redis_py.py', protocol, ['env', path, PYTHON], [path, PYTHON, '-c', probe]);
+};
 const ruby = (protocol: string) => interpreted('redis_rb.rb', protocol, ['ruby'], ['-e', "require 'redis'"]);
 const php = (file: string, protocol: string, probe: string) =>
   interpreted(file, protocol, ['php'], ['-r', probe]);
 const phpredis = "class_exists('RedisCluster') || exit(1);";
 const predis = "require 'Predis/Autoloader.php';";
 
+const kindsOf = (
+  language: string,
+  clients: readonly (readonly [name: string, protocol: string, command: () => Promise<readonly string[]>])[],
+): readonly ProgramKind[] =>
+  clients.map(([name, protocol, command]) => ({
+    name,
+    language,
+    follower: protocol === 'cluster' ? 'moved' : 'forward',
+    command,
+  }));
+
 export const programKinds: readonly ProgramKind[] = [
-  { name: 'redis-py 4.3 RedisCluster', follower: 'moved', command: python('redis_py.py', 'cluster') },
-  { name: 'redis-py 4.3 Sentinel', follower: 'forward', command: python('redis_py.py', 'sentinel') },
-  { name: 'go-redis 5 ClusterClient', follower: 'moved', command: compiled('go_redis.go', 'cluster') },
-  { name: 'go-redis 5 FailoverClient', follower: 'forward', command: compiled('go_redis.go', 'sentinel') },
-  { name: 'redigo with redisc 1.1', follower: 'moved', command: compiled('redisc.go', 'cluster') },
-  { name: 'redis-rb 4.8 cluster', follower: 'moved', command: ruby('cluster') },
-  { name: 'redis-rb 4.8 sentinels', follower: 'forward', command: ruby('sentinel') },
-  { name: 'phpredis 5.3 RedisCluster', follower: 'moved', command: php('phpredis.php', 'cluster', phpredis) },
-  {
-    name: 'phpredis 5.3 RedisSentinel',
-    follower: 'forward',
-    command: php('phpredis.php', 'sentinel', phpredis),
-  },
-  { name: 'Predis 1.1 cluster', follower: 'moved', command: php('predis.php', 'cluster', predis) },
-  { name: 'Predis 1.1 sentinel', follower: 'forward', command: php('predis.php', 'sentinel', predis) },
-  {
-    name: 'Redis.pm 2.0 sentinels',
-    follower: 'forward',
-    command: interpreted('redis_perl.pl', 'sentinel', ['perl'], ['-MRedis', '-e', '1']),
-  },
-  {
-    name: 'redis-cli 7 -c',
-    follower: 'moved',
-    command: interpreted('redis_cli.py', 'cluster', ['/usr/bin/python3'], ['-c', 'import subprocess']),
-  },
+  ...kindsOf('Python', [
+    ['redis-py 8.1 RedisCluster', 'cluster', newerPython('cluster')],
+    ['redis-py 8.1 Sentinel', 'sentinel', newerPython('sentinel')],
+    ['redis-py 4.3 RedisCluster', 'cluster', python('cluster')],
+    ['redis-py 4.3 Sentinel', 'sentinel', python('sentinel')],
+  ]),
+  ...kindsOf('Go', [
+    ['go-redis 5 ClusterClient', 'cluster', compiled('go_redis.go', 'cluster')],
+    ['go-redis 5 FailoverClient', 'sentinel', compiled('go_redis.go', 'sentinel')],
+    ['redigo 1.8 with redisc 1.1', 'cluster', compiled('redisc.go', 'cluster')],
+  ]),
+  ...kindsOf('Ruby', [
+    ['redis-rb 4.8 cluster', 'cluster', ruby('cluster')],
+    ['redis-rb 4.8 sentinels', 'sentinel', ruby('sentinel')],
+  ]),
+  ...kindsOf('PHP', [
+    ['phpredis 5.3 RedisCluster', 'cluster', php('phpredis.php', 'cluster', phpredis)],
+    ['phpredis 5.3 RedisSentinel', 'sentinel', php('phpredis.php', 'sentinel', phpredis)],
+    ['Predis 1.1 cluster', 'cluster', php('predis.php', 'cluster', predis)],
+    ['Predis 1.1 sentinel', 'sentinel', php('predis.php', 'sentinel', predis)],
+  ]),
+  ...kindsOf('Perl', [
+    [
+      'Redis.pm 2.0 sentinels',
+      'sentinel',
+      interpreted('redis_perl.pl', 'sentinel', ['perl'], ['-MRedis', '-e', '1']),
+    ],
+  ]),
+  ...kindsOf('shell', [
+    [
+      'redis-cli 7.0 -c',
+      'cluster',
+      interpreted('redis_cli.py', 'cluster', [PYTHON], ['-c', 'import subprocess']),
+    ],
+  ]),
 ];

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { ProcessCluster } from '../cluster/processes.js';
 import { ownKinds } from './failover-clients.js';
 import { briefEvents } from './failover-events.js';
@@ -30,7 +30,7 @@ for (const follower of ['moved', 'forward'] as const)
     }
   });
 
-test('redis-cli finds a sound cluster, and follows the leader', async (t) => {
+test('redis-cli finds a sound cluster at every node, and follows the leader', async (t) => {
   const run = promisify(execFile);
   try {
     await run('redis-cli', ['--version']);
@@ -40,10 +40,28 @@ test('redis-cli finds a sound cluster, and follows the leader', async (t) => {
   }
   const cluster = await ProcessCluster.start(t, 3, ['--follower', 'moved', '--durability', 'low']);
   const leader = await cluster.leader();
-  const { stdout } = await run('redis-cli', ['--cluster', 'check', `127.0.0.1:${cluster.ports[leader]}`]);
-  assert.match(stdout, /\[OK\] All nodes agree about slots configuration\./);
-  assert.match(stdout, /\[OK\] All 16384 slots covered\./);
   const follower = cluster.ports[(leader + 1) % 3];
   const set = await run('redis-cli', ['-c', '-p', `${follower}`, 'SET', 'foo', 'bar']);
   assert.equal(set.stdout.trim(), 'OK');
+  // Another one was written to find the leader.
+  const master = `127\\.0\\.0\\.1:${cluster.ports[leader]}`;
+  for (const port of cluster.ports) {
+    const about = async (command: string): Promise<string> =>
+      stripVTControlCharacters((await run('redis-cli', ['--cluster', command, `127.0.0.1:${port}`])).stdout);
+    const summary = new RegExp(
+      `^${master} \\([0-9a-f]{8}\\.\\.\\.\\) -> 2 keys \\| 16384 slots \\| 2 slaves\\.\\n\\[OK\\] 2 keys in 1 masters\\.`,
+      'm',
+    );
+    assert.match(await about('info'), summary);
+    const check = await about('check');
+    assert.match(check, summary);
+    assert.match(check, /\[OK\] All nodes agree about slots configuration\./);
+    assert.match(check, /\[OK\] All 16384 slots covered\./);
+    assert.equal(check.match(/^M: /gm)?.length, 1);
+    assert.equal(check.match(/^S: /gm)?.length, 2);
+    assert.doesNotMatch(check, /\[ERR\]|\[WARNING\]/);
+  }
+  // What would move slots is refused, with the reason.
+  const { stdout } = await run('redis-cli', ['-p', `${cluster.ports[leader]}`, 'CLUSTER', 'DELSLOTS', '1']);
+  assert.match(stdout, /one shard owns all slots/);
 });

@@ -23,6 +23,30 @@ test('WAIT and WAITAOF count the followers that have the write, and the disks th
   assert.deepEqual(await ask('WAITAOF', '1', '0', '0'), [1, 0]);
 });
 
+test('only the leader knows how far the others are', async (t) => {
+  const cluster = await TestCluster.start(t, 3, { follower: 'moved', durability: 'high' });
+  const leader = await cluster.leader();
+  const [follower] = await cluster.followers();
+  assert.match(
+    `${await follower.ask('WAIT', '1', '0')}`,
+    /^-ERR WAIT cannot be used with replica instances\./,
+  );
+  assert.match(
+    `${await follower.ask('WAITAOF', '1', '1', '0')}`,
+    /^-ERR WAITAOF cannot be used with replica instances\./,
+  );
+  // More followers than there are, for ever: until this node leads no more.
+  const waiting = [
+    ['WAIT', '5', '0'],
+    ['WAITAOF', '0', '5', '0'],
+  ].map(async (command) => plain(await (await leader.connect()).call(...command)));
+  await leader.ask('PING');
+  assert.equal(await leader.ask('RAFTTRANSFER'), 'OK');
+  const told =
+    '-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)';
+  assert.deepEqual(await Promise.all(waiting), [told, told]);
+});
+
 test('WAITAOF refuses what makes no sense, and a node without a disk says so', async () => {
   const redraft = await Redraft.start({ port: 0 });
   const client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });

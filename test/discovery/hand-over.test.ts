@@ -100,3 +100,39 @@ for (const follower of ['moved', 'readonly', 'try'] as const)
     }
     assert.ok(isOver && count > ROUNDS);
   });
+
+for (const how of ['stop', 'removal'] as const)
+  test(`a leader's ${how} leaves no command of its clients without an answer`, async (t) => {
+    const cluster = await TestCluster.start(t, 3, { follower: 'moved' });
+    const leader = await cluster.leader();
+    const [other] = await cluster.followers();
+    const redis = new Redis({ port: leader.port, enableReadyCheck: false, retryStrategy: null });
+    redis.on('error', () => {});
+    t.after(() => redis.disconnect());
+    await redis.set('n', '0');
+    let ended: Promise<unknown> | undefined;
+    const outcomes: Promise<unknown>[] = [];
+    let isSentAway = false;
+    // As clients of a cluster do: until it is told where the new leader is.
+    for (let round = 0; !isSentAway; round++) {
+      for (let i = 0; i < 5; i++)
+        outcomes.push(
+          redis.incr('n').catch((error: Error) => {
+            isSentAway = true;
+            return error.message;
+          }),
+        );
+      if (round === ROUNDS)
+        ended = how === 'stop' ? leader.redraft.stop() : other.ask('RAFTREMOVEPEER', leader.address);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const replies = await Promise.all(outcomes);
+    await ended;
+    const next = await cluster.leader();
+    const count = replies.filter((reply) => typeof reply === 'number').length;
+    assert.deepEqual(
+      replies,
+      replies.map((_, i) => (i < count ? i + 1 : `MOVED 3432 127.0.0.1:${next.port}`)),
+    );
+    assert.equal(await next.ask('GET', 'n'), `${count}`);
+  });

@@ -2,7 +2,9 @@
 import sys
 import time
 
+from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 protocol, role, key = sys.argv[1:4]
@@ -12,7 +14,10 @@ if protocol == 'cluster':
     client = RedisCluster(startup_nodes=nodes, socket_timeout=1, socket_connect_timeout=1)
 else:
     addresses = [('127.0.0.1', port) for port in ports]
-    client = Sentinel(addresses, socket_timeout=1).master_for('mymaster', socket_timeout=1)
+    # Since 6 each call is tried ten times, with pauses: those to a Sentinel that is gone, too.
+    once, thrice = Retry(NoBackoff(), 0), Retry(NoBackoff(), 3)
+    sentinel = Sentinel(addresses, sentinel_kwargs={'socket_timeout': 1, 'retry': once}, socket_timeout=1)
+    client = sentinel.master_for('mymaster', socket_timeout=1, retry=thrice)
 
 number = 0
 while True:

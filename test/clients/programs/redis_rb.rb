@@ -7,7 +7,8 @@ $stdout.sync = true
 def connect(protocol, ports)
   options = { timeout: 1, reconnect_attempts: 5, reconnect_delay: 0.1, reconnect_delay_max: 0.5 }
   if protocol == 'cluster'
-    Redis.new(cluster: ports.map { |port| "redis://127.0.0.1:#{port}" }, **options)
+    nodes = ports.map { |port| "redis://127.0.0.1:#{port}" }
+    Redis.new(cluster: nodes, **options, reconnect_attempts: 1)
   else
     sentinels = ports.map { |port| { host: '127.0.0.1', port: port.to_i } }
     Redis.new(url: 'redis://mymaster', sentinels: sentinels, role: :master, **options)
@@ -27,6 +28,12 @@ loop do
     end
   rescue StandardError => e
     puts "-#{e.class} #{e.message}".tr("\n", ' ')
+    # After a timeout it asks the same node again for good: a new one finds out where the cluster stands.
+    begin
+      client = connect(protocol, ports) if protocol == 'cluster'
+    rescue StandardError => e
+      puts "-#{e.class} #{e.message}".tr("\n", ' ')
+    end
   end
   number += 1
   rest = 0.005 - (Process.clock_gettime(Process::CLOCK_MONOTONIC) - began)
