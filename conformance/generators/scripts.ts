@@ -143,6 +143,8 @@ export const family: Family = {
     [1, () => command(['FUNCTION', 'LIST', 'WITHCODE'], { normalise: sortedByName })],
     [1, () => ['FUNCTION', 'STATS']],
     [1, (random) => spoil(random, ['FUNCTION', 'FLUSH', 'SYNC'])],
+    [1, (random) => spoil(random, ['SCRIPT', 'FLUSH', random.pick(['SYNC', 'ASYNC'])])],
+    [1, (random) => [random.pick(['SCRIPT', 'FUNCTION']), random.pick(['HELP', 'KILL'])]],
     [2, (random) => ['DEL', key(random)]],
   ],
 };

@@ -257,6 +257,7 @@ export const family: Family = {
     [10, xclaim],
     [6, xautoclaim],
     [6, xinfo],
+    [1, (random) => [random.pick(['XINFO', 'XGROUP']), 'HELP']],
     [1, wrongTypeOrGone],
     [1, (random) => ['DEL', key(random)]],
     [1, (random) => ['COPY', key(random), key(random), ...random.maybe(() => ['REPLACE'])]],
