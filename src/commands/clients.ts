@@ -182,7 +182,7 @@ function kill(request: Request, connection: Client, server: NodeContext): Reply 
   return killed === 0 ? replies.noSuchClient : OK;
 }
 
-function pause(request: Request, _connection: Client, server: NodeContext): Reply {
+function pause(request: Request, connection: Client, server: NodeContext): ProgramReply {
   let what: 'all' | 'write' = 'all';
   if (request.count > 4) throw replies.unknownArguments(request.latin1(1), 'CLIENT');
   if (request.count === 4) {
@@ -193,7 +193,9 @@ function pause(request: Request, _connection: Client, server: NodeContext): Repl
   if (timeoutMs === undefined) throw replies.timeoutNotInteger;
   if (timeoutMs < 0) throw replies.timeoutNegative;
   server.pauses.begin({ untilMs: server.clock() + Number(timeoutMs), what });
-  return OK;
+  // Who holds writes up to go on elsewhere is to find there all that were taken: they are applied first.
+  if (connection.executing !== undefined || !server.replica.hasUnapplied) return OK;
+  return server.proposeItem(0, (builder) => builder.forget(server.session));
 }
 
 function unpause(_request: Request, _connection: Client, server: NodeContext): Reply {

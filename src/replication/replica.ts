@@ -353,6 +353,11 @@ export class Replica implements ApplyListener {
       await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Whether anything that was proposed, or is about to be, is not applied yet. */
+  get hasUnapplied(): boolean {
+    return this.pending.size > 0 || this.collecting !== undefined;
+  }
+
   get pendingEntries(): number {
     return this.pending.size;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionError } from '../../../src/resp/client.js';
+import { TestCluster, until } from '../../cluster/nodes.js';
 import { show, withNode } from './test-node.js';
 
 test('CLIENT INFO and LIST tell what a client did', () =>
@@ -57,6 +58,30 @@ test('CLIENT PAUSE WRITE holds writes up in their order, counts them once, and l
     assert.match(show(await admin.call('INFO', 'commandstats')), /cmdstat_set:calls=1,/);
     assert.equal(redraft.server.pauses.current, undefined);
   }));
+
+test('CLIENT PAUSE answers when all writes that were taken before it are applied', async (t) => {
+  let isCut = false;
+  const cluster = await TestCluster.start(t, 2, { electionTimeoutMs: 5000, isCut: () => isCut });
+  const leader = await cluster.leader();
+  const [admin, client] = await Promise.all([leader.connect(), leader.connect()]);
+  const order: string[] = [];
+  isCut = true;
+  const written = client.call('INCR', 'n').then(() => order.push('written'));
+  await until('it is proposed', () => leader.redraft.server.replica.pendingEntries > 0);
+  const paused = admin.call('CLIENT', 'PAUSE', '60000', 'WRITE').then(() => order.push('paused'));
+  await until('the pause has begun', () => leader.redraft.server.pauses.current !== undefined);
+  const late = client.call('INCR', 'n').catch(() => {});
+  assert.deepEqual(order, []);
+  isCut = false;
+  await Promise.all([written, paused]);
+  assert.deepEqual(order, ['written', 'paused']);
+  assert.equal(show(await admin.call('GET', 'n')), '1');
+  // With nothing under way it answers at once, within EXEC too.
+  await admin.call('MULTI');
+  await admin.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+  assert.equal(show(await admin.call('EXEC')), '[OK]');
+  await Promise.all([admin.close(), client.close(), late]);
+});
 
 test('a longer or stricter pause wins over a later weaker one', () =>
   withNode(async ({ connect, redraft }) => {
