@@ -160,7 +160,7 @@ export class Server implements ClientHost {
     this.consistency = options.consistency;
     this.maxClients = options.configuration.integer('maxclients');
     this.replica = new Replica(owner, consensus, session, this.time, options.randomSeed, {
-      wake: ({ counter }, reply) => this.connections.get(counter)?.complete(reply),
+      wake: ({ counter }, reply) => this.connections.get(counter)?.wake(reply),
       publish: (channel, message, isSharded) => this.audience.publish(channel, message, isSharded),
       refusal: () => this.guide.refusal(),
       failed: (index, error) => this.failed(unappliable(index), error),

@@ -261,9 +261,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   }
 
   private get deferredBytes(): number {
-    let bytes = 0;
-    for (const { raw } of this.deferred) bytes += raw.length;
-    return bytes;
+    return this.deferred.reduce((bytes, { raw }) => bytes + raw.length, 0);
   }
 
   /** Whether everything that was asked is answered. */
@@ -383,6 +381,11 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     }
     this.isWaiting = false;
     this.itemDone(reply, isApplied);
+  }
+
+  /** A waiter of this client has its reply: of one whose outcome was told as unknown nobody wants it. */
+  wake(reply: Reply): void {
+    if (this.isWaiting) this.complete(reply);
   }
 
   /** An item has its outcome. @param isSilent no reply is owed for it */

@@ -227,6 +227,13 @@ export const mutations: readonly Mutation[] = [
     tests: program,
   },
   {
+    name: 'give a late reply to a client that was told that the outcome is unknown',
+    file: 'src/client/connection.ts',
+    from: 'if (this.isWaiting) this.complete(reply);',
+    to: 'this.complete(reply);',
+    tests: program,
+  },
+  {
     name: 'answer a forwarded read behind an old write of a late leader',
     file: 'src/client/read-path.ts',
     from: '(connection.forwardedBy !== 0 && consensus.isBehind));',
