@@ -4,6 +4,7 @@
  */
 import { ErrorReply, errors, type Request, type Runnable } from '../../engine/index.js';
 import type { Timer } from '../../raft/node/index.js';
+import { setImmediate } from '../../raft/node/timers.js';
 import { type AdmissionCheck, type Verdict, WAIT } from '../client/admission.js';
 import type { Connection } from '../client/connection.js';
 import { slotOf } from '../discovery/slots.js';
@@ -75,6 +76,7 @@ const knownFaults: ReadonlyMap<string, KnownFault> = new Map<RedisFault, KnownFa
 type Effect =
   | { readonly kind: 'delay'; readonly delayMs: number }
   | { readonly kind: 'error'; reply(call: CommandCall): ErrorReply }
+  | { readonly kind: 'restart'; readonly downMs: number }
   | { readonly kind: 'drop' | 'drop reply' | 'half-close' };
 
 class Rule implements Fault {
@@ -128,8 +130,16 @@ export class Faults {
   private node: FaultyNode | undefined;
   private readonly check: AdmissionCheck<Connection>;
 
-  /** @param log is given the commands, while it records */
-  constructor(private readonly log: CommandLog) {
+  private isRestarting = false;
+
+  /**
+   * @param log is given the commands, while it records
+   * @param startAgain ends the node as a crash does and starts it again
+   */
+  constructor(
+    private readonly log: CommandLog,
+    private readonly startAgain: (downMs: number) => Promise<void>,
+  ) {
     this.check = {
       name: 'faults',
       concerns: () => true,
@@ -193,6 +203,18 @@ export class Faults {
    */
   halfClose(filter?: CommandFilter, count?: FaultCount): Fault {
     return this.add({ kind: 'half-close' }, filter, count);
+  }
+
+  /**
+   * The node goes down when a command comes, as in a crash, and starts again: the command does not run, all
+   * connections break. As `redraft.restart()`, at a time that clients choose.
+   *
+   * @param count how often: once, unless it says otherwise; and how long nobody listens, at least (default 0)
+   */
+  restart(filter?: CommandFilter, count: FaultCount & { readonly downMs?: number } = {}): Fault {
+    const { downMs = 0, ...often } = count;
+    if (!(downMs >= 0)) throw new RangeError(`downMs: ${downMs} is no time`);
+    return this.add({ kind: 'restart', downMs }, filter, { times: 1, ...often });
   }
 
   /**
@@ -279,6 +301,10 @@ export class Faults {
       case 'drop':
         client.cutOff();
         return WAIT;
+      case 'restart':
+        client.cutOff();
+        this.restartSoon(effect.downMs, server);
+        return WAIT;
       case 'drop reply':
         this.silence(client, () => client.socket.destroy());
         return undefined;
@@ -311,6 +337,22 @@ export class Faults {
     this.decisions.set(client, decision);
     if (delayMs > 0) this.resumeAt(client, heldUntilMs);
     return decision;
+  }
+
+  /** Once the turn is over: a command is being judged. */
+  private restartSoon(downMs: number, server: Server): void {
+    if (this.isRestarting) return;
+    this.isRestarting = true;
+    setImmediate(() => {
+      this.startAgain(downMs)
+        // A test may have stopped it meanwhile.
+        .catch((error: Error) =>
+          server.log.warning(error.message, { event: 'node-failed', reason: error.message }),
+        )
+        .finally(() => {
+          this.isRestarting = false;
+        });
+    });
   }
 
   private resumeAt(client: Connection, untilMs: number): void {

@@ -35,7 +35,7 @@ export class Redraft {
   /** What clients have sent, once it records. */
   readonly commands: CommandLog = new CommandLog(() => this.faults.update());
   /** Faults that clients meet. */
-  readonly faults: Faults = new Faults(this.commands);
+  readonly faults: Faults = new Faults(this.commands, (downMs) => this.restart({ downMs }));
   private readonly contents = new Contents(() => this.running.server);
   private connector: ReturnType<typeof connectorClass> | undefined;
   private toldRole: Role | undefined;

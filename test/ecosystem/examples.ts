@@ -21,6 +21,7 @@ const runs: ReadonlyMap<string, readonly string[]> = new Map([
   ['node-test', ['--test', 'leaderboard.test.mjs']],
   ['vitest', [join(installed, 'vitest/vitest.mjs'), 'run', '--root', '.']],
   ['jest', [jest, '--rootDir', '.']],
+  ['types', ['--test', 'resolve.test.mjs']],
   ['jest-bare', [jest, '--rootDir', '.']],
   ['jest-mock', [jest, '--rootDir', '.']],
   ['vitest-alias', [join(installed, 'vitest/vitest.mjs'), 'run', '--root', '.']],

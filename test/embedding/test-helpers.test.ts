@@ -397,6 +397,27 @@ test('connections break before a command, in place of its reply, or on one side'
   while ((await redraft.get('k')) !== 'v') await ask('PING');
 });
 
+test('a command may find the node going down, and what came before it there afterwards', async () => {
+  for (const dir of [undefined, newDirectory()]) {
+    await started({ dir }, async (node) => {
+      const [first, other] = [await clientOf(node), await clientOf(node)];
+      assert.throws(() => node.faults.restart('incr', { downMs: -1 }), RangeError);
+      const fault = node.faults.restart('incr', { after: 1, downMs: 1 });
+      const blocked = other.call('BLPOP', 'q', '0');
+      assert.equal(await first.call('INCR', 'k'), 1);
+      const broken = [first.call('INCR', 'k'), blocked];
+      assert.deepEqual(
+        (await Promise.allSettled(broken)).map(({ status }) => status),
+        ['rejected', 'rejected'],
+      );
+      const again = await reconnected(node);
+      assert.equal(plain(await again.call('GET', 'k')), '1');
+      assert.equal(await again.call('INCR', 'k'), 2);
+      assert.equal(fault.hits, 1);
+    });
+  }
+});
+
 test('clients are cut off, and new ones refused', async () => {
   await ask('CLIENT', 'SETNAME', 'one');
   const other = await clientOf(redraft);
@@ -411,6 +432,20 @@ test('clients are cut off, and new ones refused', async () => {
   client = await clientOf(redraft);
   assert.equal(await ask('PING'), 'PONG');
 });
+
+/** A client of a node that comes back, once that has loaded what it held. */
+async function reconnected(node: Redraft): Promise<RespClient> {
+  for (const deadline = performance.now() + 20_000; ; ) {
+    try {
+      const found = await clientOf(node);
+      assert.equal(plain(await found.call('GET', 'nothing')), null);
+      return found;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
 
 // ---- life ----
 
