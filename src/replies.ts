@@ -104,6 +104,7 @@ export const replies = {
     error(
       `ERR a write of ${bytes} bytes does not fit an entry of the log, which has at most ${maximumBytes}`,
     ),
+  noRdbFile: (why: string): ErrorReply => error(`ERR no RDB file was written: ${why}`),
   diskFull: error(
     "MISCONF No space left on the disk of this node's log: until there is, only commands that need no memory are taken",
   ),

@@ -49,6 +49,7 @@ import type { Log, LogLevel } from './observability/log.js';
 import { LatencyMonitor, SlowLog } from './observability/slow-log.js';
 import { Statistics } from './observability/statistics.js';
 import type { Subscriptions } from './pubsub/subscriptions.js';
+import { RdbSave } from './replicas/rdb-save.js';
 import { Replicas } from './replicas/replicas.js';
 import type { ConsensusNode } from './replication/consensus.js';
 import type { DiskSpace } from './replication/disk-space.js';
@@ -76,6 +77,7 @@ export class Server implements ClientHost {
   readonly eviction: Eviction;
   /** Redis's own replicas of this node. */
   readonly replicas: Replicas = new Replicas(this);
+  readonly rdbSave = new RdbSave(this);
   readonly keyChanges = new KeyChanges(() => this.engine);
   readonly log: Log;
   readonly configuration: Configuration;

@@ -12,6 +12,7 @@ import type { ConfigChange } from '../config/configuration.js';
 import type { TopologyHost } from '../discovery/topology.js';
 import type { InfoHost } from '../observability/info.js';
 import type { LatencyMonitor, SlowLog } from '../observability/slow-log.js';
+import type { RdbSave } from '../replicas/rdb-save.js';
 import type { Replicas } from '../replicas/replicas.js';
 import type { DiskSpace } from '../replication/disk-space.js';
 import type { FollowerWaitHost } from '../replication/follower-wait.js';
@@ -27,6 +28,8 @@ export interface NodeContext extends InfoHost, TopologyHost, UsersHost, Follower
   /** Redis's own replicas of this node. */
   readonly replicas: Replicas;
   readonly keyChanges: KeyChanges;
+  /** SAVE and BGSAVE. */
+  readonly rdbSave: RdbSave;
   readonly slowLog: SlowLog;
   readonly latency: LatencyMonitor;
   /** Of a node that has a disk. */

@@ -53,10 +53,10 @@ function role(_request: Request, { socket }: Client, server: NodeContext): Reply
 // ---- snapshots ----
 
 const lastsave = (_request: Request, _connection: Client, server: NodeContext): Reply =>
-  server.snapshots.lastSeconds;
+  server.rdbSave.lastSeconds;
 
 async function save(_request: Request, _connection: Client, server: NodeContext): Promise<Reply> {
-  await server.takeSnapshot();
+  await server.rdbSave.save();
   return OK;
 }
 
@@ -65,14 +65,13 @@ const APPENDING = new Status('Background append only file rewriting started');
 
 function bgsave(request: Request, _connection: Client, server: NodeContext): Reply {
   if (request.count > 2 || (request.count === 2 && !request.is(1, 'SCHEDULE'))) throw errors.syntax;
-  if (server.node.storageStatus().isSnapshotting && request.count === 1) {
+  const isBusy = server.node.storageStatus().isSnapshotting || server.rdbSave.isUnderWay;
+  if (isBusy && request.count === 1) {
     throw new ErrorReply('ERR Background save already in progress');
   }
-  void server
-    .takeSnapshot()
-    .catch((error: Error) =>
-      server.log.warning(`snapshot failed: ${error.message}`, { event: 'snapshot-failed' }),
-    );
+  server.rdbSave
+    .save()
+    .catch((error: Error) => server.log.warning(`BGSAVE: ${error.message}`, { event: 'snapshot-failed' }));
   return BACKGROUND_SAVING;
 }
 
@@ -101,7 +100,7 @@ function shutdown(request: Request, _connection: Client, server: NodeContext): P
   if ((snapshot && noSnapshot) || (abort && request.count > 2)) throw errors.syntax;
   // A shutdown here never waits, so there is none to abort.
   if (abort) throw new ErrorReply('ERR No shutdown in progress.');
-  const done = snapshot ? server.takeSnapshot() : Promise.resolve();
+  const done = snapshot ? server.rdbSave.save() : Promise.resolve();
   return done.then(() => {
     server.shutdown();
     return undefined;

@@ -68,6 +68,12 @@ export const shutdownOptions: ParameterType = {
 
 export const text: ParameterType = { description: 'text', parse: (value) => value };
 
+export const fileName: ParameterType = {
+  description: 'name of a file',
+  parse: (value) =>
+    /[/\\]/.test(value) ? new InvalidValue("dbfilename can't be a path, just a filename") : value,
+};
+
 type Bound = number | bigint;
 
 function within(value: bigint, minimum: Bound, maximum: Bound): string | InvalidValue {

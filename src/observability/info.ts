@@ -11,6 +11,7 @@ import type { Configuration } from '../config/configuration.js';
 import type { Topology } from '../discovery/topology.js';
 import type { NodeTls } from '../net/tls-port.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
+import type { RdbSave } from '../replicas/rdb-save.js';
 import type { Replicas } from '../replicas/replicas.js';
 import type { ConsensusNode } from '../replication/consensus.js';
 import type { Eviction } from '../replication/eviction.js';
@@ -30,6 +31,7 @@ export interface InfoHost {
   readonly configuration: Configuration;
   readonly statistics: Statistics;
   readonly snapshots: SnapshotRecord;
+  readonly rdbSave: Pick<RdbSave, 'isUnderWay' | 'lastSeconds' | 'lastSucceeded'>;
   readonly eviction: Eviction;
   readonly audience: Audience;
   readonly replicas: Pick<Replicas, 'describe' | 'stream' | 'bufferedBytes'>;
@@ -66,7 +68,7 @@ export function gatherInformation(server: InfoHost): InfoSource {
   const usage = resourceUsage();
   const used = server.usedMemory();
   const { status, storage, applied } = standing(server);
-  const snapshots = server.snapshots;
+  const { snapshots, rdbSave } = server;
   const verdict = server.consensus.isBound ? server.cluster.digests?.verdict : undefined;
   return {
     server: {
@@ -120,9 +122,9 @@ export function gatherInformation(server: InfoHost): InfoSource {
     persistence: {
       loading: server.loading,
       changesSinceSnapshot: keyspace.statistics.changesSinceSnapshot,
-      snapshotRunning: storage.isSnapshotting,
-      lastSnapshotTimeSeconds: snapshots.lastSeconds,
-      lastSnapshotSucceeded: snapshots.lastSucceeded,
+      snapshotRunning: storage.isSnapshotting || rdbSave.isUnderWay,
+      lastSnapshotTimeSeconds: rdbSave.lastSeconds,
+      lastSnapshotSucceeded: rdbSave.lastSucceeded,
       lastSnapshotDurationSeconds: snapshots.lastDurationSeconds,
       currentSnapshotDurationSeconds:
         snapshots.beganMs === 0 ? -1 : Math.floor((server.clock() - snapshots.beganMs) / 1000),

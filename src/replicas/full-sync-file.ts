@@ -40,9 +40,7 @@ export class FullSyncFile {
    */
   static async make(options: FullSyncFileOptions): Promise<FullSyncFile> {
     const { directory, snapshot, reserveBytes, facts, content, traces } = options;
-    const { bavail, bsize } = await fileSystem(directory);
-    if (bavail * bsize < snapshot.dataBytes + reserveBytes)
-      throw new Error(`the disk of ${directory} has no room for a file of ${snapshot.dataBytes} bytes`);
+    await checkRoom(directory, snapshot.dataBytes, reserveBytes);
     const path = join(directory, `replica-${process.pid}-${made++}.rdb.tmp`);
     const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
     // Where an open file can have no name, nothing stays behind, whatever ends the process.
@@ -85,7 +83,15 @@ export class FullSyncFile {
   }
 }
 
-async function convert(
+/** @throws Error where the disk has no room for so many bytes and what must stay free */
+export async function checkRoom(directory: string, bytes: number, reserveBytes: number): Promise<void> {
+  const { bavail, bsize } = await fileSystem(directory);
+  if (bavail * bsize < bytes + reserveBytes)
+    throw new Error(`the disk of ${directory} has no room for a file of ${bytes} bytes`);
+}
+
+/** Has a thread make the file of a snapshot, which is read to its end and not closed. */
+export async function convert(
   snapshot: SnapshotReader,
   job: RdbJob,
 ): Promise<{ readonly fileBytes: number; readonly keys: number }> {
