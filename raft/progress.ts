@@ -45,6 +45,9 @@ export class Progress {
   /** `match` at the last heartbeat answer. */
   matchAtHeartbeat = -1;
   logLost = false;
+  /** The round of the answer that showed it, and the leader's tick. */
+  private lostRound = 0;
+  lostTick = 0;
   inflightBytes = 0;
   #inflights: Inflight[] = [];
 
@@ -126,6 +129,21 @@ export class Progress {
     this.next = Math.max(this.next, index + 1);
     this.probeSent = false;
     return true;
+  }
+
+  /** The peer lost entries that it had acknowledged: it is not counted any more. */
+  lost(round: number, tick: number): void {
+    this.logLost = true;
+    this.lostRound = round;
+    this.lostTick = tick;
+  }
+
+  /** The peer, which had lost entries, holds everything up to `index` by an answer to what was sent since. */
+  recovered(index: number, round: number): void {
+    if (index < this.match || round <= this.lostRound) return;
+    this.logLost = false;
+    this.matchRound = round;
+    this.becomeProbe();
   }
 
   /**

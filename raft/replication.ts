@@ -167,11 +167,14 @@ export function handleAppendResponse(state: RaftState, message: AppendResponseMe
   const progress = state.progress.get(message.from);
   if (state.role !== 'leader' || progress === undefined) return;
   heardFrom(state, progress, message);
-  if (progress.logLost) return;
+  if (progress.logLost) {
+    if (!message.rejected) progress.recovered(message.index, message.round);
+    return;
+  }
   const { log } = state;
   if (message.rejected) {
     if (message.index <= progress.match && message.round > progress.matchRound) {
-      progress.logLost = true;
+      progress.lost(message.round, state.ticks);
       return;
     }
     const { hintIndex, hintTerm } = message;
@@ -197,12 +200,38 @@ export function handleHeartbeatResponse(state: RaftState, message: HeartbeatResp
   const progress = state.progress.get(message.from);
   if (state.role !== 'leader' || progress === undefined) return;
   heardFrom(state, progress, message);
+  if (progress.logLost) {
+    askForLog(state, progress, message.round);
+    return;
+  }
   progress.probeSent = false;
   if (progress.state !== 'replicate') return;
   // No headway since the last heartbeat: an append or its answer may be lost.
   const stuck = progress.match < state.log.lastIndex() && progress.match === progress.matchAtHeartbeat;
   progress.matchAtHeartbeat = progress.match;
   if (stuck) progress.poke = true;
+}
+
+/**
+ * Asks a peer that lost entries whether it has what it acknowledged after all: an append that was on its way
+ * meanwhile may have brought it back. Nothing is sent that could make up for the loss.
+ *
+ * @param answered the round of its last answer
+ */
+function askForLog(state: RaftState, progress: Progress, answered: number): void {
+  const { id: to, match } = progress;
+  const { id: from, term, log, round, leaseClock: sentTick } = state;
+  const previousTerm = log.term(match);
+  if (previousTerm === undefined) {
+    // The entry is compacted. A node that lacks it stops by itself, for each heartbeat says so: see isLogLost.
+    // Its clock may be slow.
+    if (state.ticks - progress.lostTick >= 16 * state.config.electionTicks)
+      progress.recovered(match, answered);
+    return;
+  }
+  const commit = Math.min(log.committed, match);
+  const about = { previousIndex: match, previousTerm, entries: noEntries, commit, round, sentTick };
+  state.send({ type: 'append', from, to, term, ...about });
 }
 
 function follow(

@@ -194,7 +194,12 @@ export class Interaction {
         break;
       }
       case 'deliver-msgs':
-        this.#deliver(this.#idsOr(command.numbers()), command.list('drop'), filterOf(command));
+        this.#deliver(
+          this.#idsOr(command.numbers()),
+          command.list('drop'),
+          filterOf(command),
+          Number(command.option('count') ?? Number.POSITIVE_INFINITY),
+        );
         break;
       case 'drop-msgs':
         this.#deliver([], this.#idsOr(command.numbers()), filterOf(command));
@@ -342,11 +347,19 @@ export class Interaction {
    * Delivers what is on the way to `to` and loses what is on the way to `drop`. @returns whether there was
    * any
    */
-  #deliver(to: readonly NodeId[], drop: readonly NodeId[], filter: (message: Message) => boolean): boolean {
-    const concerned = (message: Message) =>
-      (to.includes(message.to) || drop.includes(message.to)) && filter(message);
-    const due = this.#network.filter(concerned);
-    this.#network = this.#network.filter((message) => !concerned(message));
+  #deliver(
+    to: readonly NodeId[],
+    drop: readonly NodeId[],
+    filter: (message: Message) => boolean,
+    count = Number.POSITIVE_INFINITY,
+  ): boolean {
+    const due: Message[] = [];
+    const left: Message[] = [];
+    for (const message of this.#network) {
+      const isConcerned = (to.includes(message.to) || drop.includes(message.to)) && filter(message);
+      (isConcerned && due.length < count ? due : left).push(message);
+    }
+    this.#network = left;
     for (const message of due) {
       if (drop.includes(message.to)) {
         this.#lose(message);
