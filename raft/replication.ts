@@ -223,8 +223,8 @@ function askForLog(state: RaftState, progress: Progress, answered: number): void
   const { id: from, term, log, round, leaseClock: sentTick } = state;
   const previousTerm = log.term(match);
   if (previousTerm === undefined) {
-    // The entry is compacted. A node that lacks it stops by itself, for each heartbeat says so: see isLogLost.
-    // Its clock may be slow.
+    // The entry is compacted. A node that lacks it stops by itself, for each heartbeat says so (isLogLost), be
+    // its clock slow.
     if (state.ticks - progress.lostTick >= 16 * state.config.electionTicks)
       progress.recovered(match, answered);
     return;
