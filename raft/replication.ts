@@ -223,8 +223,8 @@ function askForLog(state: RaftState, progress: Progress, answered: number): void
   const { id: from, term, log, round, leaseClock: sentTick } = state;
   const previousTerm = log.term(match);
   if (previousTerm === undefined) {
-    // The entry is compacted. A node that lacks it stops by itself, for each heartbeat says so (isLogLost), be
-    // its clock slow.
+    // The entry is compacted. A node that lacks it stops by itself, even with a slow clock: each heartbeat
+    // says so (see isLogLost).
     if (state.ticks - progress.lostTick >= 16 * state.config.electionTicks)
       progress.recovered(match, answered);
     return;
