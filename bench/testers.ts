@@ -3,10 +3,11 @@
  * it, ioredis-mock and redis-memory-server, each with ioredis, into folders of their own (without install
  * scripts: a redis-server on the path stands for the one that redis-memory-server would download and
  * compile); Python's fakeredis is measured where the system's Python has it. Minima of fresh processes, since
- * all that disturbs makes them longer: time and processor time until the library is loaded and until the
- * first reply, sequential SETs a second. Bare Node and ioredis alone stand beside, by which another machine
- * can be judged. Then, of Redraft alone, further nodes, engines, and snapshots. `--folder PATH` keeps what it
- * installs for a next time.
+ * all that disturbs makes them longer: time and processor time until the library is loaded, until the first
+ * reply, and of SETs that come one after the other. Of a server in a process of its own the processor time is
+ * not counted. Bare Node and ioredis alone stand beside, by which another machine can be judged. Then, of
+ * Redraft alone, further nodes, engines, and snapshots. `--folder PATH` keeps what it installs for a next
+ * time.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +41,10 @@ function install(name: string, ...packages: readonly string[]): number {
   return Number(run('du', ['-sm', 'node_modules'], project).split('\t')[0]);
 }
 
-/** Prints, since the script began: import and first reply in ms and in ms of CPU, and calls a second. */
+/**
+ * Prints, since the script began: import and first reply in ms and in ms of CPU; then what a call takes, in
+ * microseconds and in those of CPU.
+ */
 const measured = (load: string, begin: string, call: string): string => `
   const cpu = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1000; };
   const [began, cpuBegan] = [performance.now(), cpu()];
@@ -51,9 +55,10 @@ const measured = (load: string, begin: string, call: string): string => `
     await ${call};
     const first = [performance.now() - began, cpu() - cpuBegan];
     for (let i = 0; i < ${CALLS}; i++) await ${call};
-    const from = performance.now();
+    const [from, cpuFrom] = [performance.now(), cpu()];
     for (let i = 0; i < ${CALLS}; i++) await ${call};
-    console.log(JSON.stringify([...imported, ...first, ${CALLS} / (performance.now() - from) * 1000]));
+    const [took, cpuTook] = [performance.now() - from, cpu() - cpuFrom];
+    console.log(JSON.stringify([...imported, ...first, took / ${CALLS} * 1000, cpuTook / ${CALLS} * 1000]));
     process.exit(0);
   })();`;
 
@@ -66,9 +71,10 @@ redis = fakeredis.FakeStrictRedis()
 redis.set('k', 'v')
 first = [time.perf_counter() - began, time.process_time() - cpu]
 for i in range(${CALLS}): redis.set('k', 'v')
-start = time.perf_counter()
+start, cpu = time.perf_counter(), time.process_time()
 for i in range(${CALLS}): redis.set('k', 'v')
-print(json.dumps([x * 1000 for x in imported + first] + [${CALLS} / (time.perf_counter() - start)]))`;
+call = [time.perf_counter() - start, time.process_time() - cpu]
+print(json.dumps([x * 1000 for x in imported + first] + [x * 1e6 / ${CALLS} for x in call]))`;
 
 const set = "redis.set('k', 'v')";
 const nothing = 'undefined';
@@ -198,7 +204,7 @@ try {
   console.log(
     `bare Node, start to end: ${minimum(bare, 0).toFixed(0)} ms, ${minimum(bare, 1).toFixed(0)} ms of CPU\n`,
   );
-  console.log('| | loaded: ms (of CPU) | first reply: ms (of CPU) | SET a second | MB on disk |');
+  console.log('| | loaded: ms (of CPU) | first reply: ms (of CPU) | a SET: us (of CPU) | MB on disk |');
   console.log('|---|---|---|---|---|');
   for (const [name, project, script] of cases) {
     const [command, flag] = project === '' ? ['/usr/bin/python3', '-c'] : [process.execPath, '-e'];
@@ -213,12 +219,10 @@ try {
       console.log(`| ${name} | not installed | | | |`);
       continue;
     }
-    const [wall, cpu, firstWall, firstCpu] = [0, 1, 2, 3].map((at) => minimum(results, at).toFixed(0));
-    const fastest = Math.max(...results.map((result) => result[4])).toFixed(0);
-    const calls = script.includes(`await ${nothing}`) ? '' : fastest;
-    console.log(
-      `| ${name} | ${wall} (${cpu}) | ${firstWall} (${firstCpu}) | ${calls} | ${sizes.get(project) ?? ''} |`,
-    );
+    const pair = (at: number): string =>
+      `${minimum(results, at).toFixed(0)} (${minimum(results, at + 1).toFixed(0)})`;
+    const calls = script.includes(`await ${nothing}`) ? '' : pair(4);
+    console.log(`| ${name} | ${pair(0)} | ${pair(2)} | ${calls} | ${sizes.get(project) ?? ''} |`);
   }
   console.log(
     `\nruntime dependencies of redraft:\n${dependencies(join(folder, 'redraft/node_modules')).join('\n')}\n`,

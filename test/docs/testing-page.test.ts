@@ -53,3 +53,20 @@ test('the rest, one after the other on one node', () => {
     await redraft.stop();`,
   );
 });
+
+test('the packages that come with it are those that it has', () => {
+  const page = readFileSync(join(root, 'docs/TESTING.md'), 'utf8');
+  const [, table] = page.split('\n## What comes with it\n');
+  const listed = [...table.split('\n## ')[0].matchAll(/^\| ([^|]+) \| \d+ \|/gm)].flatMap(([, names]) =>
+    names.split(', '),
+  );
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean; peer?: boolean }>;
+  };
+  const installed = Object.entries(packages)
+    .filter(([path, { dev, devOptional, peer }]) => path !== '' && !(dev || devOptional || peer))
+    .map(([path]) => path.replace('node_modules/', ''))
+    // One of them, for the machine at hand.
+    .filter((name) => !name.startsWith('@cbor-extract/'));
+  assert.deepEqual(listed.toSorted(), ['redraft', ...installed].toSorted());
+});
