@@ -166,7 +166,7 @@ export class Router {
     }
     if (connection.forwardedBy !== 0) return refusal;
     const queued = row.name === 'exec' ? connection.transaction?.requests : undefined;
-    return server.guide.redirection(row, request, queued) ?? refusal;
+    return server.guide.redirection(connection, row, request, queued) ?? refusal;
   }
 
   /** Whether only the leader can answer a command of this client. */

@@ -38,6 +38,10 @@ const FAREWELL_MS = 200;
 const QUIET_MS = 100;
 /** One that is never quiet stays with this node, and is closed all the same. */
 const FAREWELL_MAX_MS = 2000;
+/** Who is still refused so long after the first time follows nothing: it is closed, though it is not quiet. */
+const FOLLOWS_NOTHING_MS = 500;
+/** For so long that is looked at. */
+const DEPOSED_MAX_MS = 10_000;
 /** How long a node that stops waits for its clients to become quiet. */
 const SEND_OFF_MS = 1000;
 const SEND_OFF_POLL_MS = 10;
@@ -66,6 +70,11 @@ export class LeaderGuide {
   private deposedMs = 0;
   /** When it began to send them away, in milliseconds since the epoch: who comes later knows better. */
   private farewellMs = Number.POSITIVE_INFINITY;
+  private isFarewellSaid = false;
+  /** When each client was first told that another node leads. */
+  private refusedMs = new WeakMap<Client, number>();
+  /** Clients that are told so again and again. */
+  private readonly stubborn = new Set<Client>();
   /** Clients that were quiet at the last look, and since when. */
   private quiet = new Map<Client, number>();
   /** When a leader was last known that clients may be sent to. */
@@ -114,9 +123,15 @@ export class LeaderGuide {
    *
    * @param queued of an EXEC, whose keys are those of its transaction
    */
-  redirection(row: Runnable, request: Request, queued?: readonly Buffer[]): ErrorReply | undefined {
+  redirection(
+    client: Client,
+    row: Runnable,
+    request: Request,
+    queued?: readonly Buffer[],
+  ): ErrorReply | undefined {
     const { server } = this;
     if (!this.redirects || server.isLeader) return undefined;
+    if (this.deposedMs !== 0 && server.topology.leaderId !== undefined) this.noteRefused(client);
     if (this.mode === 'readonly')
       return row.kind === 'read' ? replies.readsAtLeader : replies.readOnlyReplica;
     const { leaderAddress } = server.topology;
@@ -124,6 +139,13 @@ export class LeaderGuide {
       return replies.movedTo(this.slotOf(request) ?? this.slotOfAny(queued), leaderAddress);
     // Raft's leader is presumed lost before an election is due: it is not to be named.
     return server.consensus.leaderAddress === undefined ? server.notLeading() : replies.notLeader();
+  }
+
+  private noteRefused(client: Client): void {
+    const nowMs = this.server.monotonicMs();
+    const firstMs = this.refusedMs.get(client);
+    if (firstMs === undefined) this.refusedMs.set(client, nowMs);
+    else if (nowMs - firstMs >= FOLLOWS_NOTHING_MS) this.stubborn.add(client);
   }
 
   /** Whether what this node has refused can be carried out: where another leads, or is about to. */
@@ -172,6 +194,9 @@ export class LeaderGuide {
     if (wasLeader === this.wasLeader) return;
     this.deposedMs = this.wasLeader ? 0 : server.monotonicMs();
     this.farewellMs = Number.POSITIVE_INFINITY;
+    this.isFarewellSaid = false;
+    this.refusedMs = new WeakMap();
+    this.stubborn.clear();
   }
 
   /** Called now and then, and when the leader has changed. */
@@ -192,12 +217,22 @@ export class LeaderGuide {
     const { server } = this;
     const sinceMs = server.monotonicMs() - this.deposedMs;
     if (sinceMs < FAREWELL_MS || (server.topology.leaderId === undefined && sinceMs < this.holdMs)) return;
+    if (this.stubborn.size > 0) this.closeStubborn();
+    if (sinceMs > DEPOSED_MAX_MS) this.deposedMs = 0;
+    if (this.isFarewellSaid) return;
     const isLast = sinceMs > FAREWELL_MAX_MS;
-    if (isLast) this.deposedMs = 0;
     const beganMs = Math.min(this.farewellMs, server.clock());
-    this.farewellMs = isLast ? Number.POSITIVE_INFINITY : beganMs;
+    this.farewellMs = beganMs;
+    this.isFarewellSaid = isLast;
     // A client whose bytes lie here unread is not quiet.
     this.clock.afterInput(() => this.closeClients(isLast, beganMs));
+  }
+
+  /** What they have on the way would be refused, too. */
+  private closeStubborn(): void {
+    for (const client of this.stubborn)
+      if (!client.isSubscriber && client.blockedBy === undefined) client.closeAfterReplies();
+    this.stubborn.clear();
   }
 
   /**

@@ -37,7 +37,7 @@ export const measurementsFile = join(root, 'test/clients/failover.json');
 export const clientsPageFile = join(root, 'docs/CLIENTS.md');
 
 /** A gap as long as that ended when the cluster was healed. */
-const HEALED_MS = 11_500;
+const HEALED_MS = 7500;
 
 export const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)];

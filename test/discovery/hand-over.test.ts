@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import type { FollowerMode } from '../../src/discovery/leader-guide.js';
-import { TestCluster, type TestNode } from '../cluster/nodes.js';
+import { plain, TestCluster, type TestNode, until } from '../cluster/nodes.js';
 
 interface Outcome {
   readonly kind: 'incr' | 'get' | 'ping' | 'exec';
@@ -136,3 +136,18 @@ for (const how of ['stop', 'removal'] as const)
     );
     assert.equal(await next.ask('GET', 'n'), `${count}`);
   });
+
+test('who asks a replaced leader again and again is closed, though it is never quiet', async (t) => {
+  const cluster = await TestCluster.start(t, 3, { follower: 'readonly' });
+  const leader = await cluster.leader();
+  const before = await leader.connect();
+  await leader.ask('RAFTTRANSFER');
+  await until('who was there before is closed', () => before.closed);
+  // As a client of Sentinel that has heard of the new leader too late.
+  const late = await leader.connect();
+  await until('it is closed', async () => {
+    const reply = late.closed ? undefined : await late.call('SET', 'k', 'v').then(plain, () => undefined);
+    assert.match(String(reply ?? '-READONLY '), /^-READONLY /);
+    return late.closed;
+  });
+});
