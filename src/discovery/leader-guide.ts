@@ -38,7 +38,7 @@ const FAREWELL_MS = 200;
 const QUIET_MS = 100;
 /** One that is never quiet stays with this node, and is closed all the same. */
 const FAREWELL_MAX_MS = 2000;
-/** Who is still refused so long after the first time follows nothing: it is closed, though it is not quiet. */
+/** Who is still refused so long after the first time follows nothing: it is closed, quiet or not. */
 const FOLLOWS_NOTHING_MS = 500;
 /** For so long that is looked at. */
 const DEPOSED_MAX_MS = 10_000;

@@ -75,7 +75,7 @@ async function isLost(node: TestNode, leader: TestNode): Promise<void> {
     ['CLUSTER', 'SLOTS'],
     ['CLUSTER', 'SHARDS'],
     ['CLUSTER', 'NODES'],
-    ['CLUSTER', 'REPLICAS', `${await node.ask('CLUSTER', 'MYID')}`],
+    ['CLUSTER', 'REPLICAS', `${await askAlone(node, 'CLUSTER', 'MYID')}`],
   ].map((command) => askAlone(node, ...command));
   const address = askAlone(node, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster');
   const master = askAlone(node, 'SENTINEL', 'MASTER', 'mymaster');
@@ -84,12 +84,11 @@ async function isLost(node: TestNode, leader: TestNode): Promise<void> {
   assert.equal(await address, null);
   assert.equal(fields(await master).get('flags'), 'master,s_down,o_down');
   assert.match(`${await quorum}`, /^-NOQUORUM 1 usable Sentinels\./);
-  assert.match(`${await node.ask('CLUSTER', 'INFO')}`, /^cluster_state:fail\r\n/);
-  assert.deepEqual(await node.ask('SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', '127.0.0.1', `${port}`, '0', '*'), [
-    1,
-    '*',
-    0,
-  ]);
+  assert.match(`${await askAlone(node, 'CLUSTER', 'INFO')}`, /^cluster_state:fail\r\n/);
+  assert.deepEqual(
+    await askAlone(node, 'SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', '127.0.0.1', `${port}`, '0', '*'),
+    [1, '*', 0],
+  );
 }
 
 for (const who of ['leader', 'follower'] as const)
@@ -98,7 +97,7 @@ for (const who of ['leader', 'follower'] as const)
     const leader = await cluster.leader();
     const followers = await cluster.followers();
     const left = who === 'leader' ? leader : followers[0];
-    await until('it knows its leader', async () => Array.isArray(await left.ask('CLUSTER', 'SLOTS')));
+    await until('it knows its leader', async () => Array.isArray(await askAlone(left, 'CLUSTER', 'SLOTS')));
     await Promise.all(cluster.running.filter((node) => node !== left).map((node) => node.stop()));
     // A leader may not have noticed yet that its lease has run out.
     if (who === 'leader') await until('it does not lead any more', () => !left.isLeader);
