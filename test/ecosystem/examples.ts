@@ -55,6 +55,13 @@ function link(target: string, folder: string): void {
   }
 }
 
+/** Of the package: what projects load, and what older resolvers of types look for. */
+const packed = [
+  'package.json',
+  ...['dist/library', 'dist/src', 'dist/engine', 'dist/raft'],
+  ...['engine/package.json', 'raft/package.json'],
+];
+
 /** How many run at a time. */
 const AT_A_TIME = 2;
 
@@ -82,8 +89,7 @@ export async function runExamples(only: readonly string[] = []): Promise<boolean
     link(installed, modules);
     link(join(root, 'node_modules'), modules);
     // A copy, not a link: what it requires is looked for in the project.
-    for (const file of ['package.json', 'dist/library', 'dist/src', 'dist/engine', 'dist/raft'])
-      cpSync(join(root, file), join(modules, 'redraft', file), { recursive: true });
+    for (const file of packed) cpSync(join(root, file), join(modules, 'redraft', file), { recursive: true });
     for (const folder of ['docs/examples', 'test/ecosystem/projects'])
       cpSync(join(root, folder), project, { recursive: true });
     const left = [...runs].filter(([name]) => only.length === 0 || only.includes(name));
