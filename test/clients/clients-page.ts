@@ -5,7 +5,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { root } from '../program-path.js';
 import { bareKinds, installedKinds, ownKinds } from './failover-clients.js';
 import { clusterEvents } from './failover-events.js';
 import { programKinds } from './failover-programs.js';
@@ -25,14 +24,13 @@ export interface Cell {
 export interface Measurements {
   readonly node: string;
   readonly cores: number;
-  /** Processes in line for a core, over a minute: when it began, and when it ended. */
+  /** Processes in line for the cores, over a minute: the fewest and the most while it ran. */
   readonly loads: readonly [number, number];
   readonly seed: number;
-  readonly events: number;
-  readonly acknowledged: number;
   readonly cells: readonly Cell[];
 }
 
+const root = join(import.meta.dirname, '../../..');
 export const measurementsFile = join(root, 'test/clients/failover.json');
 export const clientsPageFile = join(root, 'docs/CLIENTS.md');
 
@@ -57,6 +55,9 @@ function textOf(cell: Cell | undefined): string {
 const cellOf = (cells: readonly Cell[], client: string, event: string): Cell | undefined =>
   cells.find((cell) => cell.client === client && cell.event === event);
 
+const happened = (cells: readonly Cell[], name: string): number =>
+  cells.filter(({ client }) => client === name).reduce((sum, { gapsMs }) => sum + gapsMs.length, 0);
+
 /** Every client, every kind of event. */
 export function failoverTable({ cells }: Pick<Measurements, 'cells'>): string {
   const events = clusterEvents.map(({ name }) => name);
@@ -66,9 +67,10 @@ export function failoverTable({ cells }: Pick<Measurements, 'cells'>): string {
       name,
       language,
       follower,
+      `${happened(cells, name)}`,
       ...events.map((event) => textOf(cellOf(cells, name, event))),
     ]);
-  return tableOf(['client', 'language', '`--follower`', ...events], rows);
+  return tableOf(['client', 'language', '`--follower`', 'events', ...events], rows);
 }
 
 /** What options are worth, where the leader dies or freezes. */
@@ -97,11 +99,11 @@ export function optionsTable({ cells }: Pick<Measurements, 'cells'>): string {
 const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-function aboutOf({ node, cores, loads, seed, events, acknowledged }: Measurements): string {
+function aboutOf({ node, cores, loads, seed }: Measurements): string {
   const [from, to] = loads.map((load) => load.toFixed(1));
   return [
-    `Seed ${seed}, ${events} events, ${acknowledged} acknowledged writes, none lost, no stale read;`,
-    `Node ${node}, ${cores} cores, ${from} to ${to} processes in line for them.`,
+    `No acknowledged write was lost, no read was stale. Seed ${seed}, Node ${node}, ${cores} cores,`,
+    `${from} to ${to} processes in line for them.`,
   ].join(' ');
 }
 
@@ -114,9 +116,9 @@ export function clientsPage(page: string, measurements: Measurements): string {
   };
   let text = page;
   for (const [name, part] of Object.entries(parts)) {
-    const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(\n<!-- /${name} -->)`);
+    const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`);
     if (!place.test(text)) throw new Error(`docs/CLIENTS.md has no place for ${name}`);
-    text = text.replace(place, (_, begin: string, end: string) => `${begin}${part}${end}`);
+    text = text.replace(place, (_, begin: string, end: string) => `${begin}${part}\n${end}`);
   }
   return text;
 }

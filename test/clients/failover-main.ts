@@ -5,7 +5,8 @@
  *
  * Further: --only WORD,WORD (of clients' names), --events N (the first of the plan), --kinds WORD,WORD (of
  * events' names), --together N (clients on one cluster), --follower MODE (in place of what suits a client),
- * --json FILE (what docs/CLIENTS.md is made from: test/clients/failover.json).
+ * --once (each kind of event once, in the order of the table), --json FILE (what docs/CLIENTS.md is made
+ * from: test/clients/failover.json).
  *
  * Libraries of Node's that the project does not have come from test/clients/libraries, those of other
  * languages from Debian: python3-redis, ruby-redis, php-redis, php-predis, libredis-perl, golang-go,
@@ -25,7 +26,7 @@ import {
   ownKinds,
   type ProgramKind,
 } from './failover-clients.js';
-import { type ClusterEvent, drawPlan } from './failover-events.js';
+import { type ClusterEvent, clusterEvents, drawPlan } from './failover-events.js';
 import { programKinds } from './failover-programs.js';
 import { type Measured, measureFailover } from './failover-run.js';
 
@@ -38,18 +39,18 @@ const { values } = parseArgs({
     together: { type: 'string', default: '4' },
     follower: { type: 'string' },
     json: { type: 'string' },
+    once: { type: 'boolean', default: false },
   },
 });
 
 const named = (name: string, words: string): boolean => words.split(',').some((word) => name.includes(word));
-const plan = drawPlan(Number(values.seed))
+const plan = (values.once ? [...clusterEvents] : drawPlan(Number(values.seed)))
   .filter(({ name }) => named(name, values.kinds))
   .slice(0, Number(values.events));
 const results: Measured[] = [];
 const failures: string[] = [];
 const lost: string[] = [];
-let acknowledged = 0;
-const [loadBefore] = loadavg();
+const loads = [loadavg()[0]];
 
 async function measure(
   follower: string,
@@ -62,7 +63,7 @@ async function measure(
   try {
     const flags = ['--follower', follower, '--durability', 'low'];
     const cluster = await ProcessCluster.start({ after } as unknown as TestContext, 3, flags);
-    acknowledged += await measureFailover(cluster, kinds, events, (result) => {
+    await measureFailover(cluster, kinds, events, (result) => {
       results.push(result);
       const { client, event, gapMs, readGapMs, errors, isLost } = result;
       if (isLost && !kinds.some((kind) => kind.name === client && 'isBare' in kind))
@@ -74,6 +75,7 @@ async function measure(
     failures.push((error as Error).message);
     console.log(`FAILED: ${(error as Error).stack}`);
   } finally {
+    loads.push(loadavg()[0]);
     for (const end of ends) await end();
   }
 }
@@ -129,10 +131,8 @@ if (values.json !== undefined && failures.length === 0) {
   const measurements: Measurements = {
     node: process.version.slice(1),
     cores: availableParallelism(),
-    loads: [loadBefore, loadavg()[0]],
+    loads: [Math.min(...loads), Math.max(...loads)],
     seed: Number(values.seed),
-    events: plan.length,
-    acknowledged,
     cells,
   };
   writeFileSync(values.json, `${JSON.stringify(measurements, undefined, 1)}\n`);

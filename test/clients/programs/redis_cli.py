@@ -13,7 +13,8 @@ while True:
     client.stdin.write(f'RPUSH "{key}" {number}\n' if role == 'write' else f'LLEN "{key}"\n')
     client.stdin.flush()
     line = client.stdout.readline()
-    while line.strip() == '':
+    # Where it is sent to is said on a line of its own, before the reply.
+    while line.strip() == '' or line.startswith('-> Redirected'):
         if line == '':
             sys.exit('redis-cli has ended')
         line = client.stdout.readline()

@@ -15,11 +15,12 @@ def connect(protocol, ports)
   end
 end
 
-client = connect(protocol, ports)
+client = nil
 number = 0
 loop do
   began = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   begin
+    client ||= connect(protocol, ports)
     if role == 'write'
       client.rpush(key, number)
       puts "+#{number}"
@@ -29,11 +30,7 @@ loop do
   rescue StandardError => e
     puts "-#{e.class} #{e.message}".tr("\n", ' ')
     # After a timeout it asks the same node again for good: a new one finds out where the cluster stands.
-    begin
-      client = connect(protocol, ports) if protocol == 'cluster'
-    rescue StandardError => e
-      puts "-#{e.class} #{e.message}".tr("\n", ' ')
-    end
+    client = nil if protocol == 'cluster'
   end
   number += 1
   rest = 0.005 - (Process.clock_gettime(Process::CLOCK_MONOTONIC) - began)
