@@ -123,12 +123,14 @@ class Import {
     try {
       const from = once ? undefined : await markOf(destination);
       const source = await ReplicationSource.open(server, from);
-      if (once) {
+      try {
+        if (!once) return await this.follow(server, source, destination, from);
         await this.takeSnapshot(source, destination);
+      } finally {
+        // It would keep the process alive, whatever its file was.
         source.close();
-        return this.conclude(destination);
       }
-      return await this.follow(server, source, destination, from);
+      return this.conclude(destination);
     } finally {
       await destination.close();
     }

@@ -3,6 +3,7 @@
  * each is applied once, whatever connection is lost, and an import that was ended can go on.
  */
 import { ErrorReply, type Reply } from '../../engine/index.js';
+import { payloadBytesMax } from '../../raft/node/index.js';
 import { type Destination, ImportError } from './destination.js';
 import type { ReplicationPoint, ReplicationSource, SourceCommand } from './replication-source.js';
 
@@ -36,17 +37,20 @@ export class Follower {
   private failure: Error | undefined;
   private woken: (() => void) | undefined;
   private drained: (() => void) | undefined;
-  /** What waits is the begin of a transaction: more must be read, however much it is. */
+  /** What waits is the begin of a transaction: more must be read, as far as a node takes one. */
   private needsMore = false;
   private database: number;
   private offset: number;
   private isStopping = false;
+  /** It would come again from every other connection. */
+  private isHopeless = false;
 
   /** @param start what the node's state is that of; the marker holds it */
   constructor(
     private readonly source: ReplicationSource,
     private readonly destination: Destination,
     private start: ReplicationPoint,
+    private readonly transactionBytesMax = payloadBytesMax,
   ) {
     this.database = start.database;
     this.offset = start.offset;
@@ -57,7 +61,7 @@ export class Follower {
    * Whether an error of {@link run} is the source's: another connection to it can go on from {@link point}.
    */
   isOfSource(error: unknown): boolean {
-    return error === this.failure;
+    return error === this.failure && !this.isHopeless;
   }
 
   get isStopped(): boolean {
@@ -113,6 +117,12 @@ export class Follower {
       for await (const command of this.source.commands()) {
         this.waiting.push(command);
         this.waitingBytes += bytesOf(command);
+        if (this.needsMore && this.waitingBytes > this.transactionBytesMax) {
+          this.isHopeless = true;
+          throw new ImportError(
+            `a transaction of the source has more than ${this.transactionBytesMax} bytes: no entry of the log takes it`,
+          );
+        }
         if (!this.needsMore || nameOf(command) === 'exec') this.wake();
         while (this.waitingBytes > READ_AHEAD_BYTES && !this.needsMore && !this.isStopping)
           await new Promise<void>((resolve) => {
@@ -170,7 +180,7 @@ export class Follower {
       if (name === 'multi') inTransaction = true;
       else if (name === 'exec') inTransaction = false;
       else if (name !== 'ping' && name !== 'replconf') {
-        if (name === 'select') database = Number(command.args[1].latin1Slice());
+        if (name === 'select') database = databaseOf(command);
         commands.push(command.args);
       }
       if (inTransaction) continue;
@@ -193,6 +203,14 @@ export class Follower {
     this.drained?.();
     this.drained = undefined;
   }
+}
+
+/** @throws ImportError for a SELECT that names no database */
+function databaseOf({ args: [, text] }: SourceCommand): number {
+  const database = text?.latin1Slice() ?? '';
+  if (!/^\d{1,9}$/.test(database))
+    throw new ImportError(`the source sends SELECT '${database.slice(0, 64)}'`);
+  return Number(database);
 }
 
 /** A write that the source did and the node refuses: the two differ from here on. */

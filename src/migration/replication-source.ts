@@ -15,6 +15,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const SILENCE_MAX_MS = 60_000;
 const ACKNOWLEDGE_EVERY_MS = 1000;
 const MARK_BYTES = 40;
+const streamId = /^[0-9a-f]{40}$/;
 
 /** How far a replica has come. */
 export interface ReplicationPoint {
@@ -114,16 +115,16 @@ export class ReplicationSource {
         ? await this.ask('PSYNC', '?', '-1')
         : await this.ask('PSYNC', from.replicationId, `${from.offset + 1}`);
     const [kind, id = '', offset] = answer.split(' ');
-    if (kind === '+CONTINUE' && from !== undefined) {
+    if (kind === '+CONTINUE' && from !== undefined && (id === '' || streamId.test(id))) {
       this.isResumed = true;
       this.replicationId = id || from.replicationId;
       this.offset = this.acknowledgedOffset = from.offset;
-    } else if (kind === '+FULLRESYNC' && /^\d+$/.test(offset ?? '')) {
+    } else if (kind === '+FULLRESYNC' && streamId.test(id) && /^\d{1,15}$/.test(offset ?? '')) {
       this.replicationId = id;
       this.offset = this.acknowledgedOffset = Number(offset);
       await this.readFileHead();
     } else {
-      throw this.failed(`answers PSYNC with ${answer}`);
+      throw this.failed(`answers PSYNC with ${answer.slice(0, 100)}`);
     }
     this.timer = setInterval(() => this.sendAcknowledgement(), ACKNOWLEDGE_EVERY_MS);
   }
@@ -137,7 +138,7 @@ export class ReplicationSource {
 
   private async readFileHead(): Promise<void> {
     const head = await this.line();
-    const [, mark, length] = /^\$(?:EOF:(.{40})|(\d+))$/.exec(head) ?? [];
+    const [, mark, length] = /^\$(?:EOF:(.{40})|(\d{1,15}))$/.exec(head) ?? [];
     if (mark !== undefined) this.mark = Buffer.from(mark, 'latin1');
     else if (length !== undefined) this.fileBytes = Number(length);
     else throw this.failed(`sends no file: ${head.slice(0, 100)}`);
@@ -148,8 +149,13 @@ export class ReplicationSource {
     return Number.isFinite(this.fileBytes) ? this.fileBytes : undefined;
   }
 
-  /** Some bytes of the file. Where the source marks its end, the mark follows: see {@link endFile}. */
+  /**
+   * Some bytes of the file. Where the source marks its end, the mark follows: see {@link endFile}.
+   *
+   * @throws ImportError when the source is lost, or all bytes of the file were given
+   */
   async fileChunk(): Promise<Buffer> {
+    if (this.fileBytes === 0) throw this.failed('its file ends in the middle');
     const chunk = await this.chunk();
     const own = chunk.subarray(0, Math.min(chunk.length, this.fileBytes));
     this.fileBytes -= own.length;

@@ -27,6 +27,10 @@ export class ReplicaLink {
   acknowledgedOffset = 0;
   /** Monotonic time at which it was last heard of. */
   heardAtMs: number;
+  /** Pieces of its file that it has taken. */
+  piecesTaken = 0;
+  /** As last looked at: how many that were, and since when they have been no more. */
+  seen = { pieces: 0, sinceMs: 0 };
   /** Monotonic time since which it has been beyond its soft limit. */
   beyondSinceMs: number | undefined;
   isGone = false;
@@ -68,6 +72,7 @@ export class ReplicaLink {
         const piece = await file.read(at, PIECE_BYTES);
         at += piece.length;
         if (!this.socket.write(piece)) await this.drained();
+        this.piecesTaken++;
       }
     } finally {
       this.leave();

@@ -381,7 +381,9 @@ export class Replicas {
         ? `${lag} bytes wait for it (client-output-buffer-limit replica)`
         : link.state === 'online' && !link.isOld && nowMs - link.heardAtMs > timeoutMs
           ? `silent for ${timeoutMs / 1000} s`
-          : undefined;
+          : isStuck(link, timeoutMs, nowMs)
+            ? `it has taken nothing of its file for ${timeoutMs / 1000} s`
+            : undefined;
       if (why === undefined) continue;
       log.warning(`replica ${nameOf(link)} closed: ${why}`, {
         event: 'replica-closed',
@@ -450,6 +452,15 @@ export class Replicas {
     if (this.backlog !== undefined && offset >= this.backlog.end) return this.host.engine.appliedIndex;
     return this.marks.findLast((mark) => mark.offset <= offset)?.index ?? 0;
   }
+}
+
+/** Whether its file lies there for nothing: it takes as much of the disk as the data. */
+function isStuck(link: ReplicaLink, timeoutMs: number, nowMs: number): boolean {
+  const { state, piecesTaken, seen } = link;
+  if (state === 'send_bulk' && piecesTaken === seen.pieces && seen.sinceMs !== 0)
+    return nowMs - seen.sinceMs > timeoutMs;
+  link.seen = { pieces: piecesTaken, sinceMs: state === 'send_bulk' ? nowMs : 0 };
+  return false;
 }
 
 const nameOf = ({ socket }: ReplicaLink): string => `${socket.remoteAddress}:${socket.remotePort}`;

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { parseCommandLine } from '../../src/cli/command-line.js';
 import { runImport } from '../../src/cli/import.js';
 import { Redraft } from '../../src/index.js';
-import { MARKER } from '../../src/migration/follow.js';
+import { Follower, MARKER } from '../../src/migration/follow.js';
 import { encodeRequest } from '../../src/resp/encode-request.js';
 import { defaultRequestLimits, RequestParser } from '../../src/resp/request-parser.js';
 import { root } from '../program-path.js';
@@ -47,6 +47,8 @@ const call = (redraft: Redraft, ...args: string[]): unknown => redraft.server.en
 
 /** A Redis as its replicas see it: a file, then writes, of which it keeps a backlog. */
 class Source {
+  /** What it answers to PSYNC in place of what it should. */
+  psync: string | undefined;
   readonly server = createServer((socket) => this.serve(socket));
   readonly sockets = new Set<Socket>();
   backlog = Buffer.alloc(0);
@@ -103,6 +105,8 @@ class Source {
     if (name === 'PING') socket.write('+PONG\r\n');
     else if (name === 'REPLCONF') {
       if (id === 'capa') socket.write('+OK\r\n');
+    } else if (name === 'PSYNC' && this.psync !== undefined) {
+      socket.write(this.psync, 'latin1');
     } else if (name === 'PSYNC') {
       if (id === ID && this.keeps) {
         socket.write(`+CONTINUE ${ID}\r\n`);
@@ -173,6 +177,59 @@ test('what cannot be imported is said in words', async (t) => {
   assert.match((await run(redraft, path, '--cutover')).said, /are for a redis:\/\/ source/);
   assert.match((await run(redraft, 'redis://127.0.0.1:1')).said, /127\.0\.0\.1:1: .*ECONNREFUSED/);
   assert.match((await run(redraft, 'redis://x', '--match', 'a')).said, /--db and --match need --once/);
+});
+
+test('what a source says is input', async (t) => {
+  const redraft = await nodeOf(t);
+  const source = await Source.start(t);
+  for (const [psync, said] of [
+    ['-NOPERM no\r\n', /PSYNC: NOPERM no/],
+    [`+FULLRESYNC ${ID} ${'9'.repeat(400)}\r\n$0\r\n`, /answers PSYNC with/],
+    [`+FULLRESYNC short 7\r\n$0\r\n`, /answers PSYNC with/],
+    [`+CONTINUE ${ID}\r\n`, /answers PSYNC with/],
+    [`+FULLRESYNC ${ID} 7\r\n$${'9'.repeat(30)}\r\n`, /sends no file/],
+    [
+      `+FULLRESYNC ${ID} 7\r\n$15\r\nREDIS0010\xfa\x09cut s*1\r\n$4\r\nPING\r\n`,
+      /its file ends in the middle/,
+    ],
+    [`+FULLRESYNC ${ID} 7\r\n$12\r\nREDIS0010\x63\x01k`, /of type 99, which is not known/],
+    [`+FULLRESYNC ${ID} 7\r\n${'x'.repeat(100_000)}`, /a line that does not end/],
+    [`+FULLRESYNC ${ID} 7\r\n$EOF:${MARK}\r\nREDIS0003\xff${'n'.repeat(40)}`, /without the mark/],
+  ] as const) {
+    source.psync = psync;
+    const result = await run(redraft, source.url, '--cutover');
+    assert.equal(result.code, 1, psync.slice(0, 60));
+    assert.match(result.said, said);
+    assert.ok(!/\n +at /.test(result.said), 'no stack');
+  }
+  source.psync = undefined;
+  for (const words of [['SELECT'], ['SELECT', 'x'], ['SELECT', '-1'], ['SELECT', '9'.repeat(400)]]) {
+    redraft.server.engine.call('FLUSHALL');
+    source.backlog = Buffer.alloc(0);
+    source.write(...words);
+    const result = await run(redraft, source.url, '--cutover');
+    assert.equal(result.code, 1, words.join(' '));
+    assert.match(result.said, /the source sends SELECT/);
+  }
+});
+
+test('a transaction that does not end takes no more than a node could take', async () => {
+  let sent = 0;
+  const source = {
+    async *commands() {
+      yield { args: [Buffer.from('MULTI')], offset: 1 };
+      for (; sent < 1000; sent++) yield { args: [Buffer.from('SET'), Buffer.alloc(100)], offset: sent + 2 };
+    },
+    acknowledge: () => {},
+  };
+  const start = { replicationId: ID, offset: 0, database: 0 };
+  const follower = new Follower(source as never, {} as never, start, 5000);
+  await assert.rejects(follower.run(), (error: Error) => {
+    assert.match(error.message, /more than 5000 bytes: no entry of the log takes it/);
+    assert.equal(follower.isOfSource(error), false, 'another connection would not help');
+    return true;
+  });
+  assert.ok(sent < 50, `${sent}`);
 });
 
 test('a running Redis is followed, each write once, whatever connections are lost; then it cuts over', async (t) => {

@@ -202,6 +202,21 @@ test('who reads too slowly is closed at the limit of its class, and costs no mor
   assert.ok(redraft.server.replicas.bufferedBytes < 3_000_000, `${redraft.server.replicas.bufferedBytes}`);
 });
 
+test('who takes nothing of its file is let go, and the file with it', async (t) => {
+  const redraft = await nodeOf(t, { 'repl-timeout': '1' }, true);
+  // More than the sockets of both sides hold.
+  for (let i = 0; i < 30; i++) await call(redraft, 'SETRANGE', `k${i}`, '999999', 'x');
+  const stuck = await Replica.open(t, redraft);
+  stuck.socket.write(encodeRequest(['PSYNC', '?', '-1']));
+  await once(stuck.socket, 'data');
+  stuck.socket.pause();
+  await until('the file is sent', () => redraft.server.replicas.describe()[0]?.state === 'send_bulk');
+  await until('the end', () => redraft.server.replicas.describe().length === 0);
+  const other = await Replica.open(t, redraft);
+  assert.match(await other.ask('PSYNC', '?', '-1'), /^\+FULLRESYNC/);
+  assert.equal((await other.file()).length, 30);
+});
+
 test('another state is another stream', async (t) => {
   const redraft = await nodeOf(t);
   const replica = await Replica.open(t, redraft);
