@@ -2,8 +2,9 @@
  * SAVE and BGSAVE: a snapshot, and where `rdb-on-save` says so an RDB file beside it under the name of
  * `dbfilename`, for what copies that file once LASTSAVE has moved on.
  */
-import { closeSync, constants, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, fsync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { ErrorReply } from '../../engine/index.js';
 import type { RaftNode } from '../../raft/node/index.js';
 import { wallNow } from '../../raft/node/timers.js';
@@ -27,6 +28,8 @@ export interface RdbSaveHost {
 }
 
 const MAGIC = 'REDIS';
+
+const sync = promisify(fsync);
 
 export class RdbSave {
   private underWay: Promise<void> | undefined;
@@ -91,7 +94,7 @@ export class RdbSave {
       const descriptor = openSync(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
       try {
         await convert(snapshot, { descriptor, facts: this.facts(), content: 'all', traces: undefined });
-        fsyncSync(descriptor);
+        await sync(descriptor);
         renameSync(temporary, path);
       } catch (error) {
         rmSync(temporary, { force: true });

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConnectionError } from '../../../src/resp/client.js';
-import { TestCluster, until } from '../../cluster/nodes.js';
+import { nodeDisk } from '../../../raft/node/index.js';
+import { Redraft } from '../../../src/index.js';
+import { ConnectionError, RespClient } from '../../../src/resp/client.js';
+import { until } from '../../cluster/nodes.js';
 import { show, withNode } from './test-node.js';
 
 test('CLIENT INFO and LIST tell what a client did', () =>
@@ -60,19 +65,37 @@ test('CLIENT PAUSE WRITE holds writes up in their order, counts them once, and l
   }));
 
 test('CLIENT PAUSE answers when all writes that were taken before it are applied', async (t) => {
-  let isCut = false;
-  const cluster = await TestCluster.start(t, 2, { electionTimeoutMs: 5000, isCut: () => isCut });
-  const leader = await cluster.leader();
-  const [admin, client] = await Promise.all([leader.connect(), leader.connect()]);
+  const dir = mkdtempSync(join(tmpdir(), 'redraft-pause-'));
+  /** Syncs that are asked for meanwhile; undefined: none is held up. */
+  let held: (() => void)[] | undefined;
+  const { open } = nodeDisk;
+  Object.assign(nodeDisk, {
+    open: async (...args: Parameters<typeof open>) => {
+      const file = await open(...args);
+      const sync = file.sync.bind(file);
+      file.sync = (done) => (held === undefined ? sync(done) : held.push(() => sync(done)));
+      return file;
+    },
+  });
+  t.after(() => {
+    Object.assign(nodeDisk, { open });
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const redraft = await Redraft.start({ dir });
+  t.after(() => redraft.stop());
+  const connect = (): Promise<RespClient> => RespClient.connect({ host: '127.0.0.1', port: redraft.port });
+  const [admin, client] = await Promise.all([connect(), connect()]);
   const order: string[] = [];
-  isCut = true;
+  held = [];
   const written = client.call('INCR', 'n').then(() => order.push('written'));
-  await until('it is proposed', () => leader.redraft.server.replica.pendingEntries > 0);
+  await until('it is proposed', () => redraft.server.replica.pendingEntries > 0);
   const paused = admin.call('CLIENT', 'PAUSE', '60000', 'WRITE').then(() => order.push('paused'));
-  await until('the pause has begun', () => leader.redraft.server.pauses.current !== undefined);
+  await until('the pause has begun', () => redraft.server.pauses.current !== undefined);
   const late = client.call('INCR', 'n').catch(() => {});
   assert.deepEqual(order, []);
-  isCut = false;
+  const waiting = held;
+  held = undefined;
+  for (const sync of waiting) sync();
   await Promise.all([written, paused]);
   assert.deepEqual(order, ['written', 'paused']);
   assert.equal(show(await admin.call('GET', 'n')), '1');
