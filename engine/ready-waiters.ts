@@ -38,17 +38,24 @@ export class ReadyWaiters {
       if (key.length <= TEXT_BYTES_MAX) this.noteReady(database.id, key.latin1(), type);
     },
     replaced: (database) => {
-      for (const waiter of this.host.waiters.all()) {
-        if (waiter.database !== database.id) continue;
-        const isShared = valueTypes.named(waiter.type)!.awaited === 'shared';
-        for (const key of waiter.keys) {
-          const slot = database.find(this.viewOfKey(key));
-          if (isShared || (slot !== ABSENT && database.type(slot) === waiter.type))
-            this.noteReady(database.id, key, waiter.type);
-        }
-      }
+      // Redis looks for what is gone first.
+      this.noteReplaced(database, false);
+      this.noteReplaced(database, true);
     },
   };
+
+  /** Notes the keys that clients wait for and that the database has now, or has not. */
+  private noteReplaced(database: Database, areThere: boolean): void {
+    for (const waiter of this.host.waiters.all()) {
+      if (waiter.database !== database.id) continue;
+      const isShared = valueTypes.named(waiter.type)!.awaited === 'shared';
+      for (const key of waiter.keys) {
+        const slot = database.find(this.viewOfKey(key));
+        const isThere = slot !== ABSENT && database.type(slot) === waiter.type;
+        if (isThere === areThere && (isThere || isShared)) this.noteReady(database.id, key, waiter.type);
+      }
+    }
+  }
 
   private noteReady(database: number, key: string, type: string): void {
     // As in Redis, a key that comes into being counts if anybody waits for its type anywhere, and anybody for
