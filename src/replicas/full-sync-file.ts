@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { SnapshotReader } from '../../raft/node/index.js';
+import { serverVersion } from '../version.js';
 import type { RdbJob, RdbOrder, RdbReport } from './rdb-job.js';
 
 /** So much of the snapshot may be on its way to the thread. */
@@ -21,6 +22,25 @@ export interface FullSyncFileOptions extends Omit<RdbJob, 'descriptor'> {
   readonly directory: string;
   /** What must stay free of the disk. */
   readonly reserveBytes: number;
+}
+
+/**
+ * What redis-server 7.0.15 says at the head of a file.
+ *
+ * @param stream what it says of the stream behind it
+ */
+export function fileFacts(
+  host: { clock(): number; usedMemory(): number },
+  stream: readonly (readonly [string, string])[] = [],
+): readonly (readonly [string, string])[] {
+  return [
+    ['redis-ver', serverVersion],
+    ['redis-bits', '64'],
+    ['ctime', `${Math.floor(host.clock() / 1000)}`],
+    ['used-mem', `${host.usedMemory()}`],
+    ...stream,
+    ['aof-base', '0'],
+  ];
 }
 
 export class FullSyncFile {

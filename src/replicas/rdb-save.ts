@@ -13,8 +13,7 @@ import { syncDirectory } from '../migration/output-file.js';
 import { SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
 import type { SnapshotRecord } from '../replication/snapshot-record.js';
 import { replies } from '../replies.js';
-import { serverVersion } from '../version.js';
-import { checkRoom, convert } from './full-sync-file.js';
+import { checkRoom, convert, fileFacts } from './full-sync-file.js';
 
 export interface RdbSaveHost {
   readonly node: RaftNode;
@@ -91,9 +90,16 @@ export class RdbSave {
     try {
       await checkRoom(workDirectory, snapshot.dataBytes, SNAPSHOT_RESERVE_BYTES);
       const temporary = join(workDirectory, `temp-${process.pid}.rdb.tmp`);
-      const descriptor = openSync(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC, 0o600);
+      // One that a process of this number left behind goes; what stands in its place is not followed.
+      rmSync(temporary, { force: true });
+      const descriptor = openSync(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
       try {
-        await convert(snapshot, { descriptor, facts: this.facts(), content: 'all', traces: undefined });
+        await convert(snapshot, {
+          descriptor,
+          facts: fileFacts(this.host),
+          content: 'all',
+          traces: undefined,
+        });
         await sync(descriptor);
         renameSync(temporary, path);
       } catch (error) {
@@ -106,16 +112,6 @@ export class RdbSave {
     } finally {
       await snapshot.close();
     }
-  }
-
-  private facts(): readonly (readonly [string, string])[] {
-    return [
-      ['redis-ver', serverVersion],
-      ['redis-bits', '64'],
-      ['ctime', `${Math.floor(this.host.clock() / 1000)}`],
-      ['used-mem', `${this.host.usedMemory()}`],
-      ['aof-base', '0'],
-    ];
   }
 }
 

@@ -13,9 +13,8 @@ import type { Configuration } from '../config/configuration.js';
 import { type BufferLimit, readBufferLimits } from '../config/parameter-types.js';
 import type { Log } from '../observability/log.js';
 import { SNAPSHOT_RESERVE_BYTES } from '../replication/disk-space.js';
-import { serverVersion } from '../version.js';
 import { Backlog } from './backlog.js';
-import { FullSyncFile } from './full-sync-file.js';
+import { FullSyncFile, fileFacts } from './full-sync-file.js';
 import type { RdbContent } from './rdb-job.js';
 import { ReplicaLink, type ReplicaTraits } from './replica-link.js';
 
@@ -219,18 +218,12 @@ export class Replicas {
     throw new Error('no snapshot could be taken');
   }
 
-  /** What redis-server 7.0.15 says in a file for its replicas. */
-  private facts(offset: number): readonly (readonly [string, string])[] {
-    return [
-      ['redis-ver', serverVersion],
-      ['redis-bits', '64'],
-      ['ctime', `${Math.floor(this.host.clock() / 1000)}`],
-      ['used-mem', `${this.host.usedMemory()}`],
+  private facts(offset: number): ReturnType<typeof fileFacts> {
+    return fileFacts(this.host, [
       ['repl-stream-db', '0'],
       ['repl-id', this.streamId],
       ['repl-offset', `${offset}`],
-      ['aof-base', '0'],
-    ];
+    ]);
   }
 
   // ---- the stream ----

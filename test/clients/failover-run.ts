@@ -27,7 +27,7 @@ const CALM_MS = 1000;
 /** So long a client has for finding the new leader before the cluster is healed. */
 const RECOVERY_MAX_MS = 8000;
 /** And so long once it is whole again: then it would need a restart. */
-const LOST_MS = 20_000;
+const LOST_MS = 10_000;
 
 type Kind = ClientKind | ProgramKind;
 

@@ -67,7 +67,7 @@ const AT_A_TIME = 2;
 
 async function passes(project: string, name: string, args: readonly string[]): Promise<boolean> {
   const began = performance.now();
-  const child = spawn(process.execPath, args, { cwd: join(project, name), timeout: 300_000 });
+  const child = spawn(process.execPath, args, { cwd: join(project, name), timeout: 120_000 });
   const output = Promise.all([text(child.stdout), text(child.stderr)]);
   const code = await new Promise((resolve) => child.once('close', resolve));
   const seconds = ((performance.now() - began) / 1000).toFixed(1);

@@ -235,7 +235,7 @@ test('nothing of it keeps a process alive', () => {
     process.execPath,
     ['--input-type=module', '-e', script],
     {
-      timeout: 120_000,
+      timeout: 20_000,
       encoding: 'utf8',
     },
   );

@@ -1,6 +1,6 @@
 /** SAVE and BGSAVE with `rdb-on-save`: a file that redis-server loads, whole or not there. */
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Random } from '../../conformance/live/random.js';
@@ -116,4 +116,15 @@ test('what cannot be written is said, and nothing of the node is replaced', asyn
   assert.equal(textOf(await empty.client.call('SAVE')), 'OK');
   const named = await nodeWith(t, { 'rdb-on-save': 'yes', dbfilename: 'log' }, folder(t));
   assert.match(textOf(await named.client.call('SAVE')), /^ERR no RDB file was written: /);
+});
+
+test('SAVE follows no link that stands where its file is made', async (t) => {
+  const dir = folder(t);
+  const { client } = await nodeWith(t, { 'rdb-on-save': 'yes' }, dir);
+  const other = join(folder(t), 'other');
+  writeFileSync(other, 'mine');
+  symlinkSync(other, join(dir, `temp-${process.pid}.rdb.tmp`));
+  assert.equal(textOf(await client.call('SAVE')), 'OK');
+  assert.equal(readFileSync(other, 'utf8'), 'mine');
+  assert.equal(readFileSync(join(dir, 'dump.rdb'), 'latin1').slice(0, 5), 'REDIS');
 });
