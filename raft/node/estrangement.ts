@@ -26,7 +26,8 @@ export class Estrangement {
     this.toldTerm = logLostTerm;
     onNotice?.(
       `the leader of term ${logLostTerm}, which is gone, said that this node lost entries that it had acknowledged: ` +
-        'it neither votes nor stands for election until a leader shows that this is wrong',
+        'it neither votes nor stands for election until a leader shows that this is wrong. ' +
+        'If the others cannot elect one without it, the majority is lost: see `redraft recover`',
     );
   }
 }

@@ -20,6 +20,7 @@ test('a claim that this node lost entries is told once the leader that made it i
   assert.deepEqual(judge(estrangement, { logLostTerm: 3, leader: 2 }), []);
   const [text, ...more] = judge(estrangement, { logLostTerm: 3 });
   assert.match(text ?? '', /^the leader of term 3, which is gone, said that this node lost entries/);
+  assert.match(text ?? '', /see `redraft recover`$/);
   assert.deepEqual(more, []);
   assert.deepEqual(judge(estrangement, { logLostTerm: 3 }), []);
   assert.equal(judge(estrangement, { logLostTerm: 5 }).length, 1);

@@ -40,6 +40,7 @@ interface Running {
   readonly dialled: Set<ClientLink>;
   /** Snapshots that it is sending. */
   readonly channels: Set<Channel>;
+  saysItWaits: boolean;
 }
 
 export class Machine {
@@ -149,6 +150,7 @@ export class Machine {
       links: new Set(),
       dialled: new Set(),
       channels: new Set(),
+      saysItWaits: false,
     };
     this.running = running;
     this.log(`starts as node ${this.nodeId}`);
@@ -205,7 +207,7 @@ export class Machine {
         durability: plan.durability,
         ...this.sizes,
         onFailure: (error) => this.failed(running, error),
-        onNotice: (text) => this.log(text),
+        onNotice: (text) => this.notice(running, text),
         onSoftState: (state) => this.softState(state),
       },
       {
@@ -416,7 +418,17 @@ export class Machine {
     this.disk.options.capacityBytes = undefined;
   }
 
+  private notice(running: Running, text: string): void {
+    this.log(text);
+    if (text.includes('it neither votes nor stands for election')) running.saysItWaits = true;
+  }
+
   // ---- what others ask ----
+
+  /** Whether its node has told the operator that it gives no vote. */
+  get saysItWaits(): boolean {
+    return this.running?.saysItWaits === true;
+  }
 
   get node(): RaftNode | undefined {
     return this.state === 'up' ? this.running?.node : undefined;

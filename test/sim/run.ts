@@ -184,10 +184,8 @@ export class Run {
     limitMs: number,
     describe: () => string,
   ): Promise<void> {
-    if (await this.advance(() => this.isLost || isDone(), limitMs)) {
-      if (this.isLost) throw new Lost();
-      return;
-    }
+    if (await this.advance(isDone, limitMs)) return;
+    if (this.isLost) throw new Lost();
     throw new Violation(check, `not within ${limitMs} ms: ${describe()}`);
   }
 
@@ -211,7 +209,7 @@ export class Run {
   /**
    * Below durability high, a power cut may take back that a member was removed. Who knows of the removal does
    * not hear that member any more. And who was told that it lost entries gives no vote; if that leader is
-   * gone, nobody may say whether it is true.
+   * gone, nobody may say whether it is true. Its operator must have read so.
    */
   private isEstranged(machine: Machine): boolean {
     const { invariants, membership } = this.world;
@@ -219,7 +217,7 @@ export class Run {
     const removed = machine.membership?.removed ?? [];
     const status = machine.node?.status();
     const isTold = status !== undefined && status.logLostTerm > 0 && status.leader === 0;
-    return isTold || membership.members.some(({ id }) => removed.includes(id));
+    return (isTold && machine.saysItWaits) || membership.members.some(({ id }) => removed.includes(id));
   }
 
   /** Whether a leader leads and all sound members have applied what it has committed. */
@@ -258,16 +256,17 @@ export class Run {
   }
 
   /**
-   * Below durability high, power cuts may leave no majority that is sound: such a cluster has an operator to
-   * wait for.
+   * Below durability high, power cuts and disks that are lost for good may leave no majority that is sound:
+   * such a cluster, which nobody leads, has an operator to wait for.
    */
   private get isLost(): boolean {
-    const { invariants, membership, machineOf } = this.world;
-    if (!invariants.mayLose) return false;
+    const { invariants, leader, membership, machineOf } = this.world;
+    if (!invariants.mayLose || leader !== undefined) return false;
     const voters = membership.members.filter(({ learner }) => !learner);
     const sound = voters.filter(({ id }) => {
       const machine = machineOf.call(this.world, id);
-      return machine === undefined || (machine.state !== 'refused' && !this.isEstranged(machine));
+      // Another node lives on the machine of one whose disk is gone.
+      return machine !== undefined && machine.state !== 'refused' && !this.isEstranged(machine);
     });
     return voters.length > 0 && sound.length < majority(voters.length);
   }

@@ -61,6 +61,19 @@ test('below durability high, power cuts make members part, who say so, and nothi
   assert.ok(parted > 0);
 });
 
+test('a node that may have lost entries, and another whose disk is gone: the operator is told, nobody else waits', async () => {
+  for (const seed of [4018, 4082]) {
+    const plan = drawPlan(seed);
+    const { counts, violation } = await runPlan(plan);
+    assert.equal(violation, undefined, `seed ${seed}: ${violation?.message}`);
+    assert.equal(counts.lostClusters, 1);
+    const isSilent = (world: World): void => {
+      for (const machine of world.machines) Object.defineProperty(machine, 'saysItWaits', { value: false });
+    };
+    assert.equal(await meddled(isSilent, plan), 'liveness');
+  }
+});
+
 test('all levels are drawn', () => {
   const plans = Array.from({ length: 40 }, (_, seed) => drawPlan(seed));
   for (const level of ['low', 'medium', 'high'] as const) {
@@ -101,14 +114,20 @@ test('left alone, it is clean', async () => {
   assert.equal(await meddled(() => {}), undefined);
 });
 
-test('liveness: two of three nodes that never come back', async () => {
-  const check = await meddled((world) => {
-    for (const machine of world.machines.slice(0, 2)) {
-      machine.kill();
-      machine.start = () => {};
-    }
-  });
-  assert.equal(check, 'liveness');
+test('liveness: two of three nodes that never come back, at any durability', async () => {
+  for (const durability of ['high', 'low'] as const) {
+    const operations = quiet.operations.filter((_, i) => i % 20 === 0);
+    const check = await meddled(
+      (world) => {
+        for (const machine of world.machines.slice(0, 2)) {
+          machine.cutPower();
+          machine.start = () => {};
+        }
+      },
+      { ...quiet, operations, durability },
+    );
+    assert.equal(check, 'liveness');
+  }
 });
 
 test('every request is answered: a node that takes a request and says nothing, though somebody leads', async () => {
