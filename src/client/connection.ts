@@ -343,8 +343,8 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   }
 
   /** Writes bytes that are RESP already. */
-  writeRaw(bytes: Buffer): void {
-    this.writer.writeRaw(bytes);
+  writeRaw(bytes: Buffer, isShared = false): void {
+    this.writer.writeRaw(bytes, isShared);
     if (!this.receiving) this.flushSoon();
   }
 

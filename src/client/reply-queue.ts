@@ -59,8 +59,8 @@ export interface LogPlace {
 export interface ReplyQueueOwner {
   /** Writes a reply. */
   encode(reply: Reply): void;
-  /** Writes bytes that are RESP already. */
-  writeRaw(bytes: Buffer): void;
+  /** Writes bytes that are RESP already; shared ones go to many clients. */
+  writeRaw(bytes: Buffer, isShared: boolean): void;
   /** Whether another read may run: false while what is written already waits to be sent. */
   mayRead(): boolean;
   /**
@@ -303,7 +303,7 @@ export class ReplyQueue {
 
   /** Bytes of the first forwarded reply. */
   relay(bytes: Buffer, isEnd: boolean): void {
-    this.owner.writeRaw(bytes);
+    this.owner.writeRaw(bytes, false);
     this.isWithinReply = !isEnd;
     if (isEnd) this.forwardedDone();
   }
@@ -341,7 +341,7 @@ export class ReplyQueue {
     this.forwarded--;
     this.countDown();
     this.pushBytes = 0;
-    for (const bytes of this.pushes.splice(0)) this.owner.writeRaw(bytes);
+    for (const bytes of this.pushes.splice(0)) this.owner.writeRaw(bytes, true);
     this.advance();
   }
 
@@ -356,7 +356,7 @@ export class ReplyQueue {
   /** Writes an out-of-band message, as soon as no reply is half written. */
   push(bytes: Buffer): void {
     if (!this.isWithinReply) {
-      this.owner.writeRaw(bytes);
+      this.owner.writeRaw(bytes, true);
       return;
     }
     this.pushes.push(bytes);

@@ -36,6 +36,8 @@ const LARGE_BLOCK_BYTES = 64 * 1024;
 const FREE_BLOCKS_MAX = 64;
 /** From here on a value is a part of its own. */
 const LARGE_VALUE_BYTES = 16 * 1024;
+/** Parts below this, on average, are copied into one block before they leave. */
+const SMALL_PART_BYTES = 1024;
 /** Room for a type byte, 20 characters of an integer and two line ends. */
 const HEADER_BYTES = 32;
 
@@ -102,9 +104,14 @@ export class ReplyWriter {
     }
   }
 
-  /** Adds bytes that are RESP already. They must not change until they are sent. */
-  writeRaw(bytes: Buffer): void {
-    if (bytes.length >= LARGE_VALUE_BYTES) {
+  /**
+   * Adds bytes that are RESP already. They must not change until they are sent.
+   *
+   * @param isShared whether many writers add the same bytes: none copies them before it flushes, so that a
+   *   message to thousands of clients takes no block for each
+   */
+  writeRaw(bytes: Buffer, isShared = false): void {
+    if (bytes.length >= LARGE_VALUE_BYTES || (isShared && this.block === nothing)) {
       this.addPart(bytes);
       return;
     }
@@ -134,6 +141,10 @@ export class ReplyWriter {
    * so that few bytes do not hold a block.
    */
   flushTo(socket: ReplyTarget): void {
+    if (this.parts.length > 0) {
+      this.seal();
+      if (this.areSmall) this.gather();
+    }
     if (this.parts.length === 0) {
       const { block, from, at } = this;
       if (at === from) return;
@@ -146,7 +157,6 @@ export class ReplyWriter {
       this.releaseBlock();
       return;
     }
-    this.seal();
     if (this.parts.length === 1) {
       socket.write(this.parts[0]);
     } else {
@@ -158,6 +168,28 @@ export class ReplyWriter {
     else this.block = nothing;
     this.forget();
     this.releaseBlock();
+  }
+
+  /** Whether the parts are many, and cheaper to copy than to hand over one by one. */
+  private get areSmall(): boolean {
+    const { partsLength, parts } = this;
+    return (
+      parts.length > 1 && partsLength <= LARGE_BLOCK_BYTES && partsLength < parts.length * SMALL_PART_BYTES
+    );
+  }
+
+  /** Copies the parts into one block. */
+  private gather(): void {
+    const { parts, partsLength, fullBlocks } = this;
+    if (this.block !== nothing) fullBlocks.push(this.block);
+    this.forget();
+    this.block = nothing;
+    this.nextBlock(partsLength);
+    for (const part of parts) {
+      copyBytes(part, 0, this.block, this.at, part.length);
+      this.at += part.length;
+    }
+    for (const block of fullBlocks) release(block);
   }
 
   private releaseBlock(): void {

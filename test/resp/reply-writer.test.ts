@@ -239,12 +239,39 @@ test('a parser of all types reads back what is written in RESP3', () => {
 
 // ---- sockets ----
 
+test('a message to many is not copied before it leaves, and what gathers leaves in one write', () => {
+  const message = Buffer.from('+one message\r\n');
+  const written: Buffer[] = [];
+  const socket = {
+    writableLength: 0,
+    write: (bytes: Buffer) => written.push(bytes),
+    cork: () => assert.fail('small parts leave one by one'),
+    uncork: () => {},
+  };
+  const writers = Array.from({ length: 100 }, () => new ReplyWriter());
+  for (const writer of writers) writer.writeRaw(message, true);
+  for (const writer of writers) writer.flushTo(socket);
+  assert.equal(written.length, 100);
+  assert.ok(written.every((bytes) => bytes.buffer === message.buffer && bytes.length === message.length));
+
+  for (const writer of writers) {
+    for (let i = 0; i < 50; i++) writer.writeRaw(message, true);
+    writer.write(7);
+    writer.writeRaw(message, true);
+    written.length = 0;
+    writer.flushTo(socket);
+    assert.equal(writer.length, 0);
+    assert.deepEqual(written.map(String), [`${`${message}`.repeat(50)}:7\r\n${message}`]);
+  }
+});
+
 test('two writers share blocks through real sockets, and no byte is mixed up however slow the readers are', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { connect } = await import('node:net');
   const port = (server.address() as AddressInfo).port;
+  const messages = [0, 10, 100, 1000, 5000].map((length) => Buffer.from(`+${'m'.repeat(length)}\r\n`));
   const pairs: { far: Socket; near: Socket; writer: ReplyWriter; sent: string[]; received: Buffer[] }[] = [];
   for (let i = 0; i < 3; i++) {
     const accepted = once(server, 'connection') as Promise<[Socket]>;
@@ -261,7 +288,11 @@ test('two writers share blocks through real sockets, and no byte is mixed up how
       const replies: Reply[] = [`${i}:${turn}`, turn, 'x'.repeat((turn * 37) % 3000)];
       if (turn % 10 === 0) replies.push('y'.repeat(70_000), 'z'.repeat(15_000), 'w'.repeat(15_000));
       if (turn % 50 === 0) for (let k = 0; k < 200; k++) replies.push(`${k}`.repeat(200));
-      for (const reply of replies) {
+      for (const [k, reply] of replies.entries()) {
+        for (let message = (turn * 7 + k) % 5; message > 0; message--) {
+          writer.writeRaw(messages[message], true);
+          sent.push(messages[message].latin1Slice());
+        }
         writer.write(reply);
         sent.push(text(reply, 2));
       }
