@@ -90,6 +90,8 @@ interface Traits {
   /** Names the row within this process: what is counted for each command is kept in arrays, by this. */
   readonly id: number;
   readonly blocking: boolean;
+  /** Whether a request of a blocking command may wait; undefined where each of them may. */
+  readonly mayWait: ((request: Request) => boolean) | undefined;
   /** Neither fast nor O(1): worth a look at the clock, which costs 60 ns. */
   readonly mayBeSlow: boolean;
   /** May run before AUTH. */
@@ -221,6 +223,7 @@ const runnable = <Kind extends string, Handler>(
   isRead: Traits['isRead'] = undefined,
   readRow: Traits['readRow'] = undefined,
   isReadNow: Traits['isReadNow'] = undefined,
+  mayWait: Traits['mayWait'] = wait?.mayWait,
 ) => {
   const { flags = [], complexity = 'O(1)' } = facts;
   return {
@@ -232,6 +235,7 @@ const runnable = <Kind extends string, Handler>(
     id,
     mayBeSlow: !flags.includes('fast') && complexity !== 'O(1)',
     blocking: flags.includes('blocking'),
+    mayWait,
     looksToRead: kind === 'read' || READING_WRITES.has(facts.name),
     noAuth: flags.includes('no_auth'),
     whileLoading: flags.includes('loading'),
@@ -274,6 +278,13 @@ export const write = (
   const isReadNow = 'isReadNow' in readForm ? readForm.isReadNow : undefined;
   return runnable(facts, 'write', handler, undefined, id, isRead, readRow, isReadNow);
 };
+/** A write that waits only if its arguments say so. */
+export const waitingWrite = (
+  facts: Facts,
+  handler: WriteHandler,
+  mayWait: (request: Request) => boolean,
+): WriteCommand =>
+  runnable(facts, 'write', handler, undefined, nextId++, undefined, undefined, undefined, mayWait);
 export const other = <Handler>(facts: Facts, handler: Handler): OtherCommand<Handler> =>
   runnable(facts, 'other', handler);
 /** `handler` is for a name that runs without a subcommand too. */

@@ -2,7 +2,7 @@
  * XREAD and XREADGROUP. XREAD is a read until it has to wait; only then is it proposed, as what it was, with
  * `$` told by the state in which it begins to wait.
  */
-import { type Command, type ReadContext, read, type WriteContext, write } from '../command/command.js';
+import { type Command, type ReadContext, read, type WriteContext, waitingWrite } from '../command/command.js';
 import type { Int64 } from '../numbers/int64.js';
 import { errors } from '../protocol/errors.js';
 import { BLOCKED, NULL_ARRAY, PairMap, type Reply } from '../protocol/reply.js';
@@ -145,10 +145,13 @@ function xread(request: Request, database: ReadableDatabase, _context: ReadConte
   return options.blockMs === undefined ? NULL_ARRAY : BLOCKED;
 }
 
-/** Whether BLOCK stands among the options. */
+/** Whether BLOCK stands among the options; what they are given is no option. */
 function hasBlock(request: Request): boolean {
-  for (let i = 1; i < request.count && !request.is(i, 'STREAMS'); i++)
+  for (let i = 1; i < request.count && !request.is(i, 'STREAMS'); i++) {
     if (request.is(i, 'BLOCK')) return true;
+    if (request.is(i, 'GROUP')) i += 2;
+    else if (request.is(i, 'COUNT')) i++;
+  }
   return false;
 }
 
@@ -362,7 +365,7 @@ export const streamReads: readonly Command[] = [
     xread,
     { mayWait: hasBlock, run: xreadWaiting },
   ),
-  write(
+  waitingWrite(
     {
       name: 'xreadgroup',
       arity: -7,
@@ -376,5 +379,6 @@ export const streamReads: readonly Command[] = [
         'GROUP group_consumer:(group consumer) [COUNT count:integer] [BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key ... id ...)',
     },
     xreadgroup,
+    hasBlock,
   ),
 ];

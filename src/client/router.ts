@@ -298,9 +298,10 @@ export class Router {
     const { connection } = this;
     const { replica } = this.server;
     const { session, database } = connection;
-    const { runsScripts, blocking } = row;
+    const { runsScripts } = row;
     const { scripts, tracking } = connection;
-    const caller = runsScripts ? scripts.caller() : blocking ? scripts.waiter() : undefined;
+    const mayWait = row.blocking && row.mayWait?.(request) !== false;
+    const caller = runsScripts ? scripts.caller() : mayWait ? scripts.waiter() : undefined;
     const remembers = runsScripts && tracking?.remembers() === true;
     const target = remembers ? this.rememberingTarget() : connection;
     if (raw === undefined) {
@@ -309,7 +310,7 @@ export class Router {
     } else {
       replica.command(target, session, database, raw, 0, raw.length, caller);
     }
-    connection.queue.addItem(replica.turn, blocking, blocking);
+    connection.queue.addItem(replica.turn, mayWait, mayWait);
   }
 
   /** The client, where a script is to have it told of changes to what it reads. */

@@ -48,19 +48,40 @@ test('a read that meets a due key stands before the write that follows it', asyn
   }
 });
 
+/** Writes to sockets so far, this request's own left out. */
+async function socketWrites(port: number): Promise<number> {
+  const text = await exchange(port, 'INFO stats\r\n', 200);
+  return Number(/total_writes_processed:(\d+)/.exec(text)![1]);
+}
+
+test('a group that is read without BLOCK holds nothing up, with BLOCK all that stands behind', async () => {
+  const redraft = await Redraft.start();
+  try {
+    // An option's name as a group's: what waits is decided by the options alone.
+    const create = 'XGROUP CREATE s STREAMS 0 MKSTREAM\r\n';
+    assert.equal(await exchange(redraft.port, create, 5), '+OK\r\n');
+    const before = await socketWrites(redraft.port);
+    const reads = 'XREADGROUP GROUP STREAMS BLOCK COUNT 1 STREAMS s >\r\nINCR c\r\n'.repeat(8);
+    const answers = Array.from({ length: 8 }, (_, i) => `*-1\r\n:${i + 1}\r\n`).join('');
+    assert.equal(await exchange(redraft.port, reads, answers.length), answers);
+    assert.equal((await socketWrites(redraft.port)) - before, 2);
+    const waits = 'XREADGROUP GROUP STREAMS c BLOCK 20 STREAMS s >\r\nGETSET r v\r\nGETSET r w\r\n';
+    const expected = '*-1\r\n$-1\r\n$1\r\nv\r\n';
+    assert.equal(await exchange(redraft.port, waits, expected.length), expected);
+  } finally {
+    await redraft.stop();
+  }
+});
+
 test('the replies of a pipeline that reads and writes leave in one write to the socket', async () => {
   const redraft = await Redraft.start();
   try {
-    const writes = async (): Promise<number> => {
-      const text = await exchange(redraft.port, 'INFO stats\r\n', 200);
-      return Number(/total_writes_processed:(\d+)/.exec(text)![1]);
-    };
-    const before = await writes();
+    const before = await socketWrites(redraft.port);
     const expected = '$-1\r\n+OK\r\n$1\r\n1\r\n:2\r\n$1\r\n2\r\n';
     const text = 'GET a\r\nSET a 1\r\nGET a\r\nINCR a\r\nGET a\r\n';
     assert.equal(await exchange(redraft.port, text, expected.length), expected);
     // That pipeline, and the reply to the first INFO.
-    assert.equal((await writes()) - before, 2);
+    assert.equal((await socketWrites(redraft.port)) - before, 2);
   } finally {
     await redraft.stop();
   }
