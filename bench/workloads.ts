@@ -1,4 +1,5 @@
 /** What the servers are driven with: one row a mix. */
+import { createHash } from 'node:crypto';
 import { load, padded } from './pipelined-client.js';
 
 export interface Workload {
@@ -60,6 +61,42 @@ const fillSortedSet = async (port: number): Promise<void> => {
     ]).flat(),
   ]);
 };
+
+/** A script of the cache, which is put there first, with keys of random numbers. */
+function script(
+  name: string,
+  source: string,
+  fill: (port: number) => Promise<void> = async () => {},
+): Workload {
+  const sha = createHash('sha1').update(source).digest('hex');
+  return {
+    name,
+    command: ['EVALSHA', sha, '1', 'key:__rand_int__', value16],
+    keys: million,
+    prepare: async (port) => {
+      await load(port, 1, () => ['SCRIPT', 'LOAD', source]);
+      await fill(port);
+    },
+  };
+}
+
+/** What a job queue's scripts do with a job: a number, its hash, a list, and the job taken off it again. */
+const JOB_SCRIPT = `
+local id = redis.call('INCR', KEYS[1] .. ':id')
+local job = KEYS[1] .. ':' .. id
+redis.call('HSET', job, 'name', 'paint', 'data', ARGV[1], 'opts', '{}', 'timestamp', 1700000000000)
+redis.call('LPUSH', KEYS[1] .. ':wait', id)
+redis.call('XADD', KEYS[1] .. ':events', 'MAXLEN', '~', 100, '*', 'event', 'added', 'jobId', id)
+local taken = redis.call('RPOPLPUSH', KEYS[1] .. ':wait', KEYS[1] .. ':active')
+if taken then
+  redis.call('HSET', job, 'processedOn', 1700000000001)
+  redis.call('SET', job .. ':lock', 'token', 'PX', 30000)
+  redis.call('HGETALL', job)
+  redis.call('LREM', KEYS[1] .. ':active', 1, taken)
+  redis.call('DEL', job .. ':lock')
+  redis.call('DEL', job)
+end
+return taken`;
 
 export const workloads: readonly Workload[] = [
   { name: 'SET', test: 'set', keys: million, valueBytes: 16 },
@@ -131,6 +168,9 @@ export const workloads: readonly Workload[] = [
     keys: 999_000,
     prepare: fillStream,
   },
+  script('EVALSHA of a GET', "return redis.call('GET', KEYS[1])", fillStrings),
+  script('EVALSHA of a SET', "return redis.call('SET', KEYS[1], ARGV[1])"),
+  script('EVALSHA of 11 calls', JOB_SCRIPT),
   { name: 'SET of 10 KB', test: 'set', keys: 1000, valueBytes: 10_240 },
   {
     name: 'GET of 10 KB',

@@ -250,6 +250,13 @@ export class EntryBuilder {
   }
 }
 
+/** Whether a command's name at `at` begins as those that run scripts do: EVAL, EVALSHA, FCALL. */
+function namesScript(buffer: Buffer, at: number): boolean {
+  const first = buffer[at] | 0x20;
+  const second = buffer[at + 1] | 0x20;
+  return (first === 0x65 && second === 0x76) || (first === 0x66 && second === 0x63);
+}
+
 /** Walks an entry's items in place. Throws when the bytes are not an entry of this format. */
 export class EntryReader {
   readonly nowMs: number;
@@ -297,8 +304,9 @@ export class EntryReader {
   }
 
   /**
-   * Where the first arguments of the next commands lie, as offsets in {@link buffer}: of those among the next
-   * `count` items that are for {@link nextDatabase}. Moves nothing on, and leaves out what it can't read.
+   * Where the first arguments of the next commands lie, of those that run scripts the third, as offsets in
+   * {@link buffer}: of those among the next `count` items that are for {@link nextDatabase}. Moves nothing
+   * on, and leaves out what it can't read.
    *
    * @param lengthMax longer arguments are left out
    * @param offsets filled with a start and an end for each
@@ -316,16 +324,21 @@ export class EntryReader {
       const end = Math.min(at + bodyLength, buffer.length);
       item = at + bodyLength;
       if (!isWanted) continue;
-      // `*3 $3 SET $1 k`, each with a line's end behind: over the count, the name, and to the argument.
+      // `*3 $3 SET $1 k`, each with a line's end behind: over the count and the name.
       while (at < end && buffer[at++] !== 0x0a);
       let length = 0;
       for (let byte = buffer[++at]; at < end && byte !== 0x0d; byte = buffer[++at])
         length = length * 10 + byte - 0x30;
-      at += length + 4;
-      if (at >= end || buffer[at] !== 0x24) continue;
-      length = 0;
-      for (let byte = buffer[++at]; at < end && byte !== 0x0d; byte = buffer[++at])
-        length = length * 10 + byte - 0x30;
+      // A script's keys stand behind the script and their number.
+      let others = namesScript(buffer, at + 2) ? 2 : 0;
+      do {
+        at += length + 4;
+        if (at >= end || buffer[at] !== 0x24) break;
+        length = 0;
+        for (let byte = buffer[++at]; at < end && byte !== 0x0d; byte = buffer[++at])
+          length = length * 10 + byte - 0x30;
+      } while (others-- > 0);
+      if (others >= 0) continue;
       at += 2;
       if (length > lengthMax || at + length > end) continue;
       offsets[found << 1] = at;

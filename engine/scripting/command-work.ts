@@ -265,9 +265,20 @@ function bytesAt(database: ReadableDatabase, slot: Slot): number {
     : database.valueLength(slot);
 }
 
+/** What is known of a command. */
+interface KnownWork {
+  readonly work: Work;
+  readonly specs: readonly KeySpec[];
+  /** Whether its first argument is its one key, as most commands have it. */
+  readonly hasOneKey: boolean;
+}
+
+const isFirstArgument = ({ begin, find }: KeySpec): boolean =>
+  begin.type === 'index' && begin.index === 1 && find.type === 'range' && find.lastKey === 0;
+
 /** Reckons what calls take. */
 export class CommandWork {
-  private readonly known: ({ work: Work; specs: readonly KeySpec[] } | undefined)[] = [];
+  private readonly known: (KnownWork | undefined)[] = [];
   private elementsBefore = 0;
 
   /** Whether a command's work is stated. */
@@ -283,9 +294,11 @@ export class CommandWork {
 
   /** Steps that the call may take, to be charged before it runs. */
   before(row: Runnable, request: Request, database: ReadableDatabase): number {
-    const { work, specs } = this.of(row);
+    const { work, specs, hasOneKey } = this.of(row);
     let steps = CommandWork.ofCall(request) + (work.base ?? 0);
     if (work === element) {
+      if (hasOneKey)
+        return steps + (packedLength(database, slotOf(database, request, 1)) >> PACKED_BYTES_SHIFT);
       for (const spec of specs) {
         eachKey(spec, request, (index) => {
           steps += packedLength(database, slotOf(database, request, index)) >> PACKED_BYTES_SHIFT;
@@ -334,8 +347,12 @@ export class CommandWork {
     return Math.max(0, this.elementsBefore - elements) * work.lost!;
   }
 
-  private of(row: Runnable): { work: Work; specs: readonly KeySpec[] } {
-    this.known[row.id] ??= { work: works.get(row.name) ?? unknownWork, specs: parseKeySpecs(row.keys) };
+  private of(row: Runnable): KnownWork {
+    const known = this.known[row.id];
+    if (known !== undefined) return known;
+    const specs = parseKeySpecs(row.keys);
+    const hasOneKey = specs.length === 1 && isFirstArgument(specs[0]);
+    this.known[row.id] = { work: works.get(row.name) ?? unknownWork, specs, hasOneKey };
     return this.known[row.id]!;
   }
 }

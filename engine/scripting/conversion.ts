@@ -9,6 +9,7 @@ import {
   ErrorReply,
   MapReply,
   NullArray,
+  OK,
   PairMap,
   Pairs,
   type Push,
@@ -185,7 +186,7 @@ function tableReply(
     return reply;
   }
   const status = table.get('ok');
-  if (typeof status === 'string') return new Status(oneLine(status));
+  if (typeof status === 'string') return status === 'OK' ? OK : new Status(oneLine(status));
   const double = table.get('double');
   if (typeof double === 'number') return new Double(double);
   const map = table.get('map');

@@ -31,14 +31,19 @@ function build(items: readonly Item[]): Buffer {
 }
 
 const anyItem: fc.Arbitrary<Item> = fc.record({
-  words: fc.array(fc.string({ unit: 'grapheme-ascii', maxLength: 20 }), { minLength: 1, maxLength: 4 }),
+  words: fc
+    .tuple(
+      fc.constantFrom('GET', 'EVALSHA', 'eval', 'fcall_ro', 'e', 'EXISTS', ''),
+      fc.array(fc.string({ unit: 'grapheme-ascii', maxLength: 20 }), { maxLength: 5 }),
+    )
+    .map(([name, more]) => [name, ...more]),
   database: fc.nat(1),
   origin: fc.constantFrom(own, foreign),
   user: fc.constantFrom(undefined, 'alice'),
   kind: fc.constantFrom('command', 'command', 'command', 'exec', 'forget'),
 });
 
-test('the arguments ahead are those of plain commands for the database that comes next', () => {
+test('the arguments ahead are the first keys of plain commands and of scripts for the database that comes next', () => {
   fc.assert(
     fc.property(fc.array(anyItem, { minLength: 1, maxLength: 40 }), fc.nat(39), (items, steps) => {
       const entry = new EntryReader(build(items));
@@ -48,9 +53,9 @@ test('the arguments ahead are those of plain commands for the database that come
       const database = ahead[0]!.kind === 'forget' ? 0 : ahead[0]!.database;
       const expected = ahead
         .filter((item) => item.kind === 'command')
-        .filter((item) => item.database === database && item.words.length > 1)
-        .map(({ words }) => words[1]!)
-        .filter((word) => word.length <= 12);
+        .filter((item) => item.database === database)
+        .map(({ words }) => words[/^(ev|fc)/i.test(words[0]!) ? 3 : 1])
+        .filter((word) => word !== undefined && word.length <= 12);
       const offsets = new Int32Array(32);
       const count = entry.argumentsAhead(16, 12, offsets);
       const found = Array.from({ length: count }, (_, i) =>
@@ -86,9 +91,15 @@ test('a large database holds the same after entries of many commands as after on
   for (let i = 0; i < keys; i++) commands.push(['SET', `key:${i}`, 'x']);
   for (let i = 0; i < 3_000; i++) {
     const key = `key:${(i * 7_919) % (keys + 500)}`;
-    commands.push(
-      [['SET', key, 'longer'.repeat(i % 9)], ['DEL', key], ['APPEND', key, 'y'], ['DBSIZE']][i % 4]!,
-    );
+    const script = ['EVAL', 'return redis.call("APPEND", KEYS[1], "z")', '1', key];
+    const kinds = [
+      ['SET', key, 'longer'.repeat(i % 9)],
+      ['DEL', key],
+      ['APPEND', key, 'y'],
+      ['DBSIZE'],
+      script,
+    ];
+    commands.push(kinds[i % kinds.length]!);
   }
   const run = (perEntry: number): { digest: string; replies: unknown[] } => {
     const engine = new Engine({ hashSeed: { low: 3, high: 4 } });
