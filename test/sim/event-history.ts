@@ -10,6 +10,8 @@ import { type Entry, EntryKind } from '../../raft/index.js';
 export const CHANNEL = 'news';
 export const NOTIFIED = 'n';
 export const CACHED = 'y';
+/** What is said on the channel when nobody has anything left to say. */
+export const LAST_WORDS = 'the last';
 
 interface Change {
   readonly index: number;

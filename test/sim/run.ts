@@ -8,7 +8,7 @@ import { checkHistory } from '../linearizability/checker.js';
 import { isReadOnly, type Operation, type Reply } from '../linearizability/history.js';
 import { CachingClient, drawSayings, Subscriber } from './audience.js';
 import { Client } from './client.js';
-import { CHANNEL } from './event-history.js';
+import { CHANNEL, LAST_WORDS } from './event-history.js';
 import { applyFault, react } from './faults.js';
 import { Violation } from './invariants.js';
 import { collapseLarge } from './large-values.js';
@@ -144,7 +144,7 @@ export class Run {
       client: -1,
       thinkMs: 0,
       kind: 'command' as const,
-      commands: [['PUBLISH', CHANNEL, 'the last']],
+      commands: [['PUBLISH', CHANNEL, LAST_WORDS]],
     };
     const teller = this.teller('last teller', [last]);
     await this.expect(
