@@ -1,69 +1,46 @@
 /**
  * A list too large for its key's record: a double-ended queue of chunks, each a listpack in the slab.
  *
- * Each chunk carries the position of its first element on a number line of its list, on which a push at the head counts down
- * and one at the tail counts up. An index is then found by interpolating between positions: O(1) where chunks hold about equal
- * numbers, O(log chunks) at worst. Only a change in the middle counts positions anew, from there to the nearer end.
+ * Each chunk carries the position of its first element on a number line of its list, on which a push at the
+ * head counts down and one at the tail counts up. An index is then found by interpolating between positions:
+ * O(1) where chunks hold about equal numbers, O(log chunks) at worst. Only a change in the middle counts
+ * positions anew, from there to the nearer end.
  *
- * Which element lies in which chunk follows from the operations alone: never from addresses, capacities or a snapshot under way.
- *
- * Of denque's calls those at the ends and peekAt are used, which are sound; its `remove` and deleting `splice` are not (see replace-range.ts).
+ * Which element lies in which chunk follows from the operations alone: never from addresses, capacities or a
+ * snapshot under way.
  */
-import Denque from 'denque';
-import type { View } from '../protocol/view.js';
-import { type Address, Slab } from '../storage/slab.js';
-import type { BigValue, PieceSink, ValueRestorer, ValueWalk } from './big-value.js';
+import type { Slab } from '../storage/slab.js';
+import type { BigValue, ValueRestorer } from './big-value.js';
 import type { ListCursor } from './list-cursor.js';
 import {
-  listpackCount,
   listpackElementSize,
   listpackEmptySize,
   listpackEnd,
-  listpackEquals,
-  listpackFind,
-  listpackFirst,
   listpackHeaderSize,
-  listpackLast,
-  listpackPrevious,
   listpackSeek,
   listpackSize,
   listpackSizeOfBytes,
   resizeListpack,
   validateListpack,
-  writeEmptyListpack,
   writeListpackBytes,
 } from './listpack.js';
-import { Chunk, GIVEN, QuicklistWalk } from './quicklist-walk.js';
+import { CHUNK_BYTES, QuicklistChunks } from './quicklist-chunks.js';
+import type { Chunk } from './quicklist-walk.js';
 import { replaceRange } from './replace-range.js';
 
-/** The most bytes that a chunk of several elements takes; a larger element has a chunk to itself. One slab block. */
-export const CHUNK_BYTES = 4096;
 /** Neighbours that together stay within this become one chunk when elements were removed from either. */
 const MERGED_BYTES = CHUNK_BYTES / 2;
-/** From so many chunks on, a new one gets its full size at once. */
-const MANY_CHUNKS = 4;
 
-/** Estimates of what V8 takes for a chunk's object with its place in the queue, and for the list itself. */
-const CHUNK_OBJECT_BYTES = 64;
-const LIST_OBJECT_BYTES = 320;
-
-const noBytes = Buffer.alloc(0);
-
-export class Quicklist implements BigValue {
+export class Quicklist extends QuicklistChunks implements BigValue {
   /** Number of elements. */
   length = 0;
 
-  private readonly chunks = new Denque<Chunk>();
   /** The position behind the last element. */
   private endPosition = 0;
-  private chunkBytes = 0;
-  private current: QuicklistWalk | undefined;
 
-  /** Where the last {@link seek} ended: chunk, element within it, and the element's offset in the chunk's buffer. */
+  /** Where the last {@link seek} ended: chunk, and element within it. */
   private foundChunk = 0;
   private foundElement = 0;
-
-  constructor(readonly slab: Slab) {}
 
   /** A list whose first chunk is the listpack at `start`. */
   static fromListpack(slab: Slab, buffer: Buffer, start: number): Quicklist {
@@ -93,42 +70,8 @@ export class Quicklist implements BigValue {
     };
   }
 
-  readonly objectBytes = LIST_OBJECT_BYTES;
-
-  get memoryBytes(): number {
-    return this.chunkBytes + this.chunks.length * CHUNK_OBJECT_BYTES + LIST_OBJECT_BYTES;
-  }
-
   get elementCount(): number {
     return this.length;
-  }
-
-  contentBytes(): number {
-    let bytes = 0;
-    for (let i = 0; i < this.chunks.length; i++) {
-      const { address } = this.chunks.peekAt(i)!;
-      bytes += listpackSize(this.slab.buffer(address), this.slab.offset(address));
-    }
-    return bytes;
-  }
-
-  get chunkCount(): number {
-    return this.chunks.length;
-  }
-
-  /** The listpack of chunk `index`; valid until the list changes. */
-  chunk(index: number, into: View): View {
-    const address = this.chunks.peekAt(index)!.address;
-    const buffer = this.slab.buffer(address);
-    const start = this.slab.offset(address);
-    return into.on(buffer, start, start + listpackSize(buffer, start));
-  }
-
-  private copyChunk(buffer: Buffer, start: number): Chunk {
-    const size = listpackSize(buffer, start);
-    const chunk = new Chunk(this.allocate(size), 0, listpackCount(buffer, start));
-    buffer.copy(this.slab.buffer(chunk.address), this.slab.offset(chunk.address), start, start + size);
-    return chunk;
   }
 
   private adopt(chunk: Chunk): void {
@@ -278,8 +221,9 @@ export class Quicklist implements BigValue {
   }
 
   /**
-   * Inserts an element in a chunk, before its element number `element`. A chunk without room passes it to a neighbour when it
-   * belongs at the edge, and is else split there. The chunk may just have lost an element ({@link set}), uncounted by positions.
+   * Inserts an element in a chunk, before its element number `element`. A chunk without room passes it to a
+   * neighbour when it belongs at the edge, and is else split there. The chunk may just have lost an element
+   * ({@link set}), uncounted by positions.
    */
   private insertAt(
     chunkIndex: number,
@@ -325,27 +269,6 @@ export class Quicklist implements BigValue {
     this.reposition(chunkIndex, chunkIndex + pieces.length - 1);
   }
 
-  /** Moves the elements of a chunk from number `element` on to a new chunk, which is returned. */
-  private split(chunk: Chunk, element: number): Chunk {
-    this.reserve(chunk, 0);
-    const buffer = this.slab.buffer(chunk.address);
-    const start = this.slab.offset(chunk.address);
-    const from = listpackSeek(buffer, start, element);
-    const end = listpackEnd(buffer, start);
-    const moved = end - from;
-    const count = chunk.count - element;
-    const rest = new Chunk(this.allocate(listpackEmptySize + moved), 0, count);
-    const target = this.slab.buffer(rest.address);
-    const targetStart = this.slab.offset(rest.address);
-    writeEmptyListpack(target, targetStart);
-    resizeListpack(target, targetStart, targetStart + listpackHeaderSize, 0, moved, count);
-    buffer.copy(target, targetStart + listpackHeaderSize, from, end);
-    resizeListpack(buffer, start, from, moved, 0, -count);
-    chunk.count = element;
-    this.settle(chunk);
-    return rest;
-  }
-
   /**
    * Removes the first (from the head or from the tail) `limit` elements that equal the bytes.
    *
@@ -373,51 +296,10 @@ export class Quicklist implements BigValue {
     return removed;
   }
 
-  private removeForwards(chunk: Chunk, limit: number, bytes: Buffer, start: number, length: number): number {
-    let buffer = this.slab.buffer(chunk.address);
-    let base = this.slab.offset(chunk.address);
-    let removed = 0;
-    let at = listpackFind(buffer, listpackFirst(buffer, base), 0, bytes, start, length);
-    if (at < 0) return 0;
-    const offset = at - base;
-    this.reserve(chunk, 0);
-    buffer = this.slab.buffer(chunk.address);
-    base = this.slab.offset(chunk.address);
-    at = base + offset;
-    while (at >= 0 && removed < limit) {
-      resizeListpack(buffer, base, at, listpackElementSize(buffer, at), 0, -1);
-      removed++;
-      at = listpackFind(buffer, at, 0, bytes, start, length);
-    }
-    chunk.count -= removed;
-    return removed;
-  }
-
-  private removeBackwards(chunk: Chunk, limit: number, bytes: Buffer, start: number, length: number): number {
-    let buffer = this.slab.buffer(chunk.address);
-    let base = this.slab.offset(chunk.address);
-    let removed = 0;
-    for (let at = listpackLast(buffer, base); at >= 0 && removed < limit; ) {
-      if (!listpackEquals(buffer, at, bytes, start, length)) {
-        at = listpackPrevious(buffer, base, at);
-        continue;
-      }
-      if (removed === 0) {
-        const offset = at - base;
-        this.reserve(chunk, 0);
-        buffer = this.slab.buffer(chunk.address);
-        base = this.slab.offset(chunk.address);
-        at = base + offset;
-      }
-      resizeListpack(buffer, base, at, listpackElementSize(buffer, at), 0, -1);
-      removed++;
-      at = listpackPrevious(buffer, base, at);
-    }
-    chunk.count -= removed;
-    return removed;
-  }
-
-  /** After removals in the chunks `low` to `high`: drops the empty ones, joins small neighbours, counts positions anew. */
+  /**
+   * After removals in the chunks `low` to `high`: drops the empty ones, joins small neighbours, counts
+   * positions anew.
+   */
   private closeGaps(low: number, high: number): void {
     const from = Math.max(0, low - 1);
     const to = Math.min(this.chunks.length - 1, high + 1);
@@ -436,21 +318,6 @@ export class Quicklist implements BigValue {
     for (const chunk of kept) this.settle(chunk);
     if (kept.length <= to - from) replaceRange(this.chunks, from, to, kept);
     if (kept.length > 0) this.reposition(from, from + kept.length - 1);
-  }
-
-  /** Moves all of `right` to the end of `left`. */
-  private join(left: Chunk, right: Chunk): void {
-    const source = this.slab.buffer(right.address);
-    const from = this.slab.offset(right.address) + listpackHeaderSize;
-    const size = this.sizeOf(right) - listpackEmptySize;
-    this.reserve(left, size);
-    const buffer = this.slab.buffer(left.address);
-    const start = this.slab.offset(left.address);
-    const at = listpackEnd(buffer, start);
-    resizeListpack(buffer, start, at, 0, size, right.count);
-    source.copy(buffer, at, from, from + size);
-    left.count += right.count;
-    this.release(right);
   }
 
   /** Counts positions anew after the counts of the chunks `low` to `high` changed, towards the nearer end. */
@@ -474,127 +341,5 @@ export class Quicklist implements BigValue {
       position = (position + chunk.count) | 0;
     }
     this.endPosition = position;
-  }
-
-  // ---- chunks ----
-
-  private sizeOf({ address }: Chunk): number {
-    return listpackSize(this.slab.buffer(address), this.slab.offset(address));
-  }
-
-  private fits(chunk: Chunk, elementSize: number): boolean {
-    return this.sizeOf(chunk) + elementSize <= CHUNK_BYTES;
-  }
-
-  /** Offset of an element from its chunk's start; that of the end mark for the element behind the last. */
-  private offsetOf(chunk: Chunk, element: number): number {
-    if (element === chunk.count) return -1;
-    const start = this.slab.offset(chunk.address);
-    return listpackSeek(this.slab.buffer(chunk.address), start, element) - start;
-  }
-
-  /** Writes an element into a chunk at an offset from its start, -1 being its end. */
-  private insertIn(
-    chunk: Chunk,
-    offset: number,
-    size: number,
-    bytes: Buffer,
-    start: number,
-    length: number,
-  ): void {
-    this.reserve(chunk, size);
-    const buffer = this.slab.buffer(chunk.address);
-    const base = this.slab.offset(chunk.address);
-    const at = offset < 0 ? listpackEnd(buffer, base) : base + offset;
-    resizeListpack(buffer, base, at, 0, size, 1);
-    writeListpackBytes(buffer, at, bytes, start, length);
-    chunk.count++;
-  }
-
-  /** An empty chunk with room for an element. */
-  private newChunk(position: number, elementSize: number): Chunk {
-    const chunk = new Chunk(this.allocate(this.roomFor(listpackEmptySize + elementSize)), position, 0);
-    writeEmptyListpack(this.slab.buffer(chunk.address), this.slab.offset(chunk.address));
-    return chunk;
-  }
-
-  /** How many bytes to ask for when `needed` must fit and more may follow. */
-  private roomFor(needed: number): number {
-    if (needed >= CHUNK_BYTES) return needed;
-    return this.chunks.length >= MANY_CHUNKS ? CHUNK_BYTES : Math.min(CHUNK_BYTES, needed + (needed >>> 1));
-  }
-
-  private allocate(size: number): Address {
-    const address = this.slab.allocate(size);
-    this.chunkBytes += this.slab.capacity(address);
-    this.slab.track(CHUNK_OBJECT_BYTES);
-    return address;
-  }
-
-  /** To be called before a chunk's elements change: gives it to the walk under way, and makes room for `extra` more bytes. */
-  private reserve(chunk: Chunk, extra: number): void {
-    if (chunk.placeAtCut !== GIVEN) this.current!.give(chunk);
-    const needed = this.sizeOf(chunk) + extra;
-    if (this.slab.capacity(chunk.address) < needed) this.relocate(chunk, this.roomFor(needed));
-    else this.slab.owned(chunk.address);
-  }
-
-  /** Gives back room that a chunk does not need, now that it is not the one that grows. */
-  private settle(chunk: Chunk): void {
-    const size = this.sizeOf(chunk);
-    if (Slab.blockBytes(size) < this.slab.capacity(chunk.address)) this.relocate(chunk, size);
-  }
-
-  private relocate(chunk: Chunk, capacity: number): void {
-    const address = this.allocate(capacity);
-    const buffer = this.slab.buffer(chunk.address);
-    const start = this.slab.offset(chunk.address);
-    buffer.copy(this.slab.buffer(address), this.slab.offset(address), start, start + this.sizeOf(chunk));
-    this.free(chunk);
-    chunk.address = address;
-  }
-
-  /** Drops a chunk and its elements. */
-  private release(chunk: Chunk): void {
-    if (chunk.placeAtCut !== GIVEN) this.current!.give(chunk);
-    this.free(chunk);
-  }
-
-  private free(chunk: Chunk): void {
-    this.chunkBytes -= this.slab.capacity(chunk.address);
-    this.slab.free(chunk.address);
-    this.slab.track(-CHUNK_OBJECT_BYTES);
-  }
-
-  dispose(limit: number): boolean {
-    for (let freed = 0; freed < limit && this.chunks.length > 0; ) {
-      const chunk = this.chunks.pop()!;
-      freed += chunk.count;
-      this.free(chunk);
-    }
-    return this.chunks.length === 0;
-  }
-
-  // ---- snapshots ----
-
-  get isWalked(): boolean {
-    return this.current !== undefined;
-  }
-
-  get pieceCount(): number {
-    return this.chunks.length;
-  }
-
-  pieces(sink: PieceSink): void {
-    for (let i = 0; i < this.chunks.length; i++) sink(i, this.chunks.peekAt(i)!.listpack(this.slab), noBytes);
-  }
-
-  /** Gives every chunk's listpack, `at` being the chunk's number at the cut: in turn, or before the chunk changes. */
-  walk(sink: PieceSink): ValueWalk {
-    if (this.current !== undefined) throw new Error('a list is walked twice at a time');
-    this.current = new QuicklistWalk(this.slab, this.chunks.toArray(), sink, () => {
-      this.current = undefined;
-    });
-    return this.current;
   }
 }

@@ -10,7 +10,8 @@ import { View } from '../../engine/protocol/view.js';
 import { Slab } from '../../engine/storage/slab.js';
 import type { ValueWalk } from '../../engine/values/big-value.js';
 import { ListCursor } from '../../engine/values/list-cursor.js';
-import { CHUNK_BYTES, Quicklist } from '../../engine/values/quicklist.js';
+import { Quicklist } from '../../engine/values/quicklist.js';
+import { CHUNK_BYTES } from '../../engine/values/quicklist-chunks.js';
 
 const cursor = new ListCursor();
 
