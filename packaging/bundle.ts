@@ -25,6 +25,8 @@ const plainParts = [
   'main',
   'check',
   'completion',
+  'data-commands',
+  'progress-bar',
   'recover',
   'status',
   'top',

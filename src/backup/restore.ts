@@ -31,7 +31,7 @@ export interface Restored {
   readonly keys: number;
 }
 
-type Progress = (what: string, done: number, total: number) => void;
+type Progress = (what: string, done: number, total: number | undefined) => void;
 
 /**
  * The state that a backup holds, at a point.
@@ -145,7 +145,7 @@ async function followLogs(
           machine.apply([entry]);
           ({ index, term } = entry);
         }
-        progress('replays the log to entry', index, Number.isFinite(goal) ? goal : index);
+        progress('replays the log to entry', index, Number.isFinite(goal) ? goal : undefined);
       }
       if (reader.tornBytes > 0)
         say(`${chain.logPath(after)} ends with ${reader.tornBytes} bytes that are no whole entry`);

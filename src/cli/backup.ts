@@ -10,7 +10,7 @@ import { NodeSource } from '../backup/node-source.js';
 import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import type { BackupOptions } from './data-options.js';
-import { Progress } from './progress.js';
+import { openProgress, type SaidTo } from './progress.js';
 import { certificateParameters } from './tls-options.js';
 
 type Print = (text: string) => void;
@@ -24,14 +24,15 @@ export async function runBackup(
   path: string | undefined,
   options: BackupOptions,
   print: Print,
-  complain: Print,
+  said: SaidTo,
 ): Promise<number> {
   try {
-    if (options.continuous !== undefined) return await follow(options.continuous, options, complain);
+    if (options.continuous !== undefined) return await follow(options.continuous, options, said);
     const source = await connect(options);
-    const progress = new Progress(complain);
+    const progress = await openProgress(said, !options.json);
     try {
       const head = await writeBackup(path!, source, (bytes, total) => progress.bytes(bytes, total));
+      progress.end();
       const removed = options.keep === undefined ? [] : await removeOldBackups(path!, options.keep);
       const facts = {
         file: path,
@@ -44,10 +45,11 @@ export async function runBackup(
       else for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(12)} ${value}\n`);
       return 0;
     } finally {
+      progress.end();
       await source.close();
     }
   } catch (error) {
-    return failed(error, complain);
+    return failed(error, said.print);
   }
 }
 
@@ -74,22 +76,21 @@ async function connect(options: BackupOptions): Promise<NodeSource> {
   return new NodeSource(client);
 }
 
-async function follow(directory: string, options: BackupOptions, complain: Print): Promise<number> {
+async function follow(directory: string, options: BackupOptions, said: SaidTo): Promise<number> {
   let isStopped = false;
   const stop = (): void => {
     isStopped = true;
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-  const progress = new Progress(complain);
+  const progress = await openProgress(said, !options.json);
   const backup = await ContinuousBackup.open({
     directory,
     everyMs: options.every,
     keep: options.keep ?? 2,
-    say: (text) => complain(`${text}\n`),
+    say: progress.note,
     progress: (bytes, total) => progress.bytes(bytes, total),
-    followed: (index, last) => {
-      if (progress.isDue()) complain(`entry ${index} is there, ${Math.max(0, last - index)} behind\n`);
-    },
+    followed: (index, last) =>
+      progress.state(() => `entry ${index} is there, ${Math.max(0, last - index)} behind`),
     isStopped: () => isStopped,
   });
   try {
@@ -101,7 +102,7 @@ async function follow(directory: string, options: BackupOptions, complain: Print
       } catch (error) {
         // The node may be starting again; what is there stays.
         if (!(error instanceof ConnectionError)) throw error;
-        complain(`${error.message}: connecting again\n`);
+        progress.note(`${error.message}: connecting again`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       } finally {
         await source?.close();
@@ -109,6 +110,7 @@ async function follow(directory: string, options: BackupOptions, complain: Print
     }
     return 0;
   } finally {
+    progress.end();
     await backup.close();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }

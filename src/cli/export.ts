@@ -9,7 +9,7 @@ import { RdbFileError } from '../migration/rdb-file.js';
 import { ReplicationSource } from '../migration/replication-source.js';
 import { readClientFiles, TlsError } from '../net/tls-files.js';
 import type { ExportOptions } from './data-options.js';
-import { Progress } from './progress.js';
+import { openProgress, type SaidTo } from './progress.js';
 import { certificateParameters } from './tls-options.js';
 
 type Print = (text: string) => void;
@@ -19,11 +19,12 @@ export async function runExport(
   path: string,
   options: ExportOptions,
   print: Print,
-  complain: Print,
+  said: SaidTo,
 ): Promise<number> {
   const beganMs = performance.now();
+  const { print: complain } = said;
   try {
-    const summary = await exportTo(path, options, complain);
+    const summary = await exportTo(path, options, said);
     const seconds = Math.round((performance.now() - beganMs) / 10) / 100;
     // Where the file itself goes to the standard output, nothing else may.
     const say = path === '-' ? complain : print;
@@ -42,12 +43,12 @@ export async function runExport(
   }
 }
 
-async function exportTo(path: string, options: ExportOptions, complain: Print): Promise<ExportSummary> {
+async function exportTo(path: string, options: ExportOptions, said: SaidTo): Promise<ExportSummary> {
   const { dataDir, db, match, from, requirepass } = options;
   const tls = options.tls
     ? readClientFiles((name) => certificateParameters(options).get(name) ?? '')
     : undefined;
-  const progress = new Progress(complain);
+  const progress = await openProgress(said, !options.json);
   const output = path === '-' ? new OutputStream(process.stdout) : await OutputFile.create(path);
   const order = {
     filter: { database: db, pattern: match === undefined ? undefined : utf8Bytes(match) },
@@ -62,7 +63,7 @@ async function exportTo(path: string, options: ExportOptions, complain: Print): 
       source = await ReplicationSource.open({ ...from, tls, credentials, isFileOnly: true });
       summary = await exportFromNode(source, order);
     } else {
-      summary = await exportFromDirectory(dataDir, order, (text) => complain(`${text}\n`));
+      summary = await exportFromDirectory(dataDir, order, progress.note);
     }
     await output.commit();
     return summary;
@@ -70,6 +71,7 @@ async function exportTo(path: string, options: ExportOptions, complain: Print): 
     await output.abort();
     throw error;
   } finally {
+    progress.end();
     source?.close();
   }
 }

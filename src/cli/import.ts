@@ -16,7 +16,7 @@ import { readClientFiles, TlsError } from '../net/tls-files.js';
 import { ConnectionError, RespClient } from '../resp/client.js';
 import type { ImportOptions } from './data-options.js';
 import { formatHostAndPort } from './option-types.js';
-import { Progress } from './progress.js';
+import { openProgress, type Progress, type SaidTo } from './progress.js';
 import { certificateParameters } from './tls-options.js';
 
 /** So many bytes behind, the node counts as caught up: what comes in a moment. */
@@ -32,16 +32,18 @@ export async function runImport(
   source: string,
   options: ImportOptions,
   print: Print,
-  complain: Print,
+  said: SaidTo,
 ): Promise<number> {
+  const progress = await openProgress(said, !options.json);
   try {
-    return await new Import(options, print, complain).run(source);
+    return await new Import(options, print, progress).run(source);
   } catch (error) {
+    progress.end();
     const isExpected = [ImportError, RdbFileError, ConnectionError, TlsError, ErrorReply].some(
       (kind) => error instanceof kind,
     );
     if (!isExpected) throw error;
-    complain(`redraft: ${error instanceof ErrorReply ? error.text : (error as Error).message}\n`);
+    said.print(`redraft: ${error instanceof ErrorReply ? error.text : (error as Error).message}\n`);
     return 1;
   }
 }
@@ -50,14 +52,12 @@ class Import {
   private readonly summary = new ImportSummary();
   private readonly tls: SecureContextOptions | undefined;
   private readonly beganMs = performance.now();
-  private readonly progress: Progress;
 
   constructor(
     private readonly options: ImportOptions,
     private readonly print: Print,
-    private readonly complain: Print,
+    private readonly progress: Progress,
   ) {
-    this.progress = new Progress(complain);
     this.tls = options.tls
       ? readClientFiles((name) => certificateParameters(options).get(name) ?? '')
       : undefined;
@@ -157,7 +157,7 @@ class Import {
   ): Promise<number> {
     let source = first;
     let point = from;
-    if (source.isResumed) this.complain(`goes on where an import stopped, at offset ${source.offset}\n`);
+    if (source.isResumed) this.progress.note(`goes on where an import stopped, at offset ${source.offset}`);
     else {
       if (from !== undefined) {
         source.close();
@@ -168,7 +168,7 @@ class Import {
       await this.takeSnapshot(source, destination);
       point = { replicationId: source.replicationId, offset: source.offset, database: 0 };
       await destination.call(['SET', MARKER, formatPoint(point)]);
-      this.complain(`${this.summary.keys} keys are there; now what was written since follows\n`);
+      this.progress.note(`${this.summary.keys} keys are there; now what was written since follows`);
     }
     const cut = new Cutover(this.options.cutover);
     try {
@@ -183,7 +183,7 @@ class Import {
           if (!follower.isOfSource(error)) throw error;
           source.close();
           point = follower.point;
-          this.complain(`${(error as Error).message}: connecting again\n`);
+          this.progress.note(`${(error as Error).message}: connecting again`);
           source = await openAgain(server, point);
         }
       }
@@ -198,9 +198,8 @@ class Import {
     while (!follower.isStopped) {
       await pause(POLL_MS);
       if (cut.isWanted && follower.lagBytes <= CAUGHT_UP_BYTES) return;
-      if (!this.progress.isDue()) continue;
       const hint = cut.isWanted ? '' : '; ^C cuts over';
-      this.complain(`${follower.applied} writes, ${follower.lagBytes} bytes behind${hint}\n`);
+      this.progress.state(() => `${follower.applied} writes, ${follower.lagBytes} bytes behind${hint}`);
     }
   }
 
@@ -236,8 +235,8 @@ class Import {
         throw new ImportError(`the numbers of keys differ: ${differences.join('; ')}`);
       }
       await destination.call(['DEL', MARKER]);
-      this.complain(
-        `cut over at offset ${goal}: all is there. The source takes no writes for ${seconds} s: let clients use the node now\n`,
+      this.progress.note(
+        `cut over at offset ${goal}: all is there. The source takes no writes for ${seconds} s: let clients use the node now`,
       );
       return this.conclude(destination, { offset: goal, writes: follower.applied });
     } finally {
@@ -252,6 +251,7 @@ class Import {
     destination: Destination | undefined,
     more: { offset?: number; writes?: number } = {},
   ): number {
+    this.progress.end();
     const { databases, expired, leftOut, tooLarge, libraries } = this.summary;
     const counts = {
       restored: destination?.restored ?? 0,

@@ -19,6 +19,7 @@ if (!serves) {
 
 const print = (text: string): void => void process.stdout.write(text);
 const complain = (text: string): void => void process.stderr.write(text);
+const said = { print: complain, terminal: process.stderr };
 
 void run().then((code) => {
   process.exitCode = code;
@@ -54,20 +55,20 @@ async function run(): Promise<number> {
         return await top(command.options, process.stdout, complain);
       }
       case 'backup': {
-        const { runBackup } = await import('./backup.js');
-        return await runBackup(command.path, command.options, print, complain);
+        const { runBackup } = await import('./data-commands.js');
+        return await runBackup(command.path, command.options, print, said);
       }
       case 'restore': {
-        const { runRestore } = await import('./restore.js');
-        return await runRestore(command.source, command.options, print, complain);
+        const { runRestore } = await import('./data-commands.js');
+        return await runRestore(command.source, command.options, print, said);
       }
       case 'export': {
-        const { runExport } = await import('./export.js');
-        return await runExport(command.path, command.options, print, complain);
+        const { runExport } = await import('./data-commands.js');
+        return await runExport(command.path, command.options, print, said);
       }
       case 'import': {
-        const { runImport } = await import('./import.js');
-        return await runImport(command.source, command.options, print, complain);
+        const { runImport } = await import('./data-commands.js');
+        return await runImport(command.source, command.options, print, said);
       }
       case 'recover': {
         const { recover } = await import('./recover.js');

@@ -4,7 +4,7 @@ import { foundCluster, type RestorePoint, readBackup, refuseUsed } from '../back
 import { failed } from './backup.js';
 import type { RestoreOptions } from './data-options.js';
 import { formatHostAndPort } from './option-types.js';
-import { Progress } from './progress.js';
+import { openProgress, type SaidTo } from './progress.js';
 
 type Print = (text: string) => void;
 
@@ -13,18 +13,20 @@ export async function runRestore(
   source: string,
   options: RestoreOptions,
   print: Print,
-  complain: Print,
+  said: SaidTo,
 ): Promise<number> {
   const { dir, to, address, json } = options;
-  const progress = new Progress(complain);
+  const { print: complain } = said;
+  const progress = await openProgress(said, !json);
   try {
     await refuseUsed(dir);
     const state = await readBackup(
       source,
       to as RestorePoint | undefined,
       (what, done, total) => progress.say(what, done, total),
-      (text) => complain(`${text}\n`),
+      progress.note,
     );
+    progress.end();
     const cluster = await foundCluster(dir, state, formatHostAndPort(address));
     const facts = {
       directory: dir,
@@ -37,6 +39,7 @@ export async function runRestore(
     else for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(12)} ${value}\n`);
     return 0;
   } catch (error) {
+    progress.end();
     if (!(error instanceof SnapshotError)) return failed(error, complain);
     complain(`redraft: ${source} is damaged: ${error.message}\n`);
     return 1;

@@ -80,6 +80,7 @@ export async function exportFromNode(
       if (record.kind === 'end') {
         writer?.end();
         await gathered.drain(output);
+        progress(summary.keys, file.bytesRead, total);
         return { ...summary, bytes: gathered.bytes };
       }
       if (record.kind === 'functions') {

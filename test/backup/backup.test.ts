@@ -24,12 +24,12 @@ async function clientOf(t: TestContext, redraft: Redraft): Promise<RespClient> {
 }
 
 const run = (...args: string[]): ReturnType<typeof runCommand> =>
-  runCommand(args, (command, print, complain) => {
+  runCommand(args, (command, print, said) => {
     switch (command.kind) {
       case 'backup':
-        return runBackup(command.path, command.options, print, complain);
+        return runBackup(command.path, command.options, print, said);
       case 'restore':
-        return runRestore(command.source, command.options, print, complain);
+        return runRestore(command.source, command.options, print, said);
       case 'check':
         return check(command.directory, command.options, print);
       default:

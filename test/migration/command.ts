@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type CommandLine, parseCommandLine } from '../../src/cli/command-line.js';
+import type { SaidTo } from '../../src/cli/progress.js';
 import { Redraft } from '../../src/index.js';
 
 /** A folder that is gone after the test. */
@@ -25,10 +26,15 @@ export async function nodeOf(
 
 type Print = (text: string) => void;
 
-/** What a command line ends with and prints, `execute` being what it names. */
+/**
+ * What a command line ends with and prints, `execute` being what it names.
+ *
+ * @param terminal what standard error is, where it is one
+ */
 export async function runCommand(
   args: readonly string[],
-  execute: (command: CommandLine, print: Print, complain: Print) => number | Promise<number>,
+  execute: (command: CommandLine, print: Print, said: SaidTo) => number | Promise<number>,
+  terminal?: SaidTo['terminal'],
 ): Promise<{ code: number; out: string; said: string }> {
   let [out, said] = ['', ''];
   const code = await execute(
@@ -36,8 +42,12 @@ export async function runCommand(
     (text) => {
       out += text;
     },
-    (text) => {
-      said += text;
+    {
+      print: (text) => {
+        said += text;
+        terminal?.write(text);
+      },
+      terminal,
     },
   );
   return { code, out, said };

@@ -13,11 +13,11 @@ import { RespClient } from '../../src/resp/client.js';
 import { folder, nodeOf, runCommand } from './command.js';
 
 const run = (...args: string[]): ReturnType<typeof runCommand> =>
-  runCommand(args, (command, print, complain) => {
-    if (command.kind === 'export') return runExport(command.path, command.options, print, complain);
+  runCommand(args, (command, print, said) => {
+    if (command.kind === 'export') return runExport(command.path, command.options, print, said);
     assert.equal(command.kind, 'import');
     const { source, options } = command as Extract<typeof command, { kind: 'import' }>;
-    return runImport(source, options, print, complain);
+    return runImport(source, options, print, said);
   });
 
 /** Keys of all types, packed and not, in two databases. */

@@ -36,8 +36,10 @@ async function run(
     (text) => {
       out += text;
     },
-    (text) => {
-      said += text;
+    {
+      print: (text) => {
+        said += text;
+      },
     },
   );
   return { code, out, said };
