@@ -3,8 +3,8 @@ import { nativeFrame } from '../chunk.js';
 import { LuaError } from '../errors.js';
 import { chargeSteps } from '../limits.js';
 import { formatNumber } from '../numbers.js';
-import { call, isCallable, protectedCall } from '../runtime/calls.js';
-import { fail, position, typeName } from '../runtime/frames.js';
+import { call, isCallable, protectedCall, withNativeDepth } from '../runtime/calls.js';
+import { fail, handlerDepth, position, typeName } from '../runtime/frames.js';
 import { index } from '../runtime/indexing.js';
 import { nextKey, steps } from '../runtime/iteration.js';
 import { metamethod, metatableOf } from '../runtime/metatables.js';
@@ -294,7 +294,8 @@ export function baseFunctions(state: BaseHost): Natives {
       const { ok, values: result } = protectedCall(() => call(args[0]));
       if (ok) return [true, ...result];
       if (!isCallable(args[1])) return [false, undefined];
-      const handled = protectedCall(() => call(args[1], result[0]));
+      // An error for want of depth has some left for its handler.
+      const handled = protectedCall(() => withNativeDepth(handlerDepth, () => call(args[1], result[0])));
       return [false, handled.ok ? handled.values[0] : 'error in error handling'];
     },
     ipairs: (...args) => [steps.ipairs, checkTable(args, 0), 0],

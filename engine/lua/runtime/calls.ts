@@ -11,7 +11,17 @@ import { LuaError, LuaFatal } from '../errors.js';
 import { counters, sites } from '../limits.js';
 import { LuaTable } from '../table.js';
 import type { LuaFunction, LuaResult, LuaValue } from '../value.js';
-import { enterNative, fail, failAt, frames, leaveNative, tailCalls, typeName } from './frames.js';
+import {
+  checkNativeDepth,
+  enterNative,
+  fail,
+  failAt,
+  frames,
+  leaveNative,
+  positionAt,
+  tailCalls,
+  typeName,
+} from './frames.js';
 import { metamethod } from './metatables.js';
 
 /** Tail calls that may nest as plain calls. */
@@ -141,10 +151,7 @@ export function callHandler(handler: LuaValue, chunk: Chunk, site: number, ...ar
   const { d } = counters;
   frames[d] = chunk;
   sites[d] = site;
-  if (++counters.c > counters.cMax) {
-    counters.c--;
-    failAt(chunk, site, 'C stack overflow');
-  }
+  if (++counters.c > counters.cMax) checkNativeDepth(positionAt(chunk, site));
   const result = first(
     callWith(typeof handler === 'function' ? handler : callable(handler, chunk, site), args),
   );
@@ -189,6 +196,17 @@ export function protectedCall(work: () => LuaValue[]): { ok: boolean; values: Lu
     counters.s -= caughtSteps;
     if (error instanceof LuaError) return { ok: false, values: [error.value] };
     throw asFatal(error);
+  }
+}
+
+/** Runs `work` with room for so many more nested calls through natives. */
+export function withNativeDepth<T>(more: number, work: () => T): T {
+  const { cMax } = counters;
+  counters.cMax = cMax + more;
+  try {
+    return work();
+  } finally {
+    counters.cMax = cMax;
   }
 }
 

@@ -54,7 +54,7 @@ export class Coroutine implements LuaObject {
     if (this.status !== 'suspended') throw new LuaError(`cannot resume ${this.status} coroutine`);
     const before = nesting();
     const base = before.d + 1;
-    if (counters.c + 1 > counters.cMax || base + this.savedSites.length > counters.max)
+    if (counters.c > counters.cMax || base + this.savedSites.length > counters.max)
       throw new LuaError('C stack overflow');
     chargeSteps(resumeSteps);
     counters.c++;

@@ -65,16 +65,27 @@ export function calledAs(): string {
   return d > 0 ? (frames[d]!.site(sites[d]!).names[0] ?? '') : '';
 }
 
-/** Calls on a native's behalf. Their errors name no place in the native. */
+/** Nested calls through natives beyond the limit that handlers of errors may make: an eighth of it in 5.1. */
+export const handlerDepth = 25;
+
+/**
+ * To be called where one more call has passed the limit of nested calls through natives. As in 5.1 it is an
+ * error of its own only at the limit: a coroutine that was resumed there goes on like a handler of errors.
+ */
+export function checkNativeDepth(place: string): void {
+  const beyond = counters.c - counters.cMax;
+  if (beyond > 1 && beyond <= handlerDepth) return;
+  counters.c--;
+  throw new LuaError(beyond === 1 ? `${place}C stack overflow` : 'error in error handling');
+}
+
+/** Calls on a native's behalf. What goes wrong in the native, these overflows too, has no place in Lua. */
 export function enterNative(): void {
-  if (++counters.c > counters.cMax) {
-    counters.c--;
-    fail('C stack overflow');
-  }
+  if (++counters.c > counters.cMax) checkNativeDepth('');
   if (++counters.d > counters.max) {
     counters.d--;
     counters.c--;
-    fail('stack overflow');
+    throw new LuaError('stack overflow');
   }
   frames[counters.d] = nativeFrame;
   sites[counters.d] = 0;

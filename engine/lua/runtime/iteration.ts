@@ -8,7 +8,7 @@ import { counters, sites } from '../limits.js';
 import { LuaTable } from '../table.js';
 import type { LuaFunction, LuaValue } from '../value.js';
 import { callable, values } from './calls.js';
-import { failAt, frames } from './frames.js';
+import { checkNativeDepth, frames, positionAt } from './frames.js';
 
 export interface Walk {
   key: LuaValue;
@@ -95,10 +95,7 @@ class FunctionWalk implements Walk {
     const depth = this.depth;
     frames[depth] = this.chunk;
     sites[depth] = this.site;
-    if (++counters.c > counters.cMax) {
-      counters.c--;
-      failAt(this.chunk, this.site, 'C stack overflow');
-    }
+    if (++counters.c > counters.cMax) checkNativeDepth(positionAt(this.chunk, this.site));
     const result = this.step(this.state, this.key);
     if (Array.isArray(result)) {
       this.results = values(result);
