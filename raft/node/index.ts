@@ -39,7 +39,8 @@ export {
   type RefusalCode,
   splitAddress,
 } from './peer/peer-handshake.js';
-export { PeerTransport, type PeerTransportOptions } from './peer/peer-transport.js';
+export { PeerTransport } from './peer/peer-transport.js';
+export type { PeerTransportOptions } from './peer/peer-transport-options.js';
 export { noTransport, type Transport, type TransportHandler } from './peer/transport.js';
 export { RaftNode } from './raft-node.js';
 export {

@@ -16,7 +16,7 @@ import { connect as connectTls } from 'node:tls';
 import type { NodeId } from '../../types.js';
 import { type Clock, nodeClock } from '../clock.js';
 import type { PeerCredentials } from './peer-credentials.js';
-import { PeerSocket } from './peer-socket.js';
+import { type FrameHandler, PeerSocket } from './peer-socket.js';
 
 export const peerCommand = 'RAFTPEER';
 const protocolVersion = '1';
@@ -237,10 +237,7 @@ export interface AcceptOptions {
    */
   readonly onMismatch: (introduction: Introduction) => void;
   /** The dialer has proved itself: gives what takes its frames. */
-  readonly onAccepted: (
-    peer: PeerSocket,
-    introduction: Introduction,
-  ) => { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void };
+  readonly onAccepted: (peer: PeerSocket, introduction: Introduction) => FrameHandler;
   /** The dialer has proved itself and forwards a client's commands: the socket goes on as a client's. */
   readonly onClient: (socket: net.Socket, introduction: Introduction) => void;
 }

@@ -8,7 +8,7 @@ import type { NodeId } from '../../types.js';
 import type { SnapshotReader } from '../snapshot/store.js';
 import { decodeMessages, encodeMessages } from './peer-codec.js';
 import { dialPeer, type Introduction, type PeerDialing } from './peer-handshake.js';
-import { frameKind, type PeerSocket } from './peer-socket.js';
+import { type FrameHandler, frameKind, type PeerSocket } from './peer-socket.js';
 import type { TransportHandler } from './transport.js';
 
 /** A transfer on which nothing moves for so long is given up. */
@@ -73,7 +73,7 @@ export function receiveSnapshot(
   from: NodeId,
   to: NodeId,
   handler: () => TransportHandler | undefined,
-): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
+): FrameHandler {
   const queue = new ChunkQueue(peer);
   let isBegun = false;
   peer.socket.setTimeout(stallMs, () => peer.destroy(`nothing moved for ${stallMs} ms`));

@@ -38,11 +38,14 @@ const bodyBytesMax = 2 ** 30 + 2 ** 20;
  */
 const writeAheadBytes = 2 * pieceBytes;
 
-export interface PeerSocketHandler {
-  onLine(line: string): void;
+export interface FrameHandler {
   onFrame(kind: number, body: Buffer): void;
   /** The socket is gone, whatever the reason. Called once. */
   onClose(reason: string): void;
+}
+
+export interface PeerSocketHandler extends FrameHandler {
+  onLine(line: string): void;
 }
 
 export class PeerSocket {

@@ -1,57 +1,36 @@
 /**
- * Peers over TCP. To each member one connection is dialed, at the latest within a second, and dialed again, quietly and ever
- * more slowly, while it cannot be had. Snapshots and questions get connections of their own, so that heartbeats never queue
- * behind them.
+ * Peers over TCP. To each member one connection is dialed, at the latest within a second, and dialed again,
+ * quietly and ever more slowly, while it cannot be had. Snapshots and questions get connections of their own,
+ * so that heartbeats never queue behind them.
  */
 import type net from 'node:net';
+import type { Pulse } from '../../election.js';
 import type { Message, SnapshotMessage } from '../../messages.js';
 import type { Membership, NodeId } from '../../types.js';
 import { type Clock, nodeClock, type Timer } from '../clock.js';
 import type { SnapshotReader } from '../snapshot/store.js';
-import { decodeMessages, decodeValue, encodeMessages, encodeValue } from './peer-codec.js';
+import { Complaints } from './complaints.js';
+import { IncomingPulses } from './incoming-pulses.js';
+import { decodeMessages } from './peer-codec.js';
+import { answerQuestion, sendMessages } from './peer-frames.js';
 import { acceptPeer, dialPeer, type Introduction, type PeerDialing, PeerRefusal } from './peer-handshake.js';
 import { receiveSnapshot, streamSnapshot } from './peer-snapshot.js';
-import { frameKind, type PeerSocket } from './peer-socket.js';
-import { decodePulse, type LoopPulse, type PulseBeat, type PulseOptions, PulseThread } from './pulse.js';
+import { type FrameHandler, frameKind, type PeerSocket } from './peer-socket.js';
+import type { PeerTransportOptions } from './peer-transport-options.js';
+import { type LoopPulse, PulseThread } from './pulse.js';
 import type { Transport, TransportHandler } from './transport.js';
 
-export interface PeerTransportOptions extends PeerDialing {
-  readonly clusterId: string;
-  readonly nodeId: NodeId;
-  /** Peers are told that this node lives, by a thread of its own (see pulse.ts). Default: they are not. */
-  readonly pulse?: Pick<PulseOptions, 'electionTimeoutMs' | 'busyMaxMs'>;
-  /** One line for the operator, when a peer is lost or found again. */
-  readonly onNotice?: (text: string) => void;
-  /** Why nobody may come in by a socket, whatever it proves; undefined if the handshake decides. Default: it always does. */
-  readonly refusesPeer?: (socket: net.Socket) => string | undefined;
-  /**
-   * A node that knows the secret refuses this one: it was removed (`removed`), or the peer's address belongs to another cluster
-   * (`cluster`) or node (`node`) now.
-   */
-  readonly onRefused?: (peer: NodeId, refusal: PeerRefusal) => void;
-  /**
-   * A node that knows the secret looks for another cluster at this address, or for another node of this one: this node may have
-   * taken the place of one that was lost, without anybody having been told.
-   */
-  readonly onMismatch?: (wanted: Introduction) => void;
-  /** Answers a question of an authenticated node, which may not be a member (see `askPeer`). */
-  readonly onQuestion?: (question: unknown, from: NodeId) => Promise<unknown>;
-  /** Whether nothing passes between this node and a peer, be the network as sound as it may: for tests. */
-  readonly isCut?: (peer: NodeId) => boolean;
-  /** A peer forwards a client's commands over this socket, which is paused and has no listeners. Refused if absent. */
-  readonly onClient?: (socket: net.Socket, from: NodeId) => void;
-}
-
 const pingIntervalMs = 1000;
-const complaintIntervalMs = 1000;
 /** A connection on which nothing came back for so long is dialed anew: TCP itself would wait for minutes. */
 const silenceMaxMs = 5000;
-const pulseSilenceMaxMs = 60_000;
 /** A peer that has not even answered pings for so long is not reached. */
 const reachedMaxMs = 2500;
 const redialFirstMs = 50;
 const redialMaxMs = 1000;
-/** The clocks of two nodes cannot be compared by an answer that took longer: nobody knows which way took how long. */
+/**
+ * The clocks of two nodes cannot be compared by an answer that took longer: nobody knows which way took how
+ * long.
+ */
 const offsetRoundTripMaxMs = 500;
 const cutOff = 'it is cut off';
 /** Bytes that wait for their way to one peer; messages beyond are dropped, and the core sends them again. */
@@ -98,19 +77,20 @@ export class PeerTransport implements Transport {
   private removed: readonly NodeId[] = [];
   private timer: Timer | undefined;
   private isClosed = false;
-  private complainAgainAt = 0;
-  private complaintsSilenced = 0;
-
+  private readonly complaints: Complaints;
   private readonly pulseThread: PulseThread | undefined;
-  /** Connections on which peers' pulses come. */
-  private readonly pulses = new Map<NodeId, PeerSocket>();
-  /** Peers that were said to have another election timeout. */
-  private readonly oddTimeouts = new Set<NodeId>();
+  private readonly pulses: IncomingPulses;
 
   constructor(private readonly options: PeerTransportOptions) {
     this.clock = options.clock ?? nodeClock;
     const { clusterId, nodeId, credentials, connect, pulse, onNotice = () => {} } = options;
     this.dialing = { credentials, connect, clock: this.clock };
+    this.complaints = new Complaints(this.clock, onNotice);
+    this.pulses = new IncomingPulses({
+      electionTimeoutMs: pulse?.electionTimeoutMs,
+      onPulse: (beat) => this.pulseCame(beat),
+      onNotice,
+    });
     if (pulse !== undefined)
       this.pulseThread = new PulseThread({ clusterId, nodeId, credentials, ...pulse }, onNotice);
   }
@@ -136,7 +116,7 @@ export class PeerTransport implements Transport {
     }
     for (const id of this.removed) {
       this.incoming.get(id)?.peer.destroy('removed from the cluster');
-      this.pulses.get(id)?.destroy('removed from the cluster');
+      this.pulses.drop(id, 'removed from the cluster');
     }
     this.pulseThread?.setPeers(membership.members.filter(({ id }) => id !== this.options.nodeId));
     for (const { id, address } of membership.members) {
@@ -163,8 +143,8 @@ export class PeerTransport implements Transport {
   }
 
   /**
-   * Takes over a connection on which RAFTPEER came: its arguments, and what was read after it. The caller must have removed its
-   * own listeners from the socket.
+   * Takes over a connection on which RAFTPEER came: its arguments, and what was read after it. The caller
+   * must have removed its own listeners from the socket.
    *
    * @param onProven the peer has proved itself
    */
@@ -271,8 +251,8 @@ export class PeerTransport implements Transport {
   }
 
   /**
-   * A member answers at another address than the one that is known: it is dialed there until the membership says more. So members find
-   * each other again that have all moved at once.
+   * A member answers at another address than the one that is known: it is dialed there until the membership
+   * says more. So members find each other again that have all moved at once.
    */
   foundAt(id: NodeId, address: string): void {
     const link = this.links.get(id);
@@ -291,7 +271,10 @@ export class PeerTransport implements Transport {
     for (const { socket } of this.sockets) yield socket;
   }
 
-  /** What {@link PeerTransportOptions.isCut} says has changed: connections of those who are cut off break, others are dialed at once. */
+  /**
+   * What {@link PeerTransportOptions.isCut} says has changed: connections of those who are cut off break,
+   * others are dialed at once.
+   */
   wireChanged(): void {
     for (const peer of this.sockets) {
       const from = this.dialers.get(peer);
@@ -406,10 +389,7 @@ export class PeerTransport implements Transport {
 
   // Accepted connections
 
-  private accepted(
-    peer: PeerSocket,
-    { from, purpose }: Introduction,
-  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
+  private accepted(peer: PeerSocket, { from, purpose }: Introduction): FrameHandler {
     this.track(peer);
     this.dialers.set(peer, from);
     if (this.isCut(from)) {
@@ -417,8 +397,8 @@ export class PeerTransport implements Transport {
       return { onFrame() {}, onClose() {} };
     }
     if (purpose === 'snapshot') return receiveSnapshot(peer, from, this.options.nodeId, () => this.handler);
-    if (purpose === 'exchange') return this.answerQuestion(peer, from);
-    if (purpose === 'pulse') return this.takePulse(peer, from);
+    if (purpose === 'exchange') return answerQuestion(peer, from, this.options.onQuestion);
+    if (purpose === 'pulse') return this.pulses.take(peer, from);
     this.incoming.get(from)?.peer.destroy('a newer connection took its place');
     const held = { peer, heardAt: this.clock.monotonicMs(), contacts: peer.contacts };
     this.incoming.set(from, held);
@@ -441,63 +421,13 @@ export class PeerTransport implements Transport {
     };
   }
 
-  private takePulse(
-    peer: PeerSocket,
-    from: NodeId,
-  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
-    this.pulses.get(from)?.destroy('a newer connection took its place');
-    this.pulses.set(from, peer);
-    peer.socket.setTimeout(pulseSilenceMaxMs, () => peer.destroy('it fell silent'));
-    return {
-      onFrame: (kind, body) => {
-        const beat = kind === frameKind.pulse ? decodePulse(body) : undefined;
-        if (beat === undefined) {
-          peer.destroy('a malformed frame');
-          return;
-        }
-        // It is too busy to answer a ping, and its connections are sound.
-        const now = this.clock.monotonicMs();
-        for (const held of [this.links.get(from), this.incoming.get(from)]) {
-          if (held !== undefined) held.heardAt = now;
-        }
-        const own = this.options.pulse?.electionTimeoutMs;
-        if (own !== undefined && own !== beat.electionTimeoutMs) this.warnOfTimeout(from, own, beat);
-        this.handler?.onPulse({ from, term: beat.term, leads: beat.leads });
-      },
-      onClose: () => {
-        if (this.pulses.get(from) === peer) this.pulses.delete(from);
-      },
-    };
-  }
-
-  private warnOfTimeout(from: NodeId, ownMs: number, { electionTimeoutMs }: PulseBeat): void {
-    if (this.oddTimeouts.has(from)) return;
-    this.oddTimeouts.add(from);
-    this.options.onNotice?.(
-      `node ${from} has an election timeout of ${electionTimeoutMs} ms and this one of ${ownMs} ms: give all nodes the same`,
-    );
-  }
-
-  private answerQuestion(
-    peer: PeerSocket,
-    from: NodeId,
-  ): { onFrame(kind: number, body: Buffer): void; onClose(reason: string): void } {
-    return {
-      onFrame: (kind, body) => {
-        const { onQuestion } = this.options;
-        if (kind !== frameKind.request || onQuestion === undefined) {
-          peer.destroy('an unexpected frame');
-          return;
-        }
-        Promise.resolve()
-          .then(() => onQuestion(decodeValue(body), from))
-          .then(
-            (answer) => peer.sendFrame(frameKind.reply, [encodeValue(answer)]),
-            (error: Error) => peer.destroy(error.message),
-          );
-      },
-      onClose: () => {},
-    };
+  /** A peer that is too busy to answer a ping lives, and its connections are sound. */
+  private pulseCame(pulse: Pulse): void {
+    const now = this.clock.monotonicMs();
+    for (const held of [this.links.get(pulse.from), this.incoming.get(pulse.from)]) {
+      if (held !== undefined) held.heardAt = now;
+    }
+    this.handler?.onPulse(pulse);
   }
 
   // Both
@@ -509,47 +439,19 @@ export class PeerTransport implements Transport {
       if (kind !== frameKind.messages) throw new Error(`a frame of the unexpected kind ${kind}`);
       messages = decodeMessages(body, from, this.options.nodeId);
     } catch (error) {
-      this.complain(`node ${from} sent ${(error as Error).message}`);
+      this.complaints.add(`node ${from} sent ${(error as Error).message}`);
       peer?.destroy('a malformed frame');
       return;
     }
     const refused = this.handler?.onMessages(messages);
     if (refused === undefined) return;
-    this.complain(`node ${from} sent ${refused}`);
+    this.complaints.add(`node ${from} sent ${refused}`);
     peer?.destroy('a message that cannot be true');
   }
 
-  /** Tells the operator what a peer did wrong, once a second at most: strangers must not fill the log. */
-  private complain(text: string): void {
-    const now = this.clock.monotonicMs();
-    if (now < this.complainAgainAt) {
-      this.complaintsSilenced++;
-      return;
-    }
-    const more = this.complaintsSilenced > 0 ? ` (and ${this.complaintsSilenced} more like it)` : '';
-    this.options.onNotice?.(text + more);
-    this.complainAgainAt = now + complaintIntervalMs;
-    this.complaintsSilenced = 0;
-  }
-
   private sendOn(peer: PeerSocket, to: NodeId, messages: readonly Message[]): void {
-    if (peer.bufferedBytes > bufferedMaxBytes) {
-      this.handler?.onUnreachable(to);
-      return;
-    }
-    let appends = 0;
-    for (const { type } of messages) if (type === 'append') appends++;
-    if (appends === 0) {
-      peer.sendFrame(frameKind.messages, encodeMessages(messages));
-    } else if (appends === messages.length) {
-      peer.sendInOrder(frameKind.messages, encodeMessages(messages));
-    } else {
-      // What is no append need not wait for those before it.
-      const [ordered, urgent] = [[] as Message[], [] as Message[]];
-      for (const message of messages) (message.type === 'append' ? ordered : urgent).push(message);
-      peer.sendFrame(frameKind.messages, encodeMessages(urgent));
-      peer.sendInOrder(frameKind.messages, encodeMessages(ordered));
-    }
+    if (peer.bufferedBytes > bufferedMaxBytes) this.handler?.onUnreachable(to);
+    else sendMessages(peer, messages);
   }
 
   private track(peer: PeerSocket): void {
