@@ -1,7 +1,7 @@
 /** Where a node keeps its log and its snapshots: in files, or in memory. */
 import type { SnapshotMetadata } from '../index.js';
 import { logDirectory, snapshotDirectory, strangeFiles } from './directory/layout.js';
-import type { RaftNodeOptions } from './node-options.js';
+import type { RaftNodeOptions, StorageStatus } from './node-options.js';
 import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from './snapshot/store.js';
 import { MemoryLog } from './wal/memory-log.js';
 import type { NodeLog } from './wal/node-log.js';
@@ -70,4 +70,17 @@ export async function openStorage(
   });
   await directory.noteLogReach(0);
   return { log, snapshots };
+}
+
+/** The newest snapshot, and sizes. */
+export function statusOfStorage(
+  log: NodeLog,
+  snapshots: SnapshotStore,
+): Omit<StorageStatus, 'isSnapshotting'> {
+  return {
+    snapshot: log.snapshot(),
+    snapshotBytes: snapshots.latest()?.dataBytes ?? 0,
+    logBytes: log.bytes,
+    lastSyncMs: log instanceof Wal ? log.lastSyncMs : 0,
+  };
 }

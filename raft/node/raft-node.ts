@@ -1,8 +1,10 @@
 /**
- * A node of a cluster: the consensus core with its log, its snapshots, its clock and its peers. It carries out what the core
- * orders, in the order that the core's `Ready` states, and hands committed entries to the state machine.
+ * A node of a cluster: the consensus core with its log, its snapshots, its clock and its peers. It carries
+ * out what the core orders, in the order that the core's `Ready` states, and hands committed entries to the
+ * state machine.
  *
- * Several batches may be on their way to the disk at once; what promises something about a batch leaves when it is durable.
+ * Several batches may be on their way to the disk at once; what promises something about a batch leaves when
+ * it is durable.
  */
 import {
   type Entry,
@@ -16,7 +18,6 @@ import {
   Raft,
   type Ready,
   reachable,
-  type SnapshotMessage,
   type SnapshotMetadata,
   type Status,
 } from '../index.js';
@@ -24,16 +25,17 @@ import { AppliedPosition } from './applied-position.js';
 import { CommitNotices } from './commit-notices.js';
 import type { StorageError } from './errors.js';
 import { Estrangement } from './estrangement.js';
+import { MessageSender } from './message-sender.js';
 import type { RaftNodeOptions, Recovered, StorageStatus } from './node-options.js';
-import { openStorage } from './node-storage.js';
+import { openStorage, statusOfStorage } from './node-storage.js';
 import { type Outstanding, OutstandingWrites } from './outstanding.js';
-import { counting } from './snapshot/counting-reader.js';
+import { restoreLatest } from './snapshot/restore-latest.js';
 import { Snapshotter } from './snapshot/snapshotter.js';
 import type { SnapshotStore } from './snapshot/store.js';
 import { SnapshotTransfers } from './snapshot/transfers.js';
 import { Ticker } from './ticker.js';
 import { queueMicrotask } from './timers.js';
-import { defaultElectionTimeoutMs } from './timing.js';
+import { timingOf } from './timing.js';
 import type { NodeLog } from './wal/node-log.js';
 import type { Durability } from './wal/options.js';
 import { Wal } from './wal/wal.js';
@@ -50,6 +52,7 @@ export class RaftNode {
   readonly snapshotter: Snapshotter;
   private readonly transfers: SnapshotTransfers;
   private readonly notices: CommitNotices;
+  private readonly sender: MessageSender;
   private readonly outstanding: OutstandingWrites;
   private isScheduled = false;
   private isWorking = false;
@@ -69,7 +72,10 @@ export class RaftNode {
     this.wakeFailed = resolve;
   });
 
-  /** What the log says was committed before this start: below it, nothing may be read, whatever the consistency. */
+  /**
+   * What the log says was committed before this start: below it, nothing may be read, whatever the
+   * consistency.
+   */
   readonly recoveredCommit: number;
   /** What the start found. */
   readonly recovered: Recovered;
@@ -80,23 +86,11 @@ export class RaftNode {
     private readonly snapshots: SnapshotStore,
   ) {
     const { identity, clock, random } = options;
-    this.tickMs = options.tickMs ?? 25;
-    const ticks = (ms: number): number => Math.max(1, Math.round(ms / this.tickMs));
-    const { electionTimeoutMs = defaultElectionTimeoutMs } = options;
-    const heartbeatTicks = ticks(options.heartbeatMs ?? Math.min(100, electionTimeoutMs / 4));
+    const { tickMs, electionTicks, heartbeatTicks } = timingOf(options);
+    this.tickMs = tickMs;
     const snapshot = log.snapshot();
-    const electionTicks = Math.max(heartbeatTicks + 1, ticks(electionTimeoutMs));
-    this.outstanding = new OutstandingWrites(this.tickMs, 2 * electionTicks);
-    this.raft = new Raft(
-      {
-        id: identity.nodeId,
-        electionTicks,
-        heartbeatTicks,
-        random,
-      },
-      log,
-      log.hardState,
-    );
+    this.outstanding = new OutstandingWrites(tickMs, 2 * electionTicks);
+    this.raft = new Raft({ id: identity.nodeId, electionTicks, heartbeatTicks, random }, log, log.hardState);
     this.progress = new AppliedPosition(snapshot.index, snapshot.term);
     this.lastAppended = log.lastIndex();
     this.recoveredCommit = log.hardState.commit;
@@ -140,18 +134,20 @@ export class RaftNode {
       onTransfer: options.onTransfer,
       onNotice: options.onNotice,
     });
+    this.sender = new MessageSender(options.transport, this.notices, this.transfers);
   }
 
   /**
-   * Opens log and snapshots, restores the state machine, replays what is known to be committed (a node that is the only voter:
-   * its whole log) and joins the cluster.
+   * Opens log and snapshots, restores the state machine, replays what is known to be committed (a node that
+   * is the only voter: its whole log) and joins the cluster.
    *
-   * @throws StorageError for what is wrong with the directory; whatever the state machine throws while installing
+   * @throws StorageError for what is wrong with the directory; whatever the state machine throws while
+   * installing
    */
   static async start(options: RaftNodeOptions): Promise<RaftNode> {
     const { snapshots, log, node } = await RaftNode.open(options);
     try {
-      await node.restore(snapshots);
+      await restoreLatest(snapshots, options);
       options.transport.start({
         onMessages: (messages) => node.receive(messages),
         onSnapshot: (message, data, dataBytes) => node.transfers.receive(message, data, dataBytes),
@@ -208,7 +204,10 @@ export class RaftNode {
     return this.progress.index;
   }
 
-  /** Whether no other node can lead now: this leader reached a majority within the last election timeout, and has asked nobody to take over. */
+  /**
+   * Whether no other node can lead now: this leader reached a majority within the last election timeout, and
+   * has asked nobody to take over.
+   */
   get leaseValid(): boolean {
     return this.raft.leaseValid(this.ticker.passed());
   }
@@ -224,13 +223,7 @@ export class RaftNode {
 
   /** Snapshots and sizes, for INFO and RAFTSTATS. */
   storageStatus(): StorageStatus {
-    return {
-      snapshot: this.log.snapshot(),
-      snapshotBytes: this.snapshots.latest()?.dataBytes ?? 0,
-      logBytes: this.log.bytes,
-      lastSyncMs: this.log instanceof Wal ? this.log.lastSyncMs : 0,
-      isSnapshotting: this.snapshotter.isBusy,
-    };
+    return { ...statusOfStorage(this.log, this.snapshots), isSnapshotting: this.snapshotter.isBusy };
   }
 
   /** The longest that a sync has taken since this was asked last. */
@@ -261,7 +254,8 @@ export class RaftNode {
   /**
    * Asks from when on a read is linearizable. One answer stands for all reads of a turn.
    *
-   * @returns the context under which `onReadStates` or `onReadsDropped` will answer; undefined if no leader is known
+   * @returns the context under which `onReadStates` or `onReadsDropped` will answer; undefined if no leader
+   * is known
    */
   readIndex(): number | undefined {
     if (!this.isRunning) return undefined;
@@ -303,14 +297,17 @@ export class RaftNode {
     this.log.setDurability(durability);
   }
 
-  /** Does now what is due, instead of at the end of the turn: in memory, a single node has applied its proposals then. */
+  /**
+   * Does now what is due, instead of at the end of the turn: in memory, a single node has applied its
+   * proposals then.
+   */
   flush(): void {
     this.work();
   }
 
   /**
-   * Finishes what is being written (a node without peers has applied it then), closes log and peers. Nothing of the node keeps
-   * the process alive afterwards.
+   * Finishes what is being written (a node without peers has applied it then), closes log and peers. Nothing
+   * of the node keeps the process alive afterwards.
    */
   async stop(): Promise<void> {
     if (this.isStopped) return;
@@ -332,21 +329,6 @@ export class RaftNode {
   }
 
   // Start
-
-  private async restore(snapshots: SnapshotStore): Promise<void> {
-    const reader = await snapshots.openLatest();
-    if (reader === undefined) return;
-    const onRecovery = this.options.onRecovery;
-    try {
-      await this.options.stateMachine.install(
-        onRecovery === undefined
-          ? reader
-          : counting(reader, (done) => onRecovery({ phase: 'snapshot', done, total: reader.dataBytes })),
-      );
-    } finally {
-      await reader.close();
-    }
-  }
 
   private async replay(): Promise<void> {
     const { membership } = this;
@@ -445,7 +427,7 @@ export class RaftNode {
 
   private handle(ready: Ready): void {
     const { options } = this;
-    if (ready.messages.length > 0) this.send(ready.messages);
+    if (ready.messages.length > 0) this.sender.send(ready.messages);
     if (ready.softState !== undefined) {
       const { term, role } = ready.softState;
       options.transport.pulse?.stands(term, role === 'leader');
@@ -494,7 +476,7 @@ export class RaftNode {
     const released = this.outstanding.release();
     if (released.length === 0) return;
     this.guard(() => {
-      for (const { messages } of released) if (messages.length > 0) this.send(messages);
+      for (const { messages } of released) if (messages.length > 0) this.sender.send(messages);
       this.raft.persisted(released.at(-1)!.sequence);
     });
     this.wakeDrain();
@@ -502,21 +484,6 @@ export class RaftNode {
 
   private wakeDrain(): void {
     for (const wake of this.drainWaiters.splice(0)) wake();
-  }
-
-  private send(messages: readonly Message[]): void {
-    let from = 0;
-    for (let i = 1; i <= messages.length; i++) {
-      const { to, type } = messages[from]!;
-      if (type === 'snapshot') {
-        void this.transfers.send(messages[from] as SnapshotMessage);
-        from = i;
-      } else if (i === messages.length || messages[i]!.to !== to || messages[i]!.type === 'snapshot') {
-        const group = from === 0 && i === messages.length ? messages : messages.slice(from, i);
-        if (!this.notices.holds(to, group)) this.options.transport.send(to, group);
-        from = i;
-      }
-    }
   }
 
   private apply(entries: readonly Entry[]): void {
@@ -539,17 +506,7 @@ export class RaftNode {
   private install(snapshot: SnapshotMetadata): void {
     this.isInstalling = true;
     const run = async (): Promise<void> => {
-      const reader = await this.snapshots.openLatest();
-      try {
-        if (reader === undefined || reader.metadata.index !== snapshot.index) {
-          throw new Error(
-            `snapshot ${snapshot.index} is to be installed, but ${reader?.metadata.index} is there`,
-          );
-        }
-        await this.transfers.install(reader);
-      } finally {
-        await reader?.close();
-      }
+      await this.transfers.install(snapshot);
       this.isInstalling = false;
       this.progress.advance(snapshot.index, snapshot.term);
       this.guard(() => this.raft.snapshotInstalled(snapshot));

@@ -78,12 +78,23 @@ export class SnapshotTransfers {
     return true;
   }
 
-  /** Installs a snapshot that the core has accepted: what is staged already, if it is that. */
-  async install(reader: SnapshotReader): Promise<void> {
-    const staged = this.staged;
-    this.staged = undefined;
-    if (staged?.index === reader.metadata.index) staged.state.install();
-    else await this.options.stateMachine.install(reader);
+  /**
+   * Installs a snapshot that the core has accepted: what is staged already, if it is that.
+   *
+   * @throws Error if it is not the newest one that is stored
+   */
+  async install({ index }: SnapshotMetadata): Promise<void> {
+    const reader = await this.options.snapshots.openLatest();
+    try {
+      if (reader === undefined || reader.metadata.index !== index)
+        throw new Error(`snapshot ${index} is to be installed, but ${reader?.metadata.index} is there`);
+      const staged = this.staged;
+      this.staged = undefined;
+      if (staged?.index === index) staged.state.install();
+      else await this.options.stateMachine.install(reader);
+    } finally {
+      await reader?.close();
+    }
   }
 
   /** Whether the last snapshot that was sent to a peer did not get there. */
