@@ -1,30 +1,31 @@
 /**
- * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are equal, down to the order of
- * iteration.
+ * The state machine. It changes by {@link Engine.apply} alone: two engines that applied the same entries are
+ * equal, down to the order of iteration.
  */
-import { changeQueuedUsers, changeUsers } from './acl/change-users.js';
+import { changeQueuedUsers } from './acl/change-users.js';
 import { Permissions } from './acl/permissions.js';
 import { Users } from './acl/users.js';
 import { type ApplyListener, silentListener } from './apply-listener.js';
 import type { CallReplies } from './call-replies.js';
+import { Calls } from './calls.js';
+import { applyClusterItem } from './cluster-items.js';
 import type { ReadCommand, ReadContext, Session, WriteContext } from './command/command.js';
 import { CommandTable, type Runnable } from './command/command-table.js';
 import { allTraces, onlyTouches } from './command/read-traces.js';
 import type { CommandWatch } from './command-watch.js';
 import { engineCommands } from './commands/index.js';
 import { isOfThisMachine } from './containment.js';
-import { deleteUnchanged, evict } from './deletions.js';
 import type { EffectWatch } from './effects/effect-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import { FetchAhead } from './fetch-ahead.js';
-import { LocalClient, type MessageCallback } from './local-client.js';
+import type { MessageCallback } from './local-client.js';
 import { EntryReader, ItemKind } from './log/entry.js';
 import { Random } from './log/random.js';
 import { errors } from './protocol/errors.js';
 import {
   type BufferReply,
   type JavaScriptReply,
-  ReplyError,
+  type ReplyError,
   toBuffers,
   toJavaScript,
 } from './protocol/javascript-reply.js';
@@ -35,17 +36,23 @@ import { ReadyWaiters } from './ready-waiters.js';
 import { type ScriptCaller, ScriptRights, unboundedCaller } from './scripting/script-caller.js';
 import { ScriptSession } from './scripting/script-session.js';
 import { Scripts } from './scripting/scripts.js';
-import { applySettings, defaultSettings } from './settings.js';
+import { defaultSettings } from './settings.js';
 import { Cut } from './snapshot/cut.js';
 import type { Database } from './storage/database.js';
 import { Keyspace } from './storage/keyspace.js';
 import { valueTypes } from './types/index.js';
 import { type Waiter, Waiters } from './waiters.js';
 
-/** How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes delete the same. */
+/**
+ * How many keys one entry deletes because their deadline has passed: a count, not a time, so that all nodes
+ * delete the same.
+ */
 export const EXPIRED_PER_ENTRY = 200;
 
-/** What the replies of one transaction may take, beyond which its reads are refused: every node must keep them until EXEC ends. */
+/**
+ * What the replies of one transaction may take, beyond which its reads are refused: every node must keep them
+ * until EXEC ends.
+ */
 const TRANSACTION_REPLY_BYTES_MAX = 2 ** 30;
 
 /** Nothing changes it: all engines of a process have the same one, 200 KB. */
@@ -88,12 +95,7 @@ export class Engine {
   private readonly fetchAhead: FetchAhead;
   private readonly keyView = new View();
   private readonly builder = new RequestBuilder();
-  /** Whose the calls are, once they need one. */
-  private local: LocalClient | undefined;
-  private readonly callListener: ApplyListener = {
-    ...silentListener,
-    publish: (channel, message) => this.local?.publish(channel, message) ?? 0,
-  };
+  private readonly calls: Calls;
   private readonly clock: (() => number) | undefined;
   private readonly onContained: EngineOptions['onContained'];
 
@@ -107,7 +109,6 @@ export class Engine {
       keyspace: this.keyspace,
       waiters: this.waiters,
       retry: (waiter, request, readyKey) => this.retry(waiter, request, readyKey),
-      release: (waiter, reply, listener) => this.release(waiter, reply, listener),
     });
     this.rights = new ScriptRights(this.users, engineCommands);
     this.context = {
@@ -125,6 +126,7 @@ export class Engine {
       block: (request, type, keys, deadlineMs, rewritten) =>
         this.block(request, type, keys, deadlineMs, rewritten),
     };
+    this.calls = new Calls(this);
     this.clock = options.clock;
     this.onContained = options.onContained;
     this.random.seed(options.seed ?? 0, 0);
@@ -141,8 +143,8 @@ export class Engine {
   // ---- applying ----
 
   /**
-   * Applies one committed entry. Throws only for bytes that are no entry, for want of memory, or when a handler fails behind its first
-   * mutation: the node must then stop and name the index.
+   * Applies one committed entry. Throws only for bytes that are no entry, for want of memory, or when a
+   * handler fails behind its first mutation: the node must then stop and name the index.
    */
   apply(index: number, payload: Buffer, listener: ApplyListener): void {
     const entry = new EntryReader(payload);
@@ -175,7 +177,10 @@ export class Engine {
     return this.isWithinItem ? this.item.session : undefined;
   }
 
-  /** What every entry does before its items: time moves on, waiters give up, a bounded number of due keys goes. */
+  /**
+   * What every entry does before its items: time moves on, waiters give up, a bounded number of due keys
+   * goes.
+   */
   private begin(nowMs: number, listener: ApplyListener): void {
     const keyspace = this.keyspace;
     keyspace.writing = true;
@@ -183,7 +188,7 @@ export class Engine {
     keyspace.clockSeconds = Math.floor(keyspace.now / 1000);
     this.context.timeMs = keyspace.now;
     if (this.waiters.size > 0) {
-      for (const waiter of this.waiters.due(keyspace.now)) this.release(waiter, NULL_ARRAY, listener);
+      for (const waiter of this.waiters.due(keyspace.now)) this.ready.release(waiter, NULL_ARRAY, listener);
     }
     if (keyspace.settings['active-expire'] !== 0) keyspace.expireDue(EXPIRED_PER_ENTRY);
   }
@@ -209,36 +214,12 @@ export class Engine {
       case ItemKind.unblock: {
         const waiter = this.waiters.ofSession(entry.session);
         if (waiter === undefined) return 0;
-        this.release(waiter, entry.buffer[entry.bodyStart] === 1 ? errors.unblocked : NULL_ARRAY, listener);
+        const reply = entry.buffer[entry.bodyStart] === 1 ? errors.unblocked : NULL_ARRAY;
+        this.ready.release(waiter, reply, listener);
         return 1;
       }
-      case ItemKind.configure:
-        parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        applySettings(this.keyspace.settings, this.request);
-        this.keyspace.onConfigured?.();
-        return OK;
-      case ItemKind.evict:
-        parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        evict(this.keyspace, this.keyspace.database(entry.database), this.request);
-        return OK;
-      case ItemKind.deleteUnchanged:
-        parseTrusted(entry.buffer, entry.bodyStart + 8, this.request);
-        return deleteUnchanged(
-          this.keyspace,
-          this.keyspace.database(entry.database),
-          this.request,
-          entry.buffer.readDoubleLE(entry.bodyStart),
-        );
-      case ItemKind.setUser:
-      case ItemKind.deleteUsers:
-      case ItemKind.replaceUsers:
-        parseTrusted(entry.buffer, entry.bodyStart, this.request);
-        return changeUsers(this.users, entry.kind, this.request);
-      case ItemKind.raiseLevel:
-        this.keyspace.behaviour.raise(readUint32(entry.buffer, entry.bodyStart));
-        return OK;
       default:
-        throw new Error(`log entry: unknown item kind ${entry.kind}`);
+        return applyClusterItem(this, entry, this.request);
     }
   }
 
@@ -412,11 +393,13 @@ export class Engine {
   // ---- calling in process ----
 
   /**
-   * Runs one command in this process, as an entry of its own: no log, no network. Strings are taken as UTF-8, Buffers as bytes. All calls are
-   * one client's: SELECT, MULTI, WATCH and the like hold for those that follow.
+   * Runs one command in this process, as an entry of its own: no log, no network. Strings are taken as UTF-8,
+   * Buffers as bytes. All calls are one client's: SELECT, MULTI, WATCH and the like hold for those that
+   * follow.
    *
-   * @returns what the command answers: strings (UTF-8), numbers, bigints past 2^53, null, arrays; maps as flat arrays, doubles as numbers.
-   * A command that would block answers as it does within a transaction. The types of {@link CallReplies} hold outside of MULTI.
+   * @returns what the command answers: strings (UTF-8), numbers, bigints past 2^53, null, arrays; maps as
+   * flat arrays, doubles as numbers. A command that would block answers as it does within a transaction. The
+   * types of {@link CallReplies} hold outside of MULTI.
    * @throws ReplyError for an error reply, its message being Redis's text
    * @throws TypeError for a call without a command, or with an argument of another type
    * @example engine.call('SET', 'k', 'v', 'EX', 10)
@@ -424,62 +407,43 @@ export class Engine {
   call<Name extends keyof CallReplies>(name: Name, ...args: readonly Argument[]): CallReplies[Name];
   call(...args: readonly Argument[]): JavaScriptReply;
   call(...args: readonly Argument[]): JavaScriptReply {
-    return toJavaScript(this.answer(args));
+    return toJavaScript(this.calls.answer(args));
   }
 
   /** {@link call} with strings answered as Buffers: for values that are no text. */
   callBuffer(...args: readonly Argument[]): BufferReply {
-    return toBuffers(this.answer(args));
+    return toBuffers(this.calls.answer(args));
   }
 
   /**
    * Runs several commands, one behind the other, with nothing between them.
    *
-   * @returns what each answers; a ReplyError in the place of one that fails, after which the rest runs all the same
+   * @returns what each answers; a ReplyError in the place of one that fails, after which the rest runs all
+   * the same
    * @throws TypeError for what is no command, before any has run
    */
   exec(commands: readonly (readonly Argument[])[]): (JavaScriptReply | ReplyError)[] {
-    commands.forEach((args, place) => {
-      try {
-        this.builder.command(args, false);
-      } catch (error) {
-        throw new TypeError(`command ${place}: ${(error as Error).message}`);
-      }
-    });
-    return commands.map((args) => {
-      const reply = this.answer(args);
-      return reply instanceof ErrorReply ? new ReplyError(reply) : toJavaScript(reply);
-    });
+    return this.calls.exec(commands);
   }
 
-  /** Has each message of a channel told that {@link call} publishes, when the command is done. @returns what ends that */
+  /**
+   * Has each message of a channel told that {@link call} publishes, when the command is done.
+   *
+   * @returns what ends that
+   */
   subscribe(channel: string | Uint8Array, callback: MessageCallback): () => void {
-    return this.localClient().subscribe(channel, false, callback);
+    return this.calls.subscribe(channel, false, callback);
   }
 
   /** {@link subscribe} to all channels whose names match a pattern of Redis's. */
   psubscribe(pattern: string | Uint8Array, callback: MessageCallback): () => void {
-    return this.localClient().subscribe(pattern, true, callback);
+    return this.calls.subscribe(pattern, true, callback);
   }
 
-  private answer(args: readonly Argument[]): Reply {
-    if (this.local !== undefined) return this.local.call(args);
-    const reply = this.callRaw(0, args);
-    return reply instanceof ErrorReply && LocalClient.knows(args[0]) ? this.localClient().call(args) : reply;
-  }
-
-  /** Made when first needed: most engines are called for what their table has. */
-  private localClient(): LocalClient {
-    this.local ??= new LocalClient({
-      keyspace: this.keyspace,
-      table: this.table,
-      run: (database, args) => this.callRaw(database, args),
-      select: (request) => this.select(request),
-    });
-    return this.local;
-  }
-
-  /** {@link call} in a given database, answering the engine's own reply: views in it are valid until the next call. */
+  /**
+   * {@link call} in a given database, answering the engine's own reply: views in it are valid until the next
+   * call.
+   */
   callRaw(databaseId: number, args: readonly Argument[]): Reply {
     const name = args[0];
     const known = typeof name === 'string' ? this.table.byText.get(name) : undefined;
@@ -491,7 +455,7 @@ export class Engine {
       const reply = this.read(row, request, databaseId, this.keyspace.now);
       return reply === BLOCKED ? NULL_ARRAY : reply;
     }
-    this.listener = this.callListener;
+    this.listener = this.calls.listener;
     this.begin(this.keyspace.now, silentListener);
     this.keyspace.position++;
     this.context.inTransaction = true;
@@ -552,15 +516,9 @@ export class Engine {
     return reply;
   }
 
-  private release(waiter: Waiter, reply: Reply, listener: ApplyListener): void {
-    this.waiters.remove(waiter);
-    listener.wake(waiter.session, reply);
-  }
-
   /** Drops every waiter unserved: what the first entry of a term does. Their clients get `-UNBLOCKED`. */
   dropWaiters(listener: ApplyListener): void {
-    for (const waiter of [...this.waiters.all()]) this.release(waiter, errors.forcedUnblock, listener);
-    this.keyspace.creationListener = undefined;
+    this.ready.drop(listener);
   }
 
   // ---- reading ----
@@ -589,7 +547,10 @@ export class Engine {
     }
   }
 
-  /** When an entry should be proposed so that a key expires or a waiter gives up: milliseconds since the epoch, or undefined. */
+  /**
+   * When an entry should be proposed so that a key expires or a waiter gives up: milliseconds since the
+   * epoch, or undefined.
+   */
   nextDeadline(): number | undefined {
     const key = this.keyspace.settings['active-expire'] === 0 ? undefined : this.keyspace.nextDeadline;
     const waiter = this.waiters.nextDeadline;

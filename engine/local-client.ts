@@ -22,7 +22,7 @@ export interface LocalEngine {
   readonly keyspace: Keyspace;
   readonly table: CommandTable;
   /** Runs a command of the engine's own. */
-  run(database: number, args: readonly Argument[]): Reply;
+  callRaw(database: number, args: readonly Argument[]): Reply;
   select(request: Request): number | ErrorReply;
 }
 
@@ -85,7 +85,7 @@ export class LocalClient {
     const name = request.latin1(0).toLowerCase();
     const local = localCommands.get(name);
     if (this.queued !== undefined && local?.controls !== true) return this.queue(args, request, local);
-    if (local === undefined) return this.engine.run(this.database, args);
+    if (local === undefined) return this.engine.callRaw(this.database, args);
     return this.runLocal(name, local, request);
   }
 

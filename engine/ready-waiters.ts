@@ -1,5 +1,6 @@
 /** Waiting clients are served: within the entry that made a key ready, first come first served. */
 import type { ApplyListener } from './apply-listener.js';
+import { errors } from './protocol/errors.js';
 import { BLOCKED, type Reply } from './protocol/reply.js';
 import { parseTrusted, Request } from './protocol/request.js';
 import { TEXT_BYTES_MAX, View } from './protocol/view.js';
@@ -20,8 +21,6 @@ export interface WaiterHost {
   readonly waiters: Waiters;
   /** Runs a waiting request again, for the key that it waits for. */
   retry(waiter: Waiter, request: Request, readyKey: View): Reply;
-  /** The waiter has its reply. */
-  release(waiter: Waiter, reply: Reply, listener: ApplyListener): void;
 }
 
 export class ReadyWaiters {
@@ -101,7 +100,7 @@ export class ReadyWaiters {
       if (waiter === undefined) return;
       const reply = this.retry(waiter, view);
       if (reply === BLOCKED) throw new Error('a waiting request was not served by the key that it waits for');
-      this.host.release(waiter, reply, listener);
+      this.release(waiter, reply, listener);
     }
   }
 
@@ -115,8 +114,20 @@ export class ReadyWaiters {
   ): void {
     for (const waiter of this.host.waiters.at(type, databaseId, key)) {
       const reply = this.retry(waiter, view);
-      if (reply !== BLOCKED) this.host.release(waiter, reply, listener);
+      if (reply !== BLOCKED) this.release(waiter, reply, listener);
     }
+  }
+
+  /** The waiter has its reply. */
+  release(waiter: Waiter, reply: Reply, listener: ApplyListener): void {
+    this.host.waiters.remove(waiter);
+    listener.wake(waiter.session, reply);
+  }
+
+  /** All are told that they wait no more. */
+  drop(listener: ApplyListener): void {
+    for (const waiter of [...this.host.waiters.all()]) this.release(waiter, errors.forcedUnblock, listener);
+    this.host.keyspace.creationListener = undefined;
   }
 
   private retry(waiter: Waiter, readyKey: View): Reply {
