@@ -108,9 +108,9 @@ export function installedRedisVersion(): string | undefined {
 
 /**
  * Starts a real redis-server without persistence, with its DEBUG command enabled; as a cluster of one that
- * owns all slots, if told so.
+ * owns all slots, if told so. `flags` come last.
  */
-export async function startRedis(isCluster = false): Promise<RunningServer> {
+export async function startRedis(isCluster = false, flags: readonly string[] = []): Promise<RunningServer> {
   if (installedRedisVersion() === undefined) {
     throw new Error('redis-server is not installed (Debian: apt-get install redis-server)');
   }
@@ -128,7 +128,7 @@ export async function startRedis(isCluster = false): Promise<RunningServer> {
       'no',
     ],
     ...['--dir', dir, '--enable-debug-command', 'yes', '--loglevel', 'warning'],
-    ...['--cluster-enabled', isCluster ? 'yes' : 'no'],
+    ...['--cluster-enabled', isCluster ? 'yes' : 'no', ...flags],
   ]);
   if (isCluster) await ownAllSlots(server);
   return server;
