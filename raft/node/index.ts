@@ -21,7 +21,7 @@ export {
 export { planRecovery, type RecoveryPlan } from './directory/recover.js';
 export { planSkip, type SkipPlan } from './directory/skip-entry.js';
 export { openStoppedNode, type StoppedNode } from './directory/stopped-node.js';
-export { StorageError, type StorageErrorCode } from './errors.js';
+export { ioError, StorageError, type StorageErrorCode } from './errors.js';
 export type {
   RaftNodeOptions,
   Recovered,

@@ -9,6 +9,7 @@ import {
   StorageError,
 } from '../../raft/node/index.js';
 import { wallNow } from '../../raft/node/timers.js';
+import { temporaryBeside } from '../migration/output-file.js';
 import type { NodeSource, SnapshotHead } from './node-source.js';
 
 /**
@@ -24,7 +25,7 @@ export async function writeBackup(
 ): Promise<SnapshotHead> {
   const { clusterId, index, term, membership, dataBytes } = head ?? (await source.snapshot());
   const stated = { index, term, membership, clusterId, cutBy: 0, takenMs: wallNow() };
-  const writer = await createStandaloneSnapshot(nodeDisk, path, stated);
+  const writer = await createStandaloneSnapshot(nodeDisk, path, temporaryBeside(path), stated);
   try {
     let bytes = 0;
     for (let piece = await source.piece(); piece !== undefined; piece = await source.piece()) {

@@ -11,6 +11,9 @@ import { nodeDisk } from '../../raft/node/index.js';
 const WIDTH = 16;
 const PATTERN = /^(base|entries)-(\d{16})\.(backup|log)$/;
 
+/** A base that was never finished. */
+const UNFINISHED = /^base-\d{16}\.backup\.\w+\.tmp$/;
+
 const name = (kind: 'base' | 'entries', index: number): string =>
   `${kind}-${`${index}`.padStart(WIDTH, '0')}.${kind === 'base' ? 'backup' : 'log'}`;
 
@@ -23,9 +26,11 @@ export class BackupChain {
     public logs: readonly number[],
   ) {}
 
-  /** Makes the folder, if need be, and looks into it. */
+  /** Makes the folder, if need be, and removes what was left unfinished there. For who writes to it. */
   static async open(directory: string): Promise<BackupChain> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const file of await nodeDisk.list(directory))
+      if (UNFINISHED.test(file)) await unlink(join(directory, file));
     return BackupChain.read(directory);
   }
 

@@ -11,7 +11,7 @@ import {
   foundFromSnapshot,
   type StandaloneSnapshot,
 } from '../../raft/node/index.js';
-import { syncDirectory } from '../migration/output-file.js';
+import { syncDirectory, temporaryBeside } from '../migration/output-file.js';
 import { EngineStateMachine } from '../replication/state-machine.js';
 import { openBackup } from './backup-file.js';
 import { BackupChain } from './chain.js';
@@ -181,7 +181,7 @@ export async function refuseUsed(directory: string): Promise<void> {
 export async function foundCluster(directory: string, state: Restored, address: string): Promise<string> {
   const path = resolve(directory);
   await refuseUsed(path);
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryBeside(path);
   const clusterId = drawClusterId();
   const nodeId = drawNodeId();
   const membership = { members: [{ id: nodeId, address, learner: false }], removed: [] };

@@ -1,6 +1,8 @@
 /** A file that is there as a whole or not at all: written beside its place, synced, and put there. */
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ioError } from '../../raft/node/index.js';
 
 /** Bytes on their way to a disk or a pipe. */
 export interface Output {
@@ -12,6 +14,12 @@ export interface Output {
   abort(): Promise<void>;
 }
 
+/**
+ * A name beside `path` for what is not whole yet. Nobody else has it: process ids come again, in containers
+ * soon, and two may write to one place.
+ */
+export const temporaryBeside = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
+
 export class OutputFile implements Output {
   private constructor(
     private readonly path: string,
@@ -19,20 +27,33 @@ export class OutputFile implements Output {
     private readonly file: FileHandle,
   ) {}
 
+  /** @throws StorageError, as all methods do */
   static async create(path: string): Promise<OutputFile> {
-    const temporary = `${path}.${process.pid}.tmp`;
-    return new OutputFile(path, temporary, await open(temporary, 'wx', 0o600));
+    const temporary = temporaryBeside(path);
+    try {
+      return new OutputFile(path, temporary, await open(temporary, 'wx', 0o600));
+    } catch (error) {
+      throw ioError('write', path, error);
+    }
   }
 
   async write(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at)).bytesWritten;
+    try {
+      for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at)).bytesWritten;
+    } catch (error) {
+      throw ioError('write', this.path, error);
+    }
   }
 
   async commit(): Promise<void> {
-    await this.file.sync();
-    await this.file.close();
-    await rename(this.temporary, this.path);
-    await syncDirectory(dirname(this.path));
+    try {
+      await this.file.sync();
+      await this.file.close();
+      await rename(this.temporary, this.path);
+      await syncDirectory(dirname(this.path));
+    } catch (error) {
+      throw ioError('write', this.path, error);
+    }
   }
 
   async abort(): Promise<void> {

@@ -1,52 +1,18 @@
 /** A disk that fills up, on a small file system of its own (Linux, root). */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { closeSync, cpSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Redraft } from '../../src/embedding/redraft.js';
 import { RespClient } from '../../src/resp/client.js';
 import { TestCluster, type TestNode, until } from '../cluster/nodes.js';
-
-/** A mounted file system of 24 MiB; undefined where that is not allowed. */
-function smallDisk(t: TestContext): string | undefined {
-  const directory = mkdtempSync(join(tmpdir(), 'redraft-full-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', directory], { stdio: 'ignore' });
-  } catch {
-    rmSync(directory, { recursive: true, force: true });
-    return undefined;
-  }
-  t.after(() => {
-    execFileSync('umount', ['-l', directory]);
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return directory;
-}
-
-/** Leaves not a byte. */
-function fillUp(path: string): void {
-  const file = openSync(path, 'w');
-  for (const size of [1 << 20, 4096, 1]) {
-    const bytes = Buffer.alloc(size, 1);
-    try {
-      while (writeSync(file, bytes) > 0);
-    } catch (error) {
-      assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-    }
-  }
-  closeSync(file);
-}
+import { fillUp, resizeDisk, smallDisk } from './small-disk.js';
 
 const text = (reply: unknown): string => (reply as { text?: string }).text ?? `${reply}`;
 
 test('a full disk: clients are told so, and a node starts on it, serves reads and takes deletions', async (t) => {
   const directory = smallDisk(t);
-  if (directory === undefined) {
-    t.diagnostic('no file system can be mounted here');
-    return;
-  }
+  if (directory === undefined) return;
   const dir = join(directory, 'data');
   let redraft = await Redraft.start({ dir });
   let client = await RespClient.connect({ host: '127.0.0.1', port: redraft.port });
@@ -81,7 +47,7 @@ test('a full disk: clients are told so, and a node starts on it, serves reads an
     /no space left on the disk but \d+ KiB, which the log needs/,
   );
   const deadline = Date.now() + 20_000;
-  execFileSync('mount', ['-o', 'remount,size=200m', directory]);
+  resizeDisk(directory, 200);
   let again = '';
   while (again !== 'OK' && Date.now() < deadline) again = text(await client.call('SET', 'a', 'b'));
   assert.equal(again, 'OK');
@@ -90,10 +56,7 @@ test('a full disk: clients are told so, and a node starts on it, serves reads an
 
 test('a leader whose disk is full hands over: writes go on, and none that was acknowledged is lost', async (t) => {
   const directory = smallDisk(t);
-  if (directory === undefined) {
-    t.diagnostic('no file system can be mounted here');
-    return;
-  }
+  if (directory === undefined) return;
   const cluster = await TestCluster.start(t, 1, { durability: 'high', electionTimeoutMs: 500 });
   const [first] = cluster.nodes;
   await first.stop();

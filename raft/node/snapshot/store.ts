@@ -459,13 +459,13 @@ export interface StandaloneSnapshot extends SnapshotReader {
 export const openStandaloneSnapshot = (disk: Disk, path: string): Promise<StandaloneSnapshot> =>
   begun(new FileSnapshotReader(disk, path, undefined, false));
 
-/** Writes a snapshot to `path`, where it appears as a whole or not at all. */
+/** Writes a snapshot to `temporary`, and puts it to `path`, where it appears as a whole or not at all. */
 export async function createStandaloneSnapshot(
   disk: Disk,
   path: string,
+  temporary: string,
   stated: StatedMetadata,
 ): Promise<SnapshotWriter> {
-  const temporary = `${path}.tmp`;
   let file: DiskFile;
   try {
     file = await disk.open(temporary, 'create');
