@@ -1,7 +1,7 @@
 /**
- * One client: its socket, what it has set, and its requests as they come. What a request does is the
- * router's; in which order replies leave is the reply queue's (`reply-queue.ts`), whether a command may run
- * is said by the list of checks (`admission.ts`).
+ * One client: its socket, and its requests as they come. What it has set lies in `client-state.ts`. What a
+ * request does is the router's; in which order replies leave is the reply queue's (`reply-queue.ts`), whether
+ * a command may run is said by the list of checks (`admission.ts`).
  */
 import type { Socket } from 'node:net';
 import Denque from 'denque';
@@ -9,7 +9,6 @@ import {
   BLOCKED,
   detach,
   ErrorReply,
-  type Permissions,
   Push,
   parseTrusted,
   type Reply,
@@ -21,20 +20,19 @@ import {
 import type { ForwardedRequest } from '../cluster/upstream.js';
 import { remoteAddress } from '../net/socket-addresses.js';
 import type { OutOfBand } from '../pubsub/message.js';
-import { ClientSubscriptions } from '../pubsub/subscriptions.js';
 import { NotLeading } from '../replies.js';
 import type { ReplyWriter } from '../resp/reply-writer.js';
 import { defaultRequestLimits, RequestParser } from '../resp/request-parser.js';
-import type { ClientTracking } from '../tracking/client-tracking.js';
 import type { PendingRead } from '../tracking/pending-reads.js';
 import type { ClientHost, ScheduledClient } from './client-host.js';
+import { ClientState } from './client-state.js';
 import type { Consistency } from './consistency.js';
 import { ClientOutput } from './output.js';
 import { type PutBack, ReplyQueue, type ReplyQueueOwner, type SlotKind } from './reply-queue.js';
 import { type Deferred, deferredOf, type RoutedClient } from './routed-client.js';
 import { Router } from './router.js';
 import { ScriptCalls } from './script-calls.js';
-import { type Transaction, WatchList } from './transaction.js';
+import { WatchList } from './transaction.js';
 
 /** So many bytes of replies are written at once before the next read waits until they are sent. */
 const READ_PAUSE_BYTES = 1024 * 1024;
@@ -48,49 +46,21 @@ const TURN_BYTES = 16 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwner {
+export class Connection extends ClientState implements RoutedClient, ScheduledClient, ReplyQueueOwner {
   readonly session: Session;
   readonly parser: RequestParser;
   private readonly output: ClientOutput;
 
-  // What the client set.
-  database = 0;
-  authenticated!: boolean;
-  /** Who the client is; latin1. */
-  userName!: string;
-  permissions!: Permissions;
-  /** It gave a password, or the node that forwards its commands says so. */
-  provedPassword = false;
   /** Whom the client's certificate names, where that is asked for; latin1. */
   readonly certificateUser: string | undefined;
-  name = '';
-  libraryName = '';
-  libraryVersion = '';
-  noEvict = false;
-  noTouch = false;
-  /** It sees all commands, and may not touch keys. */
-  isMonitor = false;
-  isReplica = false;
-  replyMode: 'on' | 'off' | 'skip' | 'skip next' = 'on';
   consistency: Consistency;
-  /** READONLY: it means to read at a follower. */
-  readsReplica = false;
-  transaction: Transaction | undefined;
-  /** While EXEC runs the program's own commands: what they are part of, and the database they run in. */
-  executing: { readonly transaction: Transaction; readonly database: number } | undefined;
-  /** Undefined until it first subscribes. */
-  subscriptions: ClientSubscriptions | undefined;
   readonly watched: WatchList;
-  /** Undefined unless it tracks keys. */
-  tracking: ClientTracking | undefined;
   /** What the requests that were forwarded read, in their order, while it tracks keys. */
   private readonly forwardedReads = new Denque<PendingRead | undefined>();
 
   // For CLIENT LIST and limits.
   readonly createdMs: number;
   lastActiveMs: number;
-  lastCommand = '';
-  commandsProcessed = 0;
 
   closing = false;
   /** The client has ended its side: what it has sent is still answered. */
@@ -123,6 +93,7 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
     /** The node that forwards this client's commands; 0 for a client of this node's own. */
     readonly forwardedBy = 0,
   ) {
+    super();
     this.session = { nodeId: server.session.nodeId, startId: server.session.startId, counter: id };
     this.watched = new WatchList(server.engine.keyspace.hashSeed);
     this.certificateUser = forwardedBy === 0 ? server.tls?.userOf(socket) : undefined;
@@ -271,19 +242,6 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
 
   get blockedBy(): SlotKind | undefined {
     return this.queue.blockedBy;
-  }
-
-  /** Whether EXEC runs a command of the program: nothing may wait then. */
-  get inExec(): boolean {
-    return this.executing !== undefined;
-  }
-
-  /** A command is admitted, or refused: it counts, and the mode of its reply is settled. */
-  beginCommand(name: string): void {
-    if (this.replyMode === 'skip next') this.replyMode = 'skip';
-    else if (this.replyMode === 'skip') this.replyMode = 'on';
-    this.commandsProcessed++;
-    if (name !== '') this.lastCommand = name;
   }
 
   /** How long the request at hand is. */
@@ -495,17 +453,6 @@ export class Connection implements RoutedClient, ScheduledClient, ReplyQueueOwne
   }
 
   // ---- subscriptions ----
-
-  /** What it has subscribed to, to be added to. */
-  ownSubscriptions(): ClientSubscriptions {
-    this.subscriptions ??= new ClientSubscriptions();
-    return this.subscriptions;
-  }
-
-  /** Whether it subscribes to anything: in RESP2 most commands are refused then. */
-  get isSubscriber(): boolean {
-    return this.subscriptions !== undefined && this.subscriptions.size > 0;
-  }
 
   /** Messages go between replies, at once: a reply is written whole. */
   deliver(message: OutOfBand): void {
