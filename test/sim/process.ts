@@ -49,7 +49,10 @@ export class MachineClock {
 /** Everything that happens in a process goes through {@link run}, in the order in which it came about. */
 export class Process implements Clock {
   isDead = false;
-  private backlog: (() => void)[] | undefined;
+  /** What came about while the process stood still, was busy, or had not got round to what came before. */
+  private readonly backlog: (() => void)[] = [];
+  private isDraining = false;
+  isPaused = false;
   private nextTurnMs = 0;
   private busyUntilMs = 0;
 
@@ -62,10 +65,26 @@ export class Process implements Clock {
   /** Runs now; after the pause if the process stands still; never if it is dead. */
   run(callback: () => void): void {
     if (this.isDead) return;
-    if (this.backlog !== undefined) this.backlog.push(callback);
-    else if (this.busyUntilMs - this.loop.nowMs > 1e-3)
-      this.loop.after(this.busyUntilMs - this.loop.nowMs, () => this.run(callback));
-    else callback();
+    if (!this.isPaused && this.backlog.length === 0 && !this.isBusy) callback();
+    else {
+      this.backlog.push(callback);
+      this.drain();
+    }
+  }
+
+  private get isBusy(): boolean {
+    return this.busyUntilMs - this.loop.nowMs > 1e-3;
+  }
+
+  /** Takes up what waits, one after the other, each in a turn of its own. */
+  private drain(): void {
+    if (this.isDead || this.isDraining || this.isPaused || this.backlog.length === 0) return;
+    this.isDraining = true;
+    this.loop.after(this.isBusy ? this.busyUntilMs - this.loop.nowMs : 0, () => {
+      this.isDraining = false;
+      if (!this.isPaused && !this.isBusy && !this.isDead) this.backlog.shift()?.();
+      this.drain();
+    });
   }
 
   /** What runs now takes so long: meanwhile nothing happens in this process but its pulse. */
@@ -75,18 +94,12 @@ export class Process implements Clock {
 
   /** The process stands still: SIGSTOP, a long garbage collection, a machine that is being moved. */
   pause(): void {
-    this.backlog ??= [];
+    this.isPaused = true;
   }
 
   resume(): void {
-    const { backlog } = this;
-    this.backlog = undefined;
-    if (backlog === undefined) return;
-    for (const callback of backlog) this.loop.after(0, () => this.run(callback));
-  }
-
-  get isPaused(): boolean {
-    return this.backlog !== undefined;
+    this.isPaused = false;
+    this.drain();
   }
 
   monotonicMs(): number {
