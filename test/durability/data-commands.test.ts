@@ -79,7 +79,9 @@ async function succeeds(...args: string[]): Promise<string> {
 
 /** Starts the program, and kills it a little after `hasBegun`. @returns whether it was killed, or done */
 async function killed(args: string[], hasBegun: () => boolean, withinMs: number): Promise<boolean> {
-  const child = spawn(process.execPath, [programPath, ...args], { stdio: 'ignore' });
+  // Without the variables of this test, which the program would take for its own.
+  const env = { PATH: process.env.PATH };
+  const child = spawn(process.execPath, [programPath, ...args], { stdio: 'ignore', env });
   const ended = once(child, 'close');
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   while (!hasBegun() && !isOver()) await new Promise((resolve) => setTimeout(resolve, 1));
