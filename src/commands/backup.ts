@@ -9,6 +9,8 @@ const ENTRIES_BYTES = 1024 * 1024;
 
 /** One at a time for each client. */
 const readers = new WeakMap<Client, SnapshotReader>();
+/** Whose end closes its reader. */
+const watched = new WeakSet<Client>();
 
 async function snapshot(connection: Client, server: NodeContext): Promise<Reply> {
   await readers.get(connection)?.close();
@@ -21,7 +23,17 @@ async function snapshot(connection: Client, server: NodeContext): Promise<Reply>
     return null;
   }
   readers.set(connection, reader);
-  connection.socket.once('close', () => void reader.close().catch(() => {}));
+  if (!watched.has(connection)) {
+    watched.add(connection);
+    connection.socket.once(
+      'close',
+      () =>
+        void readers
+          .get(connection)
+          ?.close()
+          .catch(() => {}),
+    );
+  }
   const { metadata, dataBytes } = reader;
   return JSON.stringify({ clusterId: server.clusterName, ...metadata, dataBytes });
 }
