@@ -11,7 +11,7 @@ import { runBackup } from '../../src/cli/backup.js';
 import { check } from '../../src/cli/check.js';
 import { parseCommandLine, UsageError } from '../../src/cli/command-line.js';
 import { runRestore } from '../../src/cli/restore.js';
-import type { Redraft } from '../../src/index.js';
+import { Redraft } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
 import { freePort, SpawnedRedraft } from '../durability/spawned.js';
 import { folder, nodeOf, runCommand } from '../migration/command.js';
@@ -48,7 +48,7 @@ async function fill(client: RespClient, from: number, to: number): Promise<void>
 
 const nothing = (): void => {};
 
-test('a file: the same digest in a new cluster, which others could join', async (t) => {
+test('a file: the same digest in a new cluster, which others join', async (t) => {
   const dir = folder(t);
   const source = await nodeOf(t);
   const client = await clientOf(t, source);
@@ -83,6 +83,10 @@ test('a file: the same digest in a new cluster, which others could join', async 
   await node.stop();
   const restarted = await nodeOf(t, data);
   assert.equal(await (await clientOf(t, restarted)).call('DBSIZE'), 403);
+  const joiner = await Redraft.start({ port: 0, join: restarted.address });
+  t.after(() => joiner.stop());
+  await until('the joiner has all', () => joiner.server.engine.digest() === restarted.server.engine.digest());
+  assert.equal(joiner.server.engine.call('DBSIZE'), 403);
 });
 
 test('what is damaged is refused, and says where', async (t) => {
@@ -128,6 +132,16 @@ test('retention: the newest of this cluster stay, whatever else lies there', asy
   assert.deepEqual(readdirSync(dir).sort(), ['3.backup', '4.backup', 'notes.txt', 'other.backup']);
 });
 
+test('a connection that asks for many snapshots keeps none but the last', async (t) => {
+  const client = await clientOf(t, await nodeOf(t));
+  const warnings: string[] = [];
+  const warned = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', warned);
+  for (let i = 0; i < 15; i++) await client.call('RAFTBACKUP', 'SNAPSHOT');
+  process.off('warning', warned);
+  assert.ok(!warnings.includes('MaxListenersExceededWarning'), warnings.join());
+});
+
 test('the command line asks for a file or a folder', () => {
   for (const args of [[], ['a.backup', '--continuous', 'dir']])
     assert.throws(() => parseCommandLine(['backup', ...args], {}), UsageError);
@@ -163,9 +177,12 @@ async function follow(redraft: Redraft, directory: string, everyMs: number, keep
     said,
     stop: async () => {
       isStopped = true;
-      await running;
-      await backup.close();
-      await source.close();
+      try {
+        await running;
+      } finally {
+        await backup.close();
+        await source.close();
+      }
     },
   };
 }
