@@ -176,7 +176,8 @@ test(
   'kill -9 of an import that follows: it goes on, and each write is there once',
   { skip: installedRedisVersion() === undefined && 'there is no redis-server' },
   async (t) => {
-    const redis = await startRedis();
+    // Writes go on while nobody follows.
+    const redis = await startRedis(false, ['--repl-backlog-size', '64mb']);
     t.after(() => redis.stop());
     const client = await clientOf(redis.port);
     t.after(() => client.close());
