@@ -505,7 +505,7 @@ export class ProgramGenerator {
       case 6:
         return `unpack(${this.table(1)}${random.pick(['', ', 2', ', 1, 3', ', -1, 1'])})`;
       case 7:
-        return `(function() local t = ${this.table(1)} ${random.pick(['table.insert(t, 1)', 'table.insert(t, 1, "z")', 'table.remove(t)', 'table.remove(t, 1)', 'table.sort(t)', 'table.insert(t, 10, 2)', 'table.sort(t, function(a, b) return tostring(a) > tostring(b) end)'])} return t end)()`;
+        return `(function() local t = ${this.table(1)} ${random.pick(['table.insert(t, 1)', 'table.insert(t, 1, "z")', 'table.remove(t)', 'table.remove(t, 1)', 'table.sort(t)', 'table.insert(t, 10, 2)', 'table.sort(t, function(a, b) return type(a) .. tostring(tonumber(a)) > type(b) .. tostring(tonumber(b)) end)'])} return t end)()`;
       case 8:
         return `next(${this.table(1)})`;
       case 9:

@@ -148,8 +148,12 @@ function bitop(request: Request, database: Database): Reply {
   const name = request.option(1);
   if (name !== 'AND' && name !== 'OR' && name !== 'XOR' && name !== 'NOT') throw errors.syntax;
   if (name === 'NOT' && request.count !== 4) throw errors.bitopNotSources;
-  // A key whose time has come goes at its look-up, which moves others: all look-ups come first.
-  for (let i = 3; i < request.count; i++) database.lookup(request.view(i));
+  // A key whose time has come goes at its look-up, which moves others: all look-ups come first. The first
+  // that is no string ends them.
+  for (let i = 3; i < request.count; i++) {
+    const slot = database.lookup(request.view(i));
+    if (slot !== ABSENT) database.stringAt(slot, value);
+  }
   const sources: ByteRange[] = [];
   for (let i = 3; i < request.count; i++) {
     const slot = database.find(request.view(i));

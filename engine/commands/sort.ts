@@ -208,10 +208,9 @@ interface Sortable {
   readonly text: string | undefined;
 }
 
+/** NaN for what is no score. */
 function scoreOf(text: string): number {
-  const score = parseDoubleLoosely(text);
-  if (Number.isNaN(score) || isOutOfDoubleRange(text)) throw errors.scoresNotDoubles;
-  return score;
+  return isOutOfDoubleRange(text) ? Number.NaN : parseDoubleLoosely(text);
 }
 
 const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -241,11 +240,16 @@ function sortElements(
   end: number,
 ): string[] {
   const { by, alphabetic, descending, storeAt } = options;
+  let areScores = true;
   const sortables = elements.map((element): Sortable => {
     const found = by === undefined ? element : by.resolve(database, element);
     if (alphabetic) return { element, score: 0, text: storeAt > 0 ? found : collated(found) };
-    return { element, score: found === undefined ? 0 : scoreOf(found), text: undefined };
+    const score = found === undefined ? 0 : scoreOf(found);
+    if (Number.isNaN(score)) areScores = false;
+    return { element, score, text: undefined };
   });
+  // Only now: Redis looks up the keys of all elements, whatever it finds.
+  if (!areScores) throw errors.scoresNotDoubles;
   const ascending = alphabetic ? byText : byScore;
   const compare = descending ? (a: Sortable, b: Sortable): number => -ascending(a, b) : ascending;
   if (by !== undefined && (start !== 0 || end !== elements.length - 1))

@@ -22,7 +22,10 @@ import {
 
 /** The slot of the stream at `key`, or ABSENT. Throws WRONGTYPE. */
 export function findStream(database: ReadableDatabase, key: View): Slot {
-  const slot = database.lookup(key);
+  return streamSlot(database, database.lookup(key));
+}
+
+function streamSlot(database: ReadableDatabase, slot: Slot): Slot {
   if (slot !== ABSENT && database.encoding(slot) !== STREAM_ENCODING) throw errors.wrongType;
   return slot;
 }
@@ -35,7 +38,12 @@ export function readStream(database: ReadableDatabase, key: View): Stream | unde
 
 /** The stream at `key`, to be changed; undefined when absent. Throws WRONGTYPE. */
 export function writableStream(database: Database, key: View): Stream | undefined {
-  const slot = findStream(database, key);
+  return writableStreamAt(database, database.lookup(key));
+}
+
+/** {@link writableStream} of a key that was looked up. */
+export function writableStreamAt(database: Database, found: Slot): Stream | undefined {
+  const slot = streamSlot(database, found);
   return slot === ABSENT ? undefined : (database.objectForWrite(slot) as Stream);
 }
 

@@ -26,6 +26,7 @@ import {
   requireGroup,
   streamId,
   writableStream,
+  writableStreamAt,
 } from './stream-arguments.js';
 import { consumerOf } from './stream-reads.js';
 
@@ -198,6 +199,8 @@ const COUNT_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 16);
 
 function xautoclaim(request: Request, database: Database, context: WriteContext): Reply {
   const { timeMs: nowMs } = context;
+  // Looked up first, as in Redis: a request that is refused for its arguments counts as a hit or a miss.
+  const slot = database.lookup(request.view(1));
   const minIdleMs = minIdleOf(request, 'XAUTOCLAIM');
   const from = intervalStart(request, 5);
   let count = 100;
@@ -211,7 +214,7 @@ function xautoclaim(request: Request, database: Database, context: WriteContext)
     else throw errors.syntax;
   }
   const key = request.view(1);
-  const { stream, group } = requireGroup(request, writableStream(database, key));
+  const { stream, group } = requireGroup(request, writableStreamAt(database, slot));
   // Made only for an entry that it gets.
   let consumer: Consumer | undefined;
   const claimed: Reply[] = [];

@@ -243,6 +243,8 @@ function xreadgroup(request: Request, database: Database, context: WriteContext)
   const { firstKey, keyCount } = options;
   const reads: GroupRead[] = [];
   for (let i = 0; i < keyCount; i++) reads.push(groupReadOf(request, database, options, i));
+  // Redis looks each key up again once all are known to have the group.
+  if (database.keyspace.looksToRead) database.keyspace.statistics.keyspaceHits += keyCount;
   const found: Reply[] = [];
   for (let i = 0; i < keyCount; i++) {
     const { stream, group, behind } = reads[i];
