@@ -17,7 +17,7 @@ const value = new View();
 
 /** Bytes of the string at `key`, none when it is absent; valid while the command runs. */
 function bytesAt(database: ReadableDatabase, key: View): Buffer {
-  const slot = database.lookup(key);
+  const slot = database.find(key);
   if (slot !== ABSENT && database.type(slot) !== 'string') throw errors.lcsNotStrings;
   const { buffer, start, end } =
     slot === ABSENT ? value.on(key.buffer, 0, 0) : database.stringAt(slot, value);
@@ -34,6 +34,8 @@ function matchReply({ aStart, aEnd, bStart, bEnd, length }: Match, withLength: b
 }
 
 function lcs(request: Request, database: ReadableDatabase, context: ReadContext): Reply {
+  // Both are looked up, whatever the first one holds.
+  for (const i of [1, 2]) database.lookup(request.view(i));
   const a = bytesAt(database, request.view(1));
   const b = bytesAt(database, request.view(2));
   let wantsLength = false;

@@ -19,6 +19,8 @@ const cases: readonly [command: string, hits: number, misses: number][] = [
   ['SORT l BY w_* GET g_*', 2, 2],
   ['SORT l BY w_* STORE d', 2, 2],
   ['SORT_RO l BY w_*', 2, 2],
+  ['LCS l no', 1, 1],
+  ['LCS str no', 1, 1],
   // As far as the first source that is no string.
   ['BITOP OR d no l str', 1, 1],
   ['BITOP OR d l no str', 1, 0],
