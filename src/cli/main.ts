@@ -54,21 +54,12 @@ async function run(): Promise<number> {
         const { top } = await import('./top.js');
         return await top(command.options, process.stdout, complain);
       }
-      case 'backup': {
-        const { runBackup } = await import('./data-commands.js');
-        return await runBackup(command.path, command.options, print, said);
-      }
+      case 'backup':
+      case 'export':
+      case 'import':
       case 'restore': {
-        const { runRestore } = await import('./data-commands.js');
-        return await runRestore(command.source, command.options, print, said);
-      }
-      case 'export': {
-        const { runExport } = await import('./data-commands.js');
-        return await runExport(command.path, command.options, print, said);
-      }
-      case 'import': {
-        const { runImport } = await import('./data-commands.js');
-        return await runImport(command.source, command.options, print, said);
+        const { runDataCommand } = await import('./data-commands.js');
+        return await runDataCommand(command, print, said);
       }
       case 'recover': {
         const { recover } = await import('./recover.js');

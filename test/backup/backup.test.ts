@@ -7,14 +7,11 @@ import { type TestContext, test } from 'node:test';
 import { ContinuousBackup } from '../../src/backup/continuous.js';
 import { NodeSource } from '../../src/backup/node-source.js';
 import { readBackup } from '../../src/backup/restore.js';
-import { runBackup } from '../../src/cli/backup.js';
-import { check } from '../../src/cli/check.js';
 import { parseCommandLine, UsageError } from '../../src/cli/command-line.js';
-import { runRestore } from '../../src/cli/restore.js';
 import { Redraft } from '../../src/index.js';
 import { RespClient } from '../../src/resp/client.js';
 import { freePort, SpawnedRedraft } from '../durability/spawned.js';
-import { folder, nodeOf, runCommand } from '../migration/command.js';
+import { folder, nodeOf, runCommand, runDataOrCheck } from '../migration/command.js';
 import { programPath } from '../program-path.js';
 
 async function clientOf(t: TestContext, redraft: Redraft): Promise<RespClient> {
@@ -23,19 +20,7 @@ async function clientOf(t: TestContext, redraft: Redraft): Promise<RespClient> {
   return client;
 }
 
-const run = (...args: string[]): ReturnType<typeof runCommand> =>
-  runCommand(args, (command, print, said) => {
-    switch (command.kind) {
-      case 'backup':
-        return runBackup(command.path, command.options, print, said);
-      case 'restore':
-        return runRestore(command.source, command.options, print, said);
-      case 'check':
-        return check(command.directory, command.options, print);
-      default:
-        throw new Error(command.kind);
-    }
-  });
+const run = (...args: string[]): ReturnType<typeof runCommand> => runCommand(args, runDataOrCheck);
 
 async function fill(client: RespClient, from: number, to: number): Promise<void> {
   const replies: Promise<unknown>[] = [];

@@ -11,17 +11,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Random } from '../../conformance/live/random.js';
 import { installedRedisVersion, startRedis } from '../../conformance/servers.js';
-import { runBackup } from '../../src/cli/backup.js';
-import { check } from '../../src/cli/check.js';
-import { runExport } from '../../src/cli/export.js';
-import { runImport } from '../../src/cli/import.js';
-import { runRestore } from '../../src/cli/restore.js';
 import { Redraft } from '../../src/index.js';
 import { MARKER } from '../../src/migration/follow.js';
 import { DatasetDigest } from '../../src/observability/dataset-digest.js';
 import { RespClient } from '../../src/resp/client.js';
 import { until } from '../cluster/nodes.js';
-import { folder, nodeOf, runCommand } from '../migration/command.js';
+import { folder, nodeOf, runCommand, runDataOrCheck } from '../migration/command.js';
 import { programPath } from '../program-path.js';
 import { fillUp, resizeDisk, smallDisk } from './small-disk.js';
 
@@ -53,23 +48,7 @@ after(() => source.stop());
 
 const digestOf = (node: Redraft): string => new DatasetDigest(node.server.engine).ofAll();
 
-const run = (...args: string[]): ReturnType<typeof runCommand> =>
-  runCommand(args, (command, print, said) => {
-    switch (command.kind) {
-      case 'backup':
-        return runBackup(command.path, command.options, print, said);
-      case 'restore':
-        return runRestore(command.source, command.options, print, said);
-      case 'export':
-        return runExport(command.path, command.options, print, said);
-      case 'import':
-        return runImport(command.source, command.options, print, said);
-      case 'check':
-        return check(command.directory, command.options, print);
-      default:
-        throw new Error(command.kind);
-    }
-  });
+const run = (...args: string[]): ReturnType<typeof runCommand> => runCommand(args, runDataOrCheck);
 
 async function succeeds(...args: string[]): Promise<string> {
   const { code, out, said } = await run(...args);

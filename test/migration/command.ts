@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { check } from '../../src/cli/check.js';
 import { type CommandLine, parseCommandLine } from '../../src/cli/command-line.js';
+import { runDataCommand } from '../../src/cli/data-commands.js';
 import type { SaidTo } from '../../src/cli/progress.js';
 import { Redraft } from '../../src/index.js';
 
@@ -51,4 +53,19 @@ export async function runCommand(
     },
   );
   return { code, out, said };
+}
+
+/** What moves data, and what reports on it, for {@link runCommand}. */
+export function runDataOrCheck(command: CommandLine, print: Print, said: SaidTo): number | Promise<number> {
+  switch (command.kind) {
+    case 'check':
+      return check(command.directory, command.options, print);
+    case 'backup':
+    case 'export':
+    case 'import':
+    case 'restore':
+      return runDataCommand(command, print, said);
+    default:
+      throw new Error(`${command.kind} moves no data`);
+  }
 }

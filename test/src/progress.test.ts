@@ -7,14 +7,10 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { runBackup } from '../../src/cli/backup.js';
-import { runExport } from '../../src/cli/export.js';
-import { runImport } from '../../src/cli/import.js';
 import { openProgress } from '../../src/cli/progress.js';
 import { ProgressBar } from '../../src/cli/progress-bar.js';
-import { runRestore } from '../../src/cli/restore.js';
 import { RespClient } from '../../src/resp/client.js';
-import { folder, nodeOf, runCommand } from '../migration/command.js';
+import { folder, nodeOf, runCommand, runDataOrCheck } from '../migration/command.js';
 import { programPath, root } from '../program-path.js';
 
 const rdb = join(root, 'test/migration/redis-7.0.15.rdb');
@@ -42,24 +38,7 @@ class Screen extends Writable {
 }
 
 const run = (screen: Screen | undefined, ...args: string[]): ReturnType<typeof runCommand> =>
-  runCommand(
-    args,
-    (command, print, said) => {
-      switch (command.kind) {
-        case 'backup':
-          return runBackup(command.path, command.options, print, said);
-        case 'restore':
-          return runRestore(command.source, command.options, print, said);
-        case 'export':
-          return runExport(command.path, command.options, print, said);
-        case 'import':
-          return runImport(command.source, command.options, print, said);
-        default:
-          throw new Error(command.kind);
-      }
-    },
-    screen,
-  );
+  runCommand(args, runDataOrCheck, screen);
 
 /** Each way that data go, as a command line. */
 async function everyWay(t: TestContext): Promise<[string, ...string[]][]> {
