@@ -188,6 +188,11 @@ export class Replicas {
     if (making === undefined) {
       making = this.makeFile(content).finally(() => this.making.delete(content));
       this.making.set(content, making);
+      // Held until all that wait for it have taken it: who comes first may be gone.
+      making.then(
+        ({ file }) => void this.host.setTimer(0, file.use()),
+        () => {},
+      );
     }
     return making;
   }

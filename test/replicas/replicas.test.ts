@@ -170,6 +170,22 @@ for (const isDurable of [false, true]) {
   });
 }
 
+test('who waits for the file that another replica asked for gets it, though the other is gone', async (t) => {
+  const redraft = await nodeOf(t);
+  await redraft.load(
+    Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key:${i}`, 'x'.repeat(50)])),
+  );
+  const first = await Replica.open(t, redraft);
+  first.send('PSYNC', '?', '-1');
+  const second = await Replica.open(t, redraft);
+  second.send('PSYNC', '?', '-1');
+  await until('both wait', async () => `${await call(redraft, 'INFO', 'replication')}`.includes('slaves:2'));
+  first.socket.destroy();
+  await until('one waits', async () => `${await call(redraft, 'INFO', 'replication')}`.includes('slaves:1'));
+  assert.match(await second.line(), /^\+FULLRESYNC /);
+  assert.equal((await second.file()).length, 20_000);
+});
+
 test('a file alone, as redis-cli --rdb asks for it', async (t) => {
   const redraft = await nodeOf(t);
   await call(redraft, 'SET', 'a', '1');
