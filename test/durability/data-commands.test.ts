@@ -227,6 +227,8 @@ test('a full disk under the node: an import ends and says so; with room it is do
   await succeeds('export', file, '--from', source.address);
   const target = await nodeOf(t, join(disk, 'data'));
   fillUp(join(disk, 'ballast'));
+  // It looks ten times a second: a write that comes before would fail, and end the node.
+  await until('the node knows', () => target.server.diskSpace?.isFull === true);
   const args = ['import', file, '--to', target.address, '--replace'];
   const { code, said } = await run(...args);
   assert.equal(code, 1);
